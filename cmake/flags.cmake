@@ -5,7 +5,7 @@ add_library(postern_flags INTERFACE)
 target_include_directories(postern_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(postern_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
-  -Wcast-qual -Wimplicit-fallthrough -Werror)
+  -Wcast-qual -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)
 
 if(POSTERN_SANITIZE)
   target_compile_options(postern_flags INTERFACE

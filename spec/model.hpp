@@ -1,0 +1,128 @@
+// The spec as values: what the four TOML files say, every name resolved.
+// in      the folder with settings.toml, events.toml, policy.toml, replies.toml
+// out     Model; indices refer to its vectors
+// errors  Problems, each with file, line and a sentence; a model with problems is not to be used
+// source  spec/*.toml
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spec/expression.hpp"
+
+namespace postern::spec {
+
+struct Problem {
+  std::string file;
+  unsigned line = 0;
+  std::string what;
+};
+using Problems = std::vector<Problem>;
+
+struct Setting {
+  std::string name, default_value, meaning, source;
+};
+
+struct Fact {
+  std::string name, meaning, source;
+  bool is_counted = false;  // may become true, and false again, during a session
+};
+
+struct StartValue {
+  std::size_t value;
+  Expression condition;
+};
+
+struct State {
+  std::size_t variable;  // index into Model::variables
+  std::string meaning, source;
+  std::vector<StartValue> start;
+};
+
+struct Derived {
+  std::string name, text, meaning, source;
+  bool is_theorem = false;
+  Expression condition;
+};
+
+struct Cell {
+  std::string encryption, auth, source;
+  std::vector<std::pair<std::string, std::int64_t>> settings;
+  std::vector<std::string> marks;
+};
+
+struct EventRow {
+  std::string name, meaning, source;
+  std::vector<std::size_t> waiting;  // values of the state `waiting` in which it can happen
+  unsigned line = 0;
+};
+
+struct EffectRow {
+  std::string name, meaning;
+  unsigned line = 0;
+};
+
+struct ReplyText {
+  std::string name, enhanced, text, meaning, source;
+  unsigned code = 0;
+  bool has_capability_lines = false;
+  unsigned line = 0;
+};
+
+struct QueueExit {
+  unsigned first = 0, last = 0;
+  bool is_permanent = false;
+  std::string text, source;
+};
+
+struct Capability {
+  std::string text, condition_text, source;
+  Expression condition;
+};
+
+struct Change {
+  std::size_t variable, value;
+};
+
+struct Rule {
+  std::string id, condition_text, reason, source;
+  std::vector<std::size_t> events;
+  unsigned step = 0;
+  Expression condition;
+  std::size_t reply = 0, effect = 0;
+  std::vector<Change> then;
+  unsigned line = 0;
+};
+
+struct Model {
+  std::vector<Variable> variables;  // settings, then facts, then states
+  std::vector<Setting> settings;
+  std::vector<Fact> facts;
+  std::vector<State> states;
+  std::vector<Derived> derived;
+  std::vector<Cell> cells;
+  std::vector<EventRow> events;
+  std::vector<EffectRow> effects;
+  std::vector<ReplyText> replies;
+  std::vector<QueueExit> queue_exits;
+  std::vector<Capability> capabilities;
+  std::vector<Rule> rules;
+
+  [[nodiscard]] std::size_t waiting_variable() const;
+  // The variable of that name; variables.size() when there is none.
+  [[nodiscard]] std::size_t variable_of(std::string_view name) const;
+};
+
+[[nodiscard]] Model load_model(const std::filesystem::path& folder, Problems& problems);
+
+// The rule that decides, tried in the order of their steps; none for a hole. Slow and obvious: evaluates the trees.
+[[nodiscard]] std::optional<std::size_t> interpret(const Model& model, std::size_t event, const Assignment& assignment);
+// The state after that rule.
+[[nodiscard]] Assignment apply(const Rule& rule, Assignment assignment);
+// The first state of a session: settings and facts as given, states by their `start`.
+[[nodiscard]] Assignment start_of(const Model& model, Assignment assignment);
+
+}  // namespace postern::spec

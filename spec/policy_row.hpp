@@ -1,0 +1,76 @@
+// The shape of the generated policy: one row decides one event in some of the states.
+// out     PolicyRow, ReplyRow, CapabilityRow, QueueExitRow; the rows themselves are written by spec/generate.cpp
+// states  Guards, one word: a bit for every setting, fact and state value of spec/settings.toml (names in policy_names.hpp)
+// lives   for ever: everything here is constant data without pointers, so that a process pays no relocation for it
+// source  spec/settings.toml, spec/events.toml, spec/policy.toml, spec/replies.toml
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "spec/policy_names.hpp"  // generated: enum classes Event, Reply, Effect, Rule; namespace bit
+
+namespace postern::spec {
+
+// Everything that may sway a decision, and nothing else. A setting or fact has one bit; of a state's bits one is set.
+struct Guards {
+  std::uint64_t bits = 0;
+
+  [[nodiscard]] bool has(std::uint64_t bit) const { return (bits & bit) != 0; }
+  void set(std::uint64_t bit, bool value) { bits = value ? bits | bit : bits & ~bit; }
+  friend bool operator==(const Guards&, const Guards&) = default;
+};
+
+// Decides when (guards & care) == want; then guards becomes (guards & ~clear) | set.
+struct PolicyRow {
+  std::uint64_t care, want;
+  std::uint64_t clear, set;
+  Rule rule;
+  Reply reply;
+  Effect effect;
+};
+
+// A piece of the one text that holds all generated strings.
+struct TextAt {
+  std::uint16_t offset, octets;
+};
+
+struct ReplyRow {
+  std::uint16_t code;          // 0: nothing is sent
+  bool has_capability_lines;   // an EHLO reply: one more line a capability that holds
+  TextAt text;                 // without the code; {host}, {size}, {verdict}, {version} are filled in
+};
+
+struct CapabilityRow {
+  std::uint64_t care, want;
+  TextAt text;
+  std::uint16_t number;  // rows of one capability share it: any of them may hold
+};
+
+struct QueueExitRow {
+  std::uint8_t first, last;
+  bool is_permanent;
+  TextAt text;
+};
+
+// Tried in order; the last one always decides.
+[[nodiscard]] std::span<const PolicyRow> policy_rows(Event event);
+[[nodiscard]] const ReplyRow& reply_row(Reply reply);
+[[nodiscard]] std::span<const CapabilityRow> capability_rows();
+// Tried in order; the last one fits every exit code but 0.
+[[nodiscard]] std::span<const QueueExitRow> queue_exit_rows();
+[[nodiscard]] std::string_view text_at(TextAt at);
+
+[[nodiscard]] std::string_view name_of(Event event);
+[[nodiscard]] std::string_view name_of(Rule rule);    // the id that a log line carries
+[[nodiscard]] std::string_view reason_of(Rule rule);  // the shortest explanation; empty for most rules
+
+// SHA-256 of spec/policy.snapshot in hexadecimal: which policy this program follows.
+[[nodiscard]] std::string_view policy_hash();
+
+// The first state of a session under these settings and facts.
+[[nodiscard]] Guards start(Guards settings_and_facts);
+
+}  // namespace postern::spec

@@ -1,0 +1,133 @@
+// The snapshot lists decisions, not rules: a reworded rule that decides alike leaves it unchanged, a change of policy is
+// a readable diff. Per event a tree: each line tests one name; a branch that decides alike throughout is one line.
+#include <algorithm>
+
+#include "spec/writers.hpp"
+
+namespace postern::spec {
+namespace {
+
+std::string outcome(const Model& model, std::size_t rule_index) {
+  const Rule& rule = model.rules[rule_index];
+  const ReplyText& reply = model.replies[rule.reply];
+  std::string out = rule.id + ": " + (reply.code == 0 ? "no reply" : std::to_string(reply.code) + " " + reply.text);
+  if (const std::string& effect = model.effects[rule.effect].name; effect != "none") out += "; " + effect;
+  for (const Change& change : rule.then) {
+    const Variable& variable = model.variables[change.variable];
+    out += "; " + variable.name + " := " + variable.values[change.value];
+  }
+  return out;
+}
+
+class Tree {
+ public:
+  Tree(const Model& model, std::size_t event, std::string& out)
+      : model_(model), event_(event), support_(support_of(model, event)), out_(out) {}
+
+  void write(Assignment assignment) { branch(std::move(assignment), 0, "    "); }
+
+ private:
+  // The rule that decides every case below, or nothing when they differ.
+  std::optional<std::size_t> only_rule(Assignment assignment, std::size_t next) {
+    if (next == support_.size()) return interpret(model_, event_, assignment);
+    std::optional<std::size_t> only;
+    for (std::size_t value = 0; value < values(next); ++value) {
+      if (support_[next] != model_.waiting_variable()) assignment[support_[next]] = static_cast<std::uint8_t>(value);
+      const auto rule = only_rule(assignment, next + 1);
+      if (!rule || (only && *only != *rule)) return std::nullopt;
+      only = rule;
+    }
+    return only;
+  }
+
+  // `waiting` is given by the caller: it has one value here.
+  [[nodiscard]] std::size_t values(std::size_t next) const {
+    return support_[next] == model_.waiting_variable() ? 1 : model_.variables[support_[next]].values.size();
+  }
+
+  void branch(Assignment assignment, std::size_t next, const std::string& indent) {
+    if (const auto rule = only_rule(assignment, next)) {
+      out_ += indent + outcome(model_, *rule) + "\n";
+      return;
+    }
+    const Variable& variable = model_.variables[support_[next]];
+    if (values(next) == 1) return branch(std::move(assignment), next + 1, indent);
+    for (std::size_t value = 0; value < values(next); ++value) {
+      assignment[support_[next]] = static_cast<std::uint8_t>(value);
+      out_ += indent + variable.name + (variable.is_boolean ? "=" : " is ") + variable.values[value] + "\n";
+      branch(assignment, next + 1, indent + "  ");
+    }
+  }
+
+  const Model& model_;
+  std::size_t event_;
+  std::vector<std::size_t> support_;
+  std::string& out_;
+};
+
+void write_events(const Model& model, std::string& out) {
+  const std::size_t waiting = model.waiting_variable();
+  for (std::size_t event = 0; event < model.events.size(); ++event) {
+    out += "\n" + model.events[event].name + "  (" + model.events[event].meaning + ")\n";
+    for (const std::size_t value : model.events[event].waiting) {
+      Assignment assignment(model.variables.size(), 0);
+      assignment[waiting] = static_cast<std::uint8_t>(value);
+      out += "  waiting is " + model.variables[waiting].values[value] + "\n";
+      Tree(model, event, out).write(std::move(assignment));
+    }
+  }
+}
+
+std::size_t event_of(const Model& model, std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::find(model.events, name, &EventRow::name) - model.events.begin());
+}
+
+std::string capabilities_in(const Model& model, Assignment assignment, std::size_t channel) {
+  assignment[model.variable_of("channel")] = static_cast<std::uint8_t>(channel);
+  std::string out;
+  for (const Capability& capability : model.capabilities) {
+    if (holds(capability.condition, assignment)) out += (out.empty() ? "" : ", ") + capability.text;
+  }
+  return out;
+}
+
+// What the 64 settings do at the start and at EHLO, with the certificate there and a backend exactly when AUTH=1.
+void write_settings(const Model& model, std::string& out) {
+  const std::size_t count = model.settings.size();
+  const std::size_t channel = model.variable_of("channel");
+  for (std::size_t bits = 0; bits < (std::size_t{1} << count); ++bits) {
+    Assignment assignment(model.variables.size(), 0);
+    for (std::size_t i = 0; i < count; ++i) {
+      assignment[i] = (bits >> (count - 1 - i)) & 1;
+      out += (i == 0 ? "" : " ") + model.settings[i].name + "=" + std::to_string(assignment[i]);
+    }
+    assignment[model.variable_of("certificate")] = 1;
+    assignment[model.variable_of("backend")] = assignment[model.variable_of("AUTH")];
+    assignment = start_of(model, std::move(assignment));
+    const Rule& rule = model.rules[*interpret(model, event_of(model, "connect.ready"), assignment)];
+    const ReplyText& reply = model.replies[rule.reply];
+    out += "\n  " + rule.id + ": " + std::to_string(reply.code) + " " + reply.text + "\n";
+    if (reply.code != 220) continue;
+    const std::size_t first = assignment[channel];
+    out += "  EHLO, " + model.variables[channel].values[first] + ": " + capabilities_in(model, assignment, first) + "\n";
+    if (first == 0) out += "  EHLO, starttls: " + capabilities_in(model, assignment, 1) + "\n";
+  }
+}
+
+}  // namespace
+
+std::string write_snapshot(const Model& model, const Reach& reach) {
+  std::string out =
+      "The policy, every decision of it, written from spec/*.toml by spec/generate.cpp. Not edited by hand.\n"
+      "configurations (settings x facts): " + std::to_string(reach.configurations) +
+      "\nstates a session can be in, over all configurations: " + std::to_string(reach.states) +
+      "\ndecisions (configuration, state, event): " + std::to_string(reach.decisions) +
+      "\nrules: " + std::to_string(model.rules.size()) + ", events: " + std::to_string(model.events.size()) +
+      ", replies: " + std::to_string(model.replies.size()) + "\n\n== decisions, per event ==\n";
+  write_events(model, out);
+  out += "\n== the settings, with a certificate, and a backend exactly when AUTH=1 ==\n\n";
+  write_settings(model, out);
+  return out;
+}
+
+}  // namespace postern::spec

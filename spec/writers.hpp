@@ -1,0 +1,21 @@
+// What the generator writes, each from the model alone.
+// out     text of a whole file
+// source  spec/policy_row.hpp (the shapes), spec/policy.snapshot (the committed copy)
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "spec/model.hpp"
+#include "spec/verify.hpp"
+
+namespace postern::spec {
+
+// policy_names.hpp: the enumerators and bits.
+[[nodiscard]] std::string write_names(const Model& model);
+// policy_rows.cpp: the rows. `hash` is that of the snapshot, `version` the project's.
+[[nodiscard]] std::string write_tables(const Model& model, std::string_view hash, std::string_view version);
+// policy.snapshot: every decision in plain text.
+[[nodiscard]] std::string write_snapshot(const Model& model, const Reach& reach);
+
+}  // namespace postern::spec
