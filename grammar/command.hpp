@@ -9,7 +9,8 @@
 //   lenient_bare_path        `MAIL FROM:a@b`        a mailbox without its angle brackets
 //   lenient_source_route     `RCPT TO:<@x,@y:a@b>`  the route is accepted and ignored (RFC 5321 4.1.1.3)
 //   lenient_trailing_spaces  `RSET  `               spaces before the CRLF (RFC 5321 4.1.1)
-//   lenient_argument         `EHLO`, `QUIT x`       any printable argument, or none, where the recorded original takes it
+//   lenient_argument         `EHLO`, `QUIT x`       any printable argument, or none, where the recorded original takes
+//   it
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,20 @@
 namespace postern::grammar {
 
 enum class Verb : std::uint8_t {
-  unknown, helo, ehlo, mail, rcpt, data, rset, noop, vrfy, expn, help, quit, starttls, auth,
+  unknown,
+  helo,
+  ehlo,
+  mail,
+  rcpt,
+  data,
+  rset,
+  noop,
+  vrfy,
+  expn,
+  help,
+  quit,
+  starttls,
+  auth,
 };
 
 // A reverse-path or forward-path. Both views are empty for `<>`; `domain` alone is empty for `<postmaster>`.
@@ -41,17 +55,17 @@ struct Parameters {
 
 struct Command {
   Verb verb = Verb::unknown;
-  std::string_view argument;          // all after the verb and its spaces, without trailing spaces; for EHLO the client's name
-  Path path;                          // MAIL and RCPT
-  Parameters parameters;              // MAIL
-  std::string_view mechanism;         // AUTH; empty when it is missing
+  std::string_view argument;   // all after the verb and its spaces, without trailing spaces; for EHLO the client's name
+  Path path;                   // MAIL and RCPT
+  Parameters parameters;       // MAIL
+  std::string_view mechanism;  // AUTH; empty when it is missing
   std::string_view initial_response;  // AUTH; empty when there is none (RFC 4954 4 writes an empty one as `=`)
 };
 
 enum class SyntaxErrorKind : std::uint8_t {
-  control_octet,       // NUL or another control octet in a line whose verb is known
-  path,                // not `FROM:`/`TO:` and a path
-  parameter,           // an ESMTP parameter that is malformed, unknown, or given twice
+  control_octet,  // NUL or another control octet in a line whose verb is known
+  path,           // not `FROM:`/`TO:` and a path
+  parameter,      // an ESMTP parameter that is malformed, unknown, or given twice
 };
 
 struct SyntaxError {

@@ -32,6 +32,8 @@ class LineSplitter {
   void forget() { *this = LineSplitter{}; }
 
  private:
+  Line without_line_end(std::size_t octets, std::size_t max_octets);
+
   std::size_t scanned_ = 0;  // octets of `unread` known to hold no LF
   bool skipping_ = false;    // inside a line already known to be too long
 };

@@ -19,26 +19,32 @@ struct DecodedPiece {
   bool ended;            // CRLF.CRLF was met; `consumed` ends with it
 };
 
+// Where the automaton stands between two octets, and what it has seen.
+struct MailDataState {
+  enum class At : std::uint8_t { line_start, in_line, cr, dot, dot_cr };
+  static constexpr std::uint8_t all_names = 0b11;  // Received: and Delivered-To:
+
+  At at = At::line_start;
+  bool in_header = true;
+  bool saw_bare_cr = false;
+  bool saw_bare_lf = false;
+  std::uint8_t name_octets = 0;              // how much of a field name this header line has matched
+  std::uint8_t name_candidates = all_names;  // which names still fit; none beyond the header
+  std::uint32_t hops = 0;
+};
+
 class MailData {
  public:
-  // `out` holds at least octets.size() + 2; the two views do not overlap.
+  // `out` holds at least octets.size() + 2; the two do not overlap. Nothing is to be decoded after `ended`.
   [[nodiscard]] DecodedPiece decode(std::string_view octets, std::span<char> out);
 
-  [[nodiscard]] bool saw_bare_cr() const { return saw_bare_cr_; }
-  [[nodiscard]] bool saw_bare_lf() const { return saw_bare_lf_; }
+  [[nodiscard]] bool saw_bare_cr() const { return state_.saw_bare_cr; }
+  [[nodiscard]] bool saw_bare_lf() const { return state_.saw_bare_lf; }
   // Received: and Delivered-To: lines of the header.
-  [[nodiscard]] std::uint32_t hops() const { return hops_; }
+  [[nodiscard]] std::uint32_t hops() const { return state_.hops; }
 
  private:
-  // Where the automaton stands between two octets.
-  enum class At : std::uint8_t { line_start, in_line, cr, dot, dot_cr };
-  At at_ = At::line_start;
-  bool in_header_ = true;
-  bool saw_bare_cr_ = false;
-  bool saw_bare_lf_ = false;
-  std::uint32_t hops_ = 0;
-  std::uint8_t name_octets_ = 0;       // how much of a field name this header line has matched
-  std::uint8_t name_candidates_ = 0;   // which names still fit
+  MailDataState state_;
 };
 
 }  // namespace postern::grammar

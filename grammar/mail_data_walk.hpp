@@ -1,0 +1,36 @@
+// The octet-at-a-time side of mail data: the automaton itself, and the driver that lends it to a block scan.
+// in      octets between in and in_end
+// out     decoded octets at out, which has room for in_end - in + 2
+// errors  none
+// source  RFC 5321 4.5.2
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "grammar/mail_data.hpp"
+
+namespace postern::grammar {
+
+struct MailDataCursor {
+  const char* in;
+  const char* in_end;
+  char* out;
+
+  [[nodiscard]] std::size_t octets_left() const { return static_cast<std::size_t>(in_end - in); }
+};
+
+// Takes the octets up to `until`, or up to CRLF.CRLF, and then says true.
+[[nodiscard]] bool walk_mail_data(MailDataState& state, MailDataCursor& cursor, const char* until);
+
+// Takes as many whole blocks as it can understand, beginning and ending between a line's octets or at a line's start;
+// it may look one octet back and block_reach octets ahead.
+using ScanBlocks = void(MailDataState& state, MailDataCursor& cursor);
+inline constexpr std::size_t block_octets = 64;
+inline constexpr std::size_t block_reach = 2 * block_octets + 2;
+
+[[nodiscard]] DecodedPiece decode_by_blocks(MailDataState& state, std::string_view octets, std::span<char> out,
+                                            ScanBlocks& scan_blocks);
+
+}  // namespace postern::grammar

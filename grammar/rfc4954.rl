@@ -1,0 +1,16 @@
+# The rules of RFC 4954 under their ABNF names; needs rfc5321.rl and the actions named here.
+%%{
+machine rfc4954;
+
+# RFC 4954 5: AUTH= of MAIL; `<>` is xtext too. RFC 3461 4: xtext
+xchar = visible_ascii - plus - equals;
+hexchar = plus upper_HEXDIG{2};
+xtext = (xchar | hexchar)+;
+Auth_parameter = (A U T H) >auth_keyword equals xtext >auth_mailbox_begins %auth_mailbox_ends;
+
+# RFC 4954 4: AUTH mechanism [initial-response]; which mechanisms there are is not a matter of grammar
+auth_octet = visible_ascii | beyond_ascii;
+mechanism = auth_octet+ >mechanism_begins %mechanism_ends;
+initial_response = auth_octet >initial_response_begins lenient_octet*;
+auth_argument = (SP+ mechanism (SP+ initial_response?)?)? lenient_trailing_spaces;
+}%%
