@@ -1,5 +1,5 @@
 // The snapshot lists decisions, not rules: a reworded rule that decides alike leaves it unchanged, a change of policy is
-// a readable diff. Per event a tree: each line tests one name; a branch that decides alike throughout is one line.
+// a readable diff. Per event a tree: each line tests one name; what decides alike for all values of a name leaves it out.
 #include <algorithm>
 
 #include "spec/writers.hpp"
@@ -19,61 +19,37 @@ std::string outcome(const Model& model, std::size_t rule_index) {
   return out;
 }
 
-class Tree {
- public:
-  Tree(const Model& model, std::size_t event, std::string& out)
-      : model_(model), event_(event), support_(support_of(model, event)), out_(out) {}
-
-  void write(Assignment assignment) { branch(std::move(assignment), 0, "    "); }
-
- private:
-  // The rule that decides every case below, or nothing when they differ.
-  std::optional<std::size_t> only_rule(Assignment assignment, std::size_t next) {
-    if (next == support_.size()) return interpret(model_, event_, assignment);
-    std::optional<std::size_t> only;
-    for (std::size_t value = 0; value < values(next); ++value) {
-      if (support_[next] != model_.waiting_variable()) assignment[support_[next]] = static_cast<std::uint8_t>(value);
-      const auto rule = only_rule(assignment, next + 1);
-      if (!rule || (only && *only != *rule)) return std::nullopt;
-      only = rule;
-    }
-    return only;
+// The lines below one node; a name on which nothing depends is left out.
+std::string tree(const Model& model, std::size_t event, const std::vector<std::size_t>& names, std::size_t next,
+                 Assignment& assignment, const std::string& indent) {
+  if (next == names.size()) return indent + outcome(model, *interpret(model, event, assignment)) + "\n";
+  const Variable& variable = model.variables[names[next]];
+  std::vector<std::string> branches;
+  for (std::size_t value = 0; value < variable.values.size(); ++value) {
+    assignment[names[next]] = static_cast<std::uint8_t>(value);
+    branches.push_back(tree(model, event, names, next + 1, assignment, indent));
   }
-
-  // `waiting` is given by the caller: it has one value here.
-  [[nodiscard]] std::size_t values(std::size_t next) const {
-    return support_[next] == model_.waiting_variable() ? 1 : model_.variables[support_[next]].values.size();
+  if (std::ranges::count(branches, branches.front()) == std::ssize(branches)) return branches.front();
+  std::string out;
+  for (std::size_t value = 0; value < branches.size(); ++value) {
+    assignment[names[next]] = static_cast<std::uint8_t>(value);
+    out += indent + variable.name + (variable.is_boolean ? "=" : " is ") + variable.values[value] + "\n" +
+           tree(model, event, names, next + 1, assignment, indent + "  ");
   }
-
-  void branch(Assignment assignment, std::size_t next, const std::string& indent) {
-    if (const auto rule = only_rule(assignment, next)) {
-      out_ += indent + outcome(model_, *rule) + "\n";
-      return;
-    }
-    const Variable& variable = model_.variables[support_[next]];
-    if (values(next) == 1) return branch(std::move(assignment), next + 1, indent);
-    for (std::size_t value = 0; value < values(next); ++value) {
-      assignment[support_[next]] = static_cast<std::uint8_t>(value);
-      out_ += indent + variable.name + (variable.is_boolean ? "=" : " is ") + variable.values[value] + "\n";
-      branch(assignment, next + 1, indent + "  ");
-    }
-  }
-
-  const Model& model_;
-  std::size_t event_;
-  std::vector<std::size_t> support_;
-  std::string& out_;
-};
+  return out;
+}
 
 void write_events(const Model& model, std::string& out) {
   const std::size_t waiting = model.waiting_variable();
   for (std::size_t event = 0; event < model.events.size(); ++event) {
+    std::vector<std::size_t> names = support_of(model, event);
+    std::erase(names, waiting);
     out += "\n" + model.events[event].name + "  (" + model.events[event].meaning + ")\n";
     for (const std::size_t value : model.events[event].waiting) {
       Assignment assignment(model.variables.size(), 0);
       assignment[waiting] = static_cast<std::uint8_t>(value);
       out += "  waiting is " + model.variables[waiting].values[value] + "\n";
-      Tree(model, event, out).write(std::move(assignment));
+      out += tree(model, event, names, 0, assignment, "    ");
     }
   }
 }

@@ -1,0 +1,33 @@
+#include "engine/envelope.hpp"
+
+#include <algorithm>
+
+namespace postern::engine {
+
+void Envelope::append(char kind, std::string_view address) {
+  storage_[size_++] = kind;
+  size_ = static_cast<std::size_t>(std::ranges::copy(address, storage_.begin() + size_).out - storage_.begin());
+  storage_[size_++] = '\0';
+  storage_[size_] = '\0';
+}
+
+void Envelope::begin(std::string_view reverse_path) {
+  clear();
+  reverse_path_octets_ = reverse_path.size();
+  append('F', reverse_path);
+}
+
+bool Envelope::has_room(std::size_t address_octets) const {
+  return recipients_ < spec::max_recipients && size_ + address_octets + 2 < storage_.size();
+}
+
+bool Envelope::add(std::string_view forward_path) {
+  if (!has_room(forward_path.size())) return false;
+  append('T', forward_path);
+  ++recipients_;
+  return true;
+}
+
+std::string_view Envelope::octets() const { return {storage_.data(), size_ == 0 ? 0 : size_ + 1}; }
+
+}  // namespace postern::engine

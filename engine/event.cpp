@@ -1,0 +1,82 @@
+#include "engine/event.hpp"
+
+#include <utility>
+
+#include "engine/sasl.hpp"
+#include "spec/limits.hpp"
+
+namespace postern::engine {
+namespace {
+
+using grammar::Command;
+using grammar::SyntaxError;
+using grammar::SyntaxErrorKind;
+using grammar::Verb;
+using spec::Event;
+
+Event mail_event(const Command& command, const LineFacts& facts) {
+  if (facts.mailbox_octets > spec::max_address_octets) return Event::mail_malformed;
+  const bool is_too_big = facts.databytes != 0 && command.parameters.has_size &&
+                          command.parameters.size_octets > facts.databytes;  // RFC 1870 6.1
+  return is_too_big ? Event::mail_too_big : Event::mail_valid;
+}
+
+Event rcpt_event(const LineFacts& facts) {
+  if (facts.mailbox_octets > spec::max_address_octets) return Event::rcpt_malformed;
+  return facts.has_room_for_recipient ? Event::rcpt_valid : Event::rcpt_too_many;
+}
+
+Event auth_event(const Command& command, const LineFacts& facts) {
+  const Mechanism mechanism = mechanism_of(command.mechanism);
+  if (mechanism == Mechanism::unknown) return Event::auth_unknown_mechanism;
+  const bool is_plain = mechanism == Mechanism::plain;
+  switch (facts.initial_response) {
+    case ResponseKind::absent: return is_plain ? Event::auth_plain : Event::auth_login;
+    case ResponseKind::valid: return is_plain ? Event::auth_plain_response : Event::auth_login_username;
+    case ResponseKind::malformed:
+    case ResponseKind::cancelled: return Event::auth_malformed;
+  }
+  std::unreachable();
+}
+
+Event error_event(const SyntaxError& error) {
+  if (error.kind == SyntaxErrorKind::control_octet) return Event::line_control_octet;
+  return error.verb == Verb::mail ? Event::mail_malformed : Event::rcpt_malformed;
+}
+
+}  // namespace
+
+Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFacts& facts) {
+  if (!parsed) return error_event(parsed.error());
+  switch (parsed->verb) {
+    case Verb::unknown: return Event::unknown;
+    case Verb::helo: return Event::helo;
+    case Verb::ehlo: return Event::ehlo;
+    case Verb::mail: return mail_event(*parsed, facts);
+    case Verb::rcpt: return rcpt_event(facts);
+    case Verb::data: return Event::data;
+    case Verb::rset: return Event::rset;
+    case Verb::noop: return Event::noop;
+    case Verb::vrfy: return Event::vrfy;
+    case Verb::expn: return Event::expn;
+    case Verb::help: return Event::help;
+    case Verb::quit: return Event::quit;
+    case Verb::starttls: return parsed->argument.empty() ? Event::starttls : Event::starttls_parameter;
+    case Verb::auth: return auth_event(*parsed, facts);
+  }
+  std::unreachable();
+}
+
+bool is_auth(Event event) {
+  switch (event) {
+    case Event::auth_plain:
+    case Event::auth_plain_response:
+    case Event::auth_login:
+    case Event::auth_login_username:
+    case Event::auth_malformed:
+    case Event::auth_unknown_mechanism: return true;
+    default: return false;
+  }
+}
+
+}  // namespace postern::engine

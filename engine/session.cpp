@@ -1,0 +1,167 @@
+#include "engine/session.hpp"
+
+#include <algorithm>
+
+#include "engine/policy.hpp"
+
+namespace postern::engine {
+
+using grammar::Line;
+using grammar::LineKind;
+using spec::Effect;
+using spec::Event;
+namespace bit = spec::bit;
+
+namespace {
+
+constexpr std::uint64_t waits_for_response = bit::waiting_plain_response | bit::waiting_username | bit::waiting_password;
+
+// What may be added to a recipient after it was checked: a host for an address literal, and the value of RELAYCLIENT.
+constexpr std::size_t rewriting_octets = 2 * spec::max_host_octets;
+
+}  // namespace
+
+Session::Session(const Service& service) : guards_(spec::start(service.settings_and_facts)), service_(service) {}
+
+void Session::resume_after_starttls(Counters counters) {
+  counters_ = counters;
+  guards_.bits = (guards_.bits & ~bit::waiting_connect) | bit::waiting_handshake;
+}
+
+void Session::set_limits(std::uint64_t databytes, std::size_t max_recipients) {
+  service_.databytes = databytes;
+  service_.max_recipients = max_recipients;
+}
+
+Step Session::step(std::string_view unread, std::span<char> scratch) {
+  if (guards_.has(bit::waiting_mail_data)) return step_mail_data(unread, scratch);
+  if (guards_.has(bit::waiting_command)) return step_command(unread);
+  if (guards_.has(waits_for_response)) return step_response(unread);
+  return {};
+}
+
+Step Session::step_command(std::string_view unread) {
+  const Line line = lines_.next(unread, spec::max_auth_line_octets);
+  switch (line.kind) {
+    case LineKind::partial: return {.consumed = line.consumed};
+    case LineKind::bare_lf: return apply(Event::line_bare_lf, line.consumed);
+    case LineKind::too_long: return apply(Event::line_too_long, line.consumed);
+    case LineKind::complete: break;
+  }
+  return apply(command_event(line.text), line.consumed);
+}
+
+Event Session::command_event(std::string_view text) {
+  const auto parsed = grammar::parse_command(text);
+  const bool is_auth_line = parsed ? parsed->verb == grammar::Verb::auth : parsed.error().verb == grammar::Verb::auth;
+  if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
+  LineFacts facts{.databytes = service_.databytes};
+  if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
+    mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, mailbox_);
+    facts.has_room_for_recipient = envelope_.recipients() < service_.max_recipients &&
+                                   envelope_.has_room(facts.mailbox_octets + rewriting_octets);
+  }
+  if (parsed && is_auth_line && !parsed->initial_response.empty()) {
+    facts.initial_response = mechanism_of(parsed->mechanism) == Mechanism::plain
+                                 ? sasl_.take_plain(parsed->initial_response)
+                                 : sasl_.take_username(parsed->initial_response);
+  }
+  const Event event = event_of(parsed, facts);
+  if (event == Event::helo || event == Event::ehlo) keep_client_name(parsed->argument);
+  return event;
+}
+
+void Session::keep_client_name(std::string_view name) {
+  const std::string_view kept = name.substr(0, spec::max_host_octets);
+  std::ranges::copy(kept, client_name_.begin());
+  client_name_octets_ = kept.size();
+}
+
+Step Session::step_response(std::string_view unread) {
+  const Line line = lines_.next(unread, spec::max_auth_line_octets);
+  switch (line.kind) {
+    case LineKind::partial: return {.consumed = line.consumed, .holds_secret = true};
+    case LineKind::bare_lf: return apply(Event::response_bare_lf, line.consumed);
+    case LineKind::too_long: return apply(Event::response_too_long, line.consumed);
+    case LineKind::complete: break;
+  }
+  return apply(response_event(line.text), line.consumed);
+}
+
+Event Session::response_event(std::string_view text) {
+  const ResponseKind kind = guards_.has(bit::waiting_plain_response) ? sasl_.take_plain(text)
+                            : guards_.has(bit::waiting_username)     ? sasl_.take_username(text)
+                                                                     : sasl_.take_password(text);
+  switch (kind) {
+    case ResponseKind::valid: return Event::response_valid;
+    case ResponseKind::cancelled: return Event::response_cancelled;
+    case ResponseKind::absent:
+    case ResponseKind::malformed: break;
+  }
+  return Event::response_malformed;
+}
+
+bool Session::is_refused_already() const {
+  return mail_data_.saw_bare_cr() || mail_data_.saw_bare_lf() ||
+         (service_.databytes != 0 && stored_octets_ > service_.databytes);
+}
+
+Event Session::data_end_event() const {
+  if (mail_data_.saw_bare_cr() || mail_data_.saw_bare_lf()) return Event::data_end_bare_cr_or_lf;
+  if (mail_data_.hops() >= spec::max_hops) return Event::data_end_too_many_hops;
+  return is_refused_already() ? Event::data_end_too_big : Event::data_end_complete;
+}
+
+Step Session::step_mail_data(std::string_view unread, std::span<char> scratch) {
+  const grammar::DecodedPiece piece = mail_data_.decode(unread, scratch);
+  stored_octets_ += piece.written;
+  if (is_refused_already()) discarded_octets_ += piece.consumed;
+  Step step{.consumed = piece.consumed};
+  if (piece.ended) {
+    step = apply(data_end_event(), piece.consumed);
+  } else if (discarded_octets_ > spec::max_discarded_octets) {
+    step = apply(Event::data_without_end, piece.consumed);
+  }
+  if (!is_refused_already()) step.data = {scratch.data(), piece.written};
+  return step;
+}
+
+Step Session::report(Event event, std::string_view text) { return apply(event, 0, text); }
+
+Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
+  const bool is_answer = guards_.has(waits_for_response);
+  guards_.set(bit::errors_spent, counters_.errors >= spec::max_errors);
+  guards_.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
+  const spec::PolicyRow& row = decide(guards_, event);
+  guards_ = after(row, guards_);
+  perform(row, event, text);
+  const std::uint16_t code = spec::reply_row(row.reply).code;
+  if (code >= 400) ++counters_.errors;
+  if (event == Event::hand_over_accepted) counters_.errors = 0;
+  if (is_auth(event)) ++counters_.auth_attempts;
+  const Fills fills{.host = service_.host, .verdict = text, .size_octets = service_.databytes};
+  return {.consumed = consumed,
+          .is_decision = true,
+          .holds_secret = is_answer || is_auth(event),
+          .rule = row.rule,
+          .effect = row.effect,
+          .code = code,
+          .reply = replies_.write(row.reply, fills, guards_),
+          .data = {}};
+}
+
+void Session::perform(const spec::PolicyRow& row, Event event, std::string_view text) {
+  // Forgetting is no effect of its own: no transaction, no envelope; no greeting, no name (RFC 3207 4.2).
+  if (guards_.has(bit::transaction_none)) envelope_.clear();
+  if (guards_.has(bit::greeting_none)) client_name_octets_ = 0;
+  if (!guards_.has(bit::waiting_password | bit::waiting_credentials)) sasl_.wipe();
+  if (row.effect == Effect::begin_transaction) envelope_.begin(mailbox());
+  if (row.effect == Effect::add_recipient) static_cast<void>(envelope_.add(text));
+  if (row.effect == Effect::begin_message) {
+    mail_data_ = {};
+    stored_octets_ = discarded_octets_ = 0;
+  }
+  if (event == Event::handshake_done) lines_.forget();
+}
+
+}  // namespace postern::engine

@@ -1,0 +1,107 @@
+// One SMTP session without I/O: octets in, one step out. The only door to the engine.
+// in      step(unread): what the client sent and is not consumed yet. report(event): the outcome of an effect, or what
+//         the world says (connect.*, timeout, eof)
+// out     Step; its views point into the session or into `scratch` and die with the next call
+// order   while the session waits for an outcome, step() consumes nothing; then report() it
+// limits  spec/limits.hpp; sizeof(Session) bounds the memory of a session; allocates nothing
+// errors  none: whatever the client does is an event, and an event has a row
+// source  spec/policy.toml; RFC 5321 4.1.4; RFC 3207 4.2
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "engine/envelope.hpp"
+#include "engine/event.hpp"
+#include "engine/reply.hpp"
+#include "engine/sasl.hpp"
+#include "grammar/line.hpp"
+#include "grammar/mail_data.hpp"
+#include "spec/policy_row.hpp"
+
+namespace postern::engine {
+
+// What a session is served with; the views outlive it.
+struct Service {
+  spec::Guards settings_and_facts;
+  std::string_view host;          // names us in the greeting, at most spec::max_host_octets
+  std::uint64_t databytes = 0;    // size limit in octets as stored; 0: none
+  std::size_t max_recipients = spec::max_recipients;
+};
+
+// What survives STARTTLS, so that a client cannot start over by it.
+struct Counters {
+  std::uint32_t errors = 0;
+  std::uint32_t auth_attempts = 0;
+};
+
+struct Step {
+  std::size_t consumed = 0;     // octets of `unread` that the caller drops
+  bool is_decision = false;     // false: a partial line, or mail data in the middle; then only `consumed` and `data` count
+  bool holds_secret = false;    // the octets consumed hold credentials: overwrite them
+  spec::Rule rule{};
+  spec::Effect effect{};
+  std::uint16_t code = 0;       // of the reply; 0 when there is none
+  std::string_view reply;       // with its CRLFs
+  std::string_view data;        // decoded mail data to be kept
+};
+
+class Session {
+ public:
+  explicit Session(const Service& service);
+
+  // Continues on an encrypted channel a session that was accepted for STARTTLS by another process or object; report
+  // handshake_done or handshake_failed next.
+  void resume_after_starttls(Counters counters);
+
+  // `scratch` takes decoded mail data and holds at least unread.size() + 2.
+  [[nodiscard]] Step step(std::string_view unread, std::span<char> scratch);
+  // `text` is the address to keep for recipient_*, the verdict for hand_over_*.
+  [[nodiscard]] Step report(spec::Event event, std::string_view text = {});
+
+  // The size limit and bound on recipients that hold from now on (an authenticated user may have his own).
+  void set_limits(std::uint64_t databytes, std::size_t max_recipients);
+
+  [[nodiscard]] spec::Guards guards() const { return guards_; }
+  [[nodiscard]] Counters counters() const { return counters_; }
+  [[nodiscard]] const Envelope& envelope() const { return envelope_; }
+  // The path of the MAIL or RCPT just stepped over, unquoted; valid with Effect::check_recipient.
+  [[nodiscard]] std::string_view mailbox() const { return {mailbox_.data(), mailbox_octets_}; }
+  // Valid with Effect::check_credentials, until the outcome is reported.
+  [[nodiscard]] std::string_view username() const { return sasl_.username(); }
+  [[nodiscard]] std::string_view password() const { return sasl_.password(); }
+  // What the client called itself in HELO or EHLO, cut to spec::max_host_octets.
+  [[nodiscard]] std::string_view client_name() const { return {client_name_.data(), client_name_octets_}; }
+
+ private:
+  [[nodiscard]] Step step_command(std::string_view unread);
+  [[nodiscard]] Step step_response(std::string_view unread);
+  [[nodiscard]] Step step_mail_data(std::string_view unread, std::span<char> scratch);
+  [[nodiscard]] spec::Event command_event(std::string_view line);
+  [[nodiscard]] spec::Event response_event(std::string_view line);
+  [[nodiscard]] bool is_refused_already() const;
+  [[nodiscard]] spec::Event data_end_event() const;
+  [[nodiscard]] Step apply(spec::Event event, std::size_t consumed, std::string_view text = {});
+  void perform(const spec::PolicyRow& row, spec::Event event, std::string_view text);
+  void keep_client_name(std::string_view name);
+
+  spec::Guards guards_;
+  Counters counters_;
+  Service service_;
+  grammar::LineSplitter lines_;
+  grammar::MailData mail_data_;
+  std::uint64_t stored_octets_ = 0;
+  std::uint64_t discarded_octets_ = 0;
+  std::size_t mailbox_octets_ = 0;
+  std::size_t client_name_octets_ = 0;
+  ReplyWriter replies_;
+  std::array<char, spec::max_host_octets> client_name_;
+  std::array<char, spec::max_address_octets + 1> mailbox_;
+  Sasl sasl_;
+  Envelope envelope_;
+};
+
+}  // namespace postern::engine
