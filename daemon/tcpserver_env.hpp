@@ -1,0 +1,26 @@
+// Who the client is: the variables that tcpserver and sslserver leave in the environment. The only file that knows their
+// names.
+// in      the process environment, read anew at each call
+// out     Peer; views into the environment, which die when it is changed
+// errors  none: what is unset is "unknown", or empty
+// source  tcp-environ(5); ucspi-ssl sslserver(1)
+#pragma once
+
+#include <string_view>
+
+namespace postern::daemon {
+
+struct Peer {
+  std::string_view remote_ip;    // "unknown" when nobody says
+  std::string_view remote_host;  // "unknown" when there is no name
+  std::string_view remote_info;  // who ident says, or AUTH said, it is; empty when nobody does
+  std::string_view local_ip;     // empty when nobody says
+};
+
+[[nodiscard]] Peer read_peer();
+
+// The value of a variable; empty when it is unset.
+[[nodiscard]] std::string_view variable(const char* name);
+[[nodiscard]] bool is_set(const char* name);
+
+}  // namespace postern::daemon
