@@ -13,8 +13,6 @@ inline constexpr std::size_t max_recipients = 1000;            // deviation D6; 
 inline constexpr std::size_t max_recipient_octets = 96 * 1024; // deviation D6: all forward-paths of one transaction
 inline constexpr std::size_t max_host_octets = 255;            // RFC 5321 4.5.3.1.2; also of the client's HELO name kept
 inline constexpr std::size_t max_verdict_octets = 255;         // qmail-queue(8): custom text
-inline constexpr std::size_t max_username_octets = 255;        // RFC 4616 2
-inline constexpr std::size_t max_password_octets = 255;        // RFC 4616 2
 
 inline constexpr std::uint32_t max_errors = 20;                // deviation D6: since the last accepted message
 inline constexpr std::uint32_t max_auth_attempts = 10;         // deviation D7
