@@ -10,6 +10,7 @@ import tomllib
 
 from recording import CLOSED, HERE, Transcript
 
+ANSWERS = ("ours", "ours_like", "refused", "same_as")
 CLIPPED_CHARACTERS = 600  # longer stored messages stand in the recording as a start, a length and a digest
 
 
@@ -45,11 +46,11 @@ class Entry:
     """Where a deviation shows, and how."""
 
     def __init__(self, number, table):
-        unknown = set(table) - {"id", "config", "session", "sent", "was", "ours", "ours_like", "refused", "same_as", "why"}
+        unknown = set(table) - {"id", "config", "session", "sent", "was", "why", *ANSWERS}
         if unknown or not table.get("id") or not table.get("why"):
             raise SystemExit(f"deviations.toml: an entry needs id and why, and knows no {sorted(unknown)}: {table}")
-        if sum(key in table for key in ("ours", "ours_like", "refused", "same_as")) != 1:
-            raise SystemExit(f"deviations.toml: an entry has one of ours, ours_like, refused, same_as: {table}")
+        if sum(key in table for key in ANSWERS) != 1:
+            raise SystemExit(f"deviations.toml: an entry has one of {', '.join(ANSWERS)}: {table}")
         self.number, self.id, self.why = number, table["id"], table["why"]
         self._config, self._session, self._sent = (Globs(table.get(key)) for key in ("config", "session", "sent"))
         self._was = table.get("was")
@@ -64,9 +65,12 @@ class Entry:
     def covers_dialogue(self, place):
         return self._config.covers(place.configuration) and self._session.covers(place.session)
 
+    def may_explain(self, sent, want):
+        return self._sent.covers(sent) and (self._was is None or self._was in want)
+
     def explains(self, place, want, got):
         """Whether `got` is what the entry says, and, with `was`, differs from `want` in nothing else."""
-        if not (self.covers_dialogue(place) and self._sent.covers(place.sent.rstrip("\r\n"))):
+        if not (self.covers_dialogue(place) and self.may_explain(place.sent.rstrip("\r\n"), bare(want))):
             return False
         if self._was is None:
             return bool(self._ours.fullmatch(bare(got)))
@@ -87,12 +91,9 @@ class Deviations:
 
     def expected(self, place, recording):
         """The transcript to expect in place of the recorded one, and the entry that says so; or two Nones."""
-        entries = [entry for entry in self._dialogues if entry.covers_dialogue(place)]
-        if not entries:
+        entry = next((entry for entry in self._dialogues if entry.covers_dialogue(place)), None)
+        if entry is None:
             return None, None
-        if len(entries) > 1:
-            raise SystemExit(f"deviations.toml: {place} is covered by two entries, {entries[0].title} and {entries[1].title}")
-        entry = entries[0]
         if entry.same_as is not None:
             return recording.transcript(entry.same_as, place.session), entry
         return refusal(entry.refused, recording.transcript(place.configuration, place.session)), entry

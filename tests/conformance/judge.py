@@ -1,8 +1,8 @@
 """Compares one dialogue with the recording, step by step.
 
-A step is equal, or explained by exactly one entry of deviations.toml, or follows from an explained one, or unexplained.
-What follows from an explained step is only what the client then did not do: it did not send the next octets (their turn
-did not come, or the connection was closed), so nothing was stored; and the exit code of a session that ended otherwise.
+A step is equal, or explained by exactly one entry of deviations.toml, or follows from an explained step, or unexplained.
+Only this can follow: what the client then did not do (it did not send octets whose turn did not come, or after the
+connection was closed, so nothing was stored), and the exit code of a session that ended otherwise.
 """
 
 import collections
@@ -41,7 +41,7 @@ class Verdict:
 
 
 class Judge:
-    """The comparison of one dialogue. What is expected is what was recorded, unless an entry refuses or replaces it."""
+    """The comparison of one dialogue. Expected is what was recorded, unless an entry refuses or replaces it."""
 
     def __init__(self, recording, deviations, configuration, session):
         self._deviations = deviations

@@ -60,7 +60,8 @@ def ended(text):
 def load_sessions():
     with open(HERE / "sessions.json", encoding="utf-8") as file:
         data = json.load(file)
-    return {name: Session(entry["env"], [read_step(*step) for step in entry["steps"]]) for name, entry in data.items()}
+    return {name: Session(entry["env"], [read_step(*step) for step in entry["steps"]])
+            for name, entry in data.items()}
 
 
 def read_step(kind, octets="", replies=0):
@@ -76,12 +77,13 @@ def load_configurations():
         extras = tomllib.load(file)
     configurations = dict(regular_configurations())
     for name, entry in extras.items():
-        configurations[name] = Configuration(entry.get("backend", "none"), entry.get("home", "cert"), entry.get("env", {}))
+        configurations[name] = Configuration(entry.get("backend", "none"), entry.get("home", "cert"),
+                                             entry.get("env", {}))
     return configurations
 
 
 def regular_configurations():
-    """All 32 settings of the five switches, three backends, with and without a certificate; 0 is a variable left unset."""
+    """All 32 settings of the five switches, three backends, with and without a certificate; 0 means unset."""
     for bits in itertools.product("01", repeat=len(SWITCHES)):
         environment = {switch: bit for switch, bit in zip(SWITCHES.values(), bits) if bit == "1"}
         letters = "".join(letter + bit for letter, bit in zip(SWITCHES, bits))

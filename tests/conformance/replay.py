@@ -11,6 +11,7 @@ Only Python's standard library, a C compiler and the openssl command are used. S
 import argparse
 import concurrent.futures
 import fnmatch
+import multiprocessing
 import os
 import pathlib
 import random
@@ -59,7 +60,8 @@ def judge_all(bench, work, processes, threads):
     numbered = list(enumerate(work))
     random.Random(0).shuffle(numbered)
     total = Verdict()
-    with concurrent.futures.ProcessPoolExecutor(processes, initializer=adopt, initargs=(bench,)) as pool:
+    fork = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(processes, fork, adopt, (bench,)) as pool:
         for verdict in pool.map(judge_some, [numbered[start::processes] for start in range(processes)],
                                 [threads] * processes):
             total.add(verdict)
@@ -67,16 +69,16 @@ def judge_all(bench, work, processes, threads):
 
 
 def adopt(bench):
-    """In each process: a global, because the bench cannot be pickled for each call."""
-    global BENCH  # pylint: disable=global-variable-undefined
-    BENCH = bench
+    """Once in each process: what a fork inherits need not be pickled with every piece of work."""
+    judge_some.bench = bench
 
 
 def judge_some(numbered, threads):
     def judge_one(item):
         number, place = item
-        return BENCH.judge(place, BENCH.hold(place, number))
+        return bench.judge(place, bench.hold(place, number))
 
+    bench = judge_some.bench
     total = Verdict()
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         for verdict in pool.map(judge_one, numbered):
@@ -93,7 +95,7 @@ def parse_arguments():
     parser.add_argument("--config", default="*", metavar="GLOB", help="only these configurations")
     parser.add_argument("--session", default="*", metavar="GLOB", help="only these sessions")
     parser.add_argument("--sample", type=int, metavar="N", help="only N dialogues, always the same ones")
-    parser.add_argument("--show", nargs=2, metavar=("CONFIG", "SESSION"), help="print one dialogue beside its recording")
+    parser.add_argument("--show", nargs=2, metavar=("CONFIG", "SESSION"), help="print one dialogue beside the recorded one")
     parser.add_argument("--shown", type=int, default=20, metavar="N", help="how many kinds of difference to print")
     return parser.parse_args()
 

@@ -69,16 +69,17 @@ def shorten(text):
 
 
 def show(bench, place, transcript):
-    """One dialogue: what was sent, what the original answered (-) and what we answer (+); = where both are the same."""
+    """One dialogue: what was sent, what the original answered (-) and what we answer (+), or both alike (=)."""
     recorded = bench.recording.transcript(place.configuration, place.session)
     for at in range(max(len(recorded.steps), len(transcript.steps))):
         sent = (recorded.steps + transcript.steps[len(recorded.steps):])[at][0]
         was, ours = (side.steps[at][1] if at < len(side.steps) else MISSING for side in (recorded, transcript))
         print(f"sent {shorten(sent)}")
         pair(was, ours)
-    for part in ("queued", "exit"):
-        print(part)
-        pair(*(repr(getattr(side, part)) if part == "queued" else getattr(side, part) for side in (recorded, transcript)))
+    print("stored")
+    pair(*("\n".join(text for message in side.queued for text in message) for side in (recorded, transcript)))
+    print("exit")
+    pair(recorded.exit, transcript.exit)
     print(f"the original's log\n{recorded.log}\nour log\n{transcript.log}")
     verdict = bench.judge(place, transcript)
     for number in verdict.used:
