@@ -1,6 +1,6 @@
 """Compares one dialogue with the recording, step by step.
 
-A step is equal, or explained by exactly one entry of deviations.toml, or follows from an explained step, or unexplained.
+A step is equal, or explained by exactly one entry of deviations.toml, or follows from one explained, or unexplained.
 Only this can follow: what the client then did not do (it did not send octets whose turn did not come, or after the
 connection was closed, so nothing was stored), and the exit code of a session that ended otherwise.
 """

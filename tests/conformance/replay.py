@@ -95,7 +95,7 @@ def parse_arguments():
     parser.add_argument("--config", default="*", metavar="GLOB", help="only these configurations")
     parser.add_argument("--session", default="*", metavar="GLOB", help="only these sessions")
     parser.add_argument("--sample", type=int, metavar="N", help="only N dialogues, always the same ones")
-    parser.add_argument("--show", nargs=2, metavar=("CONFIG", "SESSION"), help="print one dialogue beside the recorded one")
+    parser.add_argument("--show", nargs=2, metavar=("CONFIG", "SESSION"), help="print one dialogue")
     parser.add_argument("--shown", type=int, default=20, metavar="N", help="how many kinds of difference to print")
     return parser.parse_args()
 
