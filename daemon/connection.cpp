@@ -7,8 +7,7 @@
 #include <ctime>
 
 #include "daemon/auth_environment.hpp"
-#include "daemon/log.hpp"
-#include "daemon/received.hpp"
+#include "daemon/journal.hpp"
 #include "daemon/tcpserver_env.hpp"
 
 namespace postern::daemon {
@@ -115,19 +114,22 @@ Step Connection::perform(const Step& step) {
 }
 
 Step Connection::check_recipient() {
-  const Recipients::Judgement judgement =
-      parts_.recipients.judge(session_.envelope().reverse_path(), session_.mailbox(), session_.guards());
+  const auto judgement =
+      parts_.recipients.judge(session_.envelope().reverse_path(), session_.mailbox(),
+                              session_.guards().has(bit::authentication_done));
   return session_.report(judgement.event, judgement.address);
 }
 
 Step Connection::check_credentials() {
-  const CheckResult result = parts_.backend->check({session_.username(), session_.password()});
-  log_credentials(result, session_.username());
+  CheckResult result = parts_.backend->check({session_.username(), session_.password()},
+                                             static_cast<std::uint64_t>(std::time(nullptr)));
   if (result.verdict == Verdict::accepted) {
-    enter_auth_environment(session_.username());
+    if (enter_authenticated(session_.username(), parts_.backend->environment_pairs()) != 0)
+      result = {.verdict = Verdict::broken, .detail = "no memory for the environment"};
     const SizeAndRecipients limits = read_limits(parts_.start);
     session_.set_limits(limits.databytes, limits.max_recipients);
   }
+  log_credentials(result, session_.username());
   switch (result.verdict) {
     case Verdict::accepted: return session_.report(Event::credentials_accepted);
     case Verdict::rejected: return session_.report(Event::credentials_rejected);

@@ -67,6 +67,7 @@ class Session {
 
   [[nodiscard]] spec::Guards guards() const { return guards_; }
   [[nodiscard]] Counters counters() const { return counters_; }
+  [[nodiscard]] std::uint64_t stored_octets() const { return stored_octets_; }  // of the last message
   [[nodiscard]] const Envelope& envelope() const { return envelope_; }
   // The path of the MAIL or RCPT just stepped over, unquoted; valid with Effect::check_recipient.
   [[nodiscard]] std::string_view mailbox() const { return {mailbox_.data(), mailbox_octets_}; }

@@ -1,0 +1,104 @@
+#include "daemon/journal.hpp"
+
+#include "daemon/log.hpp"
+#include "daemon/tcpserver_env.hpp"
+#include "spec/policy_row.hpp"
+
+namespace postern::daemon {
+namespace {
+
+namespace bit = spec::bit;
+
+std::string_view digit(bool value) { return value ? "1" : "0"; }
+
+std::string_view name_of(HandOverKind kind) {
+  switch (kind) {
+    case HandOverKind::queue_program: return "queue-program";
+    case HandOverKind::maildir: return "maildir";
+    case HandOverKind::none: break;
+  }
+  return "none";
+}
+
+std::string_view name_of(BackendKind kind) {
+  switch (kind) {
+    case BackendKind::check_program: return "check-program";
+    case BackendKind::auth_cdb: return "auth-cdb";
+    case BackendKind::none: break;
+  }
+  return "none";
+}
+
+std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
+
+LogLine& who(LogLine& line) { return line.client("client", read_peer().remote_ip); }
+
+}  // namespace
+
+void log_start(const Start& start) {
+  for (const std::string& sentence : start.problems) LogLine("config").note(sentence).write();
+  for (const std::string& sentence : start.warnings) LogLine("warning").note(sentence).write();
+  const spec::Guards g = start.settings_and_facts;
+  LogLine line("start");
+  who(line)
+      .field("policy", spec::policy_hash().substr(0, 16))
+      .field("SSL", digit(g.has(bit::SSL)))
+      .field("FORCE_TLS", digit(g.has(bit::FORCE_TLS)))
+      .field("DENY_TLS", digit(g.has(bit::DENY_TLS)))
+      .field("AUTH", digit(g.has(bit::AUTH)))
+      .field("REQUIRE_AUTH", digit(g.has(bit::REQUIRE_AUTH)))
+      .field("ALLOW_INSECURE_AUTH", digit(g.has(bit::ALLOW_INSECURE_AUTH)))
+      .field("certificate", digit(g.has(bit::certificate)))
+      .field("backend", name_of(start.backend))
+      .field("relay_client", digit(g.has(bit::relay_client)))
+      .field("hand_over", name_of(start.hand_over))
+      .number("databytes", start.databytes)
+      .number("timeout", start.timeout_seconds)
+      .write();
+}
+
+void log_refusal(const engine::Step& step, const engine::Session& session) {
+  LogLine line("refuse");
+  who(line).field("rule", spec::name_of(step.rule)).field("reply", without_line_end(step.reply));
+  if (!session.guards().has(bit::transaction_none)) {
+    line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());
+  }
+  if (const std::string_view reason = spec::reason_of(step.rule); !reason.empty()) line.note(reason);
+  line.write();
+}
+
+void log_credentials(const CheckResult& result, std::string_view username) {
+  LogLine line("auth");
+  who(line)
+      .field("result", result.verdict == Verdict::accepted   ? "accepted"
+                       : result.verdict == Verdict::rejected ? "rejected"
+                                                             : "broken")
+      .client("user", username);
+  if (!result.detail.empty()) line.field("why", result.detail);
+  line.write();
+}
+
+void log_message(const Outcome& outcome, const engine::Session& session) {
+  LogLine line("message");
+  who(line)
+      .field("result", outcome.result == Outcome::Result::accepted   ? "accepted"
+                       : outcome.result == Outcome::Result::deferred ? "deferred"
+                                                                     : "refused")
+      .number("octets", session.stored_octets())
+      .number("recipients", session.envelope().recipients())
+      .client("from", session.envelope().reverse_path())
+      .client("verdict", outcome.verdict);
+  line.write();
+}
+
+void log_trouble(std::string_view sentence) {
+  LogLine line("trouble");
+  who(line).note(sentence).write();
+}
+
+void log_end(std::string_view how, const engine::Session& session) {
+  LogLine line("end");
+  who(line).field("by", how).number("errors", session.counters().errors).write();
+}
+
+}  // namespace postern::daemon

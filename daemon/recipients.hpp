@@ -1,0 +1,37 @@
+// Judges one forward-path: the sender against badmailfrom, the domain against rcpthosts; and writes it as it is kept.
+// in      the reverse-path, and the forward-path as grammar::write_mailbox writes it
+// out     Judgement: an event recipient_*, and the address with a literal of our own replaced and RELAYCLIENT appended;
+//         the address is valid until the next call
+// errors  recipient_unknowable, and a line in the log: a list cannot be read just now
+// source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/badmailfrom.hpp"
+#include "daemon/rcpthosts.hpp"
+#include "spec/policy_row.hpp"
+
+namespace postern::daemon {
+
+class Recipients {
+ public:
+  struct Judgement {
+    spec::Event event;
+    std::string_view address;
+  };
+
+  // After AUTH the value of RELAYCLIENT is no longer appended, as in the original: `is_authenticated` says so.
+  [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, bool is_authenticated);
+
+ private:
+  [[nodiscard]] bool replace_own_literal();
+  [[nodiscard]] spec::Event event_of_domain();
+
+  BadMailFrom badmailfrom_;
+  RcptHosts rcpthosts_;
+  std::string address_;
+};
+
+}  // namespace postern::daemon

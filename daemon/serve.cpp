@@ -1,0 +1,110 @@
+#include "daemon/serve.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "daemon/auth_cdb.hpp"
+#include "daemon/check_program.hpp"
+#include "daemon/journal.hpp"
+#include "daemon/maildir.hpp"
+#include "daemon/queue_program.hpp"
+#include "daemon/tcpserver_env.hpp"
+
+namespace postern::daemon {
+namespace {
+
+using spec::Event;
+
+std::unique_ptr<HandOver> make_hand_over(const Start& start) {
+  if (start.hand_over == HandOverKind::maildir) return std::make_unique<Maildir>(start.hand_over_path, start.host);
+  QueueProgramSettings settings{.path = start.hand_over_path};
+  if (const std::string_view text = variable("ERROR_FD"); !text.empty()) {
+    int number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size() && number >= 2) settings.error_descriptor = number;
+  }
+  return std::make_unique<QueueProgram>(std::move(settings));
+}
+
+// True when the client sent something within `seconds`.
+bool speaks_within(unsigned seconds) {
+  pollfd waiting{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return poll(&waiting, 1, static_cast<int>(seconds) * 1000) > 0 && (waiting.revents & POLLIN) != 0;
+}
+
+// As in the original: what came before the greeting of a delayed service is never served.
+void discard_early_input() {
+  char octets[512];
+  while (speaks_within(0) && read(STDIN_FILENO, octets, sizeof octets) > 0) {
+  }
+}
+
+// The event that opens the session, after the delay that the operator wants.
+Event open(const Start& start) {
+  if (start.event != Event::connect_ready) return start.event;
+  if (start.drops_early_talkers && speaks_within(start.greet_delay_seconds)) return Event::connect_early_talker;
+  if (!start.drops_early_talkers && start.greet_delay_seconds > 0) {
+    sleep(start.greet_delay_seconds);
+    discard_early_input();
+  }
+  return Event::connect_ready;
+}
+
+}  // namespace
+
+std::string to_word(engine::Counters counters) {
+  return "errors=" + std::to_string(counters.errors) + ",auth=" + std::to_string(counters.auth_attempts);
+}
+
+engine::Counters counters_of(std::string_view word) {
+  engine::Counters counters;
+  const auto number_after = [word](std::string_view name, std::uint32_t& into) {
+    const std::size_t at = word.find(name);
+    if (at != std::string_view::npos) std::from_chars(word.data() + at + name.size(), word.data() + word.size(), into);
+  };
+  number_after("errors=", counters.errors);
+  number_after("auth=", counters.auth_attempts);
+  return counters;
+}
+
+void enter_home() {
+  std::signal(SIGPIPE, SIG_IGN);
+  const std::string_view home = variable("POSTERN_HOME");
+  if (chdir(home.empty() ? "/var/qmail" : home.data()) != 0)
+    log_trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
+}
+
+int serve(const Service& service) {
+  const Start& start = service.start;
+  const engine::Service served{.settings_and_facts = start.settings_and_facts,
+                               .host = start.host,
+                               .databytes = start.databytes,
+                               .max_recipients = start.max_recipients};
+  const auto session = std::make_unique<engine::Session>(served);
+  const auto hand_over = make_hand_over(start);
+  Recipients recipients;
+  std::optional<CheckProgram> check_program;
+  std::optional<AuthCdb> auth_cdb;
+  Backend* backend = nullptr;
+  if (start.backend == BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.data());
+  if (start.backend == BackendKind::check_program)
+    backend = &check_program.emplace(service.arguments.data() + 1, spec::max_check_seconds);
+  const auto connection = std::make_unique<Connection>(
+      *session, Parts{service.transport, *hand_over, recipients, backend, service.tls, start});
+  if (service.opening == Opening::after_starttls) {
+    session->resume_after_starttls(service.counters);
+    connection->run(Event::handshake_done);
+  } else {
+    log_start(start);
+    connection->run(open(start));
+  }
+  log_end(connection->ended_by_quit() ? "quit" : "close", *session);
+  return connection->ended_by_quit() ? 0 : 1;
+}
+
+}  // namespace postern::daemon

@@ -1,0 +1,39 @@
+// One client from its greeting to its end: what postern-smtpd and postern-smtpd-tls share.
+// in      a judged start, a transport, the arguments of the command line, and how the session opens
+// out     the exit code of the program: 0 after QUIT, 1 otherwise
+// memory  session and connection are allocated once; untouched buffers cost no page
+// source  qmail-smtpd(8): exit codes; seed: GREETDELAY, DROP_PRE_GREET
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "daemon/connection.hpp"
+
+namespace postern::daemon {
+
+// Counters as a word of a command line: "errors=3,auth=2".
+[[nodiscard]] std::string to_word(engine::Counters counters);
+[[nodiscard]] engine::Counters counters_of(std::string_view word);
+
+enum class Opening : std::uint8_t {
+  greeting,        // the session begins here
+  after_starttls,  // it began in clear; what remains of it are its counters
+};
+
+struct Service {
+  const Start& start;
+  std::span<char* const> arguments;
+  Transport& transport;
+  TlsStarter& tls;
+  Opening opening = Opening::greeting;
+  engine::Counters counters;
+};
+
+[[nodiscard]] int serve(const Service& service);
+
+// SIGPIPE ignored, and the home as the current folder. An unusable home is found by judge_start.
+void enter_home();
+
+}  // namespace postern::daemon

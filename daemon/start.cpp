@@ -1,0 +1,161 @@
+#include "daemon/start.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "daemon/cdb_file.hpp"
+#include "daemon/certificate.hpp"
+#include "daemon/check_program.hpp"
+#include "daemon/control.hpp"
+#include "daemon/maildir.hpp"
+#include "daemon/settings_env.hpp"
+#include "daemon/tcpserver_env.hpp"
+#include "spec/limits.hpp"
+
+namespace postern::daemon {
+namespace {
+
+using spec::Event;
+namespace bit = spec::bit;
+
+constexpr std::string_view origin = "the environment";
+
+// Finds what is wrong in the order of spec/events.toml: the first that is true is the event.
+class Judge {
+ public:
+  explicit Judge(std::span<char* const> arguments) : arguments_(arguments) {}
+
+  Start judge() {
+    judge_values();
+    judge_controls();
+    judge_backend();
+    judge_settings();
+    judge_certificate_file();
+    judge_hand_over();
+    return std::move(start_);
+  }
+
+ private:
+  void wrong(Event event, std::string sentence) {
+    if (start_.event == Event::connect_ready) start_.event = event;
+    start_.problems.push_back(std::move(sentence));
+  }
+
+  void judge_values() {
+    settings_ = read_settings(environ, origin);
+    const NumbersInEnvironment numbers = read_numbers(environ, origin);
+    for (const SettingProblem& problem : settings_.problems) wrong(Event::connect_bad_value, describe(problem));
+    for (const SettingProblem& problem : numbers.problems) wrong(Event::connect_bad_value, describe(problem));
+    if (variable("RELAYCLIENT").size() > spec::max_host_octets)
+      wrong(Event::connect_bad_value, "RELAYCLIENT in the environment is longer than 255 octets: shorten it");
+    start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
+    start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
+    start_.max_recipients = std::min<std::size_t>(numbers.max_recipients.value_or(spec::max_recipients), spec::max_recipients);
+    databytes_ = numbers.databytes;
+  }
+
+  // A malformed control file is a bad value, one that cannot be read is no control at all.
+  template <typename Value>
+  std::optional<Value> value_of(ControlResult<Value> result) {
+    if (result) return *result;
+    const bool is_malformed = result.error().kind == ControlProblem::Kind::malformed;
+    wrong(is_malformed ? Event::connect_bad_value : Event::connect_no_controls, describe(result.error()));
+    return std::nullopt;
+  }
+
+  void judge_controls() {
+    start_.host = find_host();
+    if (start_.host.empty()) {
+      wrong(Event::connect_no_controls,
+            "no host name to greet with: write it into control/me (or control/smtpgreeting, or SMTPGREETING)");
+    } else if (start_.host.size() > spec::max_host_octets) {
+      wrong(Event::connect_bad_value, "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
+    }
+    start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes")).value_or(0);
+    start_.timeout_seconds = timeout_seconds(value_of(read_number("timeoutsmtpd")));
+  }
+
+  std::string find_host() {
+    if (const std::string_view greeting = variable("SMTPGREETING"); !greeting.empty()) return std::string(greeting);
+    std::string host = value_of(read_line("smtpgreeting")).value_or(std::string());
+    return host.empty() ? value_of(read_line("me")).value_or(std::string()) : host;
+  }
+
+  void judge_backend() {
+    if (is_set("AUTH_CDB")) {
+      start_.auth_cdb = variable("AUTH_CDB");
+      start_.backend = BackendKind::auth_cdb;
+      if (inspect_cdb(start_.auth_cdb.data()) != CdbCondition::usable)
+        wrong(Event::connect_no_auth_cdb, "AUTH_CDB=\"" + std::string(start_.auth_cdb) +
+                                              "\" is not a readable cdb file: make it, or unset AUTH_CDB");
+    } else if (has_check_program(arguments_)) {
+      start_.backend = BackendKind::check_program;
+    }
+  }
+
+  void judge_settings() {
+    const bool has_backend = start_.backend != BackendKind::none;
+    spec::Guards& guards = start_.settings_and_facts;
+    guards.set(bit::SSL, settings_.ssl.value_or(false));
+    guards.set(bit::FORCE_TLS, settings_.force_tls.value_or(false));
+    guards.set(bit::DENY_TLS, settings_.deny_tls.value_or(false));
+    guards.set(bit::AUTH, settings_.auth.value_or(has_backend));
+    guards.set(bit::REQUIRE_AUTH, settings_.require_auth.value_or(false));
+    guards.set(bit::ALLOW_INSECURE_AUTH, settings_.allow_insecure_auth.value_or(false));
+    guards.set(bit::backend, has_backend);
+    guards.set(bit::relay_client, is_set("RELAYCLIENT"));
+  }
+
+  // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
+  void judge_certificate_file() {
+    const std::string_view path = variable("TLS_SERVER_CERT");
+    start_.certificate_path = path.empty() ? "control/servercert.pem" : path;
+    if (start_.settings_and_facts.has(bit::SSL | bit::DENY_TLS)) return;
+    const CertificateJudgement judgement = judge_certificate(std::string(start_.certificate_path));
+    start_.settings_and_facts.set(bit::certificate, judgement.state == CertificateState::usable);
+    if (judgement.state == CertificateState::broken) wrong(Event::connect_broken_certificate, judgement.reason);
+    if (judgement.state == CertificateState::absent)
+      start_.warnings.push_back("STARTTLS is off: there is no " + std::string(start_.certificate_path));
+  }
+
+  void judge_hand_over() {
+    const std::string_view queue = variable("QMAILQUEUE");
+    const std::string_view root = variable("POSTERN_MAILDIR");
+    if (!queue.empty() || root.empty()) {
+      start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
+      start_.hand_over = HandOverKind::queue_program;
+      if (access(start_.hand_over_path.c_str(), X_OK) != 0)
+        no_hand_over("cannot run " + start_.hand_over_path + ": set QMAILQUEUE to a queue program, or POSTERN_MAILDIR to a folder");
+      return;
+    }
+    start_.hand_over_path = root;
+    start_.hand_over = HandOverKind::maildir;
+    if (!Maildir::usable(start_.hand_over_path))
+      no_hand_over("POSTERN_MAILDIR=\"" + start_.hand_over_path + "\" is not a folder that this user can write in: make it");
+  }
+
+  void no_hand_over(std::string sentence) {
+    start_.hand_over = HandOverKind::none;
+    wrong(Event::connect_no_hand_over, std::move(sentence));
+  }
+
+  std::span<char* const> arguments_;
+  SettingsInEnvironment settings_;
+  std::optional<std::uint64_t> databytes_;
+  Start start_;
+};
+
+}  // namespace
+
+Start judge_start(std::span<char* const> arguments) { return Judge(arguments).judge(); }
+
+SizeAndRecipients read_limits(const Start& start) {
+  const NumbersInEnvironment numbers = read_numbers(environ, origin);
+  return {.databytes = numbers.databytes.value_or(start.databytes),
+          .max_recipients = std::min<std::size_t>(numbers.max_recipients.value_or(start.max_recipients), spec::max_recipients)};
+}
+
+}  // namespace postern::daemon

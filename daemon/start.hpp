@@ -1,0 +1,53 @@
+// The start of a connection, judged once: settings, facts, limits, and the event that opens the session.
+// in      the command line, the environment, the control files (the current folder is the home)
+// out     Start; `event` is connect_ready, or what is wrong, and `problems` says it in sentences with place and mend
+// errors  none besides: a bad start is an event with a row and a reply
+// source  spec/events.toml: connect.*; semantics of the variables: spec/settings.toml; qmail-smtpd(8); deviations D9-D12
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spec/policy_row.hpp"
+
+namespace postern::daemon {
+
+enum class HandOverKind : std::uint8_t { none, queue_program, maildir };
+enum class BackendKind : std::uint8_t { none, check_program, auth_cdb };
+
+struct Start {
+  spec::Event event = spec::Event::connect_ready;
+  std::vector<std::string> problems;
+  std::vector<std::string> warnings;
+
+  spec::Guards settings_and_facts;
+  std::string host;
+  std::uint64_t databytes = 0;
+  std::size_t max_recipients = 0;
+  unsigned timeout_seconds = 0;
+  unsigned greet_delay_seconds = 0;
+  bool drops_early_talkers = false;
+
+  HandOverKind hand_over = HandOverKind::none;
+  std::string hand_over_path;
+  BackendKind backend = BackendKind::none;
+  std::string_view auth_cdb;
+  std::string_view certificate_path;
+};
+
+// arguments   of the command line, without the program's name: hostname checkprogram subprogram...
+[[nodiscard]] Start judge_start(std::span<char* const> arguments);
+
+struct SizeAndRecipients {
+  std::uint64_t databytes;
+  std::size_t max_recipients;
+};
+// DATABYTES and MAXRCPT as they stand in the environment now; an AUTH may have changed them. What is wrong keeps the
+// value of the start.
+[[nodiscard]] SizeAndRecipients read_limits(const Start& start);
+
+}  // namespace postern::daemon
