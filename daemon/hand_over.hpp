@@ -1,0 +1,45 @@
+// Where accepted mail goes: one message at a time is handed over, whole or not at all.
+// in      begin, write as often as mail data comes, then finish or abandon; after either, begin again
+// out     Outcome: what the client is told. `accepted` means that the message is now somebody else's responsibility
+// lives   no view is kept beyond the call it came with
+// errors  trouble in begin or write is remembered and told by finish; it is never an exception and never a silent loss
+// source  RFC 5321 4.1.1.4, 4.2.5, 6.1; qmail-queue(8)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace postern::daemon {
+
+struct Outcome {
+  enum class Result : std::uint8_t {
+    accepted,  // 250
+    deferred,  // 451
+    refused,   // 554
+  } result;
+  std::string verdict;  // what {verdict} becomes in the reply: printable ASCII, at most spec::max_verdict_octets
+};
+
+class HandOver {
+ public:
+  HandOver() = default;
+  HandOver(const HandOver&) = delete;
+  HandOver& operator=(const HandOver&) = delete;
+  virtual ~HandOver() = default;
+
+  // received      the whole Received: field, which goes first
+  // reverse_path  without angle brackets; empty for the null reverse-path. Only a final delivery needs it
+  virtual void begin(std::string_view received, std::string_view reverse_path) = 0;
+
+  // Mail data: lines end with LF, transparency is undone.
+  virtual void write(std::string_view octets) = 0;
+
+  // envelope_octets   "Freverse-path\0Tforward-path\0Tforward-path\0\0", as qmail-queue reads it
+  [[nodiscard]] virtual Outcome finish(std::string_view envelope_octets) = 0;
+
+  // Leaves nothing behind.
+  virtual void abandon() = 0;
+};
+
+}  // namespace postern::daemon
