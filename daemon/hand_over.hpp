@@ -19,6 +19,7 @@ struct Outcome {
     refused,   // 554
   } result;
   std::string verdict;  // what {verdict} becomes in the reply: printable ASCII, at most spec::max_verdict_octets
+  std::string cause{};  // what the log tells and the client is not told: "EACCES: example.com/user"; often empty
 };
 
 class HandOver {
