@@ -1,0 +1,72 @@
+#include "daemon/mail_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace postern::daemon {
+namespace {
+
+constexpr mode_t only_owner = 0600;
+
+// The one way to give a name to an unnamed file that needs no privilege on any kernel.
+std::string path_of(const Descriptor& file) { return "/proc/self/fd/" + std::to_string(file.number()); }
+
+}  // namespace
+
+int MailFile::create(const Descriptor& root, const std::string& unique_name) {
+  discard();
+  root_ = root.number();
+  const int error = way_ == Way::named ? EOPNOTSUPP : create_unnamed();
+  // EISDIR: a kernel that has never heard of O_TMPFILE.
+  return error == EOPNOTSUPP || error == EISDIR ? create_named(unique_name) : error;
+}
+
+int MailFile::create_unnamed() {
+  file_ = Descriptor(::openat(root_, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, only_owner));
+  if (!file_.is_open()) return errno;
+  if (way_ == Way::untried && ::access(path_of(file_).c_str(), F_OK) != 0) return EOPNOTSUPP;
+  way_ = Way::unnamed;
+  return 0;
+}
+
+int MailFile::create_named(const std::string& unique_name) {
+  way_ = Way::named;
+  if (::mkdirat(root_, ".tmp", 0700) != 0 && errno != EEXIST) return errno;
+  name_ = ".tmp/" + unique_name;
+  file_ = Descriptor(::openat(root_, name_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, only_owner));
+  if (file_.is_open()) return 0;
+  const int error = errno;
+  name_.clear();  // not ours to unlink
+  return error;
+}
+
+int MailFile::write(std::string_view octets) {
+  while (!octets.empty()) {
+    const ssize_t written = ::write(file_.number(), octets.data(), octets.size());
+    if (written >= 0)
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      return errno;
+  }
+  return 0;
+}
+
+int MailFile::sync() { return ::fsync(file_.number()) == 0 ? 0 : errno; }
+
+int MailFile::link_into(const Descriptor& folder, const std::string& name) const {
+  const int failed = name_.empty()
+                         ? ::linkat(AT_FDCWD, path_of(file_).c_str(), folder.number(), name.c_str(), AT_SYMLINK_FOLLOW)
+                         : ::linkat(root_, name_.c_str(), folder.number(), name.c_str(), 0);
+  return failed == 0 ? 0 : errno;
+}
+
+void MailFile::discard() {
+  if (!name_.empty()) ::unlinkat(root_, name_.c_str(), 0);
+  name_.clear();
+  file_.close();
+}
+
+}  // namespace postern::daemon

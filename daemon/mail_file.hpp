@@ -1,0 +1,48 @@
+// A message on its way to disk: a file that no mailbox shows yet.
+// in      octets; then sync, and only then link_into as many folders as it belongs to
+// out     in each folder the same file (one inode: unlinking one leaves the others), mode 0600
+// lives   unnamed (O_TMPFILE), so that a crash leaves nothing. Where the kernel, the file system or a missing /proc
+// does
+//         not allow that: a name in ROOT/.tmp, unlinked by discard; what a crash leaves there is harmless and may be
+//         removed
+// errors  errno as a value, 0 for none
+// source  open(2): O_TMPFILE; docs/decisions on durability
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "daemon/child.hpp"
+
+namespace postern::daemon {
+
+class MailFile {
+ public:
+  MailFile() = default;
+  MailFile(const MailFile&) = delete;
+  MailFile& operator=(const MailFile&) = delete;
+  ~MailFile() { discard(); }
+
+  // root stays open as long as this file; unique_name is used only when there must be a name
+  [[nodiscard]] int create(const Descriptor& root, const std::string& unique_name);
+  [[nodiscard]] int write(std::string_view octets);
+  [[nodiscard]] int sync();
+  [[nodiscard]] int link_into(const Descriptor& folder, const std::string& name) const;
+  void discard();  // our own hold on it; links stay
+
+  [[nodiscard]] bool is_open() const { return file_.is_open(); }
+
+ private:
+  [[nodiscard]] int create_unnamed();
+  [[nodiscard]] int create_named(const std::string& unique_name);
+
+  enum class Way : std::uint8_t { untried, unnamed, named };
+
+  Way way_ = Way::untried;
+  int root_ = -1;
+  Descriptor file_;
+  std::string name_;  // below the root; empty: unnamed
+};
+
+}  // namespace postern::daemon

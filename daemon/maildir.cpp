@@ -1,0 +1,219 @@
+#include "daemon/maildir.hpp"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <ranges>
+
+#include "daemon/maildir_name.hpp"
+#include "daemon/received.hpp"
+
+namespace postern::daemon {
+namespace {
+
+constexpr std::size_t buffer_octets = 64UZ * 1024;  // a small message is one write
+constexpr std::size_t max_open_folders = 16;  // of one message; a thousand recipients must not need as many descriptors
+constexpr mode_t only_owner = 0700;
+
+Descriptor open_folder_at(const Descriptor& parent, const std::string& path) {
+  return Descriptor(::openat(parent.number(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+int make_folder(const Descriptor& parent, const std::string& name) {
+  return ::mkdirat(parent.number(), name.c_str(), only_owner) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+int sync(const Descriptor& folder) { return ::fsync(folder.number()) == 0 ? 0 : errno; }
+
+// One step down a path. The parent is synced even when the folder was there: its maker may not have come so far.
+int descend(Descriptor& parent, const std::string& name) {
+  if (const int error = make_folder(parent, name); error != 0) return error;
+  if (const int error = sync(parent); error != 0) return error;
+  Descriptor folder = open_folder_at(parent, name);
+  if (!folder.is_open()) return errno;
+  parent = std::move(folder);
+  return 0;
+}
+
+// new/ comes last: who finds it finds a whole mailbox.
+int make_mailbox(const Descriptor& root, const std::string& mailbox) {
+  Descriptor folder = open_folder_at(root, ".");
+  if (!folder.is_open()) return errno;
+  for (const auto name : std::views::split(mailbox, '/'))
+    if (const int error = descend(folder, std::string(name.begin(), name.end())); error != 0) return error;
+  for (const char* name : {"tmp", "cur", "new"})
+    if (const int error = make_folder(folder, name); error != 0) return error;
+  return sync(folder);
+}
+
+// maildir(5): a slash or colon of the host would end the name, or begin its flags. A comma begins our size.
+std::string sanitised(std::string_view host) {
+  constexpr std::size_t max_octets = 128;
+  std::string name;
+  for (const char octet : host.substr(0, max_octets)) {
+    if (octet == '/')
+      name += "\\057";
+    else if (octet == ':')
+      name += "\\072";
+    else
+      name += octet > ' ' && octet <= '~' && octet != ',' ? octet : '?';
+  }
+  return name;
+}
+
+// Takes KIND path NUL off the front; nothing when something else stands there.
+std::optional<std::string_view> take_path(std::string_view& octets, char kind) {
+  const std::size_t end = octets.find('\0');
+  if (!octets.starts_with(kind) || end == std::string_view::npos) return std::nullopt;
+  const std::string_view path = octets.substr(1, end - 1);
+  octets.remove_prefix(end + 1);
+  return path;
+}
+
+}  // namespace
+
+bool Maildir::usable(const std::string& root) {
+  const Descriptor folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.is_open() && ::faccessat(folder.number(), ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+void Maildir::begin(std::string_view received, std::string_view reverse_path) {
+  abandon();
+  buffer_ = std::make_unique_for_overwrite<char[]>(buffer_octets);
+  write(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
+  write(received);
+}
+
+void Maildir::write(std::string_view octets) {
+  size_ += octets.size();
+  while (error_ == 0 && buffer_ != nullptr && !octets.empty()) {
+    const std::size_t taken = std::min(octets.size(), buffer_octets - buffered_);
+    std::ranges::copy(octets.substr(0, taken), buffer_.get() + buffered_);
+    buffered_ += taken;
+    octets.remove_prefix(taken);
+    if (buffered_ == buffer_octets) flush();
+  }
+}
+
+void Maildir::flush() {
+  if (error_ == 0 && !file_.is_open()) note(create_file(), "new file");
+  if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
+  buffered_ = 0;
+}
+
+void Maildir::note(int error, std::string_view where) {
+  if (error == 0 || error_ != 0) return;
+  error_ = error;
+  where_ = where;
+  file_.discard();  // at once: what is left of the disk is of use to others
+}
+
+int Maildir::create_file() {
+  if (!root_.is_open()) root_ = Descriptor(::open(settings_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root_.is_open()) return errno;
+  return file_.create(root_, unique_name());
+}
+
+Outcome Maildir::finish(std::string_view envelope_octets) {
+  std::vector<Delivery> deliveries = deliveries_to(envelope_octets);
+  if (buffer_ == nullptr || deliveries.empty()) note(EINVAL, "no message or no envelope");
+  if (error_ == 0) flush();
+  if (error_ == 0) note(file_.sync(), "sync");
+  if (error_ == 0) deliver(deliveries);
+  Outcome result = outcome();
+  abandon();
+  return result;
+}
+
+// Empty when the envelope is not whole. Each mailbox once, however often it was named.
+std::vector<Maildir::Delivery> Maildir::deliveries_to(std::string_view envelope_octets) const {
+  std::vector<Delivery> deliveries;
+  if (!take_path(envelope_octets, 'F')) return deliveries;
+  while (const auto forward_path = take_path(envelope_octets, 'T'))
+    deliveries.push_back({.mailbox = mailbox_path(*forward_path, settings_.default_domain), .name = {}, .folder = {}});
+  if (envelope_octets != std::string_view("\0", 1)) return {};
+  std::ranges::sort(deliveries, {}, &Delivery::mailbox);
+  const auto repeated = std::ranges::unique(deliveries, {}, &Delivery::mailbox);
+  deliveries.erase(repeated.begin(), repeated.end());
+  return deliveries;
+}
+
+// First all links, which are quick, then all syncs: the moment in which some have it and some do not is short.
+void Maildir::deliver(std::vector<Delivery>& deliveries) {
+  std::size_t linked = 0;
+  for (; linked < deliveries.size() && error_ == 0; ++linked) {
+    Delivery& delivery = deliveries[linked];
+    note(link(delivery), delivery.mailbox);
+    if (linked >= max_open_folders) delivery.folder.close();
+  }
+  for (Delivery& delivery : deliveries) {
+    if (error_ == 0) note(open_folder(delivery), delivery.mailbox);
+    if (error_ == 0) note(sync(delivery.folder), delivery.mailbox);
+    if (&delivery - deliveries.data() >= static_cast<std::ptrdiff_t>(max_open_folders)) delivery.folder.close();
+  }
+  if (error_ == 0) return;
+  for (Delivery& delivery : deliveries | std::views::take(linked))
+    if (!delivery.name.empty() && open_folder(delivery) == 0)
+      ::unlinkat(delivery.folder.number(), delivery.name.c_str(), 0);
+}
+
+// Leaves delivery.name empty unless the link was made.
+int Maildir::link(Delivery& delivery) {
+  if (const int error = open_folder(delivery); error != 0) return error;
+  constexpr int max_tries = 8;
+  int error = EEXIST;  // somebody set the clock back
+  for (int i = 0; i < max_tries && error == EEXIST; ++i) {
+    std::string name = unique_name() + ",S=" + std::to_string(size_);
+    error = file_.link_into(delivery.folder, name);
+    if (error == 0) delivery.name = std::move(name);
+  }
+  return error;
+}
+
+int Maildir::open_folder(Delivery& delivery) const {
+  if (delivery.folder.is_open()) return 0;
+  const std::string path = delivery.mailbox + "/new";
+  delivery.folder = open_folder_at(root_, path);
+  if (!delivery.folder.is_open() && errno == ENOENT) {
+    if (const int error = make_mailbox(root_, delivery.mailbox); error != 0) return error;
+    delivery.folder = open_folder_at(root_, path);
+  }
+  return delivery.folder.is_open() ? 0 : errno;
+}
+
+// maildir(5): time, then what is unique in that second. The thread stands for the process: it is the process where
+// there is only one, and two threads never share it.
+std::string Maildir::unique_name() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::to_string(now.tv_sec) + ".M" + std::to_string(now.tv_nsec / 1000) + 'P' + std::to_string(::gettid()) +
+         'Q' + std::to_string(++counter_) + '.' + sanitised(settings_.host);
+}
+
+Outcome Maildir::outcome() const {
+  // "qp" and the number in the file's name after P: what the log says finds the file.
+  if (error_ == 0)
+    return {Outcome::Result::accepted, std::to_string(::time(nullptr)) + " qp " + std::to_string(::gettid())};
+  const bool is_full = error_ == ENOSPC || error_ == EDQUOT;
+  const char* symbol = ::strerrorname_np(error_);
+  return {Outcome::Result::deferred,
+          is_full ? "unable to write mail: disk full (#4.3.1)" : "unable to store mail (#4.3.0)",
+          std::string(symbol != nullptr ? symbol : "error") + ": " + where_};
+}
+
+void Maildir::abandon() {
+  file_.discard();
+  buffer_.reset();
+  buffered_ = 0;
+  size_ = 0;
+  error_ = 0;
+  where_.clear();
+}
+
+}  // namespace postern::daemon
