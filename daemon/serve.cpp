@@ -10,6 +10,7 @@
 
 #include "daemon/auth_cdb.hpp"
 #include "daemon/check_program.hpp"
+#include "daemon/control.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/queue_program.hpp"
@@ -21,7 +22,11 @@ namespace {
 using spec::Event;
 
 std::unique_ptr<HandOver> make_hand_over(const Start& start) {
-  if (start.hand_over == HandOverKind::maildir) return std::make_unique<Maildir>(start.hand_over_path, start.host);
+  if (start.hand_over == HandOverKind::maildir) {
+    const auto me = read_line("me");
+    return std::make_unique<Maildir>(MaildirSettings{
+        .root = start.hand_over_path, .host = start.host, .default_domain = me && *me ? **me : start.host});
+  }
   QueueProgramSettings settings{.path = start.hand_over_path};
   if (const std::string_view text = variable("ERROR_FD"); !text.empty()) {
     int number = 0;
