@@ -84,8 +84,8 @@ void enter_home() {
     log_trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
 }
 
-int serve(const Service& service) {
-  const Start& start = service.start;
+int serve(const Conversation& conversation) {
+  const Start& start = conversation.start;
   const engine::Service served{.settings_and_facts = start.settings_and_facts,
                                .host = start.host,
                                .databytes = start.databytes,
@@ -98,11 +98,11 @@ int serve(const Service& service) {
   Backend* backend = nullptr;
   if (start.backend == BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.data());
   if (start.backend == BackendKind::check_program)
-    backend = &check_program.emplace(service.arguments.data() + 1, spec::max_check_seconds);
+    backend = &check_program.emplace(conversation.arguments.data() + 1, spec::max_check_seconds);
   const auto connection = std::make_unique<Connection>(
-      *session, Parts{service.transport, *hand_over, recipients, backend, service.tls, start});
-  if (service.opening == Opening::after_starttls) {
-    session->resume_after_starttls(service.counters);
+      *session, Parts{conversation.transport, *hand_over, recipients, backend, conversation.tls, start});
+  if (conversation.opening == Opening::after_starttls) {
+    session->resume_after_starttls(conversation.counters);
     connection->run(Event::handshake_done);
   } else {
     log_start(start);

@@ -22,7 +22,7 @@ enum class Opening : std::uint8_t {
   after_starttls,  // it began in clear; what remains of it are its counters
 };
 
-struct Service {
+struct Conversation {
   const Start& start;
   std::span<char* const> arguments;
   Transport& transport;
@@ -31,7 +31,7 @@ struct Service {
   engine::Counters counters;
 };
 
-[[nodiscard]] int serve(const Service& service);
+[[nodiscard]] int serve(const Conversation& conversation);
 
 // SIGPIPE ignored, and the home as the current folder. An unusable home is found by judge_start.
 void enter_home();
