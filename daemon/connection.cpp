@@ -144,7 +144,7 @@ TraceFacts Connection::trace_facts() const {
   return {.remote_host = peer.remote_host,
           .remote_info = peer.remote_info,
           .remote_ip = peer.remote_ip,
-          .local_host = parts_.start.host,
+          .local_host = peer.local_host.empty() ? host_name(parts_.start) : peer.local_host,
           .helo = session_.client_name(),
           .greeting = guards.has(bit::greeting_ehlo)   ? TraceFacts::Greeting::ehlo
                       : guards.has(bit::greeting_helo) ? TraceFacts::Greeting::helo

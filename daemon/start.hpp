@@ -42,6 +42,11 @@ struct Start {
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...
 [[nodiscard]] Start judge_start(std::span<char* const> arguments);
 
+// The first word of the greeting: our name where there must be no more than a name.
+[[nodiscard]] inline std::string_view host_name(const Start& start) {
+  return std::string_view(start.host).substr(0, start.host.find(' '));
+}
+
 struct SizeAndRecipients {
   std::uint64_t databytes;
   std::size_t max_recipients;

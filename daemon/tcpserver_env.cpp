@@ -24,10 +24,12 @@ std::string_view variable(const char* name) {
 bool is_set(const char* name) { return std::getenv(name) != nullptr; }
 
 Peer read_peer() {
+  const std::string_view local_host = first_of({"TCPLOCALHOST", "TCP6LOCALHOST", "SSLLOCALHOST"}, {});
   return {.remote_ip = first_of({"TCPREMOTEIP", "TCP6REMOTEIP", "SSLREMOTEIP"}, "unknown"),
           .remote_host = first_of({"TCPREMOTEHOST", "TCP6REMOTEHOST", "SSLREMOTEHOST"}, "unknown"),
           .remote_info = first_of({"TCPREMOTEINFO", "SSLREMOTEINFO"}, {}),
-          .local_ip = first_of({"TCPLOCALIP", "TCP6LOCALIP", "SSLLOCALIP"}, {})};
+          .local_ip = first_of({"TCPLOCALIP", "TCP6LOCALIP", "SSLLOCALIP"}, {}),
+          .local_host = local_host == "0" ? std::string_view() : local_host};
 }
 
 }  // namespace postern::daemon

@@ -15,6 +15,7 @@ struct Peer {
   std::string_view remote_host;  // "unknown" when there is no name
   std::string_view remote_info;  // who ident says, or AUTH said, it is; empty when nobody does
   std::string_view local_ip;     // empty when nobody says
+  std::string_view local_host;   // empty when nobody says, or `tcpserver -l 0` says nothing
 };
 
 [[nodiscard]] Peer read_peer();
