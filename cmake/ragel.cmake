@@ -1,12 +1,12 @@
-# postern_ragel(TARGET FILE.rl [ALPHABET DIRECTORY] [DEPENDS INCLUDED.rl...]): FILE.rl becomes a source of TARGET in the
-# build tree; with ALPHABET it is built over DIRECTORY/alphabet.rl and DIRECTORY/alphabet.hpp of the build tree.
+# postern_ragel(TARGET FILE.rl [ALPHABET DIRECTORY] [DEPENDS INCLUDED.rl...]): FILE.rl becomes FILE.rl.cpp in the
+# build tree, a source of TARGET; with ALPHABET over the alphabet.rl and alphabet.hpp in DIRECTORY of the build tree.
 find_program(RAGEL_EXECUTABLE ragel REQUIRED)
 
 function(postern_ragel target file)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "ALPHABET" "DEPENDS")
   cmake_path(GET file STEM stem)
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/${arg_ALPHABET})
-  set(output ${directory}/${stem}.cpp)
+  set(output ${directory}/${stem}.rl.cpp)
   list(TRANSFORM arg_DEPENDS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   if(arg_ALPHABET)
     list(APPEND arg_DEPENDS ${directory}/alphabet.rl ${directory}/alphabet.hpp)

@@ -72,6 +72,8 @@ struct SyntaxError {
   Verb verb;
   SyntaxErrorKind kind;
   std::size_t offset;  // of the first octet that does not fit
+
+  bool operator==(const SyntaxError&) const = default;
 };
 
 // A line whose verb is not known is a Command with Verb::unknown, whatever else it holds.

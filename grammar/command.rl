@@ -67,8 +67,8 @@ action auth { command.verb = Verb::auth; verb_end = p; }
 # RFC 5321 4.1.1; RFC 3207 4; RFC 4954 4
 main := (H E L O) %helo lenient_argument
       | (E H L O) %ehlo lenient_argument
-      | (M A I L) %mail mail_argument
-      | (R C P T) %rcpt rcpt_argument
+      | (M A I L) %mail %/mail mail_argument
+      | (R C P T) %rcpt %/rcpt rcpt_argument
       | (D A T A) %data lenient_argument
       | (R S E T) %rset lenient_argument
       | (N O O P) %noop lenient_argument
