@@ -1,0 +1,112 @@
+#include "daemon/auth_cdb.hpp"
+
+#include <crypt.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <span>
+
+#include "daemon/auth_environment.hpp"
+#include "daemon/cdb_file.hpp"
+#include "daemon/number.hpp"
+#include "daemon/wipe.hpp"
+
+namespace postern::daemon {
+namespace {
+
+constexpr int max_values_tried = 64;  // in search of a usable hash: an attacker may ask often, and the file may be long
+
+struct Record {
+  std::string_view hash, pairs;
+};
+
+Record split(std::string_view value) {
+  const std::size_t end = std::min(value.find(','), value.size());
+  return {value.substr(0, end), value.substr(end)};
+}
+
+// Could any password match it? `*` and `!` lock an account, and an empty hash opens it for nobody.
+bool is_usable(std::string_view hash) {
+  if (hash.empty() || hash.size() >= CRYPT_OUTPUT_SIZE || hash.contains('\0')) return false;
+  const int salt = ::crypt_checksalt(std::string(hash).c_str());
+  return salt != CRYPT_SALT_INVALID && salt != CRYPT_SALT_METHOD_DISABLED;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  int difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
+  return difference == 0;
+}
+
+// crypt(3) with everything it touched wiped; `hash` is setting and expected result in one.
+bool matches(const SecretBuffer<CRYPT_MAX_PASSPHRASE_SIZE>& password, std::string_view hash) {
+  crypt_data work;
+  work.initialized = 0;
+  const char* result = ::crypt_r(password.c_str(), std::string(hash).c_str(), &work);
+  const bool is_hash = result != nullptr && result[0] != '*';
+  const bool is_equal = is_hash && equal_in_constant_time(result, hash);
+  ::explicit_bzero(&work, sizeof work);
+  return is_equal;
+}
+
+// What a stranger's password is hashed with; empty when nobody in the file has a password.
+std::string_view setting_for_strangers(CdbFile& users) {
+  CdbFile::Values values(users);
+  for (int tried = 0; tried < max_values_tried; ++tried) {
+    const auto value = values.next();
+    if (!value) break;
+    if (const auto hash = split(*value).hash; is_usable(hash)) return hash;
+  }
+  return {};
+}
+
+enum class Expiry : std::uint8_t { valid, expired, unreadable };
+
+Expiry expiry_of(std::string_view pairs, std::uint64_t now_seconds) {
+  while (const auto pair = take_pair(pairs)) {
+    if (pair->name != "PASSWORD_EXPIRES" || pair->text.empty()) continue;
+    const auto seconds = parse_unsigned(pair->text, std::numeric_limits<std::uint64_t>::max());
+    if (!seconds) return Expiry::unreadable;
+    if (*seconds != 0 && *seconds <= now_seconds) return Expiry::expired;  // deviation D8
+  }
+  return Expiry::valid;
+}
+
+// The order of the tests is the order of what may be told: only who knows the password learns that it has expired.
+CheckResult judge(std::optional<Record> record, bool password_matches, std::uint64_t now_seconds) {
+  if (!record) return {Verdict::rejected, "unknown user"};
+  if (!is_usable(record->hash)) return {Verdict::rejected, "no usable password hash"};
+  if (!password_matches) return {Verdict::rejected, "bad password"};
+  switch (expiry_of(record->pairs, now_seconds)) {
+    case Expiry::valid: return {Verdict::accepted, {}};
+    case Expiry::expired: return {Verdict::rejected, "expired"};
+    case Expiry::unreadable: break;
+  }
+  return {Verdict::broken, "PASSWORD_EXPIRES is not a number"};
+}
+
+}  // namespace
+
+CheckResult AuthCdb::check(const Credentials& credentials, std::uint64_t now_seconds) {
+  pairs_.clear();
+  SecretBuffer<CRYPT_MAX_PASSPHRASE_SIZE> password;
+  if (has_nul(credentials)) return {Verdict::rejected, "NUL in the credentials"};
+  if (!password.append_terminated(credentials.password)) return {Verdict::rejected, "credentials too long"};
+
+  CdbFile users;
+  if (users.open(path_) != 0) return {Verdict::broken, "cannot read AUTH_CDB"};
+  const auto value = users.find(credentials.username);
+  if (!value) return {Verdict::broken, "AUTH_CDB is malformed"};
+  std::optional<Record> record;
+  if (const auto& found = *value) record = split(*found);
+  const bool is_own_hash = record && is_usable(record->hash);
+  const std::string_view hash = is_own_hash ? record->hash : setting_for_strangers(users);
+  const bool password_matches = matches(password, hash) && is_own_hash;
+  const CheckResult result = judge(record, password_matches, now_seconds);
+  if (record && result.verdict == Verdict::accepted) pairs_ = record->pairs;
+  return result;
+}
+
+}  // namespace postern::daemon

@@ -1,0 +1,24 @@
+// What a successful AUTH does to the environment of this process and of its children.
+// in      the user name; the `,NAME="VALUE"` pairs that the backend gave, perhaps none
+// out     each pair is set; then AUTH_SET_X=v becomes X=v and AUTH_UNSET_X removes X; then TCPREMOTEINFO and
+//         SMTP_AUTH_USER are the user name, so that no pair can speak for somebody else
+// errors  errno as a value; then the environment is half done and the session must not go on
+// source  conventions.md 4f: AUTH_CDB of jms1
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace postern::daemon {
+
+struct EnvironmentPair {
+  std::string_view name, text;  // neither has a NUL; the name is not empty and has no `=`
+};
+
+// Takes `,NAME="VALUE"` off the front of `rest`. VALUE runs to the next `"`, without escapes. At the end and at the
+// first malformed pair: nullopt, and nothing is taken.
+[[nodiscard]] std::optional<EnvironmentPair> take_pair(std::string_view& rest);
+
+[[nodiscard]] int enter_auth_environment(std::string_view username, std::string_view pairs);
+
+}  // namespace postern::daemon

@@ -1,0 +1,17 @@
+#include "daemon/badmailfrom.hpp"
+
+namespace postern::daemon {
+
+BadMailFrom::Listing BadMailFrom::listing_of(std::string_view address) {
+  switch (list_.load()) {
+    case ControlList::State::absent: return Listing::unlisted;
+    case ControlList::State::unusable: return Listing::unknowable;
+    case ControlList::State::present: break;
+  }
+  if (list_.contains(address)) return Listing::listed;
+  const std::size_t at = address.rfind('@');
+  const bool is_bad_host = at != std::string_view::npos && list_.contains(address.substr(at));
+  return is_bad_host ? Listing::listed : Listing::unlisted;
+}
+
+}  // namespace postern::daemon

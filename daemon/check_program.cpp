@@ -1,0 +1,98 @@
+#include "daemon/check_program.hpp"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "daemon/child.hpp"
+#include "daemon/wipe.hpp"
+
+namespace postern::daemon {
+namespace {
+
+using Conversation = SecretBuffer<max_check_octets>;
+
+constexpr CheckResult cannot_exec{Verdict::broken, "cannot exec the check program"};
+constexpr CheckResult no_descriptors{Verdict::broken, "no descriptors for the check program"};
+
+bool is_program(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+
+// As execvp(3) looks for a name without a slash; an empty element of PATH is the current directory.
+std::string find_program(std::string_view name) {
+  if (name.contains('/') || name.empty()) return std::string(name);
+  const char* variable = ::getenv("PATH");
+  std::string_view rest = variable != nullptr ? variable : "/bin:/usr/bin";
+  while (true) {
+    const std::string_view directory = rest.substr(0, rest.find(':'));
+    std::string path(directory.empty() ? "." : directory);
+    path.append("/").append(name);
+    if (is_program(path)) return path;
+    if (directory.size() == rest.size()) return {};
+    rest.remove_prefix(directory.size() + 1);
+  }
+}
+
+// name NUL password NUL and an empty third field, as jms1's and qmail's smtpd send it.
+bool write_credentials(const Credentials& credentials, Conversation& conversation) {
+  return conversation.append_terminated(credentials.username) && conversation.append_terminated(credentials.password) &&
+         conversation.append_terminated({});
+}
+
+// A new pipe takes max_check_octets without waiting for a reader (PIPE_BUF, pipe(7)); we hold the reading end
+// meanwhile.
+std::expected<Descriptor, int> piped(std::string_view octets) {
+  auto ends = make_pipe();
+  if (!ends) return std::unexpected(ends.error());
+  const ssize_t written = ::write(ends->write_end.number(), octets.data(), octets.size());
+  if (written != static_cast<ssize_t>(octets.size())) return std::unexpected(EIO);
+  return std::move(ends->read_end);
+}
+
+CheckResult result_of_exit(int code) {
+  switch (code) {
+    case 0: return {Verdict::accepted, {}};
+    case 1: return {Verdict::rejected, "exit 1"};
+    case 2: return {Verdict::broken, "exit 2"};      // misuse
+    case 111: return {Verdict::broken, "exit 111"};  // temporary trouble
+    case 126:                                        // POSIX sh, env: the command could not be executed
+    case 127: return {Verdict::broken, "exit 126 or 127"};
+    default: return {Verdict::rejected, "an exit code that means no"};
+  }
+}
+
+CheckResult result_of(WaitResult result) {
+  switch (result.kind) {
+    case WaitResult::Kind::exited: return result_of_exit(result.value);
+    case WaitResult::Kind::killed: return {Verdict::broken, "killed by a signal"};
+    case WaitResult::Kind::overdue: return {Verdict::broken, "too slow, killed"};
+    case WaitResult::Kind::lost: break;
+  }
+  return {Verdict::broken, "exit code lost"};
+}
+
+}  // namespace
+
+CheckResult CheckProgram::check(const Credentials& credentials, std::uint64_t /*now_seconds*/) {
+  if (has_nul(credentials)) return {Verdict::rejected, "NUL in the credentials"};
+  Conversation conversation;
+  if (!write_credentials(credentials, conversation)) return {Verdict::rejected, "credentials too long"};
+  const std::string path = find_program(argv_[0]);
+  if (path.empty()) return cannot_exec;
+
+  const Descriptor nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const auto secret = piped(conversation.text());
+  if (!nowhere.is_open() || !secret) return no_descriptors;
+  const std::array redirects{Redirect{nowhere.number(), 0}, Redirect{nowhere.number(), 1},
+                             Redirect{secret->number(), 3}};
+  const auto child = spawn(path.c_str(), argv_, redirects);
+  if (!child) return cannot_exec;
+  return result_of(wait_for(*child, after_seconds(max_seconds_)));
+}
+
+}  // namespace postern::daemon

@@ -1,0 +1,182 @@
+#include "daemon/control.hpp"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "daemon/number.hpp"
+
+namespace postern::daemon {
+namespace {
+
+constexpr std::string_view directory = "control/";
+constexpr std::size_t max_name_octets = 64;
+constexpr std::size_t max_found_octets = 60;
+
+bool is_control_octet(char octet) { return static_cast<unsigned char>(octet) < 32 || octet == 127; }
+
+std::string printable(std::string_view text) {
+  std::string shown(text.substr(0, max_found_octets));
+  std::ranges::replace_if(shown, is_control_octet, '?');
+  if (text.size() > max_found_octets) shown += "...";
+  return shown;
+}
+
+std::unexpected<ControlProblem> unreadable(std::string_view name, int error_number) {
+  return std::unexpected(ControlProblem{ControlProblem::Kind::unreadable, {name, 0}, error_number, {}, {}});
+}
+
+std::unexpected<ControlProblem> malformed(Origin origin, std::string_view found, std::string_view mend) {
+  return std::unexpected(ControlProblem{ControlProblem::Kind::malformed, origin, 0, printable(found), mend});
+}
+
+// A descriptor, or -1 and errno.
+int open_control(std::string_view name) {
+  std::array<char, directory.size() + max_name_octets> path;
+  if (name.size() >= max_name_octets) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  directory.copy(path.data(), directory.size());
+  name.copy(path.data() + directory.size(), name.size());
+  path[directory.size() + name.size()] = '\0';
+  return ::open(path.data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not hold us up
+}
+
+ssize_t read_some(int descriptor, std::span<char> room) {
+  ssize_t got = 0;
+  do {
+    got = ::read(descriptor, room.data(), room.size());
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+// Octets read: up to and beyond the first line end, or to the end of the file or of the room. Or -1 and errno.
+ssize_t read_first_line(int descriptor, std::span<char> room) {
+  std::size_t size = 0;
+  while (size < room.size()) {
+    const ssize_t got = read_some(descriptor, room.subspan(size));
+    if (got < 0) return -1;
+    const std::string_view piece(room.data() + size, static_cast<std::size_t>(got));
+    size += piece.size();
+    if (got == 0 || piece.contains('\n')) break;
+  }
+  return static_cast<ssize_t>(size);
+}
+
+// 0 or errno; EFBIG when the list is longer than allowed.
+int read_to_end(int descriptor, std::string& text) {
+  std::array<char, 4096> piece;
+  while (true) {
+    const ssize_t got = read_some(descriptor, piece);
+    if (got < 0) return errno;
+    if (got == 0) return 0;
+    if (text.size() + static_cast<std::size_t>(got) > max_control_list_octets) return EFBIG;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+}
+
+std::string_view without_trailing_space(std::string_view line) {
+  const std::size_t last = line.find_last_not_of(" \t");
+  return line.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower_case, lower_case);
+}
+
+ControlResult<std::string> first_line_of(std::string_view name, std::string_view text, bool has_whole_line) {
+  if (!has_whole_line) return malformed({name, 1}, text, "write one shorter line");
+  const std::string_view line = without_trailing_space(text.substr(0, text.find('\n')));
+  const bool is_clean = std::ranges::none_of(line, [](char octet) { return octet != '\t' && is_control_octet(octet); });
+  if (!is_clean) return malformed({name, 1}, line, "remove the control character (a carriage return?)");
+  return std::string(line);
+}
+
+}  // namespace
+
+std::string describe(const ControlProblem& problem) {
+  std::string text(directory);
+  text += problem.origin.name;
+  if (problem.origin.line != 0) text.append(" line ").append(std::to_string(problem.origin.line));
+  if (problem.kind == ControlProblem::Kind::unreadable) {
+    const char* reason = ::strerrordesc_np(problem.error_number);
+    return text.append(": cannot be read: ").append(reason != nullptr ? reason : "unknown error");
+  }
+  return text.append(": \"").append(problem.found).append("\": ").append(problem.mend);
+}
+
+ControlResult<std::string> read_line(std::string_view name) {
+  const int descriptor = open_control(name);
+  if (descriptor < 0 && errno == ENOENT) return std::nullopt;
+  if (descriptor < 0) return unreadable(name, errno);
+  std::array<char, max_control_line_octets> room;
+  const ssize_t got = read_first_line(descriptor, room);
+  const int error_number = errno;
+  ::close(descriptor);
+  if (got < 0) return unreadable(name, error_number);
+  const std::string_view text(room.data(), static_cast<std::size_t>(got));
+  return first_line_of(name, text, text.size() < room.size() || text.contains('\n'));
+}
+
+ControlResult<std::uint64_t> read_number(std::string_view name) {
+  auto result = read_line(name);
+  if (!result) return std::unexpected(std::move(result.error()));
+  const std::string line = std::move(*result).value_or(std::string{});
+  if (line.empty()) return std::nullopt;
+  const auto number = parse_unsigned(line, std::numeric_limits<std::uint64_t>::max());
+  if (number) return *number;
+  const bool is_large = number.error() == NumberError::too_large;
+  return malformed({name, 1}, line, is_large ? "write a smaller number" : "write digits only");  // deviation D11
+}
+
+ControlResult<std::string> read_list(std::string_view name) {
+  const int descriptor = open_control(name);
+  if (descriptor < 0 && errno == ENOENT) return std::nullopt;
+  if (descriptor < 0) return unreadable(name, errno);
+  std::string text;
+  const int error_number = read_to_end(descriptor, text);
+  ::close(descriptor);
+  if (error_number != 0) return unreadable(name, error_number);
+  return text;
+}
+
+std::optional<ControlEntry> ControlEntries::next() {
+  while (!rest_.empty()) {
+    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
+    const std::string_view line = without_trailing_space(rest_.substr(0, end));
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    ++line_;
+    if (!line.empty() && line.front() != '#') return ControlEntry{line, line_};
+  }
+  return std::nullopt;
+}
+
+ControlList::State ControlList::load() {
+  if (state_) return *state_;
+  auto list = read_list(name_);
+  if (!list) {
+    problem_ = describe(list.error());
+    state_ = State::unusable;
+  } else {
+    state_ = list->has_value() ? State::present : State::absent;
+    text_ = std::move(*list).value_or(std::string{});
+  }
+  return *state_;
+}
+
+bool ControlList::contains(std::string_view entry) const {
+  ControlEntries entries(text_);
+  while (const auto candidate = entries.next())
+    if (equal_ignoring_case(candidate->text, entry)) return true;
+  return false;
+}
+
+}  // namespace postern::daemon

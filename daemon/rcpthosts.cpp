@@ -1,0 +1,70 @@
+#include "daemon/rcpthosts.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace postern::daemon {
+namespace {
+
+constexpr const char* more_path = "control/morercpthosts.cdb";
+
+// The domain itself, then `.b.c` and `.c` of `a.b.c`: what an entry may say to mean it. Advances; empty at the end.
+std::string_view next_suffix(std::string_view suffix) {
+  const std::size_t dot = suffix.find('.', 1);
+  return dot == std::string_view::npos ? std::string_view{} : suffix.substr(dot);
+}
+
+std::string in_lower_case(std::string_view domain) {
+  std::string lowered(domain);
+  std::ranges::transform(lowered, lowered.begin(), lower_case);
+  return lowered;
+}
+
+std::string cdb_problem(int error_number) {
+  const char* reason = error_number == EPROTO ? "not a well-formed cdb" : ::strerrordesc_np(error_number);
+  return std::string(more_path) + ": cannot be read: " + (reason != nullptr ? reason : "unknown error");
+}
+
+}  // namespace
+
+RcptHosts::Standing RcptHosts::unknowable(std::string problem) {
+  problem_ = std::move(problem);
+  return Standing::unknowable;
+}
+
+RcptHosts::Standing RcptHosts::standing_of(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  if (at == std::string_view::npos) return Standing::ours;  // qmail-control(5): rcpthosts
+  const std::string_view domain = address.substr(at + 1);
+  switch (list_.load()) {
+    case ControlList::State::absent: return Standing::foreign;  // deviation D12
+    case ControlList::State::unusable: return unknowable(list_.problem());
+    case ControlList::State::present: break;
+  }
+  for (std::string_view suffix = domain; !suffix.empty(); suffix = next_suffix(suffix))
+    if (list_.contains(suffix)) return Standing::ours;
+  return standing_in_cdb(domain);
+}
+
+int RcptHosts::open_cdb() {
+  if (!more_error_) more_error_ = more_.open(more_path);
+  return *more_error_;
+}
+
+RcptHosts::Standing RcptHosts::standing_in_cdb(std::string_view domain) {
+  const int error_number = open_cdb();
+  if (error_number == ENOENT) return Standing::foreign;
+  if (error_number != 0) return unknowable(cdb_problem(error_number));
+  const std::string lowered = in_lower_case(domain);
+  for (std::string_view suffix = lowered; !suffix.empty(); suffix = next_suffix(suffix)) {
+    const auto found = more_.find(suffix);
+    if (!found) return unknowable(cdb_problem(found.error()));
+    if (found->has_value()) return Standing::ours;
+  }
+  return Standing::foreign;
+}
+
+}  // namespace postern::daemon

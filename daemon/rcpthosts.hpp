@@ -1,0 +1,36 @@
+// Is the domain of a forward-path ours? control/rcpthosts, then control/morercpthosts.cdb.
+// in      an address as grammar::write_mailbox writes it; one without `@` passes
+// out     Standing; nothing is read before the first question
+// errors  unknowable: a file cannot be read; problem() says which and why
+// source  qmail-control(5): rcpthosts, morercpthosts; deviation D12 (no rcpthosts: no domain is ours)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/cdb_file.hpp"
+#include "daemon/control.hpp"
+
+namespace postern::daemon {
+
+class RcptHosts {
+ public:
+  enum class Standing : std::uint8_t { ours, foreign, unknowable };
+
+  [[nodiscard]] Standing standing_of(std::string_view address);
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  [[nodiscard]] Standing standing_in_cdb(std::string_view domain);
+  [[nodiscard]] int open_cdb();
+  [[nodiscard]] Standing unknowable(std::string problem);
+
+  ControlList list_{"rcpthosts"};
+  CdbFile more_;
+  std::optional<int> more_error_;  // what opening it gave; ENOENT: there is none
+  std::string problem_;
+};
+
+}  // namespace postern::daemon

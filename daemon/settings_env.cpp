@@ -1,0 +1,117 @@
+#include "daemon/settings_env.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "daemon/number.hpp"
+#include "spec/limits.hpp"
+
+namespace postern::daemon {
+namespace {
+
+constexpr std::uint32_t least_max_recipients = 100;  // conventions.md 4g; RFC 5321 4.5.3.1.8
+constexpr std::uint64_t max_greet_delay_seconds = 3600;
+
+constexpr std::string_view zero_by_default = "only 0 and 1 are allowed (unset or empty means 0)";
+constexpr std::string_view backend_by_default =
+    "only 0 and 1 are allowed (unset or empty means 1 with an AUTH backend, else 0)";
+constexpr std::string_view a_port = "only a number from 1 to 65535 is allowed (unset or empty means 25)";
+constexpr std::string_view databytes_value =
+    "only digits are allowed (unset or empty means control/databytes, 0 no limit)";
+constexpr std::string_view max_recipients_value =
+    "only a number from 0 to 4294967295 is allowed (unset, empty or 0 means no limit of yours)";
+constexpr std::string_view greet_delay_value = "only a number from 0 to 3600 is allowed (unset or empty means 0)";
+
+// Reads one variable after the other and gathers what is wrong with them.
+class Reader {
+ public:
+  Reader(Environment environment, std::string_view origin, std::vector<SettingProblem>& problems)
+      : environment_(environment), origin_(origin), problems_(&problems) {}
+
+  [[nodiscard]] std::optional<bool> boolean(std::string_view name, std::string_view allowed) {
+    const std::string_view text = text_of(name);
+    if (text == "0" || text == "1") return text == "1";
+    if (!text.empty()) problems_->push_back({name, text, origin_, allowed});
+    return std::nullopt;
+  }
+
+  template <typename Number>
+  [[nodiscard]] std::optional<Number> number(std::string_view name, std::string_view allowed, std::uint64_t max) {
+    const std::string_view text = text_of(name);
+    if (text.empty()) return std::nullopt;
+    if (const auto value = parse_unsigned(text, max)) return static_cast<Number>(*value);
+    problems_->push_back({name, text, origin_, allowed});
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<std::uint16_t> port(std::string_view name) {
+    const auto value = number<std::uint16_t>(name, a_port, std::numeric_limits<std::uint16_t>::max());
+    if (value != 0) return value;
+    problems_->push_back({name, text_of(name), origin_, a_port});
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] std::string_view text_of(std::string_view name) const {
+    return variable(environment_, name).value_or(std::string_view{});
+  }
+
+  Environment environment_;
+  std::string_view origin_;
+  std::vector<SettingProblem>* problems_;
+};
+
+std::optional<std::uint32_t> raised(std::optional<std::uint32_t> max_recipients) {
+  if (!max_recipients || *max_recipients == 0) return std::nullopt;
+  return std::max(*max_recipients, least_max_recipients);
+}
+
+}  // namespace
+
+std::optional<std::string_view> variable(Environment environment, std::string_view name) {
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view text(*environment);
+    if (text.size() > name.size() && text.starts_with(name) && text[name.size()] == '=')
+      return text.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+std::string describe(const SettingProblem& problem) {
+  std::string text(problem.name);
+  text.append("=\"").append(problem.value).append("\" in ").append(problem.origin).append(": ");
+  return text.append(problem.allowed);
+}
+
+SettingsInEnvironment read_settings(Environment environment, std::string_view origin) {
+  SettingsInEnvironment settings;
+  Reader reader(environment, origin, settings.problems);
+  settings.port = reader.port("PORT");
+  settings.ssl = reader.boolean("SSL", zero_by_default);
+  settings.force_tls = reader.boolean("FORCE_TLS", zero_by_default);
+  settings.deny_tls = reader.boolean("DENY_TLS", zero_by_default);
+  settings.auth = reader.boolean("AUTH", backend_by_default);
+  settings.require_auth = reader.boolean("REQUIRE_AUTH", zero_by_default);
+  settings.allow_insecure_auth = reader.boolean("ALLOW_INSECURE_AUTH", zero_by_default);
+  return settings;
+}
+
+NumbersInEnvironment read_numbers(Environment environment, std::string_view origin) {
+  NumbersInEnvironment numbers;
+  Reader reader(environment, origin, numbers.problems);
+  constexpr std::uint64_t no_bound = std::numeric_limits<std::uint64_t>::max();
+  constexpr std::uint64_t max_count = std::numeric_limits<std::uint32_t>::max();
+  numbers.databytes = reader.number<std::uint64_t>("DATABYTES", databytes_value, no_bound);
+  numbers.max_recipients = raised(reader.number<std::uint32_t>("MAXRCPT", max_recipients_value, max_count));
+  numbers.greet_delay_seconds = reader.number<unsigned>("GREETDELAY", greet_delay_value, max_greet_delay_seconds);
+  numbers.drop_pre_greet = reader.boolean("DROP_PRE_GREET", zero_by_default);
+  return numbers;
+}
+
+unsigned timeout_seconds(std::optional<std::uint64_t> timeoutsmtpd) {
+  constexpr std::uint64_t longest = std::numeric_limits<unsigned>::max();
+  return static_cast<unsigned>(
+      std::clamp<std::uint64_t>(timeoutsmtpd.value_or(spec::default_timeout_seconds), 1, longest));
+}
+
+}  // namespace postern::daemon

@@ -1,0 +1,52 @@
+// The operator's variables: the seven settings, and the numbers beside them.
+// in      an environment (NAME=VALUE strings and a null pointer) and where it came from, for messages
+// out     a value for each variable that has one; unset or empty is none, and means the default
+// errors  SettingProblem for each value that is not allowed; describe() makes a ready sentence
+// lives   problems point into the environment and into `origin`
+// source  semantics.md 1 (value grammar); deviation D11; seed: PORT, SSL, FORCE_TLS, ...; conventions.md 4g (MAXRCPT)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postern::daemon {
+
+using Environment = const char* const*;  // as `environ`
+
+// The value of a variable, the first if it is there twice, as getenv(3) has it.
+[[nodiscard]] std::optional<std::string_view> variable(Environment environment, std::string_view name);
+
+struct SettingProblem {
+  std::string_view name;
+  std::string_view value;
+  std::string_view origin;   // "the environment"
+  std::string_view allowed;  // "only 0 and 1 are allowed (unset or empty means 0)"
+};
+
+// `SSL="O" in the environment: only 0 and 1 are allowed (unset or empty means 0)`
+[[nodiscard]] std::string describe(const SettingProblem& problem);
+
+struct SettingsInEnvironment {
+  std::optional<bool> ssl, force_tls, deny_tls, auth, require_auth, allow_insecure_auth;
+  std::optional<std::uint16_t> port;
+  std::vector<SettingProblem> problems;
+};
+[[nodiscard]] SettingsInEnvironment read_settings(Environment environment, std::string_view origin);
+
+struct NumbersInEnvironment {
+  std::optional<std::uint64_t> databytes;       // 0: no limit
+  std::optional<std::uint32_t> max_recipients;  // no value also for 0; 1 to 99 have become 100
+  std::optional<unsigned> greet_delay_seconds;
+  std::optional<bool> drop_pre_greet;
+  std::vector<SettingProblem> problems;
+};
+// Read at the start, and once more after a successful AUTH, which may have changed them.
+[[nodiscard]] NumbersInEnvironment read_numbers(Environment environment, std::string_view origin);
+
+// What control/timeoutsmtpd means: 0 is 1, and no value is the default.
+[[nodiscard]] unsigned timeout_seconds(std::optional<std::uint64_t> timeoutsmtpd);
+
+}  // namespace postern::daemon

@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <string>
+#include <vector>
+
+#include "daemon/auth_environment.hpp"
+
+namespace postern::daemon {
+namespace {
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs pairs_of(std::string_view text) {
+  Pairs found;
+  while (const auto pair = take_pair(text)) found.emplace_back(pair->name, pair->text);
+  return found;
+}
+
+std::string value_of(const char* name) {
+  const char* value = ::getenv(name);
+  return value == nullptr ? "(unset)" : value;
+}
+
+TEST(Pairs, are_taken_one_by_one) {
+  EXPECT_EQ((Pairs{{"A", "1"}, {"B", ""}, {"C", "x,y=z"}}), pairs_of(",A=\"1\",B=\"\",C=\"x,y=z\""));
+  EXPECT_EQ((Pairs{}), pairs_of(""));
+  EXPECT_EQ((Pairs{{"A", "no \\escapes"}}), pairs_of(",A=\"no \\escapes\""));
+}
+
+// conventions.md 4f: reading stops at the first malformed pair
+TEST(Pairs, end_at_the_first_malformed_one) {
+  for (const std::string_view rest :
+       {std::string_view(",B"), std::string_view(",B="), std::string_view(",B=2"), std::string_view(",B=\"2"),
+        std::string_view(",=\"2\""), std::string_view("B=\"2\""), std::string_view(" ,B=\"2\""),
+        std::string_view(",,B=\"2\""), std::string_view(",B=2,C=\"3\""), std::string_view(",B,C=\"3\""),
+        std::string_view(",B\0=\"2\"", 8), std::string_view(",B=\"2\0\"", 7), std::string_view(",\"B=\"2\"")}) {
+    EXPECT_EQ((Pairs{{"A", "1"}}), pairs_of(",A=\"1\"" + std::string(rest))) << rest;
+  }
+}
+
+class AuthEnvironment : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name :
+         {"TCPREMOTEINFO", "SMTP_AUTH_USER", "DATABYTES", "MAXRCPT", "AUTH_SET_MAXRCPT", "AUTH_UNSET_MAXRCPT",
+          "AUTH_SET_SPFBEHAVIOR", "SPFBEHAVIOR", "AUTH_UNSET_GREY", "GREY", "AUTH_SET_", "AUTH_UNSET_"})
+      ::unsetenv(name);
+  }
+};
+
+TEST_F(AuthEnvironment, the_user_is_named) {
+  ::setenv("TCPREMOTEINFO", "ident", 1);
+  EXPECT_EQ(0, enter_auth_environment("alice", {}));
+  EXPECT_EQ("alice", value_of("TCPREMOTEINFO"));
+  EXPECT_EQ("alice", value_of("SMTP_AUTH_USER"));
+}
+
+TEST_F(AuthEnvironment, pairs_are_set_and_auth_set_renames) {
+  ::setenv("MAXRCPT", "100", 1);
+  ::setenv("GREY", "1", 1);
+  ::setenv("AUTH_UNSET_GREY", "", 1);
+  ::setenv("AUTH_SET_SPFBEHAVIOR", "0", 1);
+  EXPECT_EQ(0, enter_auth_environment("dave", ",DATABYTES=\"77\",AUTH_SET_MAXRCPT=\"500\""));
+  EXPECT_EQ("77", value_of("DATABYTES"));
+  EXPECT_EQ("500", value_of("MAXRCPT"));
+  EXPECT_EQ("0", value_of("SPFBEHAVIOR"));
+  EXPECT_EQ("(unset)", value_of("GREY"));
+}
+
+TEST_F(AuthEnvironment, unset_wins_over_set) {
+  ::setenv("AUTH_SET_MAXRCPT", "500", 1);
+  ::setenv("AUTH_UNSET_MAXRCPT", "1", 1);
+  EXPECT_EQ(0, enter_auth_environment("alice", {}));
+  EXPECT_EQ("(unset)", value_of("MAXRCPT"));
+}
+
+TEST_F(AuthEnvironment, no_pair_speaks_for_somebody_else) {
+  ::setenv("AUTH_SET_SMTP_AUTH_USER", "mallory", 1);
+  EXPECT_EQ(0, enter_auth_environment("alice", ",TCPREMOTEINFO=\"root\",AUTH_UNSET_TCPREMOTEINFO=\"1\""));
+  EXPECT_EQ("alice", value_of("TCPREMOTEINFO"));
+  EXPECT_EQ("alice", value_of("SMTP_AUTH_USER"));
+  ::unsetenv("AUTH_SET_SMTP_AUTH_USER");
+  ::unsetenv("AUTH_UNSET_TCPREMOTEINFO");
+}
+
+TEST_F(AuthEnvironment, an_empty_name_sets_nothing) {
+  ::setenv("AUTH_SET_", "x", 1);
+  ::setenv("AUTH_UNSET_", "x", 1);
+  EXPECT_EQ(0, enter_auth_environment("alice", {}));
+}
+
+}  // namespace
+}  // namespace postern::daemon

@@ -1,0 +1,137 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "daemon/control.hpp"
+#include "tests/daemon_home.hpp"
+
+namespace postern::daemon {
+namespace {
+
+class Control : public testing::Test {
+ protected:
+  tests::Home home_;
+};
+
+TEST_F(Control, an_absent_file_is_no_value) {
+  EXPECT_EQ(std::nullopt, read_line("me").value());
+  EXPECT_EQ(std::nullopt, read_number("databytes").value());
+  EXPECT_EQ(std::nullopt, read_list("rcpthosts").value());
+}
+
+TEST_F(Control, a_line_is_the_first_without_trailing_space) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"mail.example.com\n", "mail.example.com"},
+      {"mail.example.com", "mail.example.com"},
+      {"mail.example.com \t \nsecond\n", "mail.example.com"},
+      {"mail.example.com hello there\n", "mail.example.com hello there"},
+      {" leading\n", " leading"},
+      {"# not a comment here\n", "# not a comment here"},
+      {"", ""},
+      {"\nsecond\n", ""},
+      {"  \t\n", ""},
+      {std::string(max_control_line_octets - 1, 'x') + "\n", std::string(max_control_line_octets - 1, 'x')},
+      {"short\n" + std::string(5 * max_control_line_octets, 'x'), "short"},
+  };
+  for (const auto& [text, line] : cases) {
+    home_.write("control/me", text);
+    EXPECT_EQ(line, read_line("me").value()) << text;
+  }
+}
+
+TEST_F(Control, a_line_with_a_control_octet_or_too_long_is_malformed) {
+  home_.write("control/me", "mail.example.com\r\n");
+  EXPECT_EQ(ControlProblem::Kind::malformed, read_line("me").error().kind);
+  EXPECT_EQ("control/me line 1: \"mail.example.com?\": remove the control character (a carriage return?)",
+            describe(read_line("me").error()));
+  home_.write("control/me", std::string("a\0b", 3));
+  EXPECT_EQ(ControlProblem::Kind::malformed, read_line("me").error().kind);
+  home_.write("control/me", std::string(max_control_line_octets, 'x'));
+  EXPECT_EQ("control/me line 1: \"" + std::string(60, 'x') + "...\": write one shorter line",
+            describe(read_line("me").error()));
+}
+
+TEST_F(Control, what_cannot_be_read_says_why) {
+  home_.write_unreadable("control/me");
+  const auto line = read_line("me");
+  EXPECT_EQ(ControlProblem::Kind::unreadable, line.error().kind);
+  EXPECT_EQ(EISDIR, line.error().error_number);
+  EXPECT_EQ("control/me: cannot be read: Is a directory", describe(line.error()));
+  EXPECT_EQ(EISDIR, read_number("me").error().error_number);
+  EXPECT_EQ(EISDIR, read_list("me").error().error_number);
+  EXPECT_EQ(
+      ENAMETOOLONG,
+      read_line("a-name-much-longer-than-that-of-any-control-file-that-anybody-has-ever-seen").error().error_number);
+}
+
+TEST_F(Control, a_fifo_does_not_hold_us_up) {
+  ASSERT_EQ(0, ::mkfifo("control/me", 0644));
+  EXPECT_EQ("", read_line("me").value());
+}
+
+TEST_F(Control, a_number_is_digits) {
+  const std::vector<std::pair<std::string, std::optional<std::uint64_t>>> cases{
+      {"0\n", 0},         {"10000000", 10000000},  {"010 \t\n", 10},
+      {"", std::nullopt}, {"\n5\n", std::nullopt}, {"18446744073709551615\n", 18446744073709551615ULL}};
+  for (const auto& [text, number] : cases) {
+    home_.write("control/databytes", text);
+    EXPECT_EQ(number, read_number("databytes").value()) << text;
+  }
+}
+
+// deviation D11
+TEST_F(Control, anything_but_digits_is_named_with_place_and_mend) {
+  home_.write("control/databytes", "10k\n");
+  EXPECT_EQ("control/databytes line 1: \"10k\": write digits only", describe(read_number("databytes").error()));
+  home_.write("control/databytes", "18446744073709551616");
+  EXPECT_EQ("control/databytes line 1: \"18446744073709551616\": write a smaller number",
+            describe(read_number("databytes").error()));
+  for (const char* text : {"-1", " 1", "yes", "1 2", "0x10"}) {
+    home_.write("control/databytes", text);
+    EXPECT_EQ(ControlProblem::Kind::malformed, read_number("databytes").error().kind) << text;
+  }
+}
+
+TEST_F(Control, a_list_leaves_out_blank_lines_and_comments_and_counts_them) {
+  home_.write("control/rcpthosts", "# ours\n\nexample.com \t\n  \n.sub.example.com\n#x\nlast");
+  const std::string text = read_list("rcpthosts").value().value();
+  ControlEntries entries(text);
+  std::vector<std::pair<std::string, std::size_t>> found;
+  while (const auto entry = entries.next()) found.emplace_back(entry->text, entry->line);
+  const std::vector<std::pair<std::string, std::size_t>> expected{
+      {"example.com", 3}, {".sub.example.com", 5}, {"last", 7}};
+  EXPECT_EQ(expected, found);
+}
+
+TEST_F(Control, a_list_may_be_long_but_not_endless) {
+  std::string long_list;
+  for (int i = 0; i < 2000; ++i) long_list += "host" + std::to_string(i) + ".example\n";
+  home_.write("control/rcpthosts", long_list);
+  EXPECT_EQ(long_list, read_list("rcpthosts").value());
+  home_.write("control/rcpthosts", std::string(max_control_list_octets + 1, 'x'));
+  EXPECT_EQ(EFBIG, read_list("rcpthosts").error().error_number);
+}
+
+TEST_F(Control, a_list_is_read_once_and_matches_in_any_case) {
+  ControlList list("rcpthosts");
+  home_.write("control/rcpthosts", "Example.COM\n");
+  EXPECT_EQ(ControlList::State::present, list.load());
+  home_.write("control/rcpthosts", "");
+  EXPECT_EQ(ControlList::State::present, list.load());
+  EXPECT_TRUE(list.contains("eXample.com"));
+  EXPECT_FALSE(list.contains("example.co"));
+  EXPECT_FALSE(list.contains(""));
+}
+
+TEST_F(Control, a_list_tells_absent_from_unusable) {
+  ControlList absent("rcpthosts");
+  EXPECT_EQ(ControlList::State::absent, absent.load());
+  home_.write_unreadable("control/rcpthosts");
+  ControlList unusable("rcpthosts");
+  EXPECT_EQ(ControlList::State::unusable, unusable.load());
+  EXPECT_EQ("control/rcpthosts: cannot be read: Is a directory", unusable.problem());
+}
+
+}  // namespace
+}  // namespace postern::daemon
