@@ -124,7 +124,7 @@ Step Connection::check_credentials() {
   CheckResult result = parts_.backend->check({session_.username(), session_.password()},
                                              static_cast<std::uint64_t>(std::time(nullptr)));
   if (result.verdict == Verdict::accepted) {
-    if (enter_authenticated(session_.username(), parts_.backend->environment_pairs()) != 0)
+    if (enter_auth_environment(session_.username(), parts_.backend->environment_pairs()) != 0)
       result = {.verdict = Verdict::broken, .detail = "no memory for the environment"};
     const SizeAndRecipients limits = read_limits(parts_.start);
     session_.set_limits(limits.databytes, limits.max_recipients);
