@@ -1,0 +1,29 @@
+// A cheap look at the certificate file before anything is offered: would the TLS sibling be able to use it?
+// in      a path; the file holds a private key, its certificate and the chain, in PEM
+// out     absent (no such file: STARTTLS is off), usable, or broken with a sentence that says where and how to mend it.
+//         What cannot be told cheaply (signatures, an EC key without its public part, Ed25519) counts as usable, and
+//         the sibling finds out; an expired certificate is usable
+// cost    one read of the file, one pass over the first key and the first certificate; the key's octets are wiped
+// errors  none besides the judgement
+// source  deviation D12; RFC 7468 2 (PEM); control/servercert.pem as qmail's TLS patches have it
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace postern::daemon {
+
+enum class CertificateState : std::uint8_t { absent, usable, broken };
+
+struct CertificateJudgement {
+  CertificateState state;
+  std::string reason;  // empty unless broken
+};
+
+[[nodiscard]] CertificateJudgement judge_certificate(const std::string& path);
+
+// The same for a text that has been read already; `name` stands in the reason.
+[[nodiscard]] CertificateJudgement judge_certificate_text(std::string_view name, std::string_view pem);
+
+}  // namespace postern::daemon

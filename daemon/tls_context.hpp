@@ -1,0 +1,49 @@
+// What all TLS sessions of a program share: certificate, ciphers, and how little of TLS we speak.
+// in      the path of a PEM file with key, certificate and chain; the operator's TLSCIPHERS or nothing; the time
+// out     TlsContext, and a warning for the log when the certificate is out of its dates (mail goes on: D12)
+// errors  a sentence for the log: file and mend, and what OpenSSL said
+// note    the system's openssl.cnf is not read: reading it costs a fresh process more than the handshake, and what this
+//         program speaks is decided here
+// source  deviation D12; RFC 8446, RFC 5246, RFC 8996 (no TLS 1.0, 1.1); RFC 7301 3.2 (ALPN); seed: TLS_SERVER_CERT,
+//         TLSCIPHERS
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace postern::daemon {
+
+struct TlsSettings {
+  std::string certificate_path;  // control/servercert.pem, or TLS_SERVER_CERT
+  std::string ciphers;           // TLSCIPHERS; empty for our own choice. TLS_... names choose for TLS 1.3, all others
+                                 // for TLS 1.2; only TLS_... names mean no TLS 1.2
+  std::int64_t now_seconds;      // since 1970
+};
+
+class TlsContext {
+ public:
+  [[nodiscard]] static std::expected<TlsContext, std::string> load(const TlsSettings& settings);
+  [[nodiscard]] std::string_view warning() const { return warning_; }
+
+  struct Deleter {
+    void operator()(ssl_ctx_st* context) const;
+    void operator()(ssl_st* session) const;
+  };
+  [[nodiscard]] std::unique_ptr<ssl_st, Deleter> open_session() const;  // null when out of memory
+
+ private:
+  TlsContext() = default;
+  std::unique_ptr<ssl_ctx_st, Deleter> context_;
+  std::string warning_;
+};
+
+// What OpenSSL has to say about its last failure, printable, at most one line; empties its queue of errors.
+[[nodiscard]] std::string take_tls_error();
+
+}  // namespace postern::daemon
