@@ -47,6 +47,8 @@ class UpstreamTransport final : public Transport {
   std::string version_, cipher_;
 };
 
+const char* from_environment(const char* name) { return std::getenv(name); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -55,9 +57,9 @@ int main(int argc, char** argv) {
   enter_home();
   const Start start = judge_start(arguments);
   const bool is_implicit = start.settings_and_facts.has(spec::bit::SSL);
-  UpstreamTls upstream = is_implicit ? find_upstream_tls(std::getenv) : UpstreamTls{};
+  UpstreamTls upstream = is_implicit ? find_upstream_tls(from_environment) : UpstreamTls{};
   if (upstream.state == Upstream::offers) {
-    if (const auto started = start_upstream_tls(std::getenv); !started) {
+    if (const auto started = start_upstream_tls(from_environment); !started) {
       log_trouble(started.error());
       return 1;
     }

@@ -18,7 +18,7 @@ struct Offer {
   int write;
 };
 
-std::string_view value_of(Environment environment, const char* name) {
+std::string_view value_of(Getenv environment, const char* name) {
   const char* const value = environment(name);
   return value == nullptr ? std::string_view{} : std::string_view(value);
 }
@@ -35,7 +35,7 @@ std::optional<int> number_in(std::string_view text) {
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
 // The three numbers, open or not.
-std::optional<Offer> offer_in(Environment environment) {
+std::optional<Offer> offer_in(Getenv environment) {
   const auto control = number_in(value_of(environment, "SSLCTLFD"));
   const auto read = number_in(value_of(environment, "SSLREADFD"));
   const auto write = number_in(value_of(environment, "SSLWRITEFD"));
@@ -58,7 +58,7 @@ bool is_network(int fd) {
   return peer.ss_family == AF_INET || peer.ss_family == AF_INET6;
 }
 
-Upstream judge(Environment environment, int read_fd) {
+Upstream judge(Getenv environment, int read_fd) {
   if (!value_of(environment, "SSL_PROTOCOL").empty()) return Upstream::secured;
   const auto offer = offer_in(environment);
   if (offer && stands(*offer)) return Upstream::offers;
@@ -76,7 +76,7 @@ std::unexpected<std::string> failure(const char* what) {
 
 }  // namespace
 
-UpstreamTls find_upstream_tls(Environment environment, int read_fd) {
+UpstreamTls find_upstream_tls(Getenv environment, int read_fd) {
   UpstreamTls found{.state = judge(environment, read_fd), .version = {}, .cipher = {}};
   if (found.state != Upstream::secured) return found;
   found.version = value_of(environment, "SSL_PROTOCOL");
@@ -84,7 +84,7 @@ UpstreamTls find_upstream_tls(Environment environment, int read_fd) {
   return found;
 }
 
-std::expected<void, std::string> start_upstream_tls(Environment environment, int read_fd, int write_fd) {
+std::expected<void, std::string> start_upstream_tls(Getenv environment, int read_fd, int write_fd) {
   const auto offer = offer_in(environment);
   if (!offer || !stands(*offer))
     return std::unexpected("SSLCTLFD, SSLREADFD and SSLWRITEFD do not name open descriptors");

@@ -26,13 +26,13 @@ struct UpstreamTls {
   std::string_view cipher;
 };
 
-using Environment = const char* (*)(const char* name);  // as ::getenv
+using Getenv = const char* (*)(const char* name);  // as ::getenv
 
 // read_fd   the descriptor of the network; 0 except in tests
-[[nodiscard]] UpstreamTls find_upstream_tls(Environment environment, int read_fd = 0);
+[[nodiscard]] UpstreamTls find_upstream_tls(Getenv environment, int read_fd = 0);
 
 // Asks for TLS and puts its two descriptors in the place of read_fd and write_fd. Only after Upstream::offers.
-[[nodiscard]] std::expected<void, std::string> start_upstream_tls(Environment environment, int read_fd = 0,
+[[nodiscard]] std::expected<void, std::string> start_upstream_tls(Getenv environment, int read_fd = 0,
                                                                   int write_fd = 1);
 
 }  // namespace postern::daemon
