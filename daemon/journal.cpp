@@ -87,7 +87,7 @@ void log_message(const Outcome& outcome, const engine::Session& session) {
       .number("octets", session.stored_octets())
       .number("recipients", session.envelope().recipients())
       .client("from", session.envelope().reverse_path())
-      .client("verdict", outcome.verdict);
+      .field("verdict", outcome.verdict);
   line.write();
 }
 

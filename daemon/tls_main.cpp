@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "daemon/journal.hpp"
+#include "daemon/log.hpp"
 #include "daemon/serve.hpp"
 #include "daemon/tcpserver_env.hpp"
 #include "daemon/tls_transport.hpp"
@@ -21,10 +22,20 @@ class NoStarter final : public TlsStarter {
   void start_tls(engine::Counters) override { log_trouble("STARTTLS inside TLS: refused"); }
 };
 
+// A TLSCIPHERS that selects nothing stops no mail: our own ciphers serve, and the log says so.
+std::expected<TlsContext, std::string> load_context(const Start& start) {
+  TlsSettings settings{.certificate_path = std::string(start.certificate_path),
+                       .ciphers = std::string(variable("TLSCIPHERS")),
+                       .now_seconds = std::time(nullptr)};
+  auto context = TlsContext::load(settings);
+  if (context || settings.ciphers.empty()) return context;
+  log_trouble(context.error());
+  settings.ciphers.clear();
+  return TlsContext::load(settings);
+}
+
 TlsTransport::Accepted accept(const Start& start) {
-  const auto context = TlsContext::load({.certificate_path = std::string(start.certificate_path),
-                                         .ciphers = std::string(variable("TLSCIPHERS")),
-                                         .now_seconds = std::time(nullptr)});
+  const auto context = load_context(start);
   if (!context) return std::unexpected(HandshakeFailure{.io = Io::closed, .reason = context.error()});
   if (!context->warning().empty()) log_trouble(context->warning());
   const std::chrono::seconds timeout(start.timeout_seconds);
@@ -47,6 +58,11 @@ int main(int argc, char** argv) {
     log_trouble("TLS handshake: " + transport.error().reason);
     return 1;
   }
+  LogLine("tls")
+      .client("client", read_peer().remote_ip)
+      .field("version", (*transport)->tls_version())
+      .field("cipher", (*transport)->tls_cipher())
+      .write();
   NoStarter tls;
   const int code = serve({.start = start,
                           .arguments = arguments,
