@@ -22,7 +22,7 @@ std::string describe(const Model& model, std::size_t event, const Assignment& as
 std::vector<std::size_t> rules_that_hold(const Model& model, std::size_t event, const Assignment& assignment) {
   std::vector<std::size_t> result;
   for (std::size_t i = 0; i < model.rules.size(); ++i) {
-    const Rule& rule = model.rules[i];
+    const RuleRow& rule = model.rules[i];
     if (std::ranges::find(rule.events, event) != rule.events.end() && holds(rule.condition, assignment))
       result.push_back(i);
   }
@@ -41,8 +41,8 @@ void find_holes_and_clashes(const Model& model, std::size_t event, Problems& pro
                           "a hole: no rule decides " + describe(model, event, assignment)});
     }
     for (std::size_t i = 1; i < rules.size(); ++i) {
-      const Rule& a = model.rules[rules[i - 1]];
-      const Rule& b = model.rules[rules[i]];
+      const RuleRow& a = model.rules[rules[i - 1]];
+      const RuleRow& b = model.rules[rules[i]];
       if (a.step != b.step || !clashes.insert({rules[i - 1], rules[i]}).second) continue;
       problems.push_back({policy_file, b.line,
                           "a clash: " + a.id + " and " + b.id + " have step " + std::to_string(a.step) +
@@ -61,7 +61,7 @@ void find_unused(const Rows& rows, const std::vector<bool>& used, const char* fi
 
 void find_unused_rows(const Model& model, Problems& problems) {
   std::vector<bool> replies(model.replies.size()), effects(model.effects.size());
-  for (const Rule& rule : model.rules) replies[rule.reply] = effects[rule.effect] = true;
+  for (const RuleRow& rule : model.rules) replies[rule.reply] = effects[rule.effect] = true;
   find_unused(model.replies, replies, "replies.toml", "reply", problems);
   find_unused(model.effects, effects, "events.toml", "effect", problems);
 }
@@ -94,7 +94,7 @@ class Walk {
       for (const std::size_t value : event.waiting) bits |= bit_of(model.variables[model.waiting_variable()], value);
       while_.push_back(bits);
     }
-    for (const Rule& rule : model.rules) {
+    for (const RuleRow& rule : model.rules) {
       Cube change;
       for (const Change& c : rule.then) {
         change.care |= bits_of(model.variables[c.variable]);
@@ -161,7 +161,7 @@ std::vector<std::vector<Row>> rows_of(const Model& model) {
 
 std::vector<std::size_t> support_of(const Model& model, std::size_t event) {
   std::vector<bool> support(model.variables.size());
-  for (const Rule& rule : model.rules) {
+  for (const RuleRow& rule : model.rules) {
     if (std::ranges::find(rule.events, event) != rule.events.end()) collect_support(rule.condition, support);
   }
   std::vector<std::size_t> result;
