@@ -1,9 +1,9 @@
 #include "spec/model.hpp"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <map>
-
-#include <toml++/toml.h>
 
 namespace postern::spec {
 namespace {
@@ -124,8 +124,8 @@ class Loader {
       add_variable(text_of(row, "name"), {"0", "1"}, true, line);
     });
     settings_.each("fact", {"name", "meaning", "source", "counted"}, 3, [&](const toml::table& row, unsigned line) {
-      model_.facts.push_back({text_of(row, "name"), text_of(row, "meaning"), text_of(row, "source"),
-                              row["counted"].value_or(false)});
+      model_.facts.push_back(
+          {text_of(row, "name"), text_of(row, "meaning"), text_of(row, "source"), row["counted"].value_or(false)});
       add_variable(text_of(row, "name"), {"0", "1"}, true, line);
     });
   }
@@ -160,8 +160,9 @@ class Loader {
   void load_derived() {
     settings_.each("derived", {"name", "is", "meaning", "source", "theorem"}, 4,
                    [&](const toml::table& row, unsigned line) {
-                     Derived derived{text_of(row, "name"), text_of(row, "is"), text_of(row, "meaning"),
-                                     text_of(row, "source"), row["theorem"].value_or(false), {}};
+                     Derived derived{text_of(row, "name"),           text_of(row, "is"),
+                                     text_of(row, "meaning"),        text_of(row, "source"),
+                                     row["theorem"].value_or(false), {}};
                      settings_.refuse_twins(model_.derived, derived.name, line);
                      settings_.refuse_twins(model_.variables, derived.name, line);
                      derived.condition = condition(settings_, derived.text, line);
@@ -170,18 +171,18 @@ class Loader {
   }
 
   void load_cells() {
-    settings_.each("cell", {"encryption", "auth", "settings", "marks", "source"}, 5,
-                   [&](const toml::table& row, unsigned line) {
-                     Cell cell{text_of(row, "encryption"), text_of(row, "auth"), text_of(row, "source"), {},
-                               texts_of(row, "marks")};
-                     if (const toml::table* values = row["settings"].as_table()) {
-                       for (const auto& [name, value] : *values) {
-                         cell.settings.emplace_back(std::string(name.str()), value.value_or(std::int64_t{-1}));
-                         if (name.str() != "PORT") settings_.find(model_.settings, name.str(), line, "setting");
-                       }
-                     }
-                     model_.cells.push_back(std::move(cell));
-                   });
+    settings_.each(
+        "cell", {"encryption", "auth", "settings", "marks", "source"}, 5, [&](const toml::table& row, unsigned line) {
+          Cell cell{
+              text_of(row, "encryption"), text_of(row, "auth"), text_of(row, "source"), {}, texts_of(row, "marks")};
+          if (const toml::table* values = row["settings"].as_table()) {
+            for (const auto& [name, value] : *values) {
+              cell.settings.emplace_back(std::string(name.str()), value.value_or(std::int64_t{-1}));
+              if (name.str() != "PORT") settings_.find(model_.settings, name.str(), line, "setting");
+            }
+          }
+          model_.cells.push_back(std::move(cell));
+        });
   }
 
   void load_events() {
@@ -203,8 +204,8 @@ class Loader {
                   [&](const toml::table& row, unsigned line) {
                     replies_.refuse_twins(model_.replies, text_of(row, "name"), line);
                     model_.replies.push_back({text_of(row, "name"), text_of(row, "enhanced"), text_of(row, "text"),
-                                              text_of(row, "meaning"), text_of(row, "source"),
-                                              row["code"].value_or(0U), row.contains("lines"), line});
+                                              text_of(row, "meaning"), text_of(row, "source"), row["code"].value_or(0U),
+                                              row.contains("lines"), line});
                   });
     replies_.each("queue_exit", {"first", "text", "source", "last", "permanent"}, 3,
                   [&](const toml::table& row, unsigned) {
@@ -223,7 +224,7 @@ class Loader {
   }
 
   // `mail.*` stands for every event whose name begins with `mail.`.
-  void add_events(Rule& rule, const std::string& pattern, unsigned line) {
+  void add_events(RuleRow& rule, const std::string& pattern, unsigned line) {
     const bool is_family = pattern.ends_with(".*");
     const std::string_view family = std::string_view(pattern).substr(0, pattern.size() - (is_family ? 1 : 0));
     const std::size_t before = rule.events.size();
@@ -237,16 +238,16 @@ class Loader {
   void load_rules() {
     policy_.each("rule", {"id", "on", "step", "source", "if", "reply", "effect", "then", "reason"}, 4,
                  [&](const toml::table& row, unsigned line) {
-                   Rule rule{.id = text_of(row, "id"),
-                             .condition_text = text_of(row, "if"),
-                             .reason = text_of(row, "reason"),
-                             .source = text_of(row, "source"),
-                             .events = {},
-                             .step = row["step"].value_or(0U),
-                             .condition = condition(policy_, text_of(row, "if"), line),
-                             .then = {},
-                             .line = line};
-                   if (std::ranges::find(model_.rules, rule.id, &Rule::id) != model_.rules.end())
+                   RuleRow rule{.id = text_of(row, "id"),
+                                .condition_text = text_of(row, "if"),
+                                .reason = text_of(row, "reason"),
+                                .source = text_of(row, "source"),
+                                .events = {},
+                                .step = row["step"].value_or(0U),
+                                .condition = condition(policy_, text_of(row, "if"), line),
+                                .then = {},
+                                .line = line};
+                   if (std::ranges::find(model_.rules, rule.id, &RuleRow::id) != model_.rules.end())
                      policy_.problem(line, "a second rule \"" + rule.id + "\"");
                    for (const std::string& pattern : texts_of(row, "on")) add_events(rule, pattern, line);
                    rule.reply = policy_.find(model_.replies, row["reply"].value_or("none"), line, "reply");
@@ -256,7 +257,7 @@ class Loader {
                  });
   }
 
-  void add_changes(Rule& rule, const toml::table& then, unsigned line) {
+  void add_changes(RuleRow& rule, const toml::table& then, unsigned line) {
     for (const auto& [name, value] : then) {
       const std::size_t variable = model_.variable_of(name.str());
       if (variable == model_.variables.size() || model_.variables[variable].is_boolean) {
@@ -285,7 +286,7 @@ Model load_model(const std::filesystem::path& folder, Problems& problems) { retu
 std::optional<std::size_t> interpret(const Model& model, std::size_t event, const Assignment& assignment) {
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < model.rules.size(); ++i) {
-    const Rule& rule = model.rules[i];
+    const RuleRow& rule = model.rules[i];
     if (best && model.rules[*best].step <= rule.step) continue;
     if (std::ranges::find(rule.events, event) == rule.events.end()) continue;
     if (holds(rule.condition, assignment)) best = i;
@@ -293,7 +294,7 @@ std::optional<std::size_t> interpret(const Model& model, std::size_t event, cons
   return best;
 }
 
-Assignment apply(const Rule& rule, Assignment assignment) {
+Assignment apply(const RuleRow& rule, Assignment assignment) {
   for (const Change& change : rule.then) assignment[change.variable] = static_cast<std::uint8_t>(change.value);
   return assignment;
 }

@@ -87,7 +87,7 @@ struct Change {
   std::size_t variable, value;
 };
 
-struct Rule {
+struct RuleRow {
   std::string id, condition_text, reason, source;
   std::vector<std::size_t> events;
   unsigned step = 0;
@@ -109,7 +109,7 @@ struct Model {
   std::vector<ReplyText> replies;
   std::vector<QueueExit> queue_exits;
   std::vector<Capability> capabilities;
-  std::vector<Rule> rules;
+  std::vector<RuleRow> rules;
 
   [[nodiscard]] std::size_t waiting_variable() const;
   // The variable of that name; variables.size() when there is none.
@@ -121,7 +121,7 @@ struct Model {
 // The rule that decides, tried in the order of their steps; none for a hole. Slow and obvious: evaluates the trees.
 [[nodiscard]] std::optional<std::size_t> interpret(const Model& model, std::size_t event, const Assignment& assignment);
 // The state after that rule.
-[[nodiscard]] Assignment apply(const Rule& rule, Assignment assignment);
+[[nodiscard]] Assignment apply(const RuleRow& rule, Assignment assignment);
 // The first state of a session: settings and facts as given, states by their `start`.
 [[nodiscard]] Assignment start_of(const Model& model, Assignment assignment);
 

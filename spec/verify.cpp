@@ -18,15 +18,19 @@ std::string describe(const Model& model, std::size_t event, const Assignment& as
   return text;
 }
 
+void sort_by_step(const Model& model, std::vector<std::size_t>& rules) {
+  std::ranges::sort(rules, {}, [&](std::size_t i) { return std::pair(model.rules[i].step, i); });
+}
+
 // Rules of this event that hold here, in the order of their steps.
 std::vector<std::size_t> rules_that_hold(const Model& model, std::size_t event, const Assignment& assignment) {
   std::vector<std::size_t> result;
   for (std::size_t i = 0; i < model.rules.size(); ++i) {
-    const Rule& rule = model.rules[i];
+    const RuleRow& rule = model.rules[i];
     if (std::ranges::find(rule.events, event) != rule.events.end() && holds(rule.condition, assignment))
       result.push_back(i);
   }
-  std::ranges::stable_sort(result, {}, [&](std::size_t i) { return model.rules[i].step; });
+  sort_by_step(model, result);
   return result;
 }
 
@@ -41,8 +45,8 @@ void find_holes_and_clashes(const Model& model, std::size_t event, Problems& pro
                           "a hole: no rule decides " + describe(model, event, assignment)});
     }
     for (std::size_t i = 1; i < rules.size(); ++i) {
-      const Rule& a = model.rules[rules[i - 1]];
-      const Rule& b = model.rules[rules[i]];
+      const RuleRow& a = model.rules[rules[i - 1]];
+      const RuleRow& b = model.rules[rules[i]];
       if (a.step != b.step || !clashes.insert({rules[i - 1], rules[i]}).second) continue;
       problems.push_back({policy_file, b.line,
                           "a clash: " + a.id + " and " + b.id + " have step " + std::to_string(a.step) +
@@ -61,7 +65,7 @@ void find_unused(const Rows& rows, const std::vector<bool>& used, const char* fi
 
 void find_unused_rows(const Model& model, Problems& problems) {
   std::vector<bool> replies(model.replies.size()), effects(model.effects.size());
-  for (const Rule& rule : model.rules) replies[rule.reply] = effects[rule.effect] = true;
+  for (const RuleRow& rule : model.rules) replies[rule.reply] = effects[rule.effect] = true;
   find_unused(model.replies, replies, "replies.toml", "reply", problems);
   find_unused(model.effects, effects, "events.toml", "effect", problems);
 }
@@ -85,7 +89,7 @@ void find_idle(const Model& model, const Reach& reach, Problems& problems) {
 class Walk {
  public:
   Walk(const Model& model, const std::vector<std::vector<Row>>& rows, const Visit& visit, Reach& reach)
-      : model_(model), rows_(rows), visit_(visit), reach_(reach) {
+      : rows_(rows), visit_(visit), reach_(reach) {
     for (std::size_t i = 0; i < model.facts.size(); ++i) {
       if (model.facts[i].is_counted) counted_ |= bits_of(model.variables[model.settings.size() + i]);
     }
@@ -94,7 +98,7 @@ class Walk {
       for (const std::size_t value : event.waiting) bits |= bit_of(model.variables[model.waiting_variable()], value);
       while_.push_back(bits);
     }
-    for (const Rule& rule : model.rules) {
+    for (const RuleRow& rule : model.rules) {
       Cube change;
       for (const Change& c : rule.then) {
         change.care |= bits_of(model.variables[c.variable]);
@@ -135,7 +139,6 @@ class Walk {
     }
   }
 
-  const Model& model_;
   const std::vector<std::vector<Row>>& rows_;
   const Visit& visit_;
   Reach& reach_;
@@ -149,7 +152,7 @@ class Walk {
 std::vector<std::vector<Row>> rows_of(const Model& model) {
   std::vector<std::size_t> order(model.rules.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return model.rules[i].step; });
+  sort_by_step(model, order);
   std::vector<std::vector<Row>> rows(model.events.size());
   for (const std::size_t i : order) {
     for (const Cube& cube : to_cubes(model.rules[i].condition, model.variables)) {
@@ -161,7 +164,7 @@ std::vector<std::vector<Row>> rows_of(const Model& model) {
 
 std::vector<std::size_t> support_of(const Model& model, std::size_t event) {
   std::vector<bool> support(model.variables.size());
-  for (const Rule& rule : model.rules) {
+  for (const RuleRow& rule : model.rules) {
     if (std::ranges::find(rule.events, event) != rule.events.end()) collect_support(rule.condition, support);
   }
   std::vector<std::size_t> result;

@@ -8,7 +8,7 @@ namespace postern::spec {
 namespace {
 
 std::string outcome(const Model& model, std::size_t rule_index) {
-  const Rule& rule = model.rules[rule_index];
+  const RuleRow& rule = model.rules[rule_index];
   const ReplyText& reply = model.replies[rule.reply];
   std::string out = rule.id + ": " + (reply.code == 0 ? "no reply" : std::to_string(reply.code) + " " + reply.text);
   if (const std::string& effect = model.effects[rule.effect].name; effect != "none") out += "; " + effect;
@@ -80,7 +80,7 @@ void write_settings(const Model& model, std::string& out) {
     assignment[model.variable_of("certificate")] = 1;
     assignment[model.variable_of("backend")] = assignment[model.variable_of("AUTH")];
     assignment = start_of(model, std::move(assignment));
-    const Rule& rule = model.rules[*interpret(model, event_of(model, "connect.ready"), assignment)];
+    const RuleRow& rule = model.rules[*interpret(model, event_of(model, "connect.ready"), assignment)];
     const ReplyText& reply = model.replies[rule.reply];
     out += "\n  " + rule.id + ": " + std::to_string(reply.code) + " " + reply.text + "\n";
     if (reply.code != 220) continue;

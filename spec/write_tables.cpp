@@ -64,7 +64,7 @@ class Texts {
 };
 
 std::string policy_row(const Model& model, const Row& row) {
-  const Rule& rule = model.rules[row.rule];
+  const RuleRow& rule = model.rules[row.rule];
   Cube change;
   for (const Change& c : rule.then) {
     change.care |= bits_of(model.variables[c.variable]);
@@ -168,7 +168,7 @@ std::string write_names(const Model& model) {
   out += write_enum("Event", "event_count", model.events, [](const EventRow& row) { return row.name; });
   out += write_enum("Effect", "effect_count", model.effects, [](const EffectRow& row) { return row.name; });
   out += write_enum("Reply", "reply_count", model.replies, [](const ReplyText& row) { return row.name; });
-  out += write_enum("Rule", "rule_count", model.rules, [](const Rule& row) { return row.id; });
+  out += write_enum("Rule", "rule_count", model.rules, [](const RuleRow& row) { return row.id; });
   out += "namespace bit {\n";
   for (const Variable& variable : model.variables) {
     if (variable.is_boolean) {

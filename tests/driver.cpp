@@ -1,0 +1,169 @@
+#include "tests/driver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/policy.hpp"
+#include "tests/guard_page.hpp"
+
+namespace postern::tests {
+
+using proptests::Decision;
+using spec::Effect;
+using spec::Event;
+namespace bit = spec::bit;
+
+namespace {
+
+// As much input is laid before an unreadable page; more would only be slow.
+constexpr std::size_t guarded_octets = 32 * 1024;
+
+std::uint64_t waiting_for(Event event) {
+  const std::string_view name = spec::name_of(event);
+  if (name.starts_with("connect.")) return bit::waiting_connect;
+  if (name.starts_with("recipient.")) return bit::waiting_recipient;
+  if (name.starts_with("credentials.")) return bit::waiting_credentials;
+  if (name.starts_with("hand_over.")) return bit::waiting_hand_over;
+  if (name.starts_with("handshake.")) return bit::waiting_handshake;
+  if (event == Event::timeout || event == Event::eof)
+    return bit::waiting_command | bit::waiting_mail_data | bit::waiting_handshake | proptests::laws::waiting_for_answer;
+  return 0;
+}
+
+// The session does not say which event a line was: any that leads to the rule is as good.
+Event event_behind(spec::Guards before, spec::Rule rule) {
+  for (std::size_t i = 0; i < spec::event_count; ++i) {
+    const auto event = static_cast<Event>(i);
+    if (engine::decide(before, event).rule == rule) return event;
+  }
+  std::unreachable();
+}
+
+}  // namespace
+
+Driver::Driver(const engine::Service& service, AfterStarttls after_starttls)
+    : service_(service), after_starttls_(after_starttls), session_(std::make_unique<engine::Session>(service)) {}
+
+void Driver::send(std::string_view octets) {
+  // RFC 3207 4.2: what comes between STARTTLS and the handshake is for nobody.
+  if (is_closed_ || session_->guards().has(bit::waiting_handshake)) return;
+  unread_ += octets;
+  pump();
+}
+
+void Driver::tell(Event outcome, std::string_view text) {
+  outcomes_.emplace_back(outcome, text);
+  pump();
+}
+
+void Driver::happen(Event event, std::string_view text) {
+  if (is_closed_) return;
+  if ((session_->guards().bits & waiting_for(event)) == 0)
+    return fail(std::string(spec::name_of(event)) + " happens, and the session does not wait for it");
+  const spec::Guards before = guards_at_decision();
+  if (event == Event::handshake_done && after_starttls_ == AfterStarttls::sibling) start_sibling();
+  take(session_->report(event, text), before, event);
+  pump();
+}
+
+std::vector<Item> Driver::take_heard() { return std::exchange(heard_, {}); }
+
+void Driver::start_sibling() {
+  const engine::Counters counters = session_->counters();
+  session_ = std::make_unique<engine::Session>(service_);
+  session_->resume_after_starttls(counters);
+}
+
+void Driver::fail(const std::string& what) {
+  if (problem_.empty()) problem_ = what;
+}
+
+spec::Guards Driver::guards_at_decision() const {
+  spec::Guards guards = session_->guards();
+  guards.set(bit::errors_spent, session_->counters().errors >= spec::max_errors);
+  guards.set(bit::auth_attempts_spent, session_->counters().auth_attempts >= spec::max_auth_attempts);
+  return guards;
+}
+
+void Driver::pump() {
+  while (!is_closed_ && problem_.empty()) {
+    const spec::Guards guards = session_->guards();
+    if (guards.has(bit::waiting_connect | bit::waiting_handshake)) return;
+    const bool waits = (guards.bits & proptests::laws::waiting_for_outcome) != 0;
+    if (waits ? !take_outcome() : !take_step()) return;
+  }
+}
+
+bool Driver::take_outcome() {
+  if (outcomes_.empty()) return false;
+  const auto [event, text] = std::move(outcomes_.front());
+  outcomes_.pop_front();
+  if ((session_->guards().bits & waiting_for(event)) == 0) {
+    fail(std::string(spec::name_of(event)) + " is told, and the session waits for something else");
+    return false;
+  }
+  const bool is_recipient = session_->guards().has(bit::waiting_recipient);
+  const std::string address = is_recipient && text.empty() ? std::string(session_->mailbox()) : text;
+  const spec::Guards before = guards_at_decision();
+  take(session_->report(event, address), before, event);
+  return true;
+}
+
+bool Driver::take_step() {
+  static GuardedOctets guarded(guarded_octets);  // for one step at a time; to map pages for every driver is slow
+  const bool is_guarded = unread_.size() <= guarded_octets;
+  const std::string_view octets = is_guarded ? guarded.before_guard(unread_) : std::string_view(unread_);
+  scratch_.resize(unread_.size() + 2);
+  const spec::Guards before = guards_at_decision();
+  const engine::Step step = session_->step(octets, scratch_);
+  if (step.consumed > octets.size()) {
+    fail("more octets are consumed than there were");
+    return false;
+  }
+  unread_.erase(0, step.consumed);
+  message_ += step.data;
+  if (step.is_decision) {
+    take(step, before, event_behind(before, step.rule));
+    return true;
+  }
+  return step.consumed != 0 && !unread_.empty();
+}
+
+void Driver::take(const engine::Step& step, spec::Guards before, Event event) {
+  decisions_.push_back({before, event, step.rule, step.code, step.effect, session_->guards()});
+  hear_reply(step.reply);
+  if (step.effect == Effect::begin_message) message_.clear();
+  if (step.effect == Effect::hand_over) hear_message();
+  if (step.effect == Effect::start_tls) unread_.clear();
+  if (step.effect == Effect::close) {
+    heard_.push_back({.kind = ItemKind::closes, .octets = {}});
+    is_closed_ = true;
+  }
+}
+
+void Driver::hear_reply(std::string_view reply) {
+  while (!reply.empty()) {
+    const std::size_t end = std::min(reply.find("\r\n"), reply.size() - 2) + 2;
+    heard_.push_back({.kind = ItemKind::server, .octets = std::string(reply.substr(0, end))});
+    reply.remove_prefix(end);
+  }
+}
+
+// qmail-queue(8): F reverse-path NUL, T forward-path NUL for each, NUL
+void Driver::hear_message() {
+  std::string_view envelope = session_->envelope().octets();
+  while (envelope.size() > 1) {
+    const std::size_t end = std::min(envelope.find('\0'), envelope.size() - 1);
+    const ItemKind kind = envelope.front() == 'F' ? ItemKind::reverse_path : ItemKind::forward_path;
+    heard_.push_back({.kind = kind, .octets = std::string(envelope.substr(1, end - 1))});
+    envelope.remove_prefix(end + 1);
+  }
+  std::string_view message = message_;
+  while (!message.empty()) {
+    const std::size_t end = std::min(message.find('\n'), message.size() - 1) + 1;
+    heard_.push_back({.kind = ItemKind::message, .octets = std::string(message.substr(0, end))});
+    message.remove_prefix(end);
+  }
+}
+
+}  // namespace postern::tests

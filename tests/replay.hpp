@@ -1,0 +1,44 @@
+// Replays a dialogue on an engine::Session, with its client cut into pieces one way or another.
+// in      a Dialogue, a Cut, who serves after STARTTLS
+// out     Replay: what the server did, every decision; listings in the words of a .smtp file
+// errors  Replay::problem, empty when all went as it must
+// source  house plan 9
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "proptests/laws.hpp"
+#include "tests/dialogue.hpp"
+#include "tests/driver.hpp"
+
+namespace postern::tests {
+
+// Pieces never reach over an event of the world: that happens when everything before it was sent and served.
+struct Cut {
+  enum class How : std::uint8_t { whole, in_two, in_pieces };
+  How how = How::whole;
+  std::size_t octets = 0;  // of the first of two, or of each piece
+};
+
+struct Replay {
+  std::vector<Item> heard;
+  std::vector<proptests::Decision> decisions;
+  std::string problem;
+
+  friend bool operator==(const Replay&, const Replay&) = default;
+};
+
+[[nodiscard]] Replay replay(const Dialogue& dialogue, Cut cut, AfterStarttls after_starttls);
+
+// The dialogue as it should be, and as it is when the client waits where the file has it wait; to be compared by lines.
+[[nodiscard]] std::vector<std::string> listing(const Dialogue& dialogue);
+[[nodiscard]] std::vector<std::string> listing_of_replay(const Dialogue& dialogue);
+
+// Empty when they are equal; else the lines that differ, `-` wanted and `+` found, with what surrounds them.
+[[nodiscard]] std::string difference(const std::vector<std::string>& wanted, const std::vector<std::string>& found);
+
+// For messages of failed tests: one line a decision and a line of the server.
+[[nodiscard]] std::vector<std::string> lines_of(const Replay& replay);
+
+}  // namespace postern::tests
