@@ -114,15 +114,14 @@ Step Connection::perform(const Step& step) {
 }
 
 Step Connection::check_recipient() {
-  const auto judgement =
-      parts_.recipients.judge(session_.envelope().reverse_path(), session_.mailbox(),
-                              session_.guards().has(bit::authentication_done));
+  const auto judgement = parts_.recipients.judge(session_.envelope().reverse_path(), session_.mailbox(),
+                                                 session_.guards().has(bit::authentication_done));
   return session_.report(judgement.event, judgement.address);
 }
 
 Step Connection::check_credentials() {
-  CheckResult result = parts_.backend->check({session_.username(), session_.password()},
-                                             static_cast<std::uint64_t>(std::time(nullptr)));
+  CheckResult result =
+      parts_.backend->check({session_.username(), session_.password()}, static_cast<std::uint64_t>(std::time(nullptr)));
   if (result.verdict == Verdict::accepted) {
     if (enter_auth_environment(session_.username(), parts_.backend->environment_pairs()) != 0)
       result = {.verdict = Verdict::broken, .detail = "no memory for the environment"};

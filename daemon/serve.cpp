@@ -24,10 +24,10 @@ using spec::Event;
 std::unique_ptr<HandOver> make_hand_over(const Start& start) {
   if (start.hand_over == HandOverKind::maildir) {
     const auto me = read_line("me");
-    return std::make_unique<Maildir>(MaildirSettings{
-        .root = start.hand_over_path,
-        .host = std::string(host_name(start)),
-        .default_domain = me && *me ? **me : std::string(host_name(start))});
+    return std::make_unique<Maildir>(
+        MaildirSettings{.root = start.hand_over_path,
+                        .host = std::string(host_name(start)),
+                        .default_domain = me && *me ? **me : std::string(host_name(start))});
   }
   QueueProgramSettings settings{.path = start.hand_over_path};
   if (const std::string_view text = variable("ERROR_FD"); !text.empty()) {

@@ -53,7 +53,8 @@ class Judge {
       wrong(Event::connect_bad_value, "RELAYCLIENT in the environment is longer than 255 octets: shorten it");
     start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
     start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
-    start_.max_recipients = std::min<std::size_t>(numbers.max_recipients.value_or(spec::max_recipients), spec::max_recipients);
+    start_.max_recipients =
+        std::min<std::size_t>(numbers.max_recipients.value_or(spec::max_recipients), spec::max_recipients);
     databytes_ = numbers.databytes;
   }
 
@@ -72,7 +73,8 @@ class Judge {
       wrong(Event::connect_no_controls,
             "no host name to greet with: write it into control/me (or control/smtpgreeting, or SMTPGREETING)");
     } else if (start_.host.size() > spec::max_host_octets) {
-      wrong(Event::connect_bad_value, "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
+      wrong(Event::connect_bad_value,
+            "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
     }
     start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes")).value_or(0);
     start_.timeout_seconds = timeout_seconds(value_of(read_number("timeoutsmtpd")));
@@ -128,13 +130,15 @@ class Judge {
       start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
       start_.hand_over = HandOverKind::queue_program;
       if (access(start_.hand_over_path.c_str(), X_OK) != 0)
-        no_hand_over("cannot run " + start_.hand_over_path + ": set QMAILQUEUE to a queue program, or POSTERN_MAILDIR to a folder");
+        no_hand_over("cannot run " + start_.hand_over_path +
+                     ": set QMAILQUEUE to a queue program, or POSTERN_MAILDIR to a folder");
       return;
     }
     start_.hand_over_path = root;
     start_.hand_over = HandOverKind::maildir;
     if (!Maildir::usable(start_.hand_over_path))
-      no_hand_over("POSTERN_MAILDIR=\"" + start_.hand_over_path + "\" is not a folder that this user can write in: make it");
+      no_hand_over("POSTERN_MAILDIR=\"" + start_.hand_over_path +
+                   "\" is not a folder that this user can write in: make it");
   }
 
   void no_hand_over(std::string sentence) {
@@ -155,7 +159,8 @@ Start judge_start(std::span<char* const> arguments) { return Judge(arguments).ju
 SizeAndRecipients read_limits(const Start& start) {
   const NumbersInEnvironment numbers = read_numbers(environ, origin);
   return {.databytes = numbers.databytes.value_or(start.databytes),
-          .max_recipients = std::min<std::size_t>(numbers.max_recipients.value_or(start.max_recipients), spec::max_recipients)};
+          .max_recipients =
+              std::min<std::size_t>(numbers.max_recipients.value_or(start.max_recipients), spec::max_recipients)};
 }
 
 }  // namespace postern::daemon

@@ -1,9 +1,7 @@
-// Who the client is: the variables that tcpserver and sslserver leave in the environment. The only file that knows their
-// names.
-// in      the process environment, read anew at each call
-// out     Peer; views into the environment, which die when it is changed
-// errors  none: what is unset is "unknown", or empty
-// source  tcp-environ(5); ucspi-ssl sslserver(1)
+// Who the client is: the variables that tcpserver and sslserver leave in the environment. The only file that knows
+// their names. in      the process environment, read anew at each call out     Peer; views into the environment, which
+// die when it is changed errors  none: what is unset is "unknown", or empty source  tcp-environ(5); ucspi-ssl
+// sslserver(1)
 #pragma once
 
 #include <string_view>

@@ -16,10 +16,10 @@ namespace postern::engine {
 enum class ResponseKind : std::uint8_t { absent, valid, malformed, cancelled };
 
 struct LineFacts {
-  std::uint64_t databytes = 0;                            // 0: no limit
-  std::size_t mailbox_octets = 0;                         // of the path of MAIL or RCPT, unquoted
+  std::uint64_t databytes = 0;     // 0: no limit
+  std::size_t mailbox_octets = 0;  // of the path of MAIL or RCPT, unquoted
   bool has_room_for_recipient = true;
-  ResponseKind initial_response = ResponseKind::absent;   // AUTH
+  ResponseKind initial_response = ResponseKind::absent;  // AUTH
 };
 
 [[nodiscard]] spec::Event event_of(const std::expected<grammar::Command, grammar::SyntaxError>& parsed,

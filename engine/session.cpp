@@ -14,7 +14,8 @@ namespace bit = spec::bit;
 
 namespace {
 
-constexpr std::uint64_t waits_for_response = bit::waiting_plain_response | bit::waiting_username | bit::waiting_password;
+constexpr std::uint64_t waits_for_response =
+    bit::waiting_plain_response | bit::waiting_username | bit::waiting_password;
 
 // What may be added to a recipient after it was checked: a host for an address literal, and the value of RELAYCLIENT.
 constexpr std::size_t rewriting_octets = 2 * spec::max_host_octets;
@@ -58,8 +59,8 @@ Event Session::command_event(std::string_view text) {
   LineFacts facts{.databytes = service_.databytes};
   if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
     mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, mailbox_);
-    facts.has_room_for_recipient = envelope_.recipients() < service_.max_recipients &&
-                                   envelope_.has_room(facts.mailbox_octets + rewriting_octets);
+    facts.has_room_for_recipient =
+        envelope_.recipients() < service_.max_recipients && envelope_.has_room(facts.mailbox_octets + rewriting_octets);
   }
   if (parsed && is_auth_line && !parsed->initial_response.empty()) {
     facts.initial_response = mechanism_of(parsed->mechanism) == Mechanism::plain

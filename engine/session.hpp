@@ -27,8 +27,8 @@ namespace postern::engine {
 // What a session is served with; the views outlive it.
 struct Service {
   spec::Guards settings_and_facts;
-  std::string_view host;          // names us in the greeting, at most spec::max_host_octets
-  std::uint64_t databytes = 0;    // size limit in octets as stored; 0: none
+  std::string_view host;        // names us in the greeting, at most spec::max_host_octets
+  std::uint64_t databytes = 0;  // size limit in octets as stored; 0: none
   std::size_t max_recipients = spec::max_recipients;
 };
 
@@ -39,14 +39,14 @@ struct Counters {
 };
 
 struct Step {
-  std::size_t consumed = 0;     // octets of `unread` that the caller drops
-  bool is_decision = false;     // false: a partial line, or mail data in the middle; then only `consumed` and `data` count
-  bool holds_secret = false;    // the octets consumed hold credentials: overwrite them
+  std::size_t consumed = 0;  // octets of `unread` that the caller drops
+  bool is_decision = false;  // false: a partial line, or mail data in the middle; then only `consumed` and `data` count
+  bool holds_secret = false;  // the octets consumed hold credentials: overwrite them
   spec::Rule rule{};
   spec::Effect effect{};
-  std::uint16_t code = 0;       // of the reply; 0 when there is none
-  std::string_view reply;       // with its CRLFs
-  std::string_view data;        // decoded mail data to be kept
+  std::uint16_t code = 0;  // of the reply; 0 when there is none
+  std::string_view reply;  // with its CRLFs
+  std::string_view data;   // decoded mail data to be kept
 };
 
 class Session {

@@ -56,8 +56,7 @@ class Parser {
   }
 
   void fail(const std::string& what) {
-    if (problem_.empty())
-      problem_ = what + " at '" + std::string(token_) + "' in \"" + std::string(text_) + "\"";
+    if (problem_.empty()) problem_ = what + " at '" + std::string(token_) + "' in \"" + std::string(text_) + "\"";
   }
 
   Expression disjunction() {

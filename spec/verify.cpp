@@ -41,8 +41,8 @@ void find_holes_and_clashes(const Model& model, std::size_t event, Problems& pro
     const auto rules = rules_that_hold(model, event, assignment);
     if (rules.empty() && !has_hole) {
       has_hole = true;
-      problems.push_back({"events.toml", model.events[event].line,
-                          "a hole: no rule decides " + describe(model, event, assignment)});
+      problems.push_back(
+          {"events.toml", model.events[event].line, "a hole: no rule decides " + describe(model, event, assignment)});
     }
     for (std::size_t i = 1; i < rules.size(); ++i) {
       const RuleRow& a = model.rules[rules[i - 1]];
@@ -59,7 +59,8 @@ template <typename Rows>
 void find_unused(const Rows& rows, const std::vector<bool>& used, const char* file, const char* kind,
                  Problems& problems) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!used[i]) problems.push_back({file, rows[i].line, std::string(kind) + " \"" + rows[i].name + "\" is never used"});
+    if (!used[i])
+      problems.push_back({file, rows[i].line, std::string(kind) + " \"" + rows[i].name + "\" is never used"});
   }
 }
 
@@ -128,8 +129,8 @@ class Walk {
   void step(std::uint64_t word, std::unordered_set<std::uint64_t>& seen, std::vector<std::uint64_t>& todo) {
     for (std::size_t event = 0; event < rows_.size(); ++event) {
       if ((word & while_[event]) == 0) continue;
-      const auto row = std::ranges::find_if(
-          rows_[event], [&](const Row& r) { return (word & r.guard.care) == r.guard.want; });
+      const auto row =
+          std::ranges::find_if(rows_[event], [&](const Row& r) { return (word & r.guard.care) == r.guard.want; });
       if (row == rows_[event].end()) continue;
       ++reach_.decisions;
       reach_.rules_that_decide[row->rule] = true;

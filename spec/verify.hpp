@@ -23,9 +23,9 @@ struct Row {
 [[nodiscard]] std::vector<std::vector<Row>> rows_of(const Model& model);
 
 struct Reach {
-  std::size_t configurations = 0;     // settings x facts
-  std::size_t states = 0;             // (configuration, state) pairs that a session can be in
-  std::size_t decisions = 0;          // (configuration, state, event) triples decided
+  std::size_t configurations = 0;  // settings x facts
+  std::size_t states = 0;          // (configuration, state) pairs that a session can be in
+  std::size_t decisions = 0;       // (configuration, state, event) triples decided
   std::vector<bool> rules_that_decide;
   std::vector<std::uint64_t> values;  // bits of all states met, for "never reached"
 };

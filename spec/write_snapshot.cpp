@@ -1,5 +1,6 @@
-// The snapshot lists decisions, not rules: a reworded rule that decides alike leaves it unchanged, a change of policy is
-// a readable diff. Per event a tree: each line tests one name; what decides alike for all values of a name leaves it out.
+// The snapshot lists decisions, not rules: a reworded rule that decides alike leaves it unchanged, a change of policy
+// is a readable diff. Per event a tree: each line tests one name; what decides alike for all values of a name leaves it
+// out.
 #include <algorithm>
 
 #include "spec/writers.hpp"
@@ -85,7 +86,8 @@ void write_settings(const Model& model, std::string& out) {
     out += "\n  " + rule.id + ": " + std::to_string(reply.code) + " " + reply.text + "\n";
     if (reply.code != 220) continue;
     const std::size_t first = assignment[channel];
-    out += "  EHLO, " + model.variables[channel].values[first] + ": " + capabilities_in(model, assignment, first) + "\n";
+    out +=
+        "  EHLO, " + model.variables[channel].values[first] + ": " + capabilities_in(model, assignment, first) + "\n";
     if (first == 0) out += "  EHLO, starttls: " + capabilities_in(model, assignment, 1) + "\n";
   }
 }
@@ -95,7 +97,8 @@ void write_settings(const Model& model, std::string& out) {
 std::string write_snapshot(const Model& model, const Reach& reach) {
   std::string out =
       "The policy, every decision of it, written from spec/*.toml by spec/generate.cpp. Not edited by hand.\n"
-      "configurations (settings x facts): " + std::to_string(reach.configurations) +
+      "configurations (settings x facts): " +
+      std::to_string(reach.configurations) +
       "\nstates a session can be in, over all configurations: " + std::to_string(reach.states) +
       "\ndecisions (configuration, state, event): " + std::to_string(reach.decisions) +
       "\nrules: " + std::to_string(model.rules.size()) + ", events: " + std::to_string(model.events.size()) +

@@ -135,7 +135,8 @@ std::string write_start(const Model& model) {
       std::string condition;
       for (const Cube& cube : to_cubes(start.condition, model.variables)) {
         if (cube.care == 0) continue;
-        condition += (condition.empty() ? "" : " || ") + ("(guards.bits & " + hex(cube.care) + ") == " + hex(cube.want));
+        condition +=
+            (condition.empty() ? "" : " || ") + ("(guards.bits & " + hex(cube.care) + ") == " + hex(cube.want));
       }
       out += condition.empty() ? otherwise + set : otherwise + "if (" + condition + ") " + set;
       otherwise = "  else ";
@@ -144,7 +145,8 @@ std::string write_start(const Model& model) {
   return out + "  return guards;\n}\n\n";
 }
 
-constexpr std::string_view accessors = R"(std::string_view text_at(TextAt at) { return {all_text + at.offset, at.octets}; }
+constexpr std::string_view accessors =
+    R"(std::string_view text_at(TextAt at) { return {all_text + at.offset, at.octets}; }
 
 std::span<const PolicyRow> policy_rows(Event event) {
   const auto i = static_cast<std::size_t>(event);
