@@ -81,6 +81,7 @@ engine::Counters counters_of(std::string_view word) {
 
 void enter_home() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
   const std::string_view home = variable("POSTERN_HOME");
   if (chdir(home.empty() ? "/var/qmail" : home.data()) != 0)
     log_trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
