@@ -25,31 +25,29 @@ Descriptor open_folder_at(const Descriptor& parent, const std::string& path) {
   return Descriptor(::openat(parent.number(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-int make_folder(const Descriptor& parent, const std::string& name) {
-  return ::mkdirat(parent.number(), name.c_str(), only_owner) == 0 || errno == EEXIST ? 0 : errno;
+int make_folder(const Descriptor& root, const std::string& path) {
+  return ::mkdirat(root.number(), path.c_str(), only_owner) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+// Every folder in which something may be new is added to `changed`, also when the folder was there already: who made it
+// may not have come as far as to sync it. new/ comes last: who finds it finds a whole mailbox.
+int make_mailbox(const Descriptor& root, const std::string& mailbox, std::vector<std::string>& changed) {
+  changed.emplace_back(".");
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = mailbox.find('/', end + 1);
+    changed.push_back(mailbox.substr(0, end));
+    if (const int error = make_folder(root, changed.back()); error != 0) return error;
+  }
+  for (const char* name : {"/tmp", "/cur", "/new"})
+    if (const int error = make_folder(root, mailbox + name); error != 0) return error;
+  return 0;
 }
 
 int sync(const Descriptor& folder) { return ::fsync(folder.number()) == 0 ? 0 : errno; }
 
-// One step down a path. The parent is synced even when the folder was there: its maker may not have come so far.
-int descend(Descriptor& parent, const std::string& name) {
-  if (const int error = make_folder(parent, name); error != 0) return error;
-  if (const int error = sync(parent); error != 0) return error;
-  Descriptor folder = open_folder_at(parent, name);
-  if (!folder.is_open()) return errno;
-  parent = std::move(folder);
-  return 0;
-}
-
-// new/ comes last: who finds it finds a whole mailbox.
-int make_mailbox(const Descriptor& root, const std::string& mailbox) {
-  Descriptor folder = open_folder_at(root, ".");
-  if (!folder.is_open()) return errno;
-  for (const auto name : std::views::split(mailbox, '/'))
-    if (const int error = descend(folder, std::string(name.begin(), name.end())); error != 0) return error;
-  for (const char* name : {"tmp", "cur", "new"})
-    if (const int error = make_folder(folder, name); error != 0) return error;
-  return sync(folder);
+int sync_path(const Descriptor& root, const std::string& path) {
+  const Descriptor folder = open_folder_at(root, path);
+  return folder.is_open() ? sync(folder) : errno;
 }
 
 // maildir(5): a slash or colon of the host would end the name, or begin its flags. A comma begins our size.
@@ -144,23 +142,33 @@ std::vector<Maildir::Delivery> Maildir::deliveries_to(std::string_view envelope_
   return deliveries;
 }
 
-// First all links, which are quick, then all syncs: the moment in which some have it and some do not is short.
+// First all links, which are quick, then all syncs: the moment in which some have it and some do not is short, and the
+// journal carries most of it at once.
 void Maildir::deliver(std::vector<Delivery>& deliveries) {
-  std::size_t linked = 0;
-  for (; linked < deliveries.size() && error_ == 0; ++linked) {
-    Delivery& delivery = deliveries[linked];
-    note(link(delivery), delivery.mailbox);
-    if (linked >= max_open_folders) delivery.folder.close();
+  for (std::size_t i = 0; i < deliveries.size() && error_ == 0; ++i) {
+    note(link(deliveries[i]), deliveries[i].mailbox);
+    if (i >= max_open_folders) deliveries[i].folder.close();
   }
-  for (Delivery& delivery : deliveries) {
-    if (error_ == 0) note(open_folder(delivery), delivery.mailbox);
-    if (error_ == 0) note(sync(delivery.folder), delivery.mailbox);
-    if (&delivery - deliveries.data() >= static_cast<std::ptrdiff_t>(max_open_folders)) delivery.folder.close();
+  sync_folders(deliveries);
+  if (error_ != 0) take_back(deliveries);
+}
+
+void Maildir::sync_folders(std::vector<Delivery>& deliveries) {
+  std::ranges::sort(changed_);
+  const auto repeated = std::ranges::unique(changed_);
+  changed_.erase(repeated.begin(), repeated.end());
+  for (const std::string& path : changed_)
+    if (error_ == 0) note(sync_path(root_, path), path);
+  for (const Delivery& delivery : deliveries) {
+    if (error_ != 0) return;
+    note(delivery.folder.is_open() ? sync(delivery.folder) : sync_path(root_, delivery.mailbox + "/new"),
+         delivery.mailbox);
   }
-  if (error_ == 0) return;
-  for (Delivery& delivery : deliveries | std::views::take(linked))
-    if (!delivery.name.empty() && open_folder(delivery) == 0)
-      ::unlinkat(delivery.folder.number(), delivery.name.c_str(), 0);
+}
+
+void Maildir::take_back(const std::vector<Delivery>& deliveries) const {
+  for (const Delivery& delivery : deliveries)
+    if (!delivery.name.empty()) ::unlinkat(root_.number(), (delivery.mailbox + "/new/" + delivery.name).c_str(), 0);
 }
 
 // Leaves delivery.name empty unless the link was made.
@@ -176,12 +184,11 @@ int Maildir::link(Delivery& delivery) {
   return error;
 }
 
-int Maildir::open_folder(Delivery& delivery) const {
-  if (delivery.folder.is_open()) return 0;
+int Maildir::open_folder(Delivery& delivery) {
   const std::string path = delivery.mailbox + "/new";
   delivery.folder = open_folder_at(root_, path);
   if (!delivery.folder.is_open() && errno == ENOENT) {
-    if (const int error = make_mailbox(root_, delivery.mailbox); error != 0) return error;
+    if (const int error = make_mailbox(root_, delivery.mailbox, changed_); error != 0) return error;
     delivery.folder = open_folder_at(root_, path);
   }
   return delivery.folder.is_open() ? 0 : errno;
@@ -214,6 +221,7 @@ void Maildir::abandon() {
   size_ = 0;
   error_ = 0;
   where_.clear();
+  changed_.clear();
 }
 
 }  // namespace postern::daemon

@@ -1,8 +1,9 @@
 // Delivers into one Maildir for each recipient: ROOT/DOMAIN/LOCAL-PART/new (maildir_name.hpp says how names are made).
 // in      mail data; the recipients come with the envelope, so everything is written once, whoever they are
 // out     the same file in each mailbox, beginning with Return-Path and Received; missing mailboxes are made, mode 0700
-// durable before `accepted`: file synced, then linked into every new/, then every new/ synced; a folder that was made
-//         is synced into its parent. (That another process is just making the same mailbox is left to the journal.)
+// durable before `accepted`: file synced, then linked into every new/, then every new/ synced, and every folder in
+// which
+//         a folder was made. (That another process is just making the same mailbox is left to the journal.)
 // whole   all mailboxes or none: when one fails, the links made so far are taken back (a reader may have seen them)
 // shared  recipients of one message share an inode: readers may unlink and rename theirs, and never write into it
 // errors  deferred; the client hears whether the disk is full, the log hears errno and mailbox
@@ -55,7 +56,9 @@ class Maildir final : public HandOver {
   [[nodiscard]] std::vector<Delivery> deliveries_to(std::string_view envelope_octets) const;
   void deliver(std::vector<Delivery>& deliveries);
   [[nodiscard]] int link(Delivery& delivery);
-  [[nodiscard]] int open_folder(Delivery& delivery) const;
+  [[nodiscard]] int open_folder(Delivery& delivery);
+  void sync_folders(std::vector<Delivery>& deliveries);
+  void take_back(const std::vector<Delivery>& deliveries) const;
   [[nodiscard]] std::string unique_name();
   [[nodiscard]] Outcome outcome() const;
 
@@ -68,6 +71,7 @@ class Maildir final : public HandOver {
   std::uint64_t counter_ = 0;  // names made so far
   int error_ = 0;              // errno of the first trouble
   std::string where_;
+  std::vector<std::string> changed_;  // folders below the root in which this message made others
 };
 
 }  // namespace postern::daemon
