@@ -21,14 +21,6 @@ void note_name(MailDataState& state, const char* line) {
   }
 }
 
-bool begin_after_dot(BlockPlace& place, int cr) {
-  place.in += cr + 2;
-  place.out += cr + 1;
-  if (place.in[1] == '\r' || place.in[1] == '\n') return false;
-  ++place.in;  // RFC 5321 4.5.2
-  return true;
-}
-
 void stand_between_blocks(MailDataState& state, MailDataCursor& cursor, BlockPlace place) {
   using At = MailDataState::At;
   if (place.in == cursor.in) return;

@@ -30,7 +30,12 @@ namespace {
   return static_cast<std::uint32_t>(_mm_movemask_epi8(octets));
 }
 
-[[gnu::always_inline]] inline BlockMasks masks_of(const char* block) {
+struct Masks {
+  std::uint64_t crs;   // bit i for octet i
+  std::uint64_t bare;  // not 0 before something bare
+};
+
+[[gnu::always_inline]] inline Masks masks_of(const char* block) {
   const __m128i cr = _mm_set1_epi8('\r');
   const __m128i lf = _mm_set1_epi8('\n');
   const __m128i crs0 = _mm_cmpeq_epi8(load(block), cr);
@@ -45,31 +50,31 @@ namespace {
   return {bits_of(crs0) | bits_of(crs1) << 16 | bits_of(crs2) << 32 | bits_of(crs3) << 48, bits_of(bare)};
 }
 
+// One block, up to a dot that begins a line; says false if the walk must go on.
+[[gnu::always_inline]] inline bool take_one(MailDataState& state, BlockPlace& place) {
+  const auto [crs, bare] = masks_of(place.in);
+  if (bare != 0) return false;
+  copy_block(place.out, place.in);
+  BlockLines lines(crs);
+  do {
+    copy_block(place.out + lines.cr - lines.removed, place.in + lines.cr + 1);
+    if (state.in_header && lines.left != 0) note_header_line(state, place.in + lines.cr + 2);
+  } while (place.in[lines.cr + 2] != '.' && lines.next());
+  if (lines.left != 0) {
+    place.out -= lines.removed;
+    return begin_after_dot(place, lines.cr);
+  }
+  place.in += block_octets;
+  place.out += block_octets - static_cast<unsigned>(std::popcount(crs));
+  return true;
+}
+
 void scan_blocks(MailDataState& state, MailDataCursor& cursor) {
   const char* const last = cursor.in_end - block_reach;
-  const char* in = cursor.in;
-  char* out = cursor.out;
-  while (in <= last) {
-    const auto [crs, bare] = masks_of(in);
-    if (bare != 0) break;
-    copy_block(out, in);
-    BlockLines lines(crs);
-    do {
-      copy_block(out + lines.cr - lines.removed, in + lines.cr + 1);
-      if (state.in_header && lines.left != 0) note_header_line(state, in + lines.cr + 2);
-    } while (in[lines.cr + 2] != '.' && lines.next());
-    if (lines.left == 0) {
-      in += block_octets;
-      out += static_cast<int>(block_octets) - std::popcount(crs);
-    } else {
-      BlockPlace place{in, out - lines.removed};
-      const bool is_begun = begin_after_dot(place, lines.cr);
-      in = place.in;
-      out = place.out;
-      if (!is_begun) break;
-    }
+  BlockPlace place{cursor.in, cursor.out};
+  while (place.in <= last && take_one(state, place)) {
   }
-  stand_between_blocks(state, cursor, {in, out});
+  stand_between_blocks(state, cursor, place);
 }
 
 }  // namespace
