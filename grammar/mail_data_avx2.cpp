@@ -36,7 +36,7 @@ struct Block {
   int cr;                         // the first; 64 when there is none
 };
 
-[[gnu::target("avx2,bmi,popcnt"), gnu::always_inline]] inline Block read_block(const char* in) {
+[[gnu::target("avx2,bmi"), gnu::always_inline]] inline Block read_block(const char* in) {
   const __m256i cr = _mm256_set1_epi8('\r');
   const __m256i lf = _mm256_set1_epi8('\n');
   Block block{load(in), load(in + 32), load(in + 1), load(in + 33), {}, 0, 0};
@@ -51,7 +51,7 @@ struct Block {
 }
 
 // Stores the octets before the first CR, and those after it.
-[[gnu::target("avx2,bmi,popcnt"), gnu::always_inline]] inline void store_without_cr(const Block& block, char* out) {
+[[gnu::target("avx2,bmi"), gnu::always_inline]] inline void store_without_cr(const Block& block, char* out) {
   const __m256i cr = _mm256_set1_epi8(static_cast<char>(block.cr));
   const __m256i is_low_before = _mm256_cmpgt_epi8(cr, load(numbers.data()));
   const __m256i is_high_before = _mm256_cmpgt_epi8(cr, load(numbers.data() + 32));
@@ -59,7 +59,7 @@ struct Block {
   store(out + 32, _mm256_blendv_epi8(block.high_after, block.high, is_high_before));
 }
 
-[[gnu::target("avx2,bmi,popcnt"), gnu::always_inline]] inline void copy_block(char* out, const char* in) {
+[[gnu::target("avx2,bmi"), gnu::always_inline]] inline void copy_block(char* out, const char* in) {
   const __m256i low = load(in);
   const __m256i high = load(in + 32);
   store(out, low);
@@ -67,7 +67,7 @@ struct Block {
 }
 
 // Two blocks of a message's body, with at most one CR each and no dot after it; else takes nothing, and says false.
-[[gnu::target("avx2,bmi,popcnt"), gnu::always_inline]] inline bool take_two(BlockPlace& place) {
+[[gnu::target("avx2,bmi"), gnu::always_inline]] inline bool take_two(BlockPlace& place) {
   const Block first = read_block(place.in);
   const Block second = read_block(place.in + block_octets);
   const std::uint64_t further_crs = (first.crs & (first.crs - 1)) | (second.crs & (second.crs - 1));
@@ -75,15 +75,15 @@ struct Block {
   if (place.in[first.cr + 2] == '.' || place.in[block_octets + static_cast<unsigned>(second.cr) + 2] == '.')
     return false;
   store_without_cr(first, place.out);
-  place.out += block_octets - static_cast<unsigned>(std::popcount(first.crs));
+  place.out += block_octets - (first.crs != 0 ? 1 : 0);
   store_without_cr(second, place.out);
-  place.out += block_octets - static_cast<unsigned>(std::popcount(second.crs));
+  place.out += block_octets - (second.crs != 0 ? 1 : 0);
   place.in += 2 * block_octets;
   return true;
 }
 
 // One block, up to a dot that begins a line; says false if the walk must go on.
-[[gnu::target("avx2,bmi,popcnt"), gnu::always_inline]] inline bool take_one(MailDataState& state, BlockPlace& place) {
+[[gnu::target("avx2,bmi"), gnu::always_inline]] inline bool take_one(MailDataState& state, BlockPlace& place) {
   const Block block = read_block(place.in);
   if (bits_of(block.bare) != 0) return false;
   store_without_cr(block, place.out);
@@ -93,16 +93,10 @@ struct Block {
     copy_block(place.out + lines.cr - lines.removed, place.in + lines.cr + 1);
     if (state.in_header) note_header_line(state, place.in + lines.cr + 2);
   }
-  if (lines.left != 0) {
-    place.out -= lines.removed;
-    return begin_after_dot(place, lines.cr);
-  }
-  place.in += block_octets;
-  place.out += block_octets - static_cast<unsigned>(std::popcount(block.crs));
-  return true;
+  return leave_block(place, lines);
 }
 
-[[gnu::target("avx2,bmi,popcnt")]] void scan_blocks(MailDataState& state, MailDataCursor& cursor) {
+[[gnu::target("avx2,bmi")]] void scan_blocks(MailDataState& state, MailDataCursor& cursor) {
   const char* const last = cursor.in_end - block_reach;
   BlockPlace place{cursor.in, cursor.out};
   while (place.in <= last) {

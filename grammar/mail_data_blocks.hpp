@@ -19,9 +19,9 @@ namespace postern::grammar {
 struct BlockLines {
   [[gnu::always_inline]] explicit BlockLines(std::uint64_t crs) : left(crs), cr(std::countr_zero(crs)) {}
   [[gnu::always_inline]] bool next() {
+    removed += left != 0 ? 1 : 0;
     left &= left - 1;
     cr = std::countr_zero(left);
-    ++removed;
     return left != 0;
   }
 
@@ -43,11 +43,16 @@ void note_name(MailDataState& state, const char* line);
   if (first == 'r' || first == 'd' || first == '\r' || first == '.') note_name(state, line);
 }
 
-// Goes behind the dot that begins the line after the CR at place.in[cr]; says false, and stays before the dot, if only
-// the walk can tell what it means.
-[[gnu::always_inline]] inline bool begin_after_dot(BlockPlace& place, int cr) {
-  place.in += cr + 2;
-  place.out += cr + 1;
+// Goes behind the block, or, if it was left at a line that begins with a dot, behind the dot. Says false, and stays
+// before the dot, if only the walk can tell what that dot means.
+[[gnu::always_inline]] inline bool leave_block(BlockPlace& place, const BlockLines& lines) {
+  if (lines.left == 0) {
+    place.in += block_octets;
+    place.out += static_cast<int>(block_octets) - lines.removed;
+    return true;
+  }
+  place.in += lines.cr + 2;
+  place.out += lines.cr + 1 - lines.removed;
   if (place.in[1] == '\r' || place.in[1] == '\n') return false;
   ++place.in;  // RFC 5321 4.5.2
   return true;

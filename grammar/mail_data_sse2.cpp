@@ -60,13 +60,7 @@ struct Masks {
     copy_block(place.out + lines.cr - lines.removed, place.in + lines.cr + 1);
     if (state.in_header && lines.left != 0) note_header_line(state, place.in + lines.cr + 2);
   } while (place.in[lines.cr + 2] != '.' && lines.next());
-  if (lines.left != 0) {
-    place.out -= lines.removed;
-    return begin_after_dot(place, lines.cr);
-  }
-  place.in += block_octets;
-  place.out += block_octets - static_cast<unsigned>(std::popcount(crs));
-  return true;
+  return leave_block(place, lines);
 }
 
 void scan_blocks(MailDataState& state, MailDataCursor& cursor) {
