@@ -26,7 +26,6 @@ void stand_between_blocks(MailDataState& state, MailDataCursor& cursor, BlockPla
   if (place.in == cursor.in) return;
   if (place.in[-1] == '\r') *place.out++ = *place.in++;  // not bare: LF
   state.at = place.in[-1] == '\n' ? At::line_start : At::in_line;
-  state.name_candidates = 0;
   cursor.in = place.in;
   cursor.out = place.out;
 }
