@@ -5,9 +5,7 @@
 namespace postern::grammar {
 
 #ifdef __x86_64__
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
-}
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"); }
 
 DecodedPiece MailData::decode(std::string_view octets, std::span<char> out) {
   return has_avx2() ? decode_mail_data_avx2(state_, octets, out) : decode_mail_data_sse2(state_, octets, out);

@@ -7,45 +7,68 @@
 namespace postern::grammar {
 namespace {
 
-constexpr int register_octets = 16;
-
-__m128i load(const char* octets) {
-  __m128i loaded;
-  std::memcpy(&loaded, octets, sizeof loaded);
-  return loaded;
+[[gnu::always_inline]] inline __m128i load(const char* octets) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(octets));
 }
 
-std::uint64_t mask_of(__m128i octets, int at) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm_movemask_epi8(octets))) << at;
+[[gnu::always_inline]] inline void store(char* octets, __m128i stored) {
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(octets), stored);
 }
 
-BlockMasks masks_of(const char* block) {
+[[gnu::always_inline]] inline void copy_block(char* out, const char* in) {
+  const __m128i octets0 = load(in);
+  const __m128i octets1 = load(in + 16);
+  const __m128i octets2 = load(in + 32);
+  const __m128i octets3 = load(in + 48);
+  store(out, octets0);
+  store(out + 16, octets1);
+  store(out + 32, octets2);
+  store(out + 48, octets3);
+}
+
+[[gnu::always_inline]] inline std::uint64_t bits_of(__m128i octets) {
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(octets));
+}
+
+struct Masks {
+  std::uint64_t crs;   // bit i for octet i
+  std::uint64_t bare;  // not 0 before something bare
+};
+
+[[gnu::always_inline]] inline Masks masks_of(const char* block) {
   const __m128i cr = _mm_set1_epi8('\r');
   const __m128i lf = _mm_set1_epi8('\n');
-  const __m128i dot = _mm_set1_epi8('.');
-  BlockMasks masks{};
-  for (int at = 0; at < static_cast<int>(block_octets); at += register_octets) {
-    const __m128i octets = load(block + at);
-    const __m128i crs = _mm_cmpeq_epi8(octets, cr);
-    const __m128i line_starts = _mm_cmpeq_epi8(load(block + at - 1), lf);
-    const __m128i lfs_after = _mm_cmpeq_epi8(load(block + at + 1), lf);
-    masks.crs |= mask_of(crs, at);
-    masks.line_starts |= mask_of(line_starts, at);
-    masks.dots |= mask_of(_mm_and_si128(line_starts, _mm_cmpeq_epi8(octets, dot)), at);
-    masks.bare |= mask_of(_mm_xor_si128(crs, lfs_after), at);
-  }
-  return masks;
+  const __m128i crs0 = _mm_cmpeq_epi8(load(block), cr);
+  const __m128i crs1 = _mm_cmpeq_epi8(load(block + 16), cr);
+  const __m128i crs2 = _mm_cmpeq_epi8(load(block + 32), cr);
+  const __m128i crs3 = _mm_cmpeq_epi8(load(block + 48), cr);
+  const __m128i bare0 = _mm_xor_si128(crs0, _mm_cmpeq_epi8(load(block + 1), lf));
+  const __m128i bare1 = _mm_xor_si128(crs1, _mm_cmpeq_epi8(load(block + 17), lf));
+  const __m128i bare2 = _mm_xor_si128(crs2, _mm_cmpeq_epi8(load(block + 33), lf));
+  const __m128i bare3 = _mm_xor_si128(crs3, _mm_cmpeq_epi8(load(block + 49), lf));
+  const __m128i bare = _mm_or_si128(_mm_or_si128(bare0, bare1), _mm_or_si128(bare2, bare3));
+  return {bits_of(crs0) | bits_of(crs1) << 16 | bits_of(crs2) << 32 | bits_of(crs3) << 48, bits_of(bare)};
+}
+
+// One block, up to a dot that begins a line; says false if the walk must go on.
+[[gnu::always_inline]] inline bool take_one(MailDataState& state, BlockPlace& place) {
+  const auto [crs, bare] = masks_of(place.in);
+  if (bare != 0) return false;
+  copy_block(place.out, place.in);
+  BlockLines lines(crs);
+  do {
+    copy_block(place.out + lines.cr - lines.removed, place.in + lines.cr + 1);
+    if (state.in_header && lines.left != 0) note_header_line(state, place.in + lines.cr + 2);
+  } while (place.in[lines.cr + 2] != '.' && lines.next());
+  return leave_block(place, lines);
 }
 
 void scan_blocks(MailDataState& state, MailDataCursor& cursor) {
-  while (cursor.octets_left() >= block_reach) {
-    const BlockMasks masks = masks_of(cursor.in);
-    if (masks.bare != 0 || may_end(cursor.in, masks.dots)) break;
-    if (state.in_header) note_header_lines(state, cursor.in, masks.line_starts);
-    cursor.out = store_without(masks.crs | masks.dots, cursor.in, cursor.out);
-    cursor.in += block_octets;
+  const char* const last = cursor.in_end - block_reach;
+  BlockPlace place{cursor.in, cursor.out};
+  while (place.in <= last && take_one(state, place)) {
   }
-  stand_after_blocks(state, cursor);
+  stand_between_blocks(state, cursor, place);
 }
 
 }  // namespace

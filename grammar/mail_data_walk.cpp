@@ -1,6 +1,6 @@
 #include "grammar/mail_data_walk.hpp"
 
-#include <array>
+#include <cstring>
 
 #include "grammar/mail_data_levels.hpp"
 
@@ -8,9 +8,6 @@ namespace postern::grammar {
 namespace {
 
 using At = MailDataState::At;
-
-// RFC 5321 6.3: what counts as a hop; Delivered-To: seed, as the original counts
-constexpr std::array<std::string_view, 2> hop_names = {"received:", "delivered-to:"};
 
 char lower(char octet) { return octet >= 'A' && octet <= 'Z' ? static_cast<char>(octet | 0x20) : octet; }
 
@@ -55,6 +52,26 @@ void end_line(MailDataState& state, MailDataCursor& cursor) {
   state.at = At::line_start;
 }
 
+// Eight octets at a time: is one of them `octet`?
+bool has(std::uint64_t eight, unsigned char octet) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  const std::uint64_t zero_where_equal = eight ^ ones * octet;
+  return ((zero_where_equal - ones) & ~zero_where_equal & ones << 7) != 0;
+}
+
+void copy_to_line_end(MailDataCursor& cursor, const char* until) {
+  const char* in = cursor.in;
+  char* out = cursor.out;
+  for (std::uint64_t eight = 0; until - in >= 8; in += 8, out += 8) {
+    std::memcpy(&eight, in, sizeof eight);
+    if (has(eight, '\r') || has(eight, '\n')) break;
+    std::memcpy(out, &eight, sizeof eight);
+  }
+  while (in != until && *in != '\r' && *in != '\n') *out++ = *in++;
+  cursor.in = in;
+  cursor.out = out;
+}
+
 // RFC 5321 4.5.2, octet by octet; true at the end of the mail data
 bool take(MailDataState& state, MailDataCursor& cursor, char octet) {
   if (state.at == At::line_start && octet == '.') {
@@ -72,11 +89,9 @@ bool take(MailDataState& state, MailDataCursor& cursor, char octet) {
   return false;
 }
 
-// A block scan looks one octet back for a line's start, and must not take a bare LF there for one.
+// A block begins inside a line whose name needs no looking at, and is asked for bare LFs after its first octet only.
 bool is_ready_for_blocks(const MailDataState& state, const MailDataCursor& cursor) {
-  if (*cursor.in == '\n') return false;
-  if (state.at == At::line_start) return true;
-  return state.at == At::in_line && state.name_candidates == 0 && cursor.in[-1] != '\n';
+  return state.at == At::in_line && state.name_candidates == 0 && *cursor.in != '\n';
 }
 
 bool walk_until_ready(MailDataState& state, MailDataCursor& cursor) {
@@ -90,13 +105,8 @@ bool walk_until_ready(MailDataState& state, MailDataCursor& cursor) {
 
 bool walk_mail_data(MailDataState& state, MailDataCursor& cursor, const char* until) {
   while (cursor.in != until) {
-    const char octet = *cursor.in++;
-    const bool is_plain = state.at == At::in_line && state.name_candidates == 0 && octet != '\r' && octet != '\n';
-    if (is_plain) {
-      *cursor.out++ = octet;
-    } else if (take(state, cursor, octet)) {
-      return true;
-    }
+    if (state.at == At::in_line && state.name_candidates == 0) copy_to_line_end(cursor, until);
+    if (cursor.in != until && take(state, cursor, *cursor.in++)) return true;
   }
   return false;
 }
@@ -104,7 +114,7 @@ bool walk_mail_data(MailDataState& state, MailDataCursor& cursor, const char* un
 DecodedPiece decode_by_blocks(MailDataState& state, std::string_view octets, std::span<char> out,
                               ScanBlocks& scan_blocks) {
   MailDataCursor cursor{octets.data(), octets.data() + octets.size(), out.data()};
-  std::size_t by_octet = 1;  // the blocks look one octet back
+  std::size_t by_octet = 0;
   bool ended = false;
   while (!ended && cursor.in != cursor.in_end) {
     if (cursor.octets_left() < by_octet + block_reach) by_octet = cursor.octets_left();

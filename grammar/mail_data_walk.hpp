@@ -5,6 +5,7 @@
 // source  RFC 5321 4.5.2
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -12,6 +13,9 @@
 #include "grammar/mail_data.hpp"
 
 namespace postern::grammar {
+
+// RFC 5321 6.3: what counts as a hop; Delivered-To: seed, as the original counts
+inline constexpr std::array<std::string_view, 2> hop_names = {"received:", "delivered-to:"};
 
 struct MailDataCursor {
   const char* in;
@@ -24,8 +28,8 @@ struct MailDataCursor {
 // Takes the octets up to `until`, or up to CRLF.CRLF, and then says true.
 [[nodiscard]] bool walk_mail_data(MailDataState& state, MailDataCursor& cursor, const char* until);
 
-// Takes as many whole blocks as it can understand, beginning and ending between a line's octets or at a line's start;
-// it may look one octet back and block_reach octets ahead.
+// Takes as many blocks as it can understand, while block_reach octets can be looked at. It begins inside a line whose
+// name needs no looking at.
 using ScanBlocks = void(MailDataState& state, MailDataCursor& cursor);
 inline constexpr std::size_t block_octets = 64;
 inline constexpr std::size_t block_reach = 2 * block_octets + 2;
