@@ -56,9 +56,11 @@ void Driver::tell(Event outcome, std::string_view text) {
   pump();
 }
 
+bool Driver::waits_for(Event event) const { return !is_closed_ && (session_->guards().bits & waiting_for(event)) != 0; }
+
 void Driver::happen(Event event, std::string_view text) {
   if (is_closed_) return;
-  if ((session_->guards().bits & waiting_for(event)) == 0)
+  if (!waits_for(event))
     return fail(std::string(spec::name_of(event)) + " happens, and the session does not wait for it");
   const spec::Guards before = guards_at_decision();
   if (event == Event::handshake_done && after_starttls_ == AfterStarttls::sibling) start_sibling();
@@ -95,10 +97,11 @@ void Driver::pump() {
 }
 
 bool Driver::take_outcome() {
+  if (outcomes_.empty() && choose_) outcomes_.emplace_back(choose_(session_->guards()), "");
   if (outcomes_.empty()) return false;
   const auto [event, text] = std::move(outcomes_.front());
   outcomes_.pop_front();
-  if ((session_->guards().bits & waiting_for(event)) == 0) {
+  if (!waits_for(event)) {
     fail(std::string(spec::name_of(event)) + " is told, and the session waits for something else");
     return false;
   }
@@ -131,6 +134,7 @@ bool Driver::take_step() {
 
 void Driver::take(const engine::Step& step, spec::Guards before, Event event) {
   decisions_.push_back({before, event, step.rule, step.code, step.effect, session_->guards()});
+  if (see_) see_({decisions_.back(), step, *session_});
   hear_reply(step.reply);
   if (step.effect == Effect::begin_message) message_.clear();
   if (step.effect == Effect::hand_over) hear_message();

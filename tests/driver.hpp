@@ -8,6 +8,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,7 +33,13 @@ class Driver {
   // The outcome of a look-up to come; kept until the session asks.
   void tell(spec::Event outcome, std::string_view text = {});
   // connect.*, handshake.*, timeout, eof: now.
+  [[nodiscard]] bool waits_for(spec::Event event) const;
   void happen(spec::Event event, std::string_view text = {});
+
+  // Who answers when the session asks for the outcome of a look-up and none was told.
+  void answer_by(std::function<spec::Event(spec::Guards)> choose) { choose_ = std::move(choose); }
+  // Sees every decision as it is taken.
+  void watch(std::function<void(const proptests::Moment&)> see) { see_ = std::move(see); }
 
   [[nodiscard]] bool is_closed() const { return is_closed_; }
   [[nodiscard]] const std::vector<Item>& heard() const { return heard_; }
@@ -62,6 +69,8 @@ class Driver {
   std::string message_;
   std::vector<char> scratch_;
   std::deque<std::pair<spec::Event, std::string>> outcomes_;
+  std::function<spec::Event(spec::Guards)> choose_;
+  std::function<void(const proptests::Moment&)> see_;
   std::vector<Item> heard_;
   std::vector<proptests::Decision> decisions_;
   std::string problem_;

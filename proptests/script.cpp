@@ -1,0 +1,77 @@
+#include "proptests/script.hpp"
+
+#include <algorithm>
+
+namespace postern::proptests {
+
+using spec::Event;
+namespace bit = spec::bit;
+
+namespace {
+
+std::size_t piece_size(tests::Cut cut, std::size_t sent, std::size_t left) {
+  switch (cut.how) {
+    case tests::Cut::How::whole: return left;
+    case tests::Cut::How::in_two: return sent < cut.octets ? std::min(cut.octets - sent, left) : left;
+    case tests::Cut::How::in_pieces: return std::min(std::max<std::size_t>(cut.octets, 1), left);
+  }
+  return left;
+}
+
+void judge(const Moment& moment, std::string& broken_law) {
+  for (const Law& law : all_laws) {
+    if (!law.is_kept(moment.decision) && broken_law.empty()) broken_law = law.name;
+  }
+  for (const SessionLaw& law : all_session_laws) {
+    if (!law.is_kept(moment) && broken_law.empty()) broken_law = law.name;
+  }
+}
+
+}  // namespace
+
+Event outcome_for(spec::Guards guards, std::uint8_t fate) {
+  // Mostly good ends: a session that nothing befalls goes deepest.
+  const unsigned kind = fate % 8;
+  if (guards.has(bit::waiting_recipient)) {
+    if (kind < 4) return Event::recipient_ours;
+    if (kind < 6) return Event::recipient_foreign;
+    return kind == 6 ? Event::recipient_sender_refused : Event::recipient_unknowable;
+  }
+  if (guards.has(bit::waiting_credentials)) {
+    if (kind < 5) return Event::credentials_accepted;
+    return kind < 7 ? Event::credentials_rejected : Event::credentials_broken;
+  }
+  if (kind < 5) return Event::hand_over_accepted;
+  return kind < 7 ? Event::hand_over_deferred : Event::hand_over_refused;
+}
+
+Played play(const Script& script, tests::Cut cut, tests::AfterStarttls after_starttls) {
+  Played played;
+  tests::Driver driver({.settings_and_facts = script.settings_and_facts,
+                        .host = tests::dialogue_host,
+                        .databytes = script.databytes,
+                        .max_recipients = script.max_recipients},
+                       after_starttls);
+  std::size_t asked = 0;
+  driver.answer_by([&](spec::Guards guards) {
+    const std::uint8_t fate = script.fates.empty() ? std::uint8_t{0} : script.fates[asked % script.fates.size()];
+    ++asked;
+    return outcome_for(guards, fate);
+  });
+  driver.watch([&](const Moment& moment) { judge(moment, played.broken_law); });
+  driver.happen(Event::connect_ready);
+  std::size_t sent = 0;
+  for (const Part& part : script.parts) {
+    for (std::string_view octets = part.octets; !octets.empty();) {
+      const std::size_t size = piece_size(cut, sent, octets.size());
+      driver.send(octets.substr(0, size));
+      octets.remove_prefix(size);
+      sent += size;
+    }
+    if (part.then && driver.waits_for(*part.then)) driver.happen(*part.then);
+  }
+  played.replay = {driver.heard(), driver.decisions(), driver.problem()};
+  return played;
+}
+
+}  // namespace postern::proptests

@@ -1,0 +1,41 @@
+// A session as somebody thinks it up (a generator, the fuzzer): what the client sends, what befalls it, how look-ups
+// end. in      Script; how the client's octets are cut out     Played: what the server did, and the first law that was
+// broken source  proptests/laws.hpp; tests/driver.hpp
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spec/policy_row.hpp"
+#include "tests/driver.hpp"
+#include "tests/replay.hpp"
+
+namespace postern::proptests {
+
+// Octets of the client; then, when the session waits for such a thing, an event of the world.
+struct Part {
+  std::string octets;
+  std::optional<spec::Event> then;
+};
+
+struct Script {
+  spec::Guards settings_and_facts;
+  std::uint64_t databytes = 0;
+  std::size_t max_recipients = spec::max_recipients;
+  std::vector<std::uint8_t> fates;  // how the first, second, ... look-up ends; used again from the front
+  std::vector<Part> parts;
+};
+
+struct Played {
+  tests::Replay replay;
+  std::string broken_law;  // empty: all were kept
+};
+
+[[nodiscard]] Played play(const Script& script, tests::Cut cut, tests::AfterStarttls after_starttls);
+
+// How a look-up ends, by its fate.
+[[nodiscard]] spec::Event outcome_for(spec::Guards guards, std::uint8_t fate);
+
+}  // namespace postern::proptests
