@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "grammar/mail_data_blocks.hpp"
 #include "grammar/mail_data_levels.hpp"
 
 namespace postern::grammar {
@@ -94,6 +95,16 @@ bool is_ready_for_blocks(const MailDataState& state, const MailDataCursor& curso
   return state.at == At::in_line && state.name_candidates == 0 && *cursor.in != '\n';
 }
 
+// A header line whose whole name lies before us is looked at once instead of octet by octet.
+void look_at_line(MailDataState& state, const MailDataCursor& cursor) {
+  const bool is_unseen = state.at == At::line_start && state.name_candidates != 0;
+  if (!is_unseen || cursor.octets_left() < block_reach) return;
+  if (*cursor.in == '.' || *cursor.in == '\r' || *cursor.in == '\n') return;
+  note_header_line(state, cursor.in);
+  state.at = At::in_line;
+  state.name_candidates = 0;
+}
+
 bool walk_until_ready(MailDataState& state, MailDataCursor& cursor) {
   while (cursor.in != cursor.in_end && !is_ready_for_blocks(state, cursor)) {
     if (take(state, cursor, *cursor.in++)) return true;
@@ -116,6 +127,7 @@ DecodedPiece decode_by_blocks(MailDataState& state, std::string_view octets, std
   MailDataCursor cursor{octets.data(), octets.data() + octets.size(), out.data()};
   std::size_t by_octet = 0;
   bool ended = false;
+  look_at_line(state, cursor);
   while (!ended && cursor.in != cursor.in_end) {
     if (cursor.octets_left() < by_octet + block_reach) by_octet = cursor.octets_left();
     ended = walk_mail_data(state, cursor, cursor.in + by_octet) || walk_until_ready(state, cursor);
