@@ -5,7 +5,7 @@
 // time    an unknown user, and one without a password, costs the same as a wrong password: the password is hashed all
 //         the same, with the setting of the first usable hash in the file. Hashes of unequal cost in one file still
 //         show; the answer is to give all users the same method and cost
-// source  conventions.md 4f; deviation D8 (PASSWORD_EXPIRES is enforced)
+// source  jms1 patch 7.08: AUTH_CDB; deviation D8 (PASSWORD_EXPIRES is enforced)
 #pragma once
 
 #include <string>

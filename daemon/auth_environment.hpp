@@ -3,7 +3,7 @@
 // out     each pair is set; then AUTH_SET_X=v becomes X=v and AUTH_UNSET_X removes X; then TCPREMOTEINFO and
 //         SMTP_AUTH_USER are the user name, so that no pair can speak for somebody else
 // errors  errno as a value; then the environment is half done and the session must not go on
-// source  conventions.md 4f: AUTH_CDB of jms1
+// source  jms1 patch 7.08: AUTH_CDB, AUTH_SET_, AUTH_UNSET_
 #pragma once
 
 #include <optional>

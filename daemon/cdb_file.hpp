@@ -3,7 +3,7 @@
 // out     values that point into the mapped file and die with the CdbFile
 // errors  errno; EPROTO when the file is not a well-formed cdb
 // cost    one mapping, and the pages that a look-up touches
-// source  cr.yp.to/cdb/cdb.txt; conventions.md 4c
+// source  cr.yp.to/cdb/cdb.txt
 #pragma once
 
 #include <cdb.h>

@@ -3,7 +3,7 @@
 // out     0: accepted. 2, 111, 126, 127, a signal, no exec, too slow: broken. Any other exit code: rejected
 // lives   the arguments live as long as the CheckProgram; the program is killed after max_seconds
 // child   0 and 1 are /dev/null, never the client; 2 stays the log; 3 is the pipe; nothing else is open
-// source  cr.yp.to/checkpwd/interface.html; conventions.md 4e; deviation D7 (the original: any exit but 0 is 535)
+// source  cr.yp.to/checkpwd/interface.html; deviation D7 (the original: any exit but 0 is 535)
 #pragma once
 
 #include <cstddef>

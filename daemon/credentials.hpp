@@ -2,7 +2,7 @@
 // in      Credentials: views into the session's buffers, which their owner wipes; the time is an argument
 // out     CheckResult; its detail is static text for the log and never holds what the client sent
 // errors  Verdict::broken: nobody could judge (454, never 535: deviation D7)
-// source  RFC 4954 4; conventions.md 4e, 4f
+// source  RFC 4954 4; checkpassword interface; jms1 patch 7.08: AUTH_CDB
 #pragma once
 
 #include <cstdint>

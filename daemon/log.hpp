@@ -5,7 +5,7 @@
 //         a field, nor end one
 // errors  none told: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
 // cost    getpid and write; a buffer on the stack; allocates nothing
-// source  conventions.md 4j; deviation D17
+// source  multilog(8); deviation D17
 #pragma once
 
 #include <array>

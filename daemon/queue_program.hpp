@@ -4,7 +4,7 @@
 // has any bounds  a program that neither reads nor ends is killed; what it writes on the error descriptor is read to
 // its end errors  a program that cannot run counts as exit code 120; one that did not take all we wrote never counts as
 // accepted needs   SIGPIPE ignored by the process: a program that goes away early is no reason to die source
-// qmail-queue(8); notqmail (text on 6), sagredo (text on 4, ERROR_FD), indimail (ERROR_FD=2); conventions 4h
+// qmail-queue(8); notqmail (text on 6), sagredo (text on 4, ERROR_FD), indimail (ERROR_FD=2)
 #pragma once
 
 #include <sys/types.h>

@@ -9,7 +9,7 @@
 namespace postern::daemon {
 namespace {
 
-constexpr std::uint32_t least_max_recipients = 100;  // conventions.md 4g; RFC 5321 4.5.3.1.8
+constexpr std::uint32_t least_max_recipients = 100;  // RFC 5321 4.5.3.1.8
 constexpr std::uint64_t max_greet_delay_seconds = 3600;
 
 constexpr std::string_view zero_by_default = "only 0 and 1 are allowed (unset or empty means 0)";

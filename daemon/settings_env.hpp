@@ -3,7 +3,7 @@
 // out     a value for each variable that has one; unset or empty is none, and means the default
 // errors  SettingProblem for each value that is not allowed; describe() makes a ready sentence
 // lives   problems point into the environment and into `origin`
-// source  semantics.md 1 (value grammar); deviation D11; seed: PORT, SSL, FORCE_TLS, ...; conventions.md 4g (MAXRCPT)
+// source  deviation D11; seed: PORT, SSL, FORCE_TLS, ...; jms1 patch 7.08: MAXRCPT
 #pragma once
 
 #include <cstdint>

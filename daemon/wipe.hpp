@@ -1,7 +1,7 @@
 // Storage for octets that nobody may find later: passwords and what holds them.
 // out     wipe() overwrites; SecretBuffer wipes itself when it dies
 // errors  append() refuses what does not fit whole; allocates nothing
-// source  semantics.md 3 ("never logged, never passed to a backend and wiped")
+// source  RFC 4954 9; docs/operating.md
 #pragma once
 
 #include <string.h>

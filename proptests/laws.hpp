@@ -235,7 +235,7 @@ inline bool a_close_is_the_end(const Decision& d) {
 }
 // RFC 5321 3.8: 421 announces the end of the session
 inline bool service_not_available_closes(const Decision& d) { return !(d.code == 421) || d.effect == Effect::close; }
-// house plan 3: settings and facts hold for the whole connection
+// docs/decisions/0003-rooms.md: settings and facts hold for the whole connection
 inline bool settings_never_change(const Decision& d) {
   constexpr std::uint64_t fixed = bit::SSL | bit::FORCE_TLS | bit::DENY_TLS | bit::AUTH | bit::REQUIRE_AUTH |
                                   bit::ALLOW_INSECURE_AUTH | bit::certificate | bit::backend | bit::relay_client;
@@ -301,7 +301,7 @@ inline bool the_backend_gets_user_and_password(const Moment& m) {
 inline bool no_name_without_a_greeting(const Moment& m) {
   return !m.decision.after.has(bit::greeting_none) || m.session.client_name().empty();
 }
-// house plan 3: an outcome uses no octet of the client, and mail data comes only when it is asked for
+// docs/decisions/0003-rooms.md: an outcome uses no octet of the client, and mail data comes only when it is asked for
 inline bool octets_are_used_where_they_belong(const Moment& m) {
   const bool is_line = m.decision.before.has(bit::waiting_command | laws::waiting_for_answer);
   const bool is_data = m.decision.before.has(bit::waiting_mail_data);

@@ -28,7 +28,7 @@ TEST(Pairs, are_taken_one_by_one) {
   EXPECT_EQ((Pairs{{"A", "no \\escapes"}}), pairs_of(",A=\"no \\escapes\""));
 }
 
-// conventions.md 4f: reading stops at the first malformed pair
+// jms1 patch 7.08: reading stops at the first malformed pair
 TEST(Pairs, end_at_the_first_malformed_one) {
   for (const std::string_view rest :
        {std::string_view(",B"), std::string_view(",B="), std::string_view(",B=2"), std::string_view(",B=\"2"),

@@ -118,7 +118,7 @@ TEST(Numbers, unset_and_empty_are_no_value) {
   }
 }
 
-// conventions.md 4g; recorded: f_maxrcpt (MAXRCPT=5 allows 100)
+// recorded: f_maxrcpt (MAXRCPT=5 allows 100)
 TEST(Numbers, a_small_maxrcpt_becomes_100_and_zero_is_none) {
   const std::pair<const char*, std::optional<std::uint32_t>> cases[] = {
       {"MAXRCPT=0", std::nullopt}, {"MAXRCPT=1", 100}, {"MAXRCPT=99", 100}, {"MAXRCPT=100", 100}, {"MAXRCPT=101", 101}};

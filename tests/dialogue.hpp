@@ -2,7 +2,7 @@
 // in      the text of a .smtp file (its format: tests/dialogues/README.md)
 // out     Dialogue: what the session is served with, and who says what in which order
 // errors  "file:line: sentence", the first one only
-// source  house plan 9; RFC 5321 appendix D (the notation)
+// source  RFC 5321 appendix D (the notation)
 #pragma once
 
 #include <cstddef>

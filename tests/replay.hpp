@@ -2,7 +2,7 @@
 // in      a Dialogue, a Cut, who serves after STARTTLS
 // out     Replay: what the server did, every decision; listings in the words of a .smtp file
 // errors  Replay::problem, empty when all went as it must
-// source  house plan 9
+// source  docs/decisions/0003-rooms.md
 #pragma once
 
 #include <string>
