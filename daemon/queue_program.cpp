@@ -133,6 +133,7 @@ void QueueProgram::read_errors_until_end(Deadline deadline) {
   bool has_ended = false;
   while (errors_.is_open() && !has_ended) {
     const int left = milliseconds_until(deadline);
+    if (left == 0) trouble_ = Trouble::overdue;  // said now: when the pipe is closed the child may die of that
     if (left == 0) return;
     std::array watched{pollfd{.fd = errors_.number(), .events = POLLIN, .revents = 0},
                        pollfd{.fd = ended.number(), .events = POLLIN, .revents = 0}};

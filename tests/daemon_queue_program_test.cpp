@@ -291,8 +291,9 @@ TEST(Child, redirects_may_overlap) {
   const auto pipe = make_pipe();
   ASSERT_TRUE(pipe);
   const int out = pipe->write_end.number();
-  const std::array redirects{Redirect{out, 5}, Redirect{0, out}, Redirect{out, 0}};
-  const std::string command = "printf a >&5; printf b >&0";
+  const int other = out == 9 ? 8 : 9;
+  const std::array redirects{Redirect{out, other}, Redirect{0, out}, Redirect{out, 0}};
+  const std::string command = "printf a >&" + std::to_string(other) + "; printf b >&0";
   std::array<char*, 4> argv{const_cast<char*>("sh"), const_cast<char*>("-c"), const_cast<char*>(command.c_str()),
                             nullptr};
   const auto child = spawn("/bin/sh", argv.data(), redirects);
