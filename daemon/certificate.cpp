@@ -122,7 +122,7 @@ std::optional<std::string_view> decode(std::string_view body, Secret& storage) {
   std::size_t length = 0;
   while (!body.empty()) {
     const std::string_view line = take_line(body);
-    std::ranges::copy(line, storage.text.begin() + static_cast<std::ptrdiff_t>(length));
+    std::memcpy(storage.text.data() + length, line.data(), line.size());
     length += line.size();
   }
   const std::string_view characters(storage.text.data(), length);

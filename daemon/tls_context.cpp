@@ -121,7 +121,8 @@ std::unique_ptr<ssl_st, TlsContext::Deleter> TlsContext::open_session() const {
 }
 
 std::expected<TlsContext, std::string> TlsContext::load(const TlsSettings& settings) {
-  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+  // The names of ciphers are looked up only to decrypt a private key, which is refused. Those of digests are needed.
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS, nullptr);
   TlsContext loaded;
   loaded.context_.reset(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* const context = loaded.context_.get();

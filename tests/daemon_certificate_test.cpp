@@ -68,6 +68,8 @@ const Workshop& workshop() {
       shop->make_key("ed25519" + twice, "genpkey -algorithm ED25519");
       for (const std::string kind : {"rsa", "p256", "p384", "ed25519"}) shop->make_certificate(kind + twice);
     }
+    shop->openssl("req -new -subj /CN=leaf.example -key p256.key -out leaf.csr");
+    shop->openssl("x509 -req -in leaf.csr -CA rsa.crt -CAkey rsa.key -CAcreateserial -out leaf.crt");
     shop->openssl("rsa -in rsa.key -traditional -out rsa.pkcs1");
     shop->openssl("ec -in p256.key -out p256.sec1");
     shop->openssl("ec -in p256.key -no_public -out p256.private");
@@ -145,6 +147,7 @@ std::vector<Row> usable_rows() {
   rows.push_back({"no public part", pair_of("p256.private", "p256.crt"), usable, {}});
   rows.push_back({"compressed point", pair_of("p256.compressed", "p256.crt"), usable, {}});
   rows.push_back({"chain", pair_of("p256.key", "p256.crt") + text_of("rsa.crt") + text_of("p384.crt"), usable, {}});
+  rows.push_back({"leaf and its issuer", pair_of("p256.key", "leaf.crt") + text_of("rsa.crt"), usable, {}});
   rows.push_back({"CRLF", with_crlf(pair_of("rsa.key", "rsa.crt")), usable, {}});
   rows.push_back({"text around", "Bag Attributes: x\n" + pair_of("p256.key", "p256.text") + "the end", usable, {}});
   rows.push_back({"trusted certificate", pair_of("p256.key", "p256.trusted"), usable, {}});

@@ -197,7 +197,7 @@ TEST(TlsTransport, no_session_waits_for_an_acknowledgement) {  // a stall is 40 
   std::ranges::sort(took);
   std::printf("TLS 1.3 session, ms: median %.2f, fastest %.2f, slowest %.2f\n", took[sessions / 2], took.front(),
               took.back());
-  EXPECT_LT(took[sessions / 2], 20.0);
+  EXPECT_LT(took[sessions / 4], 20.0) << "a stall delays every session, a busy machine only some";
 }
 
 }  // namespace

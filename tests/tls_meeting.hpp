@@ -61,16 +61,19 @@ struct PemFile {
   ~PemFile() { std::filesystem::remove(path); }
 
  private:
+  static void name_host(X509_NAME* name, const std::string& host) {
+    const auto* const octets = reinterpret_cast<const unsigned char*>(host.data());
+    X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, octets, static_cast<int>(host.size()), -1, 0);
+  }
+
   static void write_certificate(std::FILE* file, EVP_PKEY* key, int serial) {
     const Certificate certificate(X509_new());
     ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial + 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
     X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 30 * day_seconds);
     X509_set_pubkey(certificate.get(), key);
-    X509_NAME* const name = X509_get_subject_name(certificate.get());
-    const auto* const host = reinterpret_cast<const unsigned char*>("mx.example");
-    X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, host, -1, -1, 0);
-    X509_set_issuer_name(certificate.get(), name);
+    name_host(X509_get_subject_name(certificate.get()), "mx.example");
+    name_host(X509_get_issuer_name(certificate.get()), "ca.example");  // or OpenSSL would not look at the signature
     X509_sign(certificate.get(), key, EVP_sha256());
     PEM_write_X509(file, certificate.get());
   }
@@ -110,6 +113,8 @@ struct Ends {
     if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
     ours = fds[0];
     theirs = fds[1];
+    const timeval five_seconds{.tv_sec = 5, .tv_usec = 0};  // a server that fails must not hold its test
+    ::setsockopt(theirs, SOL_SOCKET, SO_RCVTIMEO, &five_seconds, sizeof five_seconds);
   }
   Ends(const Ends&) = delete;
   Ends& operator=(const Ends&) = delete;
