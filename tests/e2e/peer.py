@@ -146,8 +146,8 @@ class Home:
         return [file for file in self.mail.rglob("*") if file.is_file() and file.parent.name != "new"]
 
     def forget_mail(self):
-        shutil.rmtree(self.mail)
-        self.mail.mkdir()
+        for folder in self.mail.iterdir():  # the root stays: a session may hold it open
+            shutil.rmtree(folder)
 
     def remove(self):
         shutil.rmtree(self.path, ignore_errors=True)
@@ -209,7 +209,8 @@ class Tcpserver(Service):
     """tcpserver on a free port of 127.0.0.1, as in a run file; `before` are programs that exec what follows them."""
 
     def __init__(self, environment, arguments=(), options=(), before=(), path=None):
-        words = ["tcpserver", "-1", "-H", "-R", "-l0", *options, "127.0.0.1", "0", *before, path or program(), *arguments]
+        words = ["tcpserver", "-1", "-H", "-R", "-l0", *options, "127.0.0.1", "0"]
+        words += [*before, path or program(), *arguments]
         super().__init__(words, environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         if not select.select([self.process.stdout], [], [], PATIENCE_SECONDS)[0]:
             self.stop()
@@ -265,9 +266,13 @@ class Client:
         return self
 
     def starttls(self):
-        self.say(f"EHLO client.example")
+        self.say("EHLO client.example")
         assert self.say("STARTTLS") == "220 ready for tls"
         return self.start_tls()
+
+    def end(self):
+        """Says that nothing more will be sent, below TLS if there is TLS."""
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def rest(self):
         """All that comes until the server closes."""
@@ -282,7 +287,7 @@ class Client:
         return unread
 
     def deliver(self, message, sender="me@sender.example", recipient=f"user@{OURS}"):
-        """The reply to the end of mail data, or to the command that was refused. `message` has CRLF and no dot lines."""
+        """The reply to the end of mail data, or to the command that was refused. `message` is transparent already."""
         for command, code in ((f"MAIL FROM:<{sender}>", "250"), (f"RCPT TO:<{recipient}>", "250"), ("DATA", "354")):
             reply = self.say(command)
             if not reply.startswith(code):

@@ -242,7 +242,8 @@ class Credentials(peer.Case):
     def test_auth_in_clear_when_allowed(self):
         for name, server in self.backends(ALLOW_INSECURE_AUTH=1):
             with self.subTest(backend=name), server.connect() as client:
-                self.assertIn("250-AUTH LOGIN PLAIN\n250-AUTH=LOGIN PLAIN\n250-STARTTLS\n", client.say("EHLO client.example"))
+                capabilities = client.say("EHLO client.example")
+                self.assertIn("250-AUTH LOGIN PLAIN\n250-AUTH=LOGIN PLAIN\n250-STARTTLS\n", capabilities)
                 self.assertEqual(self.login(client, USER, PASSWORD), self.replies["auth_accepted"])
                 self.assert_code(250, client.deliver("in clear", recipient=f"{name}@elsewhere.example"))
                 (message,) = self.home.stored(f"elsewhere.example/{name}")
