@@ -102,7 +102,8 @@ class Refusals(peer.Case):
         for sentence, settings in (
                 (f"cannot run {missing}: set QMAILQUEUE to a queue program", {"QMAILQUEUE": missing}),
                 ("cannot run bin/qmail-queue: set QMAILQUEUE", {"POSTERN_MAILDIR": None}),
-                (f'POSTERN_MAILDIR="{missing}" is not a folder that this user can write in', {"POSTERN_MAILDIR": missing})):
+                (f'POSTERN_MAILDIR="{missing}" is not a folder that this user can write in',
+                 {"POSTERN_MAILDIR": missing})):
             with self.subTest(sentence=sentence):
                 self.assert_refused("connect.no_hand_over", sentence, **settings)
 
@@ -208,10 +209,10 @@ class Certificates(peer.Case):
         """Certificate of a new key, in the home: KEY, CERTIFICATE in PEM."""
         (self.home.path / "index").write_text("")
         (self.home.path / "ca.cnf").write_text(CA_CONFIGURATION)
-        files = [f"{subject}.key", "-out", f"{subject}.csr", "-subj", f"/CN={subject}"]
+        files = ["-keyout", f"{subject}.key", "-out", f"{subject}.csr", "-subj", f"/CN={subject}"]
         signer = ["-selfsign", "-keyfile", f"{subject}.key"] if issuer is None else \
                  ["-cert", f"{issuer}.crt", "-keyfile", f"{issuer}.key"]
-        for words in (["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", *files],
+        for words in (["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *files],
                       ["ca", "-batch", "-notext", "-config", "ca.cnf", *signer, "-in", f"{subject}.csr",
                        "-out", f"{subject}.crt", "-rand_serial", *options]):
             run(["openssl", *words], cwd=self.home.path).check_returncode()
