@@ -103,6 +103,47 @@ class OwnHandshake(Front):
         self.assertEqual(self.home.stored(), [])
         self.assertTrue(self.server.is_idle())
 
+    def early_talker(self, words, **settings):
+        """A client whose first words come together with the end of its handshake."""
+        server = self.serve(SSL=1, GREETDELAY=1, **settings)
+        sock = socket.create_connection(("127.0.0.1", server.port), peer.PATIENCE_SECONDS)
+        self.addCleanup(sock.close)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = peer.tls_context(minimum_version=ssl.TLSVersion.TLSv1_3).wrap_bio(incoming, outgoing)
+        with self.assertRaises(ssl.SSLWantReadError):
+            session.do_handshake()
+        sock.sendall(outgoing.read())
+        incoming.write(sock.recv(65536))
+        session.do_handshake()
+        session.write(words)
+        sock.sendall(outgoing.read())
+        return sock, session, incoming, outgoing
+
+    def replies_to(self, sock, session, incoming, outgoing, words=b""):
+        """What comes until the server closes."""
+        session.write(words)
+        sock.sendall(outgoing.read())
+        got = b""
+        while octets := sock.recv(65536):
+            incoming.write(octets)
+        try:
+            while octets := session.read(65536):
+                got += octets
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass  # all of it was read
+        return got.decode()
+
+    def test_an_early_talker_inside_tls_is_dropped(self):
+        early = self.early_talker(b"EHLO early\r\n", DROP_PRE_GREET=1)
+        self.assertEqual(self.replies_to(*early), self.replies["protocol_violation"] + "\r\n")
+
+    def test_what_is_said_before_a_delayed_greeting_is_not_served(self):
+        early = self.early_talker(b"XYZZY\r\n")
+        sock, session, incoming, _ = early
+        incoming.write(sock.recv(65536))
+        self.assertEqual(session.read(100).decode(), f"220 {HOST} ESMTP\r\n")
+        self.assertEqual(self.replies_to(*early, b"QUIT\r\n"), f"221 {HOST}\r\n")
+
     def test_a_lie_about_ucspi_tls_is_not_believed(self):
         variables = {"SSLCTLFD": "97", "SSLREADFD": "98", "SSLWRITEFD": "99"}
         for more in ({}, {"PROTO": "SSL"}):

@@ -24,7 +24,8 @@ OURS = "postern.example"
 USER, PASSWORD = "alice", "wonderland"
 # crypt(3) of PASSWORD; cheap rounds on purpose
 HASH = "$5$rounds=1000$oraclesalt$trnN8VapAOXiuXzdVSPJNrmg/ho5bvNky20PjOit3dA"
-USERS = {USER: HASH, "bob": HASH + ',PASSWORD_EXPIRES="1"', "carol": HASH + ',PASSWORD_EXPIRES="4102444800"'}
+USERS = {USER: HASH, "bob": HASH + ',PASSWORD_EXPIRES="1"', "carol": HASH + ',PASSWORD_EXPIRES="4102444800"',
+         "dave": HASH + ',DATABYTES="77"'}
 PATIENCE_SECONDS = 10
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

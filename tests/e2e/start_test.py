@@ -171,6 +171,17 @@ class Siblings(peer.Case):
             self.assertEqual(client.rest(), b"")
         self.assertIn("cannot run postern-smtpd-tls", server.wait_for_log("cannot run"))
 
+    def test_too_little_memory_for_the_sibling_is_no_cleartext(self):
+        """softlimit of 4 MB: enough in clear, too little to load a TLS library."""
+        server = self.serve(before=("prlimit", "--as=4000000"))
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            self.assert_code(250, client.deliver("x" * 100_000))
+            self.assertEqual(client.say("STARTTLS"), self.replies["tls_ready"])
+            client.send("NOOP\r\n")
+            self.assertEqual(client.rest(), b"")
+        self.assertIn("libcrypto", server.wait_for_log("libcrypto"))
+
     def test_moved_together_and_through_a_symbolic_link(self):
         folder = self.folder("postern-smtpd", "postern-smtpd-tls")
         link = self.home.path / "qmail-smtpd"

@@ -259,6 +259,13 @@ class Credentials(peer.Case):
         (message,) = self.home.stored("elsewhere.example/far")
         self.assertRegex(message.decode(), r"\(alice@127\.0\.0\.1\)\n  by [^ ]+ with ESMTPSA \(TLSv1\.3 ")
 
+    def test_a_user_of_the_cdb_may_have_settings_of_its_own(self):
+        client = self.encrypted(self.serve(AUTH_CDB=self.home.users, DATABYTES=9999, AUTH_UNSET_NOTHING=1))
+        self.assertIn("250-SIZE 9999", client.say("EHLO client.example"))
+        self.assertEqual(client.say("AUTH PLAIN " + plain_response("dave", PASSWORD)), self.replies["auth_accepted"])
+        self.assertIn("250-SIZE 77", client.say("EHLO client.example"))
+        self.assertEqual(client.deliver("x" * 78), self.replies["size_exceeded"])
+
     def test_require_auth(self):
         server = self.serve(AUTH_CDB=self.home.users, REQUIRE_AUTH=1, RELAYCLIENT="")
         with server.connect() as client:
