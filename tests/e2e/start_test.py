@@ -1,0 +1,316 @@
+"""What is wrong at the start: every connect.* rule of the spec with its reply, its sentence in the log, exit code 1.
+
+A sentence names the place (variable or file) and the mend. And what STARTTLS does with each kind of certificate.
+"""
+
+import pathlib
+import shutil
+import subprocess
+import tomllib
+
+import peer
+from peer import HOST, make_certificate, run
+
+
+class Refusals(peer.Case):
+    """The program is started directly on a socket pair, with one thing wrong."""
+
+    def setUp(self):
+        self.home = self.fresh_home()
+
+    def assert_refused(self, rule, *sentences, arguments=(), **settings):
+        reply = next(row["reply"] for row in policy() if row["id"] == rule)
+        direct = self.start(arguments, **settings)
+        self.assertEqual(direct.client.rest().decode(), self.replies[reply] + "\r\n", direct.log())
+        self.assertEqual(direct.finish(), 1)
+        log = direct.log()
+        self.assertIn(f"refuse client=unknown rule={rule} ", log)
+        for sentence in sentences:
+            self.assertIn(sentence, log)
+
+    def test_values_that_are_not_allowed(self):  # deviation D11
+        for name in ("SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "DROP_PRE_GREET"):
+            for value in ("O", "yes", " 1", "-1", "01", "2"):
+                with self.subTest(name=name, value=value):
+                    sentence = f'config: {name}="{value}" in the environment: only 0 and 1 are allowed'
+                    self.assert_refused("connect.bad_value", sentence, **{name: value})
+
+    def test_numbers_that_are_not_allowed(self):
+        for name, value in (("DATABYTES", "1M"), ("DATABYTES", "-1"), ("MAXRCPT", "many"), ("GREETDELAY", "0x1"),
+                            ("GREETDELAY", "99999"), ("PORT", "smtp"), ("PORT", "0"), ("PORT", "65536")):
+            with self.subTest(name=name, value=value):
+                sentence = f'config: {name}="{value}" in the environment: only '
+                self.assert_refused("connect.bad_value", sentence, **{name: value})
+
+    def test_all_that_is_wrong_is_said_at_once(self):
+        sentences = ('SSL="O"', 'AUTH="yes"', 'DATABYTES="x"')
+        self.assert_refused("connect.bad_value", *sentences, SSL="O", AUTH="yes", DATABYTES="x")
+
+    def test_control_files_with_a_wrong_value(self):
+        for name, text in (("databytes", "1M\n"), ("timeoutsmtpd", "soon\n"), ("me", "mx.example\r\n")):
+            home = self.fresh_home()
+            (home.control / name).write_text(text)
+            with self.subTest(name=name):
+                self.assert_refused("connect.bad_value", f'config: control/{name} line 1: "', POSTERN_HOME=home.path)
+
+    def test_no_host_name(self):
+        (self.home.control / "me").unlink()
+        self.assert_refused("connect.no_controls", "config: no host name to greet with: write it into control/me")
+
+    def test_no_home(self):
+        sentence = "cannot enter the home: set POSTERN_HOME to a folder with control/ in it"
+        self.assert_refused("connect.no_controls", sentence, POSTERN_HOME=self.home.path / "missing")
+
+    def test_an_unreadable_control_file(self):
+        for name in ("me", "databytes", "timeoutsmtpd", "smtpgreeting"):
+            home = self.fresh_home()
+            (home.control / name).unlink(missing_ok=True)
+            (home.control / name).symlink_to(name)
+            with self.subTest(name=name):
+                sentence = f"config: control/{name}: cannot be read: "
+                self.assert_refused("connect.no_controls", sentence, POSTERN_HOME=home.path)
+
+    def test_an_unreadable_auth_cdb(self):
+        (self.home.path / "text").write_text("no cdb")
+        for path in (self.home.path / "missing.cdb", self.home.path, self.home.path / "text", ""):
+            with self.subTest(path=path):
+                sentence = f'config: AUTH_CDB="{path}" is not a readable cdb file: make it, or unset AUTH_CDB'
+                self.assert_refused("connect.no_auth_cdb", sentence, AUTH_CDB=path)
+
+    def test_force_and_deny(self):
+        self.assert_refused("connect.force_and_deny", "FORCE_TLS=1 wants STARTTLS before mail, DENY_TLS=1 refuses it",
+                            FORCE_TLS=1, DENY_TLS=1)
+
+    def test_force_without_a_certificate(self):
+        self.home.pem.unlink()
+        self.assert_refused("connect.force_without_certificate", "there is no certificate for it",
+                            "STARTTLS is off: there is no control/servercert.pem", FORCE_TLS=1)
+
+    def test_require_auth_without_auth(self):
+        check_without_subprogram = (HOST, self.home.check_program)
+        for arguments, settings in (((), {}), ((), {"AUTH": 0, "AUTH_CDB": self.home.users}),
+                                    (check_without_subprogram, {"AUTH": 1})):
+            self.assert_refused("connect.require_auth_without_auth", "AUTH is off or nobody can judge a password",
+                                arguments=arguments, REQUIRE_AUTH=1, **settings)
+
+    def test_dead_settings(self):  # deviation D10
+        self.assert_refused("connect.dead", "nothing can encrypt: set ALLOW_INSECURE_AUTH=1, or let STARTTLS work",
+                            REQUIRE_AUTH=1, DENY_TLS=1, AUTH_CDB=self.home.users)
+
+    def test_no_way_to_hand_over(self):
+        missing = self.home.path / "missing"
+        for sentence, settings in (
+                (f"cannot run {missing}: set QMAILQUEUE to a queue program", {"QMAILQUEUE": missing}),
+                ("cannot run bin/qmail-queue: set QMAILQUEUE", {"POSTERN_MAILDIR": None}),
+                (f'POSTERN_MAILDIR="{missing}" is not a folder that this user can write in',
+                 {"POSTERN_MAILDIR": missing})):
+            with self.subTest(sentence=sentence):
+                self.assert_refused("connect.no_hand_over", sentence, **settings)
+
+    def test_an_early_talker(self):
+        direct = self.start(DROP_PRE_GREET=1, GREETDELAY=3)
+        direct.client.send("EHLO early\r\n")
+        self.assertEqual(direct.client.rest().decode(), self.replies["protocol_violation"] + "\r\n")
+        self.assertEqual(direct.finish(), 1)
+        self.assertIn("rule=connect.early_talker ", direct.log())
+
+    def test_a_patient_client_is_greeted_after_the_delay(self):
+        for settings in ({"DROP_PRE_GREET": 1}, {}):
+            direct = self.start(greeted=True, GREETDELAY=1, **settings)
+            self.assertEqual(direct.client.greeting, f"220 {HOST} ESMTP")
+
+    def test_every_rule_of_the_start_has_a_test_here(self):
+        text = pathlib.Path(__file__).read_text()
+        for row in policy():
+            if row["id"].startswith("connect.") and row["id"] != "connect.greet":
+                self.assertTrue(row["id"] in text, row["id"])
+
+    def test_ssl_with_the_letter_o_explains_itself(self):
+        for settings in (self.home.environment(SSL="O"), {"SSL": "O"}):
+            done = run([peer.program()], env=settings, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stdout.decode(), self.replies["configuration_error"] + "\r\n")
+            sentence = 'config: SSL="O" in the environment: only 0 and 1 are allowed (unset or empty means 0)\n'
+            self.assertIn(sentence, done.stderr.decode())
+
+    def test_the_sibling_alone_says_what_to_run(self):
+        done = run([peer.program() + "-tls"], stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode, done.stdout), (100, b""))
+        self.assertIn(b"run that", done.stderr)
+
+
+def policy():
+    return tomllib.loads((peer.ROOT / "spec/policy.toml").read_text())["rule"]
+
+
+class Siblings(peer.Case):
+    """postern-smtpd looks for postern-smtpd-tls beside itself."""
+
+    def folder(self, *names):
+        folder = self.home.path / "-".join(("bin", *names))
+        folder.mkdir(exist_ok=True)
+        for name in names:
+            shutil.copy(pathlib.Path(peer.program()).parent / name, folder / name)
+        return folder
+
+    def test_without_its_sibling_starttls_ends_in_a_clear_log_line(self):
+        server = self.serve(path=self.folder("postern-smtpd") / "postern-smtpd")
+        with server.connect() as client:
+            self.assert_code(250, client.deliver("in clear"))
+            client.say("EHLO client.example")
+            self.assertEqual(client.say("STARTTLS"), self.replies["tls_ready"])
+            client.send("EHLO client.example\r\n")
+            self.assertEqual(client.rest(), b"")
+        self.assertTrue(server.is_idle())
+        sentence = "trouble client=127.0.0.1: cannot run postern-smtpd-tls beside postern-smtpd: No such file"
+        self.assertIn(sentence, server.log())
+
+    def test_without_its_sibling_ssl_is_no_service(self):
+        server = self.serve(path=self.folder("postern-smtpd") / "postern-smtpd", SSL=1)
+        with server.connect(greeted=False) as client:
+            self.assertEqual(client.rest(), b"")
+        self.assertIn("cannot run postern-smtpd-tls", server.wait_for_log("cannot run"))
+
+    def test_too_little_memory_for_the_sibling_is_no_cleartext(self):
+        """softlimit of 4 MB: enough in clear, too little to load a TLS library."""
+        server = self.serve(before=("prlimit", "--as=4000000"))
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            self.assert_code(250, client.deliver("x" * 100_000))
+            self.assertEqual(client.say("STARTTLS"), self.replies["tls_ready"])
+            client.send("NOOP\r\n")
+            self.assertEqual(client.rest(), b"")
+        self.assertIn("libcrypto", server.wait_for_log("libcrypto"))
+
+    def test_moved_together_and_through_a_symbolic_link(self):
+        folder = self.folder("postern-smtpd", "postern-smtpd-tls")
+        link = self.home.path / "qmail-smtpd"
+        link.symlink_to(folder / "postern-smtpd")
+        for path in (folder / "postern-smtpd", link):
+            with self.subTest(path=path), self.serve(path=path).connect().starttls() as client:
+                self.assertEqual(client.say("NOOP"), "250 ok")
+
+    def test_by_a_relative_path(self):
+        folder = self.folder("postern-smtpd", "postern-smtpd-tls")
+        server = self.serve(before=("sh", "-c", f'cd {folder} && exec "$@"', "sh"), path="./postern-smtpd")
+        with server.connect().starttls() as client:
+            self.assertEqual(client.say("NOOP"), "250 ok")
+
+
+CA_CONFIGURATION = """[ca]
+default_ca = authority
+[authority]
+database = index
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = names
+[names]
+commonName = supplied
+[signer]
+basicConstraints = critical,CA:TRUE
+"""
+
+
+class Certificates(peer.Case):
+    def setUp(self):
+        self.home = self.fresh_home()
+
+    def sign(self, subject, issuer, *options):
+        """Certificate of a new key, in the home: KEY, CERTIFICATE in PEM."""
+        (self.home.path / "index").write_text("")
+        (self.home.path / "ca.cnf").write_text(CA_CONFIGURATION)
+        files = ["-keyout", f"{subject}.key", "-out", f"{subject}.csr", "-subj", f"/CN={subject}"]
+        signer = ["-selfsign", "-keyfile", f"{subject}.key"] if issuer is None else \
+                 ["-cert", f"{issuer}.crt", "-keyfile", f"{issuer}.key"]
+        for words in (["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", *files],
+                      ["ca", "-batch", "-notext", "-config", "ca.cnf", *signer, "-in", f"{subject}.csr",
+                       "-out", f"{subject}.crt", "-rand_serial", *options]):
+            run(["openssl", *words], cwd=self.home.path).check_returncode()
+        return [(self.home.path / f"{subject}.{kind}").read_text() for kind in ("key", "crt")]
+
+    def dates(self, first_year, last_year):
+        return "-startdate", f"{first_year}0101000000Z", "-enddate", f"{last_year}0101000000Z"
+
+    def assert_serves(self, algorithm, certificates=1, options=()):
+        server = self.serve()
+        done = run(["openssl", "s_client", "-starttls", "smtp", "-showcerts", *options,
+                    "-connect", f"127.0.0.1:{server.port}"], input=b"QUIT\n")
+        self.assertEqual(done.stdout.count(b"-----BEGIN CERTIFICATE-----"), certificates, done.stderr.decode())
+        self.assertIn(algorithm, done.stdout.decode())
+        return server.log(), done.stdout.decode()
+
+    def assert_broken(self, sentence):
+        direct = self.start()
+        self.assertEqual(direct.client.rest().decode(), self.replies["certificate_broken"] + "\r\n")
+        self.assertEqual(direct.finish(), 1)
+        self.assertIn("rule=connect.broken_certificate ", direct.log())
+        self.assertIn(f"config: control/servercert.pem{sentence}", direct.log())
+        for settings in ({"DENY_TLS": 1}, {"SSL": 1, "PROTO": "SSL"}):  # it is not used: no reason to refuse
+            self.assertEqual(self.start(greeted=True, **settings).client.greeting, f"220 {HOST} ESMTP")
+
+    def test_ec(self):
+        self.assert_serves("Server public key is 256 bit")
+
+    def test_rsa(self):
+        self.home.pem.write_text("".join(make_certificate(self.home.path, "rsa", ("rsa:2048",))))
+        self.assert_serves("Server public key is 2048 bit")
+
+    def test_the_certificate_before_its_key(self):
+        self.home.pem.write_text(self.home.certificate + self.home.key)
+        self.assert_serves("Server public key is 256 bit")
+
+    def test_a_chain_is_served_and_verifies(self):
+        self.sign("root", None, "-extensions", "signer", "-days", "9")
+        _, middle = self.sign("middle", "root", "-extensions", "signer", "-days", "9")
+        key, leaf = self.sign(HOST, "middle", "-days", "9")
+        self.home.pem.write_text(key + leaf + middle)
+        _, said = self.assert_serves("256 bit", 2, ("-CAfile", self.home.path / "root.crt", "-verify_return_error"))
+        self.assertIn("Verify return code: 0 (ok)", said)
+
+    def test_an_expired_one_warns_and_works(self):  # deviation D12
+        self.home.pem.write_text("".join(self.sign(HOST, None, *self.dates(2020, 2021))))
+        log, _ = self.assert_serves("256 bit")
+        self.assertIn("control/servercert.pem: the certificate expired on 2021-01-01: renew it", log)
+
+    def test_one_of_the_future_warns_and_works(self):
+        self.home.pem.write_text("".join(self.sign(HOST, None, *self.dates(2040, 2041))))
+        log, _ = self.assert_serves("256 bit")
+        self.assertIn("control/servercert.pem: the certificate begins on 2040-01-01", log)
+
+    def test_another_file_by_tls_server_cert(self):
+        other = self.home.path / "other.pem"
+        self.home.pem.rename(other)
+        with self.serve(TLS_SERVER_CERT=other).connect().starttls() as client:
+            self.assertEqual(client.say("NOOP"), "250 ok")
+
+    def test_mismatch(self):
+        for newkey in (("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)):
+            other_key, _ = make_certificate(self.home.path, "other", newkey)
+            self.home.pem.write_text(other_key + self.home.certificate)
+            self.assert_broken(" line ")
+
+    def test_unreadable(self):
+        self.home.pem.unlink()
+        self.home.pem.symlink_to(self.home.pem.name)
+        self.assert_broken(" cannot be read: Too many levels of symbolic links: let the user that postern runs as")
+
+    def test_malformed(self):
+        key, certificate = self.home.key, self.home.certificate
+        for text, sentence in (("", " holds neither"), ("garbage\n", " holds neither"), (key, " holds no certificate"),
+                               (certificate, " holds no private key"), (key + certificate[:300], " line "),
+                               (key + certificate.replace("\nMII", "\nM!I"), " line ")):
+            with self.subTest(sentence=sentence):
+                self.home.pem.write_text(text)
+                self.assert_broken(sentence)
+
+    def test_an_absent_one_turns_starttls_off_with_a_warning(self):
+        self.home.pem.unlink()
+        direct = self.start(greeted=True)
+        self.assertNotIn("STARTTLS", direct.client.say("EHLO client.example"))
+        self.assertEqual(direct.client.say("STARTTLS"), self.replies["tls_unavailable"])
+        self.assertIn("warning: STARTTLS is off: there is no control/servercert.pem\n", direct.log())
+
+
+if __name__ == "__main__":
+    peer.main()
