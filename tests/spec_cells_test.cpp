@@ -84,6 +84,9 @@ TEST(Cells, are_marked_by_what_their_settings_mean) {
     EXPECT_EQ(marks.contains("dangerous"), guards.has(bit::AUTH) && guards.has(bit::ALLOW_INSECURE_AUTH));
     EXPECT_EQ(marks.contains("not_for_mx"), guards.has(bit::REQUIRE_AUTH));
     EXPECT_FALSE(marks.contains("standard") && marks.contains("dangerous"));
+    // RFC 6409 4.3; RFC 8314 3.3: what is standard on 587 and 465 authenticates, and encrypts
+    const bool is_submission = cell.settings[0] != 25 && marks.contains("standard");
+    EXPECT_FALSE(is_submission && !guards.has(bit::REQUIRE_AUTH));
     // RFC 3207 4: a server of an MX record must not require STARTTLS
     EXPECT_FALSE(cell.settings[0] == 25 && guards.has(bit::FORCE_TLS));
   }

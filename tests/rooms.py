@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Who may include whom, what only the daemon may touch, and how long a file may be: house plan 2 and 5.
+
+usage: rooms.py SOURCE_FOLDER     prints each offence as file:line: sentence; exit 1 when there is one
+       rooms.py --self-test       the rules find what they should
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+MAY_INCLUDE = {
+    "grammar": {"grammar"},
+    "spec": {"spec"},
+    "engine": {"engine", "grammar", "spec"},
+    "daemon": {"daemon", "engine", "grammar", "spec"},
+    "cli": {"cli", "daemon", "engine", "grammar", "spec"},
+}
+LOOK_IN = ["tests", "proptests", "fuzz", "bench"]  # they include what they like, and nobody includes them
+CODE = {".hpp", ".cpp", ".rl"}
+
+# Programs of the build: they read and write files, and never run in a daemon.
+BUILD_TIME = re.compile(
+    r"(spec/(generate|model|expression|verify|write\w*|writers)\.(cpp|hpp)|grammar/make_\w+\.cpp)$")
+
+WORLD_HEADERS = re.compile(
+    r"<(sys/(socket|epoll|select|time|wait|stat|mman|un|random)\.h|netinet/.*|arpa/.*|netdb\.h|poll\.h|unistd\.h|"
+    r"fcntl\.h|signal\.h|csignal|time\.h|ctime|chrono|openssl/.*|iostream|fstream|sstream|ostream|istream|iomanip|"
+    r"cstdio|stdio\.h|filesystem|thread|mutex|shared_mutex|atomic|future|condition_variable|semaphore|stop_token|"
+    r"pthread\.h|random|syslog\.h|pwd\.h|grp\.h|crypt\.h|cdb\.h)>")
+WORLD_CALLS = re.compile(
+    r"\b(getenv|setenv|unsetenv|secure_getenv|time|clock|clock_gettime|gettimeofday|rand|srand|getrandom|printf|fprintf|"
+    r"puts|fopen|system|fork|exec[lv]p?e?|sleep|usleep|nanosleep)\s*\(")
+ALLOCATION = re.compile(
+    r"\b(new\s+\w+|malloc|calloc|realloc|make_unique|make_shared)\b|\bstd::(string|vector|map|set|unordered_\w+|deque|"
+    r"list|function)\b(?!_view)")
+NO_HEAP = {"grammar", "engine"}  # they allocate nothing (heads of their headers)
+ORACLE = re.compile(r"grammar/(oracle\.hpp|line\.rl|mail_data\.rl)$")  # never shipped: what the tests compare with
+
+LIMIT = {".hpp": 400, ".cpp": 400, ".rl": 150}
+SIZE_FREE = re.compile(r"^(bench/|tests/conformance/|tests/grammar_command_test\.cpp$)")  # the last one: one table
+
+
+def without_comments(line: str) -> str:
+    line = re.sub(r'"(\\.|[^"\\])*"', '""', line)
+    return re.sub(r"//.*", "", line)
+
+
+def room_of(path: str) -> str:
+    return path.split("/", 1)[0]
+
+
+def include_offences(path, number, line):
+    found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+    if not found:
+        return
+    target = found.group(2)
+    room, of = room_of(path), room_of(target)
+    if found.group(1) == '"' and "/" in target and room in MAY_INCLUDE:
+        if of in LOOK_IN or (of in MAY_INCLUDE and of not in MAY_INCLUDE[room]):
+            yield f"{path}:{number}: {room} includes {target}; it may include only {', '.join(sorted(MAY_INCLUDE[room]))}"
+    if found.group(1) == "<" and room in ("grammar", "spec", "engine") and not BUILD_TIME.search(path):
+        if WORLD_HEADERS.match(f"<{target}>"):
+            yield f"{path}:{number}: <{target}> is of the world, and only daemon/ touches it"
+
+
+def call_offences(path, number, line):
+    room = room_of(path)
+    if room not in ("grammar", "spec", "engine") or BUILD_TIME.search(path):
+        return
+    code = without_comments(line)
+    found = WORLD_CALLS.search(code)
+    if found:
+        yield f"{path}:{number}: {found.group(1)}() asks the world, and only daemon/ does"
+    may_allocate = room not in NO_HEAP or ORACLE.search(path)
+    found = None if may_allocate else ALLOCATION.search(code)
+    if found:
+        yield f"{path}:{number}: {found.group(0)} may allocate; {room} allocates nothing"
+
+
+def offences_of(path: str, text: str):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        yield from include_offences(path, number, line)
+        yield from call_offences(path, number, line)
+    limit = LIMIT[pathlib.PurePath(path).suffix]
+    if len(lines) > limit and not SIZE_FREE.match(path):
+        yield f"{path}:{len(lines)}: {len(lines)} lines, {limit} are allowed"
+
+
+def files_of(folder: pathlib.Path):
+    for room in [*MAY_INCLUDE, *LOOK_IN]:
+        for path in sorted((folder / room).rglob("*")):
+            if path.suffix in CODE and path.is_file():
+                yield path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+
+
+def self_test() -> int:
+    bad = {
+        "grammar/a.hpp": '#include "spec/limits.hpp"',
+        "spec/a.cpp": '#include "grammar/line.hpp"',
+        "engine/a.cpp": '#include "daemon/connection.hpp"',
+        "daemon/a.cpp": '#include "tests/guard_page.hpp"',
+        "engine/b.cpp": "#include <sys/socket.h>",
+        "engine/c.cpp": "#include <chrono>",
+        "spec/b.cpp": "#include <openssl/evp.h>",
+        "grammar/b.cpp": "#include <fstream>",
+        "engine/d.cpp": '  const char* home = getenv("HOME");',
+        "engine/e.cpp": "  std::string text;",
+        "grammar/c.cpp": "  auto* p = new int;",
+        "engine/f.cpp": "\n" * 401,
+        "grammar/g.rl": "\n" * 151,
+    }
+    good = {
+        "engine/a.cpp": '#include "grammar/line.hpp"\n#include "spec/limits.hpp"\n#include <string_view>',
+        "daemon/a.cpp": '#include "engine/session.hpp"\n#include <sys/socket.h>',
+        "spec/generate.cpp": "#include <fstream>\n#include <openssl/evp.h>",
+        "engine/b.cpp": "// getenv(x) is not called here\nstd::string_view v; auto s = \"time(\";",
+        "tests/a_test.cpp": '#include "daemon/connection.hpp"\n#include <fstream>',
+    }
+    failed = [f"{path} is not found out" for path, text in bad.items() if not list(offences_of(path, text))]
+    failed += [offence for path, text in good.items() for offence in offences_of(path, text)]
+    with tempfile.TemporaryDirectory() as name:
+        (pathlib.Path(name) / "engine").mkdir()
+        (pathlib.Path(name) / "engine/x.cpp").write_text('#include "daemon/x.hpp"\n')
+        if not list(check(pathlib.Path(name))):
+            failed.append("a folder is not read")
+    print("\n".join(failed) or f"{len(bad)} offences found out, {len(good)} files in order")
+    return 1 if failed else 0
+
+
+def check(folder: pathlib.Path):
+    for path, text in files_of(folder):
+        yield from offences_of(path, text)
+
+
+def main() -> int:
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    offences = list(check(pathlib.Path(sys.argv[1])))
+    print("\n".join(offences) or "the rooms are in order")
+    return 1 if offences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
