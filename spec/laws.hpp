@@ -39,8 +39,9 @@ struct Decision {
 struct Conjunct {
   std::string text;
   Expression condition;
+  bool is_scope = false;  // the law's `only`
 };
-// Never may all of them hold at once; each is needed: without it the clause would be too strict.
+// Never may all of them hold at once; each but the scope is needed: without it the clause would be too strict.
 struct Clause {
   std::string text;
   std::vector<Conjunct> conjuncts;
