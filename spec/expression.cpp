@@ -38,7 +38,9 @@ class Parser {
   }
 
  private:
-  static bool is_name_octet(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+  static bool is_name_octet(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '*';
+  }
 
   void advance() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
@@ -112,15 +114,25 @@ class Parser {
     return result;
   }
 
+  // `mail.*` stands for every value that begins with `mail.`.
   Expression value_of(std::size_t variable) {
     const auto& values = variables_[variable].values;
-    const auto found = std::ranges::find(values, token_);
-    if (found == values.end()) {
+    const bool is_family = token_.ends_with('*');
+    const std::string_view begin = token_.substr(0, token_.size() - (is_family ? 1 : 0));
+    std::vector<Expression> found;
+    for (std::size_t value = 0; value < values.size(); ++value) {
+      if (is_family ? values[value].starts_with(begin) : values[value] == begin)
+        found.push_back({.kind = Kind::atom, .variable = variable, .value = value});
+    }
+    if (found.empty()) {
       fail("unknown value of " + variables_[variable].name);
       return {};
     }
     advance();
-    return {.kind = Kind::atom, .variable = variable, .value = static_cast<std::size_t>(found - values.begin())};
+    Expression result = std::move(found.front());
+    for (std::size_t i = 1; i < found.size(); ++i)
+      result = combine(Kind::disjunction, std::move(result), std::move(found[i]));
+    return result;
   }
 
   std::string_view text_;

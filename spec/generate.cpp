@@ -1,4 +1,5 @@
-// The build-time program: reads the spec, refuses a bad one with file, line and reason, writes what is made from it.
+// The build-time program: reads the spec, refuses a bad one with file, line and reason (a broken law with the dialogue
+// that breaks it), writes what is made from it.
 //
 //   generate SPEC_FOLDER OUTPUT_FOLDER VERSION    writes policy_names.hpp, policy_rows.cpp, policy.snapshot
 //   generate --check SPEC_FOLDER                  only says what is wrong, or counts
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "spec/check_laws.hpp"
 #include "spec/verify.hpp"
 #include "spec/writers.hpp"
 
@@ -57,10 +59,14 @@ int main(int argc, char** argv) {
   Problems problems;
   const Model model = load_model(folder, problems);
   if (!problems.empty()) return refuse(folder, problems);
-  const Reach reach = verify(model, problems);
+  const Laws laws = load_laws(folder, model, problems);
   if (!problems.empty()) return refuse(folder, problems);
-  std::printf("spec: %zu rules, %zu configurations, %zu reachable states, %zu decisions\n", model.rules.size(),
-              reach.configurations, reach.states, reach.decisions);
+  const Reach reach = verify(model, problems);
+  check_laws(model, laws, problems);
+  if (!problems.empty()) return refuse(folder, problems);
+  std::printf("spec: %zu rules, %zu configurations, %zu reachable states, %zu decisions keep %zu laws\n",
+              model.rules.size(), reach.configurations, reach.states, reach.decisions,
+              laws.laws.size() + laws.invariants.size() + laws.possibilities.size());
   if (only_check) return 0;
   const std::filesystem::path output = argv[2];
   const std::string snapshot = write_snapshot(model, reach);

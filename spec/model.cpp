@@ -1,77 +1,12 @@
 #include "spec/model.hpp"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <map>
 
+#include "spec/toml_file.hpp"
+
 namespace postern::spec {
 namespace {
-
-std::string text_of(const toml::table& row, std::string_view key) { return row[key].value_or(std::string()); }
-
-// Reads one file and keeps what is needed to say where a problem is.
-class File {
- public:
-  File(const std::filesystem::path& folder, std::string name, Problems& problems)
-      : name_(std::move(name)), problems_(problems) {
-    try {
-      root_ = toml::parse_file((folder / name_).string());
-    } catch (const toml::parse_error& error) {
-      problem(error.source().begin.line, std::string(error.description()));
-    }
-  }
-
-  void problem(unsigned line, std::string what) { problems_.push_back({name_, line, std::move(what)}); }
-
-  // Calls take(row, line) for every [[key]]; each row may have only the keys named, and must have the first `required`.
-  template <typename Take>
-  void each(std::string_view key, std::vector<std::string_view> keys, std::size_t required, Take take) {
-    const toml::array* rows = root_[key].as_array();
-    if (rows == nullptr) return problem(1, "no [[" + std::string(key) + "]] here");
-    for (const toml::node& node : *rows) {
-      const toml::table& row = *node.as_table();
-      const unsigned line = row.source().begin.line;
-      for (std::size_t i = 0; i < required; ++i) {
-        if (!row.contains(keys[i])) problem(line, "[[" + std::string(key) + "]] without " + std::string(keys[i]));
-      }
-      for (const auto& [name, value] : row) {
-        if (std::ranges::find(keys, name.str()) == keys.end())
-          problem(value.source().begin.line, "unknown key " + std::string(name.str()));
-      }
-      take(row, line);
-    }
-  }
-
-  // The index of the row with that name; a problem when there is none.
-  template <typename Rows>
-  std::size_t find(const Rows& rows, std::string_view name, unsigned line, std::string_view kind) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i].name == name) return i;
-    }
-    problem(line, "unknown " + std::string(kind) + " \"" + std::string(name) + "\"");
-    return 0;
-  }
-
-  template <typename Rows>
-  void refuse_twins(const Rows& rows, std::string_view name, unsigned line) {
-    if (std::ranges::any_of(rows, [&](const auto& row) { return row.name == name; }))
-      problem(line, "a second \"" + std::string(name) + "\"");
-  }
-
- private:
-  std::string name_;
-  toml::table root_;
-  Problems& problems_;
-};
-
-std::vector<std::string> texts_of(const toml::table& row, std::string_view key) {
-  std::vector<std::string> result;
-  if (const toml::array* values = row[key].as_array()) {
-    for (const toml::node& value : *values) result.push_back(value.value_or(std::string()));
-  }
-  return result;
-}
 
 class Loader {
  public:
@@ -98,7 +33,7 @@ class Loader {
   }
 
  private:
-  Expression condition(File& file, const std::string& text, unsigned line) {
+  Expression condition(TomlFile& file, const std::string& text, unsigned line) {
     const Lookup lookup = [this](std::string_view name) -> const Expression* {
       const auto found = std::ranges::find(model_.derived, name, &Derived::name);
       return found == model_.derived.end() ? nullptr : &found->condition;
@@ -147,7 +82,7 @@ class Loader {
     state.start.push_back({value, condition(settings_, text_of(start, "if"), line)});
   }
 
-  std::size_t value_index(File& file, std::size_t variable, const std::string& value, unsigned line) {
+  std::size_t value_index(TomlFile& file, std::size_t variable, const std::string& value, unsigned line) {
     const auto& values = model_.variables[variable].values;
     const auto found = std::ranges::find(values, value);
     if (found == values.end()) {
@@ -268,7 +203,7 @@ class Loader {
     }
   }
 
-  File settings_, events_, policy_, replies_;
+  TomlFile settings_, events_, policy_, replies_;
   Model model_;
   unsigned next_bit_ = 0;
 };
