@@ -13,6 +13,7 @@
 
 #include "daemon/maildir_name.hpp"
 #include "daemon/received.hpp"
+#include "spec/policy_row.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -210,7 +211,7 @@ Outcome Maildir::outcome() const {
   const bool is_full = error_ == ENOSPC || error_ == EDQUOT;
   const char* symbol = ::strerrorname_np(error_);
   return {Outcome::Result::deferred,
-          is_full ? "unable to write mail: disk full (#4.3.1)" : "unable to store mail (#4.3.0)",
+          std::string(spec::text_of(is_full ? spec::HandOverText::disk_full : spec::HandOverText::cannot_store)),
           std::string(symbol != nullptr ? symbol : "error") + ": " + where_};
 }
 

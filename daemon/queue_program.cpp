@@ -165,7 +165,8 @@ Outcome QueueProgram::finish(std::string_view envelope_octets) {
 
 Outcome QueueProgram::outcome_of(WaitResult ended, pid_t child) const {
   if (trouble_ == Trouble::overdue || ended.kind == WaitResult::Kind::overdue) return told_by_exit_code(exit_timeout);
-  if (ended.kind != WaitResult::Kind::exited) return {Outcome::Result::deferred, "qq crashed (#4.3.0)"};
+  if (ended.kind != WaitResult::Kind::exited)
+    return {Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::queue_crashed))};
   if (may_have_custom_text(ended.value)) return custom_outcome();
   if (ended.value != 0) return told_by_exit_code(ended.value);
   // Content with less than the whole message, or gone before the envelope: qmail's own code calls that a read error.

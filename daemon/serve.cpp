@@ -29,12 +29,7 @@ std::unique_ptr<HandOver> make_hand_over(const Start& start) {
                         .host = std::string(host_name(start)),
                         .default_domain = me && *me ? **me : std::string(host_name(start))});
   }
-  QueueProgramSettings settings{.path = start.hand_over_path};
-  if (const std::string_view text = variable("ERROR_FD"); !text.empty()) {
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size() && number >= 2) settings.error_descriptor = number;
-  }
+  QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
   return std::make_unique<QueueProgram>(std::move(settings));
 }
 

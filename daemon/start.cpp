@@ -11,6 +11,7 @@
 #include "daemon/check_program.hpp"
 #include "daemon/control.hpp"
 #include "daemon/maildir.hpp"
+#include "daemon/number.hpp"
 #include "daemon/settings_env.hpp"
 #include "daemon/tcpserver_env.hpp"
 #include "spec/limits.hpp"
@@ -56,6 +57,22 @@ class Judge {
     start_.max_recipients =
         std::min<std::size_t>(numbers.max_recipients.value_or(spec::max_recipients), spec::max_recipients);
     databytes_ = numbers.databytes;
+    judge_error_descriptor();
+  }
+
+  void judge_error_descriptor() {
+    const std::string_view text = variable("ERROR_FD");
+    if (text.empty()) return;
+    const auto number = parse_unsigned(text, 255);
+    if (number && *number >= 2) {
+      start_.error_descriptor = static_cast<int>(*number);
+    } else {
+      wrong(Event::connect_bad_value,
+            describe({.name = "ERROR_FD",
+                      .value = text,
+                      .origin = origin,
+                      .allowed = "a descriptor from 2 to 255 (unset or empty means 4 and 6)"}));
+    }
   }
 
   // A malformed control file is a bad value, one that cannot be read is no control at all.

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ struct Start {
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;
+  std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
   BackendKind backend = BackendKind::none;
   std::string_view auth_cdb;
   std::string_view certificate_path;

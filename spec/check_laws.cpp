@@ -94,7 +94,7 @@ class Specialised {
 
   const Model& model_;
   const Vocabulary& words_;
-  const Rule& rule_;
+  const RuleRow& rule_;
   Assignment known_;
   std::vector<std::size_t> targets_;
 };

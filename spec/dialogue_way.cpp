@@ -90,7 +90,7 @@ std::vector<std::string> lines_of(const Model& model, const Step& step) {
     if (model.facts[i].is_counted && (step.word & bits_of(fact)) != 0) first += "  (" + fact.name + ")";
   }
   lines.push_back(std::move(first));
-  const Rule& rule = model.rules[step.rule];
+  const RuleRow& rule = model.rules[step.rule];
   const ReplyText& reply = model.replies[rule.reply];
   if (reply.code != 0) lines.push_back("S: " + std::to_string(reply.code) + " " + reply.text);
   const Assignment before = to_assignment(step.word, model);

@@ -97,19 +97,21 @@ class Loader {
   }
 
   void load_into(std::vector<Law>& laws, std::string_view key, const std::vector<Variable>& variables) {
-    file_.each(key, {"name", "sentence", "source", "never", "by", "only"}, 4, [&](const toml::table& row, unsigned line) {
-      file_.refuse_twins(laws, text_of(row, "name"), line);
-      Law law{text_of(row, "name"), text_of(row, "sentence"), text_of(row, "source"), {}, {}, line};
-      for (const std::string& text : texts_of(row, "never")) law.never.push_back(clause(text, variables, line));
-      if (const std::string only = text_of(row, "only"); !only.empty()) {
-        const Conjunct scope{only, condition(only, variables, line), true};
-        for (Clause& clause : law.never) clause.conjuncts.insert(clause.conjuncts.begin(), scope);
-      }
-      if (law.never.empty()) file_.problem(line, law.name + " forbids nothing");
-      for (const std::string& name : texts_of(row, "by")) add_need(law, name, line);
-      std::ranges::sort(law.by);
-      laws.push_back(std::move(law));
-    });
+    file_.each(key, {"name", "sentence", "source", "never", "by", "only"}, 4,
+               [&](const toml::table& row, unsigned line) {
+                 file_.refuse_twins(laws, text_of(row, "name"), line);
+                 Law law{text_of(row, "name"), text_of(row, "sentence"), text_of(row, "source"), {}, {}, line};
+                 for (const std::string& text : texts_of(row, "never"))
+                   law.never.push_back(clause(text, variables, line));
+                 if (const std::string only = text_of(row, "only"); !only.empty()) {
+                   const Conjunct scope{only, condition(only, variables, line), true};
+                   for (Clause& clause : law.never) clause.conjuncts.insert(clause.conjuncts.begin(), scope);
+                 }
+                 if (law.never.empty()) file_.problem(line, law.name + " forbids nothing");
+                 for (const std::string& name : texts_of(row, "by")) add_need(law, name, line);
+                 std::ranges::sort(law.by);
+                 laws.push_back(std::move(law));
+               });
   }
 
   void add_need(Law& law, const std::string& name, unsigned line) {
@@ -158,7 +160,7 @@ Vocabulary vocabulary_of(const Model& model) {
 
 Assignment describe(const Vocabulary& words, const Decision& decision) {
   const Model& model = decision.model;
-  const Rule& rule = model.rules[decision.rule];
+  const RuleRow& rule = model.rules[decision.rule];
   const Assignment after = apply(rule, decision.before);
   Assignment all = decision.before;
   all.resize(words.variables.size());

@@ -142,6 +142,10 @@ class Loader {
                                               text_of(row, "meaning"), text_of(row, "source"), row["code"].value_or(0U),
                                               row.contains("lines"), line});
                   });
+    replies_.each("hand_over_text", {"name", "text", "source"}, 3, [&](const toml::table& row, unsigned line) {
+      replies_.refuse_twins(model_.hand_over_texts, text_of(row, "name"), line);
+      model_.hand_over_texts.push_back({text_of(row, "name"), text_of(row, "text"), text_of(row, "source")});
+    });
     replies_.each("queue_exit", {"first", "text", "source", "last", "permanent"}, 3,
                   [&](const toml::table& row, unsigned) {
                     QueueExit exit{row["first"].value_or(0U), 0, false, text_of(row, "text"), text_of(row, "source")};

@@ -78,6 +78,10 @@ struct QueueExit {
   std::string text, source;
 };
 
+struct HandOverTextRow {
+  std::string name, text, source;
+};
+
 struct Capability {
   std::string text, condition_text, source;
   Expression condition;
@@ -108,6 +112,7 @@ struct Model {
   std::vector<EffectRow> effects;
   std::vector<ReplyText> replies;
   std::vector<QueueExit> queue_exits;
+  std::vector<HandOverTextRow> hand_over_texts;
   std::vector<Capability> capabilities;
   std::vector<RuleRow> rules;
 

@@ -61,6 +61,7 @@ struct QueueExitRow {
 [[nodiscard]] std::span<const CapabilityRow> capability_rows();
 // Tried in order; the last one fits every exit code but 0.
 [[nodiscard]] std::span<const QueueExitRow> queue_exit_rows();
+[[nodiscard]] std::string_view text_of(HandOverText text);
 [[nodiscard]] std::string_view text_at(TextAt at);
 
 [[nodiscard]] std::string_view name_of(Event event);

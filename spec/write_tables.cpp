@@ -156,6 +156,7 @@ std::span<const PolicyRow> policy_rows(Event event) {
 const ReplyRow& reply_row(Reply reply) { return replies[static_cast<std::size_t>(reply)]; }
 std::span<const CapabilityRow> capability_rows() { return capabilities; }
 std::span<const QueueExitRow> queue_exit_rows() { return queue_exits; }
+std::string_view text_of(HandOverText text) { return text_at(hand_over_texts[static_cast<std::size_t>(text)]); }
 std::string_view name_of(Event event) { return text_at(event_names[static_cast<std::size_t>(event)]); }
 std::string_view name_of(Rule rule) { return text_at(rule_names[static_cast<std::size_t>(rule)]); }
 std::string_view reason_of(Rule rule) { return text_at(rule_reasons[static_cast<std::size_t>(rule)]); }
@@ -171,6 +172,8 @@ std::string write_names(const Model& model) {
   out += write_enum("Effect", "effect_count", model.effects, [](const EffectRow& row) { return row.name; });
   out += write_enum("Reply", "reply_count", model.replies, [](const ReplyText& row) { return row.name; });
   out += write_enum("Rule", "rule_count", model.rules, [](const RuleRow& row) { return row.id; });
+  out += write_enum("HandOverText", "hand_over_text_count", model.hand_over_texts,
+                    [](const HandOverTextRow& row) { return row.name; });
   out += "namespace bit {\n";
   for (const Variable& variable : model.variables) {
     if (variable.is_boolean) {
@@ -193,10 +196,12 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   const std::string replies = write_replies(model, texts, version);
   const std::string capabilities = write_capabilities(model, texts);
   const std::string queue_exits = write_queue_exits(model, texts);
+  const std::string hand_over_texts =
+      write_texts("hand_over_texts", model.hand_over_texts, texts, [](const auto& t) { return t.text; });
   return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
          texts.definition() + event_names + rule_names + reasons + replies + capabilities + queue_exits +
-         write_policy_rows(model) + "}  // namespace\n\n" + std::string(accessors) +
+         hand_over_texts + write_policy_rows(model) + "}  // namespace\n\n" + std::string(accessors) +
          "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" + write_start(model) +
          "}  // namespace postern::spec\n";
 }
