@@ -47,8 +47,11 @@ void Connection::drop_consumed(const Step& step) {
 
 void Connection::wait_for_client() {
   flush();
-  std::memmove(input_.data(), input_.data() + unread_begin_, unread_end_ - unread_begin_);
-  unread_end_ -= unread_begin_;
+  const std::size_t unread = unread_end_ - unread_begin_;
+  std::memmove(input_.data(), input_.data() + unread_begin_, unread);
+  // Half a line may be half a password: where it stood nothing may stay of it.
+  if (unread > 0) explicit_bzero(input_.data() + unread, unread_begin_);
+  unread_end_ = unread;
   unread_begin_ = 0;
   const ReadResult result = parts_.transport.read(std::span(input_).subspan(unread_end_));
   switch (result.io) {

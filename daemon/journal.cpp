@@ -88,7 +88,7 @@ void log_message(const Outcome& outcome, const engine::Session& session) {
       .number("recipients", session.envelope().recipients())
       .client("from", session.envelope().reverse_path())
       .field("verdict", outcome.verdict);
-  if (!outcome.cause.empty()) line.client("cause", outcome.cause);
+  if (!outcome.cause.empty()) line.field("why", outcome.cause);
   line.write();
 }
 

@@ -39,20 +39,26 @@ bool speaks_within(unsigned seconds) {
   return poll(&waiting, 1, static_cast<int>(seconds) * 1000) > 0 && (waiting.revents & POLLIN) != 0;
 }
 
+// Inside TLS the transport may hold what the descriptor does not show any more.
+bool speaks_within(const Transport& transport, unsigned seconds) {
+  return transport.has_unread() || speaks_within(seconds);
+}
+
 // As in the original: what came before the greeting of a delayed service is never served.
-void discard_early_input() {
+void discard_early_input(Transport& transport) {
   char octets[512];
-  while (speaks_within(0) && read(STDIN_FILENO, octets, sizeof octets) > 0) {
+  for (int piece = 0; piece < 64 && speaks_within(transport, 0); ++piece) {
+    if (transport.read(octets).io != Io::done) return;
   }
 }
 
 // The event that opens the session, after the delay that the operator wants.
-Event open(const Start& start) {
+Event open(const Start& start, Transport& transport) {
   if (start.event != Event::connect_ready) return start.event;
-  if (start.drops_early_talkers && speaks_within(start.greet_delay_seconds)) return Event::connect_early_talker;
+  if (start.drops_early_talkers && speaks_within(transport, start.greet_delay_seconds)) return Event::connect_early_talker;
   if (!start.drops_early_talkers && start.greet_delay_seconds > 0) {
     sleep(start.greet_delay_seconds);
-    discard_early_input();
+    discard_early_input(transport);
   }
   return Event::connect_ready;
 }
@@ -104,7 +110,7 @@ int serve(const Conversation& conversation) {
     connection->run(Event::handshake_done);
   } else {
     log_start(start);
-    connection->run(open(start));
+    connection->run(open(start, conversation.transport));
   }
   log_end(connection->ended_by_quit() ? "quit" : "close", *session);
   return connection->ended_by_quit() ? 0 : 1;

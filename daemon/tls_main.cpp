@@ -1,5 +1,6 @@
 // postern-smtpd-tls starttls|implicit COUNTERS [hostname checkprogram subprogram...]: the sibling of postern-smtpd that
 // holds the TLS library. Started by it, on the same descriptors, never by hand: it handshakes and serves on.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -10,6 +11,7 @@
 #include "daemon/serve.hpp"
 #include "daemon/tcpserver_env.hpp"
 #include "daemon/tls_transport.hpp"
+#include "spec/limits.hpp"
 
 namespace {
 
@@ -39,7 +41,8 @@ TlsTransport::Accepted accept(const Start& start) {
   if (!context) return std::unexpected(HandshakeFailure{.io = Io::closed, .reason = context.error()});
   if (!context->warning().empty()) log_trouble(context->warning());
   const std::chrono::seconds timeout(start.timeout_seconds);
-  return TlsTransport::accept(*context, {.read = 0, .write = 1}, {.handshake = timeout, .session = timeout});
+  const std::chrono::seconds handshake(std::min(start.timeout_seconds, spec::max_handshake_seconds));
+  return TlsTransport::accept(*context, {.read = 0, .write = 1}, {.handshake = handshake, .session = timeout});
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ Io TlsTransport::write(std::string_view octets) {
   return Io::closed;
 }
 
-bool TlsTransport::has_unread() const { return !has_failed_ && SSL_pending(session_.get()) > 0; }
+bool TlsTransport::has_unread() const { return !has_failed_ && SSL_has_pending(session_.get()) == 1; }
 
 void TlsTransport::finish() {
   if (has_failed_) return;

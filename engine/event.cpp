@@ -1,5 +1,8 @@
 #include "engine/event.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "engine/sasl.hpp"
@@ -39,6 +42,12 @@ Event auth_event(const Command& command, const LineFacts& facts) {
   std::unreachable();
 }
 
+// deviation D21: the methods that a browser can be made to send, and CONNECT (RFC 9110 9.3, RFC 5789).
+bool is_http(std::string_view line) {
+  constexpr std::array methods{"GET ", "POST ", "PUT ", "HEAD ", "CONNECT ", "OPTIONS ", "DELETE ", "PATCH ", "TRACE "};
+  return std::ranges::any_of(methods, [line](std::string_view method) { return line.starts_with(method); });
+}
+
 Event error_event(const SyntaxError& error) {
   if (error.kind == SyntaxErrorKind::control_octet) return Event::line_control_octet;
   return error.verb == Verb::mail ? Event::mail_malformed : Event::rcpt_malformed;
@@ -49,7 +58,7 @@ Event error_event(const SyntaxError& error) {
 Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFacts& facts) {
   if (!parsed) return error_event(parsed.error());
   switch (parsed->verb) {
-    case Verb::unknown: return Event::unknown;
+    case Verb::unknown: return is_http(facts.line) ? Event::http_request : Event::unknown;
     case Verb::helo: return Event::helo;
     case Verb::ehlo: return Event::ehlo;
     case Verb::mail: return mail_event(*parsed, facts);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <string_view>
 
 #include "grammar/command.hpp"
 #include "spec/policy_row.hpp"
@@ -16,6 +17,7 @@ namespace postern::engine {
 enum class ResponseKind : std::uint8_t { absent, valid, malformed, cancelled };
 
 struct LineFacts {
+  std::string_view line;
   std::uint64_t databytes = 0;     // 0: no limit
   std::size_t mailbox_octets = 0;  // of the path of MAIL or RCPT, unquoted
   bool has_room_for_recipient = true;

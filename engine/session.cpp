@@ -56,7 +56,7 @@ Event Session::command_event(std::string_view text) {
   const auto parsed = grammar::parse_command(text);
   const bool is_auth_line = parsed ? parsed->verb == grammar::Verb::auth : parsed.error().verb == grammar::Verb::auth;
   if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
-  LineFacts facts{.databytes = service_.databytes};
+  LineFacts facts{.line = text, .databytes = service_.databytes};
   if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
     mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, mailbox_);
     facts.has_room_for_recipient =
