@@ -26,6 +26,8 @@ class Deadline {
 
 // A reply must not wait for the acknowledgement of the one before (40 ms on Linux). No socket, no harm.
 void disable_nagle(int fd);
+// What has been read is acknowledged now, not 40 ms later: for when the client may wait for that and we say nothing.
+void acknowledge(int fd);
 
 class PlainTransport final : public Transport {
  public:

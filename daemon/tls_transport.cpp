@@ -85,6 +85,9 @@ TlsTransport::Accepted TlsTransport::accept(const TlsContext& context, Descripto
   if (const Io sent = transport->flush(transport->wire_.deadline.left()); sent != Io::done) {
     return std::unexpected(HandshakeFailure{sent, "the client did not take the end of the TLS handshake"});
   }
+  // In TLS 1.3 the client's Finished has no answer, as we give no tickets. A client that leaves Nagle on sends its EHLO
+  // only when the Finished has been acknowledged.
+  acknowledge(descriptors.read);
   return transport;
 }
 

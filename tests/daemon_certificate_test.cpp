@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <random>
 #include <sstream>
 #include <vector>
@@ -59,8 +60,8 @@ struct Workshop {
 
 // A key and its certificate of every kind, each kind twice, so that a stranger of the same kind is at hand.
 const Workshop& workshop() {
-  static const Workshop* const made = [] {
-    const auto* const shop = new Workshop;
+  static const std::unique_ptr<const Workshop> made = [] {
+    auto shop = std::make_unique<const Workshop>();
     for (const std::string twice : {"", "2"}) {
       shop->make_key("rsa" + twice, "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048");
       shop->make_key("p256" + twice, "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256");
