@@ -1,9 +1,9 @@
 // One AUTH exchange, PLAIN or LOGIN: takes the client's base64 answers apart into a user name and a password.
 // in      an answer without CRLF; which part of the exchange it answers
 // out     ResponseKind; username() and password() point into this object until wipe()
-// errors  not base64, an empty user or password, NUL inside one, an authorization identity that is not the user:
-// malformed lives   the octets are overwritten by wipe(), which the session calls as soon as nobody needs them source
-// RFC 4616 2; RFC 4954 4; deviations D5, D14
+// errors  malformed: not base64, an empty user or password, NUL inside one, an authorization identity not the user's
+// lives   the octets are overwritten by wipe(), which the session calls as soon as nobody needs them
+// source  RFC 4616 2; RFC 4954 4; deviations D5, D14
 #pragma once
 
 #include <array>

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proptests/law_book.hpp"
 #include "spec/policy_row.hpp"
 #include "tests/driver.hpp"
 #include "tests/replay.hpp"
@@ -33,7 +34,8 @@ struct Played {
   std::string broken_law;  // empty: all were kept
 };
 
-[[nodiscard]] Played play(const Script& script, tests::Cut cut, tests::AfterStarttls after_starttls);
+[[nodiscard]] Played play(const LawBook& laws, const Script& script, tests::Cut cut,
+                          tests::AfterStarttls after_starttls);
 
 // How a look-up ends, by its fate.
 [[nodiscard]] spec::Event outcome_for(spec::Guards guards, std::uint8_t fate);

@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 
-#include "proptests/laws.hpp"
 #include "tests/replay.hpp"
 
 namespace postern::tests {
@@ -59,13 +58,6 @@ TEST_P(EveryDialogue, is_the_same_cut_at_every_place) {
 TEST_P(EveryDialogue, is_the_same_when_another_process_serves_after_starttls) {
   const Replay whole = replay(dialogue(), {}, same_session);
   expect_same(whole, {}, AfterStarttls::sibling);
-}
-
-TEST_P(EveryDialogue, keeps_every_law) {
-  for (const auto& decision : replay(dialogue(), {}, same_session).decisions) {
-    for (const auto& law : proptests::all_laws)
-      EXPECT_TRUE(law.is_kept(decision)) << law.name << " by " << spec::name_of(decision.rule);
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(dialogues, EveryDialogue, testing::Range(std::size_t{0}, dialogues().size()),

@@ -26,7 +26,7 @@ std::uint64_t waiting_for(Event event) {
   if (name.starts_with("hand_over.")) return bit::waiting_hand_over;
   if (name.starts_with("handshake.")) return bit::waiting_handshake;
   if (event == Event::timeout || event == Event::eof)
-    return bit::waiting_command | bit::waiting_mail_data | bit::waiting_handshake | proptests::laws::waiting_for_answer;
+    return bit::waiting_command | bit::waiting_mail_data | bit::waiting_handshake | proptests::waiting_for_answer;
   return 0;
 }
 
@@ -91,7 +91,7 @@ void Driver::pump() {
   while (!is_closed_ && problem_.empty()) {
     const spec::Guards guards = session_->guards();
     if (guards.has(bit::waiting_connect | bit::waiting_handshake)) return;
-    const bool waits = (guards.bits & proptests::laws::waiting_for_outcome) != 0;
+    const bool waits = (guards.bits & proptests::waiting_for_outcome) != 0;
     if (waits ? !take_outcome() : !take_step()) return;
   }
 }

@@ -1,6 +1,5 @@
 // Serves one engine::Session as the daemon does, with outcomes that somebody tells it, and writes down what happened.
-// in      what the client sends, in pieces of any size; outcomes of look-ups (ahead of time or when asked for); what
-// the
+// in      what the client sends, in pieces of any size; outcomes of look-ups, ahead of time or when asked for; what the
 //         world does
 // out     heard(): all that the server did, in the words of a dialogue; decisions(): each with its guards, for the laws
 // errors  problem(): something was told that the session did not wait for, or the session broke its contract

@@ -1,8 +1,6 @@
 // Octets between two unreadable pages: whoever reads one octet too many dies at once.
 // in      text to be copied, at most `capacity` octets
-// out     the copy, ending at the page behind it or beginning at the page before it; lives as long as the
-// GuardedOctets,
-//         and until the next call
+// out     the copy, ending at the page behind it or beginning at the page before it; lives until the next call
 // errors  std::abort when the kernel gives no pages
 #pragma once
 

@@ -38,7 +38,7 @@ class CopyOfSpec {
   CopyOfSpec() {
     std::string pattern = (fs::temp_directory_path() / "postern-spec-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
-    for (const char* name : {"settings.toml", "events.toml", "policy.toml", "replies.toml"})
+    for (const char* name : {"settings.toml", "events.toml", "policy.toml", "replies.toml", "laws.toml"})
       fs::copy_file(fs::path(POSTERN_SOURCE_FOLDER "/spec") / name, folder_ / name);
   }
   ~CopyOfSpec() { fs::remove_all(folder_); }
@@ -152,6 +152,8 @@ INSTANTIATE_TEST_SUITE_P(
               0, nullptr, "a hole: no rule decides turn"},
         Fault{"unknown_setting_in_a_cell", "settings.toml", "PORT = 465, SSL = 1", "PORT = 465, TLS = 1", -3, nullptr,
               "unknown setting \"TLS\""},
+        Fault{"rule_that_breaks_a_law", "policy.toml", "if = \"REQUIRE_AUTH and not authenticated\"",
+              "if = \"REQUIRE_AUTH and not relaying\"", 0, "policy.toml", "no_mail_before_auth_when_required"},
         Fault{"malformed_toml", "policy.toml", "id = \"noop\"", "id = \"noop", 0, nullptr, ""}),
     [](const auto& fault) { return std::string(fault.param.name); });
 
