@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   const Start start = judge_start(arguments);
   const auto transport = accept(start);
   if (!transport) {
-    log_trouble("TLS handshake: " + transport.error().reason);
+    log_trouble(transport.error().reason);
     return 1;
   }
   LogLine("tls")

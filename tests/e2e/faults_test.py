@@ -126,7 +126,7 @@ class Disks(peer.Case):
         self.addCleanup(subprocess.run, ["umount", "-l", folder], timeout=peer.PATIENCE_SECONDS, check=True)
         return folder
 
-    def test_a_full_disk(self):
+    def test_a_full_disk(self):  # RFC 3463 3.4
         disk = self.small_disk("64k")
         server = self.serve(POSTERN_MAILDIR=disk)
         with server.connect() as client:
