@@ -1,0 +1,29 @@
+// What an operator should know before the start: dangers, warnings, settings without effect.
+// in      an explanation (for its claims), the classes of behaviour (a setting is idle when its flip changes nothing)
+// out     Advice, the gravest first; `id` is stable, for scripts
+// how     every condition is a claim of the explanation, a decision of the table, or the port, which the policy never sees
+// source  said in each piece; semantics.md 5 (red cells, red text); RFC 3207 4; RFC 8314 3.3; RFC 6409
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/behaviour.hpp"
+#include "cli/explanation.hpp"
+
+namespace postern::cli {
+
+enum class Grade : std::uint8_t { refusal, danger, warning, note };
+[[nodiscard]] std::string_view name_of(Grade grade);
+
+struct Advice {
+  Grade grade = Grade::note;
+  std::string id;
+  std::string text;
+  std::string source;
+};
+
+[[nodiscard]] std::vector<Advice> advise(const Policy& policy, const Behaviours& behaviours,
+                                         const Explanation& explanation);
+
+}  // namespace postern::cli
