@@ -8,11 +8,12 @@ namespace postern::cli {
 namespace {
 
 namespace bit = spec::bit;
+using Bits = std::vector<std::uint64_t>;
 
 class Adviser {
  public:
-  Adviser(const Policy& policy, const Behaviours& behaviours, const Explanation& explanation)
-      : policy_(policy), behaviours_(behaviours), explanation_(explanation),
+  Adviser(const Policy& policy, const Comparison& comparison, const Explanation& explanation, Clients clients)
+      : policy_(policy), comparison_(comparison), explanation_(explanation), clients_(clients),
         guards_(explanation.configuration.settings_and_facts), port_(explanation.configuration.port) {}
 
   std::vector<Advice> advise() {
@@ -61,10 +62,21 @@ class Adviser {
 
   void tell_relaying() {
     if (!explanation_.relays_for_strangers) return;
-    tell(Grade::danger, "relayclient",
-         "whoever has RELAYCLIENT may send to any domain without AUTH: set it for your own networks only; where it is "
-         "set for every client this is an open relay",
-         "qmail-smtpd(8): RELAYCLIENT");
+    const std::string source = "qmail-smtpd(8): RELAYCLIENT; RFC 5321 7.1";
+    switch (clients_) {
+      case Clients::everybody:
+        return tell(Grade::danger, "open_relay",
+                    "an open relay: RELAYCLIENT is set for every client, and each may send to any domain without AUTH. "
+                    "Set it for your own networks only",
+                    source);
+      case Clients::unknown:
+        return tell(Grade::warning, "relayclient",
+                    "a client with RELAYCLIENT may send to any domain without AUTH: right for your own networks; where "
+                    "every client has it this is an open relay",
+                    source);
+      case Clients::chosen:
+        return tell(Grade::note, "relayclient", "these clients may send to any domain without AUTH (RELAYCLIENT)", source);
+    }
   }
 
   // What a server that the world's MX records name must do is take mail for its own domains from anybody in clear.
@@ -114,24 +126,31 @@ class Adviser {
     if (guards_.has(bit::certificate)) return;
     spec::Guards with = guards_;
     with.set(bit::certificate, true);
-    if (!behaviours_.alike(guards_, with))
+    if (!comparison_.words.alike(guards_, with))
       tell(Grade::warning, "no_certificate", "STARTTLS is off: there is no usable certificate", "seed: DENY_TLS");
   }
 
-  // A setting that is not 0 and could as well be: or the other way round, only when the operator wrote it.
+  // A setting that is 1 and could as well be 0.
   void tell_if_idle(const spec::Setting& setting) {
     const std::uint64_t bits = policy_.bit_of(setting.name);
-    const Claim is_idle = [&](spec::Guards guards) {
-      return behaviours_.alike(guards, {guards.bits ^ bits});
-    };
-    if (!guards_.has(bits) || !is_idle(guards_)) return;
-    std::string text = policy_.written(bits, guards_) + " has no effect";
-    if (const auto causes = smallest_cause(policy_, guards_, all_fixed() & ~bits, is_idle)) {
-      for (const std::uint64_t cause : *causes)
-        text += (cause == causes->front() ? ", because " : " and ") + policy_.written(cause, guards_);
-    }
+    if (!guards_.has(bits)) return;
     const bool misleads = setting.name == "FORCE_TLS" || setting.name == "AUTH";
-    tell(misleads ? Grade::warning : Grade::note, "idle_" + lower(setting.name), std::move(text), setting.source);
+    const std::string name = policy_.written(bits, guards_);
+    if (comparison_.words.alike(guards_, {guards_.bits ^ bits}))
+      return tell(misleads ? Grade::warning : Grade::note, "idle_" + lower(setting.name),
+                  name + " has no effect" + because(bits, comparison_.words), setting.source);
+    if (comparison_.codes.alike(guards_, {guards_.bits ^ bits}))
+      tell(Grade::note, "redundant_" + lower(setting.name),
+           name + " changes no more than the words of a refusal" + because(bits, comparison_.codes), setting.source);
+  }
+
+  // The fewest other settings and facts that make it so.
+  [[nodiscard]] std::string because(std::uint64_t bits, const Behaviours& behaviours) const {
+    const Claim is_idle = [&](spec::Guards guards) { return behaviours.alike(guards, {guards.bits ^ bits}); };
+    std::string text;
+    for (const std::uint64_t cause : smallest_cause(policy_, guards_, all_fixed() & ~bits, is_idle).value_or(Bits{}))
+      text += (text.empty() ? ", because of " : " and ") + policy_.written(cause, guards_);
+    return text;
   }
 
   [[nodiscard]] std::uint64_t all_fixed() const {
@@ -146,8 +165,9 @@ class Adviser {
   }
 
   const Policy& policy_;
-  const Behaviours& behaviours_;
+  const Comparison& comparison_;
   const Explanation& explanation_;
+  Clients clients_;
   spec::Guards guards_;
   unsigned port_;
   std::vector<Advice> advice_;
@@ -165,8 +185,9 @@ std::string_view name_of(Grade grade) {
   return {};
 }
 
-std::vector<Advice> advise(const Policy& policy, const Behaviours& behaviours, const Explanation& explanation) {
-  return Adviser(policy, behaviours, explanation).advise();
+std::vector<Advice> advise(const Policy& policy, const Comparison& comparison, const Explanation& explanation,
+                           Clients clients) {
+  return Adviser(policy, comparison, explanation, clients).advise();
 }
 
 }  // namespace postern::cli

@@ -1,5 +1,5 @@
 // What an operator should know before the start: dangers, warnings, settings without effect.
-// in      an explanation (for its claims), the classes of behaviour (a setting is idle when its flip changes nothing)
+// in      an explanation (for its claims), the classes of behaviour (a setting is idle when its flip changes no word)
 // out     Advice, the gravest first; `id` is stable, for scripts
 // how     every condition is a claim of the explanation, a decision of the table, or the port, which the policy never sees
 // source  said in each piece; semantics.md 5 (red cells, red text); RFC 3207 4; RFC 8314 3.3; RFC 6409
@@ -23,7 +23,16 @@ struct Advice {
   std::string source;
 };
 
-[[nodiscard]] std::vector<Advice> advise(const Policy& policy, const Behaviours& behaviours,
-                                         const Explanation& explanation);
+// Whom the configuration holds for.
+enum class Clients : std::uint8_t { unknown, everybody, chosen };
+
+// What advice compares configurations by; made once, used for many.
+struct Comparison {
+  explicit Comparison(const Policy& policy) : codes(policy, Compared::codes), words(policy, Compared::words) {}
+  Behaviours codes, words;
+};
+
+[[nodiscard]] std::vector<Advice> advise(const Policy& policy, const Comparison& comparison,
+                                         const Explanation& explanation, Clients clients = Clients::unknown);
 
 }  // namespace postern::cli

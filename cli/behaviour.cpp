@@ -13,16 +13,18 @@ std::uint64_t mix(std::uint64_t seed, std::uint64_t value) {
 }
 
 // What a client, and whoever watches the server, can see of a decision.
-std::uint64_t seen_of(const Decision& decision, std::uint64_t counts) {
+std::uint64_t seen_of(const Decision& decision, std::uint64_t counts, Compared compared) {
   std::uint64_t seen = mix(static_cast<std::uint64_t>(decision.event), counts);
   seen = mix(seen, static_cast<std::uint64_t>(decision.row->effect));
+  const bool has_lines = spec::reply_row(decision.row->reply).has_capability_lines;
+  if (!has_lines && compared == Compared::codes) return mix(seen, decision.code());
   return mix(seen, std::hash<std::string>{}(Policy::reply_text(decision)));
 }
 
 // The states of all configurations, and what leads from one to the other.
 class Graph {
  public:
-  explicit Graph(const Policy& policy) : counted_(policy.counted()) {
+  Graph(const Policy& policy, Compared compared) : counted_(policy.counted()), compared_(compared) {
     for (const spec::Guards configuration : policy.configurations()) {
       for (const Decision& decision : policy.walk(configuration)) add(decision);
       starts_.emplace_back(configuration.bits, node_of(spec::start(configuration)));
@@ -66,7 +68,7 @@ class Graph {
     const std::uint64_t counts = decision.before.bits & counted_;
     const std::size_t from = node_of({decision.before.bits & ~counted_});
     const std::size_t to = node_of(decision.after);
-    edges_[from].push_back({seen_of(decision, counts), to});
+    edges_[from].push_back({seen_of(decision, counts, compared_), to});
   }
 
   [[nodiscard]] std::size_t count() const {
@@ -76,6 +78,7 @@ class Graph {
   }
 
   std::uint64_t counted_;
+  Compared compared_;
   std::unordered_map<std::uint64_t, std::size_t> nodes_;
   std::vector<std::vector<Edge>> edges_;
   std::vector<std::pair<std::uint64_t, std::size_t>> starts_;
@@ -84,8 +87,8 @@ class Graph {
 
 }  // namespace
 
-Behaviours::Behaviours(const Policy& policy) {
-  Graph graph(policy);
+Behaviours::Behaviours(const Policy& policy, Compared compared) {
+  Graph graph(policy, compared);
   graph.refine();
   classes_ = graph.classes_of_starts();
 }

@@ -1,4 +1,5 @@
 // Which configurations behave alike: no client can tell them apart, whatever it says and in whatever order.
+// in      what a client looks at: the codes of replies, which is all it may act on (RFC 5321 4.2), or their words, too
 // out     a class for each configuration; equal classes: equal replies, capability lines and effects for ever after a
 //         start that is judged by its settings and facts alone (`connect.ready`)
 // cost    one walk through every state of every configuration, then refinement of the partition; about 0.1 s
@@ -13,9 +14,11 @@
 
 namespace postern::cli {
 
+enum class Compared : std::uint8_t { codes, words };
+
 class Behaviours {
  public:
-  explicit Behaviours(const Policy& policy);
+  explicit Behaviours(const Policy& policy, Compared compared = Compared::codes);
   [[nodiscard]] std::uint64_t class_of(spec::Guards settings_and_facts) const {
     return classes_.at(settings_and_facts.bits);
   }

@@ -36,7 +36,7 @@ Matrix make_matrix(const Policy& policy) {
       return belong_together(behaviours, g.explanation, explanation);
     });
     if (group == matrix.groups.end()) {
-      matrix.behaviours += explanation.is_live() ? 1 : 0;
+      if (explanation.is_live()) ++matrix.behaviours;
       group = matrix.groups.insert(matrix.groups.end(), {std::move(explanation), {}, {}});
     }
     group->members.push_back(configuration);

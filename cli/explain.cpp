@@ -15,9 +15,9 @@ struct Options {
 int explain_verb(const Policy& policy, const Options& options) {
   const Configuration configuration = parse_configuration(policy, options.words, options.facts.said());
   const Explanation explanation = explain(policy, configuration);
-  const Behaviours behaviours(policy);
-  const std::vector<Advice> advice = advise(policy, behaviours, explanation);
-  const PlaceInTable place = place_in_table(policy, behaviours, configuration);
+  const Comparison comparison(policy);
+  const std::vector<Advice> advice = advise(policy, comparison, explanation);
+  const PlaceInTable place = place_in_table(policy, comparison.codes, configuration);
   if (options.as_json) {
     Json json = to_json(policy, explanation);
     json["advice"] = to_json(advice);

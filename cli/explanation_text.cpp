@@ -33,9 +33,8 @@ Rows rule_rows(const Policy& policy, const Explanation& explanation) {
   }
   std::ranges::sort(told);
   Rows rows{{"rule", "when", "source"}};
-  for (const spec::Rule id : told) {
-    const spec::Rule rule = id;
-    const auto& row = policy.rule(rule);
+  for (const spec::Rule rule : told) {
+    const spec::RuleRow& row = policy.rule(rule);
     rows.push_back({row.id, row.condition_text.empty() ? "(nothing before it holds)" : row.condition_text, row.source});
   }
   return rows;
@@ -65,7 +64,7 @@ std::string write_text(const Policy& policy, const Explanation& explanation) {
   for (const std::string& sentence : prose_of(policy, explanation)) out += wrapped(sentence, "  ") + "\n";
   out += "\n";
   if (!explanation.is_live()) {
-    const auto& rule = policy.rule(explanation.start.row->rule);
+    const spec::RuleRow& rule = policy.rule(explanation.start.row->rule);
     return out + "Decided by " + rule.id + ": if " + rule.condition_text + "  [" + rule.source + "]\n";
   }
   out += ehlo_side_by_side(explanation) + "\n" + text_table(gate_rows(explanation)) + "\n";

@@ -3,9 +3,8 @@
 namespace postern::cli {
 namespace {
 
-Json rule_row(const Policy& policy, spec::Rule id) {
-  const spec::Rule rule = id;
-  const auto& row = policy.rule(rule);
+Json rule_row(const Policy& policy, spec::Rule rule) {
+  const spec::RuleRow& row = policy.rule(rule);
   return {{"rule", row.id}, {"if", row.condition_text}, {"reason", row.reason}, {"source", row.source}};
 }
 

@@ -35,7 +35,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("postern ") + POSTERN_VERSION + ", policy " +
                                         std::string(spec::policy_hash()));
   Program program;
-  //add_check(app, program);
+  add_check(app, program);
   add_explain(app, program);
   add_matrix(app, program);
   //add_diff(app, program);

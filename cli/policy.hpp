@@ -35,7 +35,7 @@ class Policy {
   Policy();
 
   [[nodiscard]] const spec::Model& model() const { return model_; }
-  [[nodiscard]] const spec::Rule& rule(spec::Rule rule) const { return model_.rules[static_cast<std::size_t>(rule)]; }
+  [[nodiscard]] const spec::RuleRow& rule(spec::Rule rule) const { return model_.rules[static_cast<std::size_t>(rule)]; }
 
   [[nodiscard]] Decision decide(spec::Guards guards, spec::Event event) const;
   // What can happen in this state, in the order of events.toml.
