@@ -6,6 +6,8 @@
 namespace postern::cli {
 namespace {
 
+constexpr std::uint64_t channel = spec::bit::channel_clear | spec::bit::channel_starttls | spec::bit::channel_implicit;
+
 std::uint64_t mix(std::uint64_t seed, std::uint64_t value) {
   seed ^= value + 0x9e3779b97f4a7c15U + (seed << 6) + (seed >> 2);
   seed *= 0xff51afd7ed558ccdU;
@@ -16,6 +18,7 @@ std::uint64_t mix(std::uint64_t seed, std::uint64_t value) {
 std::uint64_t seen_of(const Decision& decision, std::uint64_t counts, Compared compared) {
   std::uint64_t seen = mix(static_cast<std::uint64_t>(decision.event), counts);
   seen = mix(seen, static_cast<std::uint64_t>(decision.row->effect));
+  seen = mix(seen, decision.before.bits & channel);
   const bool has_lines = spec::reply_row(decision.row->reply).has_capability_lines;
   if (!has_lines && compared == Compared::codes) return mix(seen, decision.code());
   return mix(seen, std::hash<std::string>{}(Policy::reply_text(decision)));

@@ -1,4 +1,5 @@
 // postern check: is this environment fit to start with, and what is dangerous in it?
+#include <nlohmann/json.hpp>
 #include <algorithm>
 
 #include "cli/judgement.hpp"

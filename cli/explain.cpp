@@ -1,4 +1,6 @@
 // postern explain: one configuration, seen by a client.
+#include <nlohmann/json.hpp>
+
 #include "cli/explanation_text.hpp"
 #include "cli/json.hpp"
 #include "cli/verbs.hpp"

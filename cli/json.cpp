@@ -1,5 +1,7 @@
 #include "cli/json.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace postern::cli {
 namespace {
 

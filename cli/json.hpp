@@ -1,8 +1,8 @@
 // The results as JSON, the same for --json and for the explorer.
-// out     nlohmann::ordered_json; field order is that of the structs
+// out     nlohmann::ordered_json; field order is that of the structs. Users include <nlohmann/json.hpp> themselves
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "cli/advice.hpp"
 #include "cli/explanation.hpp"

@@ -1,6 +1,7 @@
 #include "cli/judgement.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cli/explanation_text.hpp"
 #include "cli/surroundings.hpp"
@@ -44,6 +45,9 @@ void tell_start(const Policy& policy, Judgement& judgement, spec::Event event) {
       policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
   judgement.reply = Policy::reply_text(start);
   judgement.rule = start.rule();
+  judgement.password = start.is_refusal() ? "NO: the start is refused, nobody is served"
+                                          : password_sentence(policy, judgement.explanation);
+  judgement.password_in_clear = judgement.explanation.password_in_clear && !start.is_refusal();
 }
 
 }  // namespace
@@ -64,7 +68,8 @@ Judgement judge(const Policy& policy, const Comparison& comparison, const Variab
                       .remarks = variables.remarks,
                       .place = place_in_table(policy, comparison.codes, configuration),
                       .reply = {},
-                      .rule = {}};
+                      .rule = {},
+                      .password = {}};
   tell_values(judgement, settings.problems);
   tell_values(judgement, numbers.problems);
   const bool is_readable = judgement.advice.empty();
@@ -83,7 +88,7 @@ std::string write_text(const Policy& policy, const Judgement& judgement) {
   out += wrapped("facts    " + fact(bit::certificate) + " (" + judgement.certificate_from + "), " + fact(bit::backend) +
                      " (" + judgement.backend_from + "), " + fact(bit::relay_client), "         ") + "\n";
   out += "start    " + judgement.reply + "  (" + judgement.rule + ")\n";
-  out += wrapped("password may it cross in clear? " + password_sentence(policy, judgement.explanation), "         ") + "\n";
+  out += wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
   for (const std::string& remark : judgement.remarks) out += wrapped("remark   " + remark, "         ") + "\n";
   return out + write_text(judgement.advice) + write_text(judgement.place);
 }
@@ -97,7 +102,7 @@ Json to_json(const Policy& policy, const Judgement& judgement) {
                         ? name_of(Verdict::refused)
                         : name_of(judgement.explanation.verdict);
   json["start"] = {{"rule", judgement.rule}, {"reply", judgement.reply}};
-  json["password_in_clear"] = judgement.explanation.password_in_clear;
+  json["password_in_clear"] = judgement.password_in_clear;
   json["advice"] = to_json(judgement.advice);
   json["remarks"] = judgement.remarks;
   json["table"] = to_json(judgement.place);

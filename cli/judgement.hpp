@@ -24,6 +24,8 @@ struct Judgement {
   PlaceInTable place;
   std::string reply;           // to every client; the greeting when the start is fine
   std::string rule;            // that decides the start
+  bool password_in_clear = false;
+  std::string password;        // may it cross in clear, and why
 
   [[nodiscard]] Grade worst() const { return advice.empty() ? Grade::note : advice.front().grade; }
 };

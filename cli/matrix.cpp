@@ -1,4 +1,5 @@
 // postern matrix: the seed's table, and all settings grouped by behaviour.
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <map>
 
