@@ -38,9 +38,9 @@ int run(int argc, char** argv) {
   add_check(app, program);
   add_explain(app, program);
   add_matrix(app, program);
-  //add_diff(app, program);
-  //add_replay(app, program);
-  //add_spec(app, program);
+  add_diff(app, program);
+  add_replay(app, program);
+  add_spec(app, program);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -93,9 +93,9 @@ std::vector<spec::Guards> Policy::configurations() const {
   return all;
 }
 
-std::string Policy::reply_text(const Decision& decision) {
+std::string Policy::reply_text(const Decision& decision, std::uint64_t databytes, std::string_view verdict) {
   engine::ReplyWriter writer;
-  const engine::Fills fills{.host = example_host, .verdict = {}, .size_octets = 0};
+  const engine::Fills fills{.host = example_host, .verdict = verdict, .size_octets = databytes};
   std::string text(writer.write(decision.row->reply, fills, decision.after));
   std::erase(text, '\r');
   while (text.ends_with('\n')) text.pop_back();

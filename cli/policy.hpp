@@ -55,7 +55,8 @@ class Policy {
   [[nodiscard]] std::vector<spec::Guards> configurations() const;
 
   // Without the line end; the lines of an EHLO reply are joined by "\n". Empty when nothing is sent.
-  [[nodiscard]] static std::string reply_text(const Decision& decision);
+  [[nodiscard]] static std::string reply_text(const Decision& decision, std::uint64_t databytes = 0,
+                                              std::string_view verdict = {});
 
  private:
   spec::Model model_;
