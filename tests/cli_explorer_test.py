@@ -86,7 +86,8 @@ class Explorer(unittest.TestCase):
         for i, settings in enumerate(all_settings()):
             port = [25, 465, 587][i % 3]
             shown = self.show(address(settings, port))
-            self.compare(shown, run_json("explain", f"PORT={port}", *words(settings)), settings)
+            backend = f"backend={settings['AUTH']}"
+            self.compare(shown, run_json("explain", f"PORT={port}", "certificate=1", backend, *words(settings)), settings)
             counted += 1
         self.assertEqual(counted, 64)
         self.assertEqual(self.browser.errors, [])
@@ -135,7 +136,10 @@ class Explorer(unittest.TestCase):
             self.assertLessEqual(self.browser.evaluate("document.documentElement.scrollWidth"), 360)
 
 
-def take_screenshot(file, width=1280, height=1050, dark=False, settings="PORT=587&FORCE_TLS=1&AUTH=1&ALLOW_INSECURE_AUTH=1&certificate=1&backend=1", scroll=0):
+DANGEROUS = "PORT=587&FORCE_TLS=1&AUTH=1&ALLOW_INSECURE_AUTH=1&certificate=1&backend=1"
+
+
+def take_screenshot(file, width=1280, height=1050, dark=False, settings=DANGEROUS, scroll=0):
     Explorer.setUpClass()
     try:
         Explorer.browser.view(width, height, dark=dark, mobile=width < 600)
