@@ -13,8 +13,12 @@ using Bits = std::vector<std::uint64_t>;
 class Adviser {
  public:
   Adviser(const Policy& policy, const Comparison& comparison, const Explanation& explanation, Clients clients)
-      : policy_(policy), comparison_(comparison), explanation_(explanation), clients_(clients),
-        guards_(explanation.configuration.settings_and_facts), port_(explanation.configuration.port) {}
+      : policy_(policy),
+        comparison_(comparison),
+        explanation_(explanation),
+        clients_(clients),
+        guards_(explanation.configuration.settings_and_facts),
+        port_(explanation.configuration.port) {}
 
   std::vector<Advice> advise() {
     if (!explanation_.is_live()) {
@@ -75,7 +79,8 @@ class Adviser {
                     "every client has it this is an open relay",
                     source);
       case Clients::chosen:
-        return tell(Grade::note, "relayclient", "these clients may send to any domain without AUTH (RELAYCLIENT)", source);
+        return tell(Grade::note, "relayclient", "these clients may send to any domain without AUTH (RELAYCLIENT)",
+                    source);
     }
   }
 

@@ -1,6 +1,6 @@
 // postern check: is this environment fit to start with, and what is dangerous in it?
-#include <nlohmann/json.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cli/judgement.hpp"
 #include "cli/tcprules.hpp"
@@ -110,15 +110,18 @@ void add_check(CLI::App& app, Program& program) {
       "\n"
       "Exit code: 0 fine, 1 warnings or dangers with --strict, 2 the start would be refused, 100 cannot be read.");
   const auto options = std::make_shared<Options>();
-  CLI::Option* file = verb->add_option("--env", options->file, "variables from a file or run script")->type_name("FILE");
-  verb->add_option("--envdir", options->folder, "variables from a folder, one file each")->type_name("DIR")->excludes(file);
-  verb->add_option("--tcprules", options->tcprules, "and each class of a tcprules cdb on top of them")->type_name("CDB");
+  CLI::Option* file =
+      verb->add_option("--env", options->file, "variables from a file or run script")->type_name("FILE");
+  verb->add_option("--envdir", options->folder, "variables from a folder, one file each")
+      ->type_name("DIR")
+      ->excludes(file);
+  verb->add_option("--tcprules", options->tcprules, "and each class of a tcprules cdb on top of them")
+      ->type_name("CDB");
   options->facts.add_to(*verb, "control/servercert.pem of POSTERN_HOME", "AUTH_CDB is set, or AUTH=1");
   verb->add_flag("--strict", options->is_strict, "exit code 1 when there is a danger or a warning");
   verb->add_flag("--json", options->as_json, "the same as JSON");
-  verb->callback([&program, options] {
-    program.chosen = [&program, options] { return check(program.policy, *options); };
-  });
+  verb->callback(
+      [&program, options] { program.chosen = [&program, options] { return check(program.policy, *options); }; });
 }
 
 }  // namespace postern::cli

@@ -59,8 +59,7 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-Configuration parse_configuration(const Policy& policy, const std::vector<std::string>& words,
-                                  const SaidFacts& facts) {
+Configuration parse_configuration(const Policy& policy, const std::vector<std::string>& words, const SaidFacts& facts) {
   Configuration configuration;
   if (facts.certificate) say(configuration, bit::certificate, *facts.certificate);
   if (facts.backend) say(configuration, bit::backend, *facts.backend);
@@ -76,8 +75,10 @@ void complete(const Policy&, Configuration& configuration) {
   spec::Guards& guards = configuration.settings_and_facts;
   if ((configuration.said & bit::certificate) == 0) guards.set(bit::certificate, true);
   configuration.backend_follows_auth = (configuration.said & bit::backend) == 0;
-  if (configuration.backend_follows_auth) guards.set(bit::backend, guards.has(bit::AUTH));
-  else if ((configuration.said & bit::AUTH) == 0) guards.set(bit::AUTH, guards.has(bit::backend));
+  if (configuration.backend_follows_auth)
+    guards.set(bit::backend, guards.has(bit::AUTH));
+  else if ((configuration.said & bit::AUTH) == 0)
+    guards.set(bit::AUTH, guards.has(bit::backend));
 }
 
 std::string settings_text(const Policy& policy, const Configuration& configuration) {

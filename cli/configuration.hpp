@@ -2,7 +2,7 @@
 // in      words NAME=VALUE; the names of spec/settings.toml and PORT, each 0 or 1 (PORT: 1 to 65535)
 // out     Configuration: what is unset has its default; AUTH and the backend, when only one is said, follow each other
 // errors  UsageError: unknown name (with the names there are), value that is not allowed, said twice
-// source  semantics.md 1 (value grammar, defaults); deviation D11; house plan 1 (the seed's words)
+// source  spec/settings.toml (defaults); deviation D11
 #pragma once
 
 #include <cstdint>

@@ -87,7 +87,9 @@ std::vector<Diagram> diagrams_of(const Policy& policy) {
     const spec::Variable& variable = model.variables[model.states[i].variable];
     Diagram diagram{.name = variable.name, .meaning = model.states[i].meaning, .edges = {}, .dot = {}};
     for (const auto& [ends, rules] : moves[i])
-      diagram.edges.push_back({variable.name + "-" + std::to_string(diagram.edges.size()), ends.first, ends.second,
+      diagram.edges.push_back({variable.name + "-" + std::to_string(diagram.edges.size()),
+                               ends.first,
+                               ends.second,
                                {rules.begin(), rules.end()}});
     diagram.dot = dot_of(variable, diagram);
     diagrams.push_back(std::move(diagram));
@@ -96,7 +98,8 @@ std::vector<Diagram> diagrams_of(const Policy& policy) {
 }
 
 std::string svg_of(const Diagram& diagram) {
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / ("postern-" + std::to_string(getpid()) + ".dot");
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("postern-" + std::to_string(getpid()) + ".dot");
   std::ofstream(file) << diagram.dot;
   std::string svg = output_of("dot -Tsvg " + file.string() + " 2>/dev/null");
   std::filesystem::remove(file);

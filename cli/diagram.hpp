@@ -18,7 +18,7 @@ struct DiagramEdge {
 };
 
 struct Diagram {
-  std::string name;     // of the state variable
+  std::string name;  // of the state variable
   std::string meaning;
   std::vector<DiagramEdge> edges;
   std::string dot;

@@ -32,7 +32,8 @@ std::string shortened(const std::string& line) {
 std::string reply_lines(const char* who, const Decision& decision, bool with_rule) {
   const std::string reply = Policy::reply_text(decision);
   std::string text = reply.empty() ? "(no reply)" : replaced(reply, "\n", "\n       ");
-  return std::string("    ") + who + " " + text + (with_rule ? "    [" + std::string(decision.rule()) + "]" : "") + "\n";
+  return std::string("    ") + who + " " + text + (with_rule ? "    [" + std::string(decision.rule()) + "]" : "") +
+         "\n";
 }
 
 std::string dialogue_text(const Policy& policy, const std::vector<Told>& witness) {
@@ -52,11 +53,12 @@ std::string dialogue_text(const Policy& policy, const std::vector<Told>& witness
   return out;
 }
 
-std::string as_text(const Policy& policy, const Configuration& a, const Configuration& b, const Difference& difference) {
-  std::string out = "A: " + settings_text(policy, a) + "  " + facts_text(policy, a) + "\nB: " +
-                    settings_text(policy, b) + "  " + facts_text(policy, b) + "\n\n";
-  if (difference.partings.empty()) return out + "No session is decided otherwise (" + std::to_string(difference.decisions) +
-                                          " decisions compared).\n";
+std::string as_text(const Policy& policy, const Configuration& a, const Configuration& b,
+                    const Difference& difference) {
+  std::string out = "A: " + settings_text(policy, a) + "  " + facts_text(policy, a) +
+                    "\nB: " + settings_text(policy, b) + "  " + facts_text(policy, b) + "\n\n";
+  if (difference.partings.empty())
+    return out + "No session is decided otherwise (" + std::to_string(difference.decisions) + " decisions compared).\n";
   out += std::to_string(difference.decisions - difference.same) + " of " + std::to_string(difference.decisions) +
          " decisions differ, in " + std::to_string(difference.partings.size()) + " ways:\n";
   std::size_t number = 0;
@@ -65,7 +67,9 @@ std::string as_text(const Policy& policy, const Configuration& a, const Configur
     out += "\n" + std::to_string(++number) + ". " + std::string(name_of(parting.change)) + ": " +
            std::string(last.a.rule()) + " -> " + std::string(last.b.rule()) + "\n";
     out += wrapped("by " + joined(names_of(parting.events), ", ") + "; in " + std::to_string(parting.states) +
-                       (parting.states == 1 ? " state" : " states") + ". Shortest:", "   ") + "\n";
+                       (parting.states == 1 ? " state" : " states") + ". Shortest:",
+                   "   ") +
+           "\n";
     out += dialogue_text(policy, parting.witness);
   }
   out += "\nWhat A grants\n" + text_table(gate_rows(explain(policy, a)));
@@ -73,12 +77,19 @@ std::string as_text(const Policy& policy, const Configuration& a, const Configur
 }
 
 Json as_json(const Policy& policy, const Configuration& a, const Configuration& b, const Difference& difference) {
-  Json json = {{"a", to_json(policy, a)}, {"b", to_json(policy, b)}, {"decisions", difference.decisions},
-               {"same", difference.same}, {"pairs_of_states", difference.pairs}, {"partings", Json::array()}};
+  Json json = {{"a", to_json(policy, a)},
+               {"b", to_json(policy, b)},
+               {"decisions", difference.decisions},
+               {"same", difference.same},
+               {"pairs_of_states", difference.pairs},
+               {"partings", Json::array()}};
   for (const Parting& parting : difference.partings) {
     const Told& last = parting.witness.back();
-    json["partings"].push_back({{"change", name_of(parting.change)}, {"events", names_of(parting.events)},
-                                {"states", parting.states}, {"a", to_json(last.a)}, {"b", to_json(last.b)},
+    json["partings"].push_back({{"change", name_of(parting.change)},
+                                {"events", names_of(parting.events)},
+                                {"states", parting.states},
+                                {"a", to_json(last.a)},
+                                {"b", to_json(last.b)},
                                 {"witness_a", witness_file(policy, parting.witness, true)},
                                 {"witness_b", witness_file(policy, parting.witness, false)}});
   }
@@ -110,9 +121,8 @@ void add_diff(CLI::App& app, Program& program) {
   verb->add_option("B", options->b, "the others")->required();
   options->facts.add_to(*verb, "yes", "exactly when AUTH=1");
   verb->add_flag("--json", options->as_json, "the same as JSON, witnesses as dialogue files");
-  verb->callback([&program, options] {
-    program.chosen = [&program, options] { return diff(program.policy, *options); };
-  });
+  verb->callback(
+      [&program, options] { program.chosen = [&program, options] { return diff(program.policy, *options); }; });
 }
 
 }  // namespace postern::cli

@@ -21,12 +21,11 @@ struct PairHash {
 };
 
 bool goes_on_alike(const Decision& a, const Decision& b) {
-  constexpr std::uint64_t waiting_for = spec::bit::waiting_connect | spec::bit::waiting_command |
-                                        spec::bit::waiting_recipient | spec::bit::waiting_mail_data |
-                                        spec::bit::waiting_hand_over | spec::bit::waiting_plain_response |
-                                        spec::bit::waiting_username | spec::bit::waiting_password |
-                                        spec::bit::waiting_credentials | spec::bit::waiting_handshake |
-                                        spec::bit::waiting_end;
+  constexpr std::uint64_t waiting_for =
+      spec::bit::waiting_connect | spec::bit::waiting_command | spec::bit::waiting_recipient |
+      spec::bit::waiting_mail_data | spec::bit::waiting_hand_over | spec::bit::waiting_plain_response |
+      spec::bit::waiting_username | spec::bit::waiting_password | spec::bit::waiting_credentials |
+      spec::bit::waiting_handshake | spec::bit::waiting_end;
   return a.row->effect == b.row->effect && (a.after.bits & waiting_for) == (b.after.bits & waiting_for);
 }
 
@@ -80,8 +79,10 @@ class Search {
   void compare(std::size_t index, const Told& told) {
     ++result_.decisions;
     const std::optional<Change> change = change_of(told.a, told.b);
-    if (change) record(index, told, *change);
-    else ++result_.same;
+    if (change)
+      record(index, told, *change);
+    else
+      ++result_.same;
     if (change && parts(*change)) return;
     reach({told.a.after.bits, told.b.after.bits}, {{}, index, told});
   }
@@ -115,8 +116,10 @@ std::string head_of(const Policy& policy, const std::vector<Told>& witness, bool
   std::string head = "with";
   for (std::size_t i = 0; i < policy.fixed().size(); ++i) {
     const std::uint64_t bits = spec::bits_of(*policy.fixed()[i]);
-    if (i < policy.model().settings.size()) head += " " + policy.written(bits, guards);
-    else if (guards.has(bits)) head += " " + policy.fixed()[i]->name;
+    if (i < policy.model().settings.size())
+      head += " " + policy.written(bits, guards);
+    else if (guards.has(bits))
+      head += " " + policy.fixed()[i]->name;
   }
   std::vector<std::string> said;
   for (const Told& told : witness) {

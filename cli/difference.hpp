@@ -1,9 +1,10 @@
 // Which sessions end otherwise under two configurations: the first decision at which they part, for each way to part.
 // in      two configurations
 // out     Partings, the shortest witness each; a session changes its outcome exactly when it comes by one of them
-// how     breadth first through pairs of states, both sides told the same; a pair is left where one side accepts and the
+// how     breadth first through pairs of states, both sides told the same; a pair is left where one side accepts and
+// the
 //         other refuses, or where the server goes on to do another thing. Counted facts have every value, on both sides
-// source  issue: `postern diff`; spec/policy.toml
+// source  spec/policy.toml
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,12 @@
 namespace postern::cli {
 
 enum class Change : std::uint8_t {
-  refused_now,    // accepted by A, refused by B
-  accepted_now,   // the other way round
-  other_effect,   // both accept or both refuse, and the session goes on otherwise
-  other_lines,    // EHLO advertises something else
-  other_reply,    // another code or other words; the session goes on alike
-  other_rule,     // nobody can see it
+  refused_now,   // accepted by A, refused by B
+  accepted_now,  // the other way round
+  other_effect,  // both accept or both refuse, and the session goes on otherwise
+  other_lines,   // EHLO advertises something else
+  other_reply,   // another code or other words; the session goes on alike
+  other_rule,    // nobody can see it
 };
 [[nodiscard]] std::string_view name_of(Change change);
 
@@ -37,10 +38,10 @@ struct Parting {
 };
 
 struct Difference {
-  std::vector<Parting> partings;    // by change, then by rule
-  std::size_t pairs = 0;            // of states looked at
-  std::size_t decisions = 0;        // compared
-  std::size_t same = 0;             // of these, alike
+  std::vector<Parting> partings;  // by change, then by rule
+  std::size_t pairs = 0;          // of states looked at
+  std::size_t decisions = 0;      // compared
+  std::size_t same = 0;           // of these, alike
 };
 
 [[nodiscard]] Difference find_difference(const Policy& policy, spec::Guards a, spec::Guards b);

@@ -14,17 +14,21 @@ namespace postern::cli {
 namespace {
 
 Section settings_section(const spec::Model& model) {
-  Section section{"Settings", {"What the operator sets: one value for a connection. Unset or empty is the default, "
-                               "else `0` or `1`; anything else refuses the start."},
-                  {{"setting", "default", "meaning", "source"}}, ""};
+  Section section{"Settings",
+                  {"What the operator sets: one value for a connection. Unset or empty is the default, "
+                   "else `0` or `1`; anything else refuses the start."},
+                  {{"setting", "default", "meaning", "source"}},
+                  ""};
   for (const spec::Setting& s : model.settings) section.table.push_back({s.name, s.default_value, s.meaning, s.source});
   return section;
 }
 
 Section facts_section(const spec::Model& model) {
-  Section section{"Facts", {"Found at the start, or found by counting. Nothing beside settings, facts and the state "
-                            "of the session sways a decision."},
-                  {{"fact", "meaning", "source"}}, ""};
+  Section section{"Facts",
+                  {"Found at the start, or found by counting. Nothing beside settings, facts and the state "
+                   "of the session sways a decision."},
+                  {{"fact", "meaning", "source"}},
+                  ""};
   for (const spec::Fact& f : model.facts) section.table.push_back({f.name, f.meaning, f.source});
   return section;
 }
@@ -39,9 +43,11 @@ Section state_section(const spec::Model& model) {
 }
 
 Section derived_section(const spec::Model& model) {
-  Section section{"Derived names", {"Names for conditions; the rules use them in their place. A theorem gates nothing: "
-                                    "it follows from the rules and is proved."},
-                  {{"name", "is", "meaning", "source"}}, ""};
+  Section section{"Derived names",
+                  {"Names for conditions; the rules use them in their place. A theorem gates nothing: "
+                   "it follows from the rules and is proved."},
+                  {{"name", "is", "meaning", "source"}},
+                  ""};
   for (const spec::Derived& d : model.derived)
     section.table.push_back({d.name + (d.is_theorem ? " (theorem)" : ""), d.text, d.meaning, d.source});
   return section;
@@ -71,9 +77,11 @@ std::string then_text(const spec::Model& model, const spec::RuleRow& rule) {
 }
 
 Section rules_section(const spec::Model& model) {
-  Section section{"Rules", {"One transition a rule. Of one event's rules that hold, the one with the lowest step "
-                            "decides; two of one step never hold together."},
-                  {{"rule", "on", "step", "if", "reply", "then", "source"}}, "rule"};
+  Section section{"Rules",
+                  {"One transition a rule. Of one event's rules that hold, the one with the lowest step "
+                   "decides; two of one step never hold together."},
+                  {{"rule", "on", "step", "if", "reply", "then", "source"}},
+                  "rule"};
   for (const spec::RuleRow& rule : model.rules)
     section.table.push_back({rule.id, events_text(model, rule), std::to_string(rule.step), rule.condition_text,
                              reply_text(model.replies[rule.reply]), then_text(model, rule), rule.source});
@@ -81,8 +89,10 @@ Section rules_section(const spec::Model& model) {
 }
 
 Section capabilities_section(const spec::Model& model) {
-  Section section{"Capabilities", {"The lines of an EHLO reply, in this order; a line is there exactly when its condition holds."},
-                  {{"line", "if", "source"}}, ""};
+  Section section{"Capabilities",
+                  {"The lines of an EHLO reply, in this order; a line is there exactly when its condition holds."},
+                  {{"line", "if", "source"}},
+                  ""};
   for (const spec::Capability& c : model.capabilities)
     section.table.push_back({c.text, c.condition_text.empty() ? "always" : c.condition_text, c.source});
   return section;
@@ -107,7 +117,10 @@ Section events_section(const spec::Model& model) {
 }
 
 Section effects_section(const spec::Model& model) {
-  Section section{"Effects", {"What the server does after the reply. Every effect is asked for by a rule."}, {{"effect", "meaning"}}, ""};
+  Section section{"Effects",
+                  {"What the server does after the reply. Every effect is asked for by a rule."},
+                  {{"effect", "meaning"}},
+                  ""};
   for (const spec::EffectRow& e : model.effects) section.table.push_back({e.name, e.meaning});
   return section;
 }
@@ -129,27 +142,41 @@ Section limits_section() {
   return section;
 }
 
-Section laws_section() {
-  Section section{"Laws", {"What must be true of every decision, whatever the rules say. Each is checked on every decision "
-                           "of every configuration when the policy is built; a rule that breaks one does not build."},
-                  {{"law", "sentence", "never", "source"}}, "law"};
+Section laws_section(const spec::Reach& reach) {
+  Section section{"Laws",
+                  {"What must be true, whatever the rules say: laws of decisions, invariants of states, and what "
+                   "must be possible. When the policy is built each is checked on every one of the " +
+                   std::to_string(reach.decisions) + " decisions; a rule that breaks one does not build."},
+                  {{"law", "kind", "sentence", "statement", "source"}},
+                  "law"};
   for (const ToldLaw& law : told_laws())
-    section.table.push_back({law.name, law.sentence, joined(law.never, "\n"), law.source});
-  if (section.table.size() > 1) return section;
-  return {"Laws", {"The laws are stated in proptests/laws.hpp; this program was built without a list of them."}, {}, ""};
+    section.table.push_back({law.name, law.kind, law.sentence, joined(law.statements, "\n"), law.source});
+  if (section.table.size() == 1) return {"Laws", {"This program was built without spec/laws.toml."}, {}, ""};
+  return section;
 }
 
-Section summary_section(const Policy& policy) {
-  const spec::Model& model = policy.model();
-  const spec::Reach reach = spec::explore(model, nullptr);
+Section law_words_section() {
+  Section section{"Words of the laws",
+                  {"The laws have names of their own, made from settings and facts alone, so that they "
+                   "do not bend when the rules do."},
+                  {{"name", "is", "meaning"}},
+                  ""};
+  for (const LawWord& word : words_of_laws()) section.table.push_back({word.name, word.is, word.meaning});
+  return section;
+}
+
+Section summary_section(const spec::Model& model, const spec::Reach& reach) {
   const std::string counts = std::to_string(model.rules.size()) + " rules, " + std::to_string(model.events.size()) +
                              " events, " + std::to_string(model.replies.size()) + " replies; " +
                              std::to_string(reach.configurations) + " configurations (settings and facts), " +
                              std::to_string(reach.states) + " states that a session can be in, " +
                              std::to_string(reach.decisions) + " decisions.";
-  return {"The policy", {"postern " POSTERN_VERSION ", policy " + std::string(spec::policy_hash()) +
-                             " (SHA-256 of spec/policy.snapshot). The log line `start` of postern-smtpd begins with it.",
-                         counts}, {}, ""};
+  return {"The policy",
+          {"postern " POSTERN_VERSION ", policy " + std::string(spec::policy_hash()) +
+               " (SHA-256 of spec/policy.snapshot). The log line `start` of postern-smtpd begins with it.",
+           counts},
+          {},
+          ""};
 }
 
 std::string html_table(const Section& section) {
@@ -160,7 +187,8 @@ std::string html_table(const Section& section) {
     const bool is_named = !is_head && !section.class_of_rows.empty();
     out += is_named ? "<tr data-" + section.class_of_rows + "=\"" + html_escaped(row.front()) + "\">" : "<tr>";
     for (const std::string& cell : row)
-      out += "<" + tag + (is_head ? " scope=\"col\"" : "") + ">" + replaced(html_escaped(cell), "\n", "<br>") + "</" + tag + ">";
+      out += "<" + tag + (is_head ? " scope=\"col\"" : "") + ">" + replaced(html_escaped(cell), "\n", "<br>") + "</" +
+             tag + ">";
     out += "</tr>\n";
   }
   return out + "</table></div>\n";
@@ -170,9 +198,20 @@ std::string html_table(const Section& section) {
 
 std::vector<Section> document_of(const Policy& policy) {
   const spec::Model& model = policy.model();
-  return {summary_section(policy), settings_section(model), facts_section(model), state_section(model),
-          derived_section(model), rules_section(model), capabilities_section(model), laws_section(),
-          replies_section(model), events_section(model), effects_section(model), limits_section()};
+  const spec::Reach reach = spec::explore(model, nullptr);
+  return {summary_section(model, reach),
+          settings_section(model),
+          facts_section(model),
+          state_section(model),
+          derived_section(model),
+          rules_section(model),
+          capabilities_section(model),
+          laws_section(reach),
+          law_words_section(),
+          replies_section(model),
+          events_section(model),
+          effects_section(model),
+          limits_section()};
 }
 
 std::string markdown_of(const Policy& policy, const std::vector<Section>& sections) {
@@ -192,8 +231,8 @@ std::string html_of(const std::vector<Section>& sections) {
   std::string out;
   for (const Section& section : sections) {
     const std::size_t rows = section.table.empty() ? 0 : section.table.size() - 1;
-    out += "<details><summary>" + html_escaped(section.title) + (rows == 0 ? "" : " <small>" + std::to_string(rows) + "</small>") +
-           "</summary>\n";
+    out += "<details><summary>" + html_escaped(section.title) +
+           (rows == 0 ? "" : " <small>" + std::to_string(rows) + "</small>") + "</summary>\n";
     for (const std::string& paragraph : section.paragraphs) out += "<p>" + html_escaped(paragraph) + "</p>\n";
     if (!section.table.empty()) out += html_table(section);
     out += "</details>\n";

@@ -92,8 +92,7 @@ void judge(Explanation& explanation, const Decision& d) {
       d.row->effect == spec::Effect::check_credentials || spec::reply_row(d.row->reply).code == 334;
   explanation.password_in_clear |= is_clear && wants_password;
   explanation.mail_in_clear |= is_clear && d.row->effect == spec::Effect::hand_over;
-  const bool is_stranger_taken =
-      d.row->effect == spec::Effect::add_recipient && d.before.has(bit::authentication_none);
+  const bool is_stranger_taken = d.row->effect == spec::Effect::add_recipient && d.before.has(bit::authentication_none);
   explanation.mail_from_strangers |= is_stranger_taken && is_clear && d.event == Event::recipient_ours;
   explanation.relays_for_strangers |= is_stranger_taken && d.event == Event::recipient_foreign;
 }
@@ -115,8 +114,10 @@ std::string phrase_of(std::string_view gate) {
 std::string sentence_of(const Situation& situation) {
   std::vector<std::string> granted, refused;
   for (const Gate& gate : situation.gates) {
-    if (gate.is_open) granted.push_back(gate.name == "MAIL" ? "MAIL" : phrase_of(gate.name));
-    else refused.push_back(phrase_of(gate.name) + " (" + Policy::reply_text(gate.decision) + ")");
+    if (gate.is_open)
+      granted.push_back(gate.name == "MAIL" ? "MAIL" : phrase_of(gate.name));
+    else
+      refused.push_back(phrase_of(gate.name) + " (" + Policy::reply_text(gate.decision) + ")");
   }
   std::string name = situation.name;
   name.front() = 'I' - 'i' + name.front();
@@ -187,7 +188,8 @@ std::vector<std::string> prose_of(const Policy& policy, const Explanation& expla
   const std::string reply = Policy::reply_text(explanation.start);
   if (!explanation.is_live()) {
     const std::string& reason = policy.rule(explanation.start.row->rule).reason;
-    prose.push_back("Every client is answered " + reply + " and sent away" + (reason.empty() ? "." : ": " + reason + "."));
+    prose.push_back("Every client is answered " + reply + " and sent away" +
+                    (reason.empty() ? "." : ": " + reason + "."));
     return prose;
   }
   prose.push_back("Clients are greeted with " + reply + ".");

@@ -2,7 +2,7 @@
 // in      a configuration
 // out     Explanation: data; write it as text or JSON (cli/explanation_text.hpp, cli/explanation_json.hpp)
 // how     every entry is a decision of the generated table in a state that a session can reach; nothing is judged here
-// source  semantics.md 2, 3; spec/policy.toml
+// source  spec/policy.toml; seed: FORCE_TLS, AUTH, REQUIRE_AUTH
 #pragma once
 
 #include <optional>
@@ -16,14 +16,14 @@ namespace postern::cli {
 
 // What a client wants, and the decision that grants or refuses it.
 struct Gate {
-  std::string name;      // `MAIL`
+  std::string name;  // `MAIL`
   bool is_open = false;
-  Decision decision;     // the one that refused, or the last one
+  Decision decision;  // the one that refused, or the last one
 };
 
 // The same channel, the same authentication: what is advertised and what is granted.
 struct Situation {
-  std::string name;      // `in clear`
+  std::string name;                     // `in clear`
   std::string channel, authentication;  // values of those states
   std::vector<std::string> ehlo;        // lines of the reply
   std::vector<Gate> gates;
@@ -38,12 +38,12 @@ struct Explanation {
   Configuration configuration;
   Decision start;
   Verdict verdict = Verdict::live;
-  bool password_in_clear = false;       // a password can be asked for, or sent and judged, on a clear channel
-  bool mail_in_clear = false;           // a message can be handed over that crossed in clear
-  bool mail_from_strangers = false;     // without AUTH, to our own domains, in clear: what a public MX must do
-  bool relays_for_strangers = false;    // without AUTH, to any domain
-  std::vector<Situation> situations;    // only those that a session can reach
-  std::vector<spec::Rule> rules;        // that decide in some session, counted facts included
+  bool password_in_clear = false;     // a password can be asked for, or sent and judged, on a clear channel
+  bool mail_in_clear = false;         // a message can be handed over that crossed in clear
+  bool mail_from_strangers = false;   // without AUTH, to our own domains, in clear: what a public MX must do
+  bool relays_for_strangers = false;  // without AUTH, to any domain
+  std::vector<Situation> situations;  // only those that a session can reach
+  std::vector<spec::Rule> rules;      // that decide in some session, counted facts included
 
   [[nodiscard]] bool is_live() const { return verdict == Verdict::live; }
   [[nodiscard]] const Situation* situation(std::string_view channel, std::string_view authentication) const;

@@ -86,11 +86,12 @@ std::string write_text(const PlaceInTable& place) {
   for (const CellDistance& near : place.nearest) {
     const std::string marks = near.cell->marks.empty() ? "" : " (" + joined(near.cell->marks, ", ") + ")";
     const std::string cell = "\"" + name_of(*near.cell) + "\"" + marks;
-    if (near.differs.empty()) out += "table    this is the cell " + cell + "\n";
-    else out += wrapped("table    nearest cell: " + cell + "; here " + joined(near.differs, ", "), "         ") + "\n";
+    if (near.differs.empty())
+      out += "table    this is the cell " + cell + "\n";
+    else
+      out += wrapped("table    nearest cell: " + cell + "; here " + joined(near.differs, ", "), "         ") + "\n";
   }
-  for (const spec::Cell* cell : place.alike)
-    out += "table    behaves like the cell \"" + name_of(*cell) + "\"\n";
+  for (const spec::Cell* cell : place.alike) out += "table    behaves like the cell \"" + name_of(*cell) + "\"\n";
   return out;
 }
 

@@ -37,8 +37,13 @@ class Writer {
   Json write() {
     Json configurations = Json::object();
     for (const spec::Guards guards : policy_.configurations()) configurations[key_of(guards)] = entry_of(guards);
-    Json json = {{"hash", spec::policy_hash()}, {"names", names()}, {"settings", settings()}, {"facts", facts()},
-                 {"cells", cells()}, {"edges", edges()}, {"ports", ports}};
+    Json json = {{"hash", spec::policy_hash()},
+                 {"names", names()},
+                 {"settings", settings()},
+                 {"facts", facts()},
+                 {"cells", cells()},
+                 {"edges", edges()},
+                 {"ports", ports}};
     json["configurations"] = std::move(configurations);
     json["explanations"] = explanations_.take();
     json["situations"] = situations_.take();
@@ -112,8 +117,11 @@ class Writer {
     Json json = Json::array();
     for (const spec::Cell& cell : policy_.model().cells) {
       const Configuration configuration = configuration_of(policy_, cell);
-      json.push_back({{"encryption", cell.encryption}, {"auth", cell.auth}, {"marks", cell.marks},
-                      {"source", cell.source}, {"port", configuration.port},
+      json.push_back({{"encryption", cell.encryption},
+                      {"auth", cell.auth},
+                      {"marks", cell.marks},
+                      {"source", cell.source},
+                      {"port", configuration.port},
                       {"key", key_of(configuration.settings_and_facts)}});
     }
     return json;
@@ -138,8 +146,10 @@ std::string figures(const Policy& policy) {
   std::string out;
   for (const Diagram& diagram : diagrams_of(policy)) {
     const std::string svg = svg_of(diagram);
-    out += "<figure><figcaption><b>" + html_escaped(diagram.name) + "</b>: " + html_escaped(diagram.meaning) + "</figcaption>\n" +
-           (svg.empty() ? "<p>Not drawn: Graphviz (dot) was not there when this page was written.</p>" : "<div class=\"wide\">" + svg + "</div>") +
+    out += "<figure><figcaption><b>" + html_escaped(diagram.name) + "</b>: " + html_escaped(diagram.meaning) +
+           "</figcaption>\n" +
+           (svg.empty() ? "<p>Not drawn: Graphviz (dot) was not there when this page was written.</p>"
+                        : "<div class=\"wide\">" + svg + "</div>") +
            "</figure>\n";
   }
   return out;

@@ -41,8 +41,7 @@ void tell_values(Judgement& judgement, const std::vector<daemon::SettingProblem>
 }
 
 void tell_start(const Policy& policy, Judgement& judgement, spec::Event event) {
-  const Decision start =
-      policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
+  const Decision start = policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
   judgement.reply = Policy::reply_text(start);
   judgement.rule = start.rule();
   judgement.password = start.is_refusal() ? "NO: the start is refused, nobody is served"
@@ -86,7 +85,9 @@ std::string write_text(const Policy& policy, const Judgement& judgement) {
   std::string out = judgement.title + "\n";
   out += "settings PORT=" + std::to_string(configuration.port) + " " + settings_text(policy, configuration) + "\n";
   out += wrapped("facts    " + fact(bit::certificate) + " (" + judgement.certificate_from + "), " + fact(bit::backend) +
-                     " (" + judgement.backend_from + "), " + fact(bit::relay_client), "         ") + "\n";
+                     " (" + judgement.backend_from + "), " + fact(bit::relay_client),
+                 "         ") +
+         "\n";
   out += "start    " + judgement.reply + "  (" + judgement.rule + ")\n";
   out += wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
   for (const std::string& remark : judgement.remarks) out += wrapped("remark   " + remark, "         ") + "\n";

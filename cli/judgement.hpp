@@ -1,6 +1,6 @@
 // What `check` says of one environment: of the service, or of one class of its clients.
 // out     Judgement: values, start, dangers; the gravest grade makes the exit code
-// source  issue: `postern check`; semantics.md 2; deviations D10, D11, D12
+// source  deviations D10, D11, D12
 #pragma once
 
 #include <string>
@@ -16,16 +16,16 @@
 namespace postern::cli {
 
 struct Judgement {
-  std::string title;           // "the environment", "class 192.0.2."
+  std::string title;  // "the environment", "class 192.0.2."
   Explanation explanation;
   std::string certificate_from, backend_from;
   std::vector<Advice> advice;  // the gravest first
   std::vector<std::string> remarks;
   PlaceInTable place;
-  std::string reply;           // to every client; the greeting when the start is fine
-  std::string rule;            // that decides the start
+  std::string reply;  // to every client; the greeting when the start is fine
+  std::string rule;   // that decides the start
   bool password_in_clear = false;
-  std::string password;        // may it cross in clear, and why
+  std::string password;  // may it cross in clear, and why
 
   [[nodiscard]] Grade worst() const { return advice.empty() ? Grade::note : advice.front().grade; }
 };

@@ -9,10 +9,16 @@
 namespace postern::cli {
 
 struct ToldLaw {
+  std::string kind;  // invariant (of states), law (of decisions), possibility
   std::string name, sentence, source;
-  std::vector<std::string> never;  // no decision may fit one of these
+  std::vector<std::string> statements;  // `never ...`: no decision may fit it; of a possibility: what can be reached
+};
+// The words that the statements use beside those of the rules.
+struct LawWord {
+  std::string name, is, meaning;
 };
 
 [[nodiscard]] std::vector<ToldLaw> told_laws();
+[[nodiscard]] std::vector<LawWord> words_of_laws();
 
 }  // namespace postern::cli

@@ -32,8 +32,8 @@ std::optional<bool> presence(const std::string& word) {
 int run(int argc, char** argv) {
   CLI::App app{about, "postern"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", std::string("postern ") + POSTERN_VERSION + ", policy " +
-                                        std::string(spec::policy_hash()));
+  app.set_version_flag("--version",
+                       std::string("postern ") + POSTERN_VERSION + ", policy " + std::string(spec::policy_hash()));
   Program program;
   add_check(app, program);
   add_explain(app, program);
@@ -54,9 +54,11 @@ int run(int argc, char** argv) {
 void FactOptions::add_to(CLI::App& verb, const std::string& certificate_auto, const std::string& backend_auto) {
   const CLI::IsMember words({"yes", "no", "auto"});
   verb.add_option("--certificate", certificate, "is there a usable certificate? auto: " + certificate_auto)
-      ->check(words)->type_name("yes|no|auto");
+      ->check(words)
+      ->type_name("yes|no|auto");
   verb.add_option("--backend", backend, "can somebody judge a password? auto: " + backend_auto)
-      ->check(words)->type_name("yes|no|auto");
+      ->check(words)
+      ->type_name("yes|no|auto");
 }
 
 SaidFacts FactOptions::said() const { return {presence(certificate), presence(backend), presence(relay_client)}; }

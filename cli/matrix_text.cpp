@@ -32,9 +32,11 @@ std::string opens(const Explanation& explanation, std::string_view gate) {
 
 std::string title_of(const BehaviourGroup& group, std::size_t number) {
   const Explanation& explanation = group.explanation;
-  const std::string count = std::to_string(group.members.size()) + (group.members.size() == 1 ? " setting" : " settings");
+  const std::string count =
+      std::to_string(group.members.size()) + (group.members.size() == 1 ? " setting" : " settings");
   if (!explanation.is_live())
-    return std::string(name_of(explanation.verdict)) + ": " + Policy::reply_text(explanation.start) + " (" + count + ")";
+    return std::string(name_of(explanation.verdict)) + ": " + Policy::reply_text(explanation.start) + " (" + count +
+           ")";
   return "behaviour " + std::to_string(number) + " (" + count + ")" +
          (explanation.password_in_clear ? ": PASSWORDS MAY CROSS IN CLEAR" : "");
 }

@@ -27,8 +27,10 @@ Policy::Policy() : model_(embedded_model()) {
   for (std::size_t i = 0; i < model_.settings.size() + model_.facts.size(); ++i) {
     const spec::Variable& variable = model_.variables[i];
     const bool is_counted = i >= model_.settings.size() && model_.facts[i - model_.settings.size()].is_counted;
-    if (is_counted) counted_ |= spec::bits_of(variable);
-    else fixed_.push_back(&variable);
+    if (is_counted)
+      counted_ |= spec::bits_of(variable);
+    else
+      fixed_.push_back(&variable);
   }
   const spec::Variable& waiting = model_.variables[model_.waiting_variable()];
   for (const spec::EventRow& event : model_.events) {

@@ -25,7 +25,7 @@ struct Decision {
   const spec::PolicyRow* row = nullptr;
   spec::Guards after;
 
-  [[nodiscard]] unsigned code() const;                   // of the reply; 0: none
+  [[nodiscard]] unsigned code() const;  // of the reply; 0: none
   [[nodiscard]] bool is_refusal() const { return code() >= 400; }
   [[nodiscard]] std::string_view rule() const { return spec::name_of(row->rule); }
 };
@@ -35,7 +35,9 @@ class Policy {
   Policy();
 
   [[nodiscard]] const spec::Model& model() const { return model_; }
-  [[nodiscard]] const spec::RuleRow& rule(spec::Rule rule) const { return model_.rules[static_cast<std::size_t>(rule)]; }
+  [[nodiscard]] const spec::RuleRow& rule(spec::Rule rule) const {
+    return model_.rules[static_cast<std::size_t>(rule)];
+  }
 
   [[nodiscard]] Decision decide(spec::Guards guards, spec::Event event) const;
   // What can happen in this state, in the order of events.toml.

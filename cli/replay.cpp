@@ -52,13 +52,16 @@ std::string as_text(const Policy& policy, const Replayed& replayed) {
 Json as_json(const Policy& policy, const Replayed& replayed) {
   Json json = {{"as_written", !replayed.mismatch.has_value()}, {"steps", Json::array()}};
   for (const ReplayStep& step : replayed.steps)
-    json["steps"].push_back({{"line", step.line}, {"said", step.said}, {"before", state_text(policy, step.before)},
-                             {"rule", spec::name_of(step.rule)}, {"reply", step.reply},
+    json["steps"].push_back({{"line", step.line},
+                             {"said", step.said},
+                             {"before", state_text(policy, step.before)},
+                             {"rule", spec::name_of(step.rule)},
+                             {"reply", step.reply},
                              {"effect", policy.model().effects[static_cast<std::size_t>(step.effect)].name},
                              {"after", state_text(policy, step.after)}});
   if (replayed.mismatch)
-    json["mismatch"] = {{"line", replayed.mismatch->line}, {"file", replayed.mismatch->wanted},
-                        {"postern", replayed.mismatch->found}};
+    json["mismatch"] = {
+        {"line", replayed.mismatch->line}, {"file", replayed.mismatch->wanted}, {"postern", replayed.mismatch->found}};
   return json;
 }
 
@@ -89,11 +92,11 @@ void add_replay(CLI::App& app, Program& program) {
       "Exit code: 0 as written, 1 the server says something else, 100 the file cannot be read.");
   const auto options = std::make_shared<Options>();
   verb->add_option("words", options->words, "settings, if the file's are not meant; then the file")
-      ->required()->type_name("[SETTING=VALUE...] FILE");
+      ->required()
+      ->type_name("[SETTING=VALUE...] FILE");
   verb->add_flag("--json", options->as_json, "the same as JSON");
-  verb->callback([&program, options] {
-    program.chosen = [&program, options] { return replay_verb(program.policy, *options); };
-  });
+  verb->callback(
+      [&program, options] { program.chosen = [&program, options] { return replay_verb(program.policy, *options); }; });
 }
 
 }  // namespace postern::cli

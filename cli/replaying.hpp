@@ -15,12 +15,12 @@
 namespace postern::cli {
 
 struct ReplayStep {
-  std::size_t line = 0;   // of the file, that brought it about
-  std::string said;       // as the file writes it
+  std::size_t line = 0;  // of the file, that brought it about
+  std::string said;      // as the file writes it
   spec::Guards before, after;
   spec::Rule rule{};
   spec::Effect effect{};
-  std::string reply;      // lines joined by "\n", without the last line end
+  std::string reply;  // lines joined by "\n", without the last line end
 };
 
 struct Mismatch {

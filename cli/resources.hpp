@@ -12,7 +12,7 @@ namespace postern::cli {
 [[nodiscard]] std::string_view policy_toml();
 [[nodiscard]] std::string_view replies_toml();
 [[nodiscard]] std::string_view limits_hpp();
-[[nodiscard]] std::string_view laws_toml();       // empty when it was not there
+[[nodiscard]] std::string_view laws_toml();      // empty when it was not there
 [[nodiscard]] std::string_view explorer_html();  // the template of the explorer
 
 }  // namespace postern::cli

@@ -27,7 +27,8 @@ Lines mail_data_lines(Event event) {
   switch (event) {
     case Event::data_end_bare_cr_or_lf: return {"C| bare\\nLF\\r\\n", "C: ."};
     case Event::data_end_too_big: return {"C: " + std::string(1200, 'x'), "C: ."};
-    case Event::data_end_too_many_hops: return {"C*" + std::to_string(spec::max_hops) + ": Received: by a.example", "C:", "C: ."};
+    case Event::data_end_too_many_hops:
+      return {"C*" + std::to_string(spec::max_hops) + ": Received: by a.example", "C:", "C: ."};
     default: return {"C: Subject: hello", "C:", "C: hello", "C: ."};
   }
 }
@@ -48,6 +49,7 @@ Lines command_lines(Event event) {
     case Event::starttls_parameter: return {"C: STARTTLS now"};
     case Event::vrfy: return {"C: VRFY b"};
     case Event::expn: return {"C: EXPN list"};
+    case Event::http_request: return {"C: GET / HTTP/1.1"};
     case Event::unknown: return {"C: FOO"};
     case Event::auth_plain: return {"C: AUTH PLAIN"};
     case Event::auth_plain_response: return {std::string("C: AUTH PLAIN ") + plain_response};

@@ -40,9 +40,12 @@ std::string unquoted(std::string_view text) {
     const char c = text[i];
     if (quote == '\0' && c == '#' && i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t')) break;
     if (quote == '\0' && (c == ' ' || c == '\t' || c == ';')) break;
-    if (c == quote) quote = '\0';
-    else if (quote == '\0' && (c == '"' || c == '\'')) quote = c;
-    else value += c;
+    if (c == quote)
+      quote = '\0';
+    else if (quote == '\0' && (c == '"' || c == '\''))
+      quote = c;
+    else
+      value += c;
   }
   return value;
 }

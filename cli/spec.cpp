@@ -1,7 +1,6 @@
 // postern spec: the whole policy as the auditor's document and explorer.
-#include <nlohmann/json.hpp>
-
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "cli/document.hpp"
 #include "cli/explorer.hpp"
@@ -27,7 +26,8 @@ std::string as_json(const Policy& policy) {
         row[section.table.front()[column]] = section.table[i][column];
       rows.push_back(std::move(row));
     }
-    json["sections"].push_back({{"title", section.title}, {"paragraphs", section.paragraphs}, {"rows", std::move(rows)}});
+    json["sections"].push_back(
+        {{"title", section.title}, {"paragraphs", section.paragraphs}, {"rows", std::move(rows)}});
   }
   return json.dump(2) + "\n";
 }
@@ -64,12 +64,12 @@ void add_spec(CLI::App& app, Program& program) {
       "Exit code: 0.");
   const auto options = std::make_shared<Options>();
   verb->add_option("--format", options->format, "how it is written")
-      ->check(CLI::IsMember({"markdown", "html"}))->type_name("markdown|html");
+      ->check(CLI::IsMember({"markdown", "html"}))
+      ->type_name("markdown|html");
   verb->add_option("-o,--output", options->file, "into this file, not to standard output")->type_name("FILE");
   verb->add_flag("--json", options->as_json, "the tables as JSON");
-  verb->callback([&program, options] {
-    program.chosen = [&program, options] { return spec_verb(program.policy, *options); };
-  });
+  verb->callback(
+      [&program, options] { program.chosen = [&program, options] { return spec_verb(program.policy, *options); }; });
 }
 
 }  // namespace postern::cli

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* default_home = "/var/qmail";
 
-// The same wish under another server's name (conventions: same name, different meaning).
+// The same wish under another server's name.
 struct Foreign {
   const char *name, *whose, *ours;
 };
@@ -63,8 +63,9 @@ class Looker {
     if (!variables_.has("AUTH_CDB")) {
       const bool is_assumed = variables_.value_of("AUTH") == "1";
       found_.facts.backend = is_assumed;
-      found_.backend_from = is_assumed ? "assumed with AUTH=1: a check program on the command line cannot be seen from here"
-                                       : "no AUTH_CDB; a check program cannot be seen from here, say --backend yes";
+      found_.backend_from = is_assumed
+                                ? "assumed with AUTH=1: a check program on the command line cannot be seen from here"
+                                : "no AUTH_CDB; a check program cannot be seen from here, say --backend yes";
       return;
     }
     found_.facts.backend = true;
@@ -118,7 +119,8 @@ class Looker {
                                "seed: the names of its settings"});
     }
     if (variables_.has("ALLOW_CRAM"))
-      found_.advice.push_back({Grade::note, "allow_cram", "ALLOW_CRAM has no effect: CRAM-MD5 is not offered", "deviation D2"});
+      found_.advice.push_back(
+          {Grade::note, "allow_cram", "ALLOW_CRAM has no effect: CRAM-MD5 is not offered", "deviation D2"});
   }
 
   const Policy& policy_;

@@ -57,7 +57,7 @@ TcpClass class_of(std::string_view key, std::string_view value) {
 std::vector<TcpClass> read_tcprules(const std::string& path) {
   if (const auto condition = daemon::inspect_cdb(path.c_str()); condition != daemon::CdbCondition::usable)
     throw UsageError(path + (condition == daemon::CdbCondition::malformed ? ": is not a cdb; make it with tcprules"
-                                                                         : ": cannot be read"));
+                                                                          : ": cannot be read"));
   std::ifstream stream(path, std::ios::binary);
   const std::string file{std::istreambuf_iterator<char>(stream), {}};
   // The records end where the first hash table begins.

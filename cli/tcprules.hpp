@@ -2,7 +2,7 @@
 // in      the path of a cdb
 // out     one TcpClass a record, in the order of the file; the class with the empty address holds for everybody else
 // errors  UsageError: no such file, not a cdb
-// source  conventions.md 4c; tcprules(1): items ended by NUL, `D` denies, `+NAME=VALUE` sets
+// source  cr.yp.to/cdb/cdb.txt; tcprules(1): items ended by NUL, `D` denies, `+NAME=VALUE` sets
 #pragma once
 
 #include <string>

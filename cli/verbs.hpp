@@ -3,13 +3,12 @@
 // errors  UsageError, std::exception: told on stderr by main, exit code 100
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "cli/behaviour.hpp"
 #include "cli/configuration.hpp"
