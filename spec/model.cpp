@@ -15,6 +15,11 @@ class Loader {
         events_(folder, "events.toml", problems),
         policy_(folder, "policy.toml", problems),
         replies_(folder, "replies.toml", problems) {}
+  Loader(const SpecTexts& texts, Problems& problems)
+      : settings_(texts.settings, "settings.toml", problems),
+        events_(texts.events, "events.toml", problems),
+        policy_(texts.policy, "policy.toml", problems),
+        replies_(texts.replies, "replies.toml", problems) {}
 
   Model load() {
     load_settings_and_facts();
@@ -220,6 +225,7 @@ std::size_t Model::variable_of(std::string_view name) const {
 
 std::size_t Model::waiting_variable() const { return variable_of("waiting"); }
 
+Model parse_model(const SpecTexts& texts, Problems& problems) { return Loader(texts, problems).load(); }
 Model load_model(const std::filesystem::path& folder, Problems& problems) { return Loader(folder, problems).load(); }
 
 std::optional<std::size_t> interpret(const Model& model, std::size_t event, const Assignment& assignment) {

@@ -1,5 +1,5 @@
 // The spec as values: what the four TOML files say, every name resolved.
-// in      the folder with settings.toml, events.toml, policy.toml, replies.toml
+// in      settings.toml, events.toml, policy.toml, replies.toml: their folder, or their texts
 // out     Model; indices refer to its vectors
 // errors  Problems, each with file, line and a sentence; a model with problems is not to be used
 // source  spec/*.toml
@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spec/expression.hpp"
@@ -121,6 +122,11 @@ struct Model {
   [[nodiscard]] std::size_t variable_of(std::string_view name) const;
 };
 
+// The four files as texts; they may be gone when the model is there.
+struct SpecTexts {
+  std::string_view settings, events, policy, replies;
+};
+[[nodiscard]] Model parse_model(const SpecTexts& texts, Problems& problems);
 [[nodiscard]] Model load_model(const std::filesystem::path& folder, Problems& problems);
 
 // The rule that decides, tried in the order of their steps; none for a hole. Slow and obvious: evaluates the trees.

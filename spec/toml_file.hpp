@@ -1,5 +1,5 @@
 // One TOML file of the spec, read with what is needed to say where a problem is.
-// in      the folder and the file's name
+// in      the folder and the file's name, or its text and name
 // out     its [[rows]], one after the other, each with its line
 // errors  Problems: what the parser says, a missing or unknown key, a name that is unknown or stands twice
 // source  spec/*.toml
@@ -23,11 +23,11 @@ class TomlFile {
  public:
   TomlFile(const std::filesystem::path& folder, std::string name, Problems& problems)
       : name_(std::move(name)), problems_(problems) {
-    try {
-      root_ = toml::parse_file((folder / name_).string());
-    } catch (const toml::parse_error& error) {
-      problem(error.source().begin.line, std::string(error.description()));
-    }
+    read([&] { return toml::parse_file((folder / name_).string()); });
+  }
+  // A file that was read already; the text may be gone when this is built.
+  TomlFile(std::string_view text, std::string name, Problems& problems) : name_(std::move(name)), problems_(problems) {
+    read([&] { return toml::parse(text, name_); });
   }
 
   void problem(unsigned line, std::string what) { problems_.push_back({name_, line, std::move(what)}); }
@@ -68,6 +68,15 @@ class TomlFile {
   }
 
  private:
+  template <typename Parse>
+  void read(Parse parse) {
+    try {
+      root_ = parse();
+    } catch (const toml::parse_error& error) {
+      problem(error.source().begin.line, std::string(error.description()));
+    }
+  }
+
   std::string name_;
   toml::table root_;
   Problems& problems_;

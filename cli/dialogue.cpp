@@ -1,4 +1,4 @@
-#include "tests/dialogue.hpp"
+#include "cli/dialogue.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <iterator>
 #include <optional>
 
-namespace postern::tests {
+namespace postern::cli {
 namespace {
 
 namespace bit = spec::bit;
@@ -278,4 +278,4 @@ bool is_outcome_of_a_look_up(spec::Event event) {
   return name.starts_with("recipient.") || name.starts_with("credentials.") || name.starts_with("hand_over.");
 }
 
-}  // namespace postern::tests
+}  // namespace postern::cli

@@ -1,0 +1,26 @@
+// The whole policy as a document for an auditor: settings, rules, replies, laws, limits, each with its source.
+// out     sections of paragraphs and tables; the same in Markdown and in HTML
+// source  spec/*.toml, spec/limits.hpp, the generated table (hash, counts)
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/policy.hpp"
+#include "cli/text.hpp"
+
+namespace postern::cli {
+
+struct Section {
+  std::string title;
+  std::vector<std::string> paragraphs;
+  Rows table;                 // the first row is the head; empty: no table
+  std::string class_of_rows;  // HTML: every row carries data-CLASS with its first cell
+};
+
+[[nodiscard]] std::vector<Section> document_of(const Policy& policy);
+[[nodiscard]] std::string markdown_of(const Policy& policy, const std::vector<Section>& sections);
+// Sections that fold, without the page around them.
+[[nodiscard]] std::string html_of(const std::vector<Section>& sections);
+
+}  // namespace postern::cli

@@ -1,0 +1,113 @@
+#include "cli/judgement.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/explanation_text.hpp"
+#include "cli/surroundings.hpp"
+#include "daemon/settings_env.hpp"
+
+namespace postern::cli {
+namespace {
+
+namespace bit = spec::bit;
+
+void take(Configuration& configuration, std::uint64_t bits, std::optional<bool> value) {
+  if (!value) return;
+  configuration.settings_and_facts.set(bits, *value);
+  configuration.said |= bits;
+}
+
+Configuration configuration_of(const Policy& policy, const daemon::SettingsInEnvironment& settings,
+                               const SaidFacts& facts) {
+  Configuration configuration;
+  configuration.port = settings.port.value_or(std::uint16_t{25});
+  take(configuration, bit::SSL, settings.ssl);
+  take(configuration, bit::FORCE_TLS, settings.force_tls);
+  take(configuration, bit::DENY_TLS, settings.deny_tls);
+  take(configuration, bit::AUTH, settings.auth);
+  take(configuration, bit::REQUIRE_AUTH, settings.require_auth);
+  take(configuration, bit::ALLOW_INSECURE_AUTH, settings.allow_insecure_auth);
+  take(configuration, bit::certificate, facts.certificate);
+  take(configuration, bit::backend, facts.backend);
+  take(configuration, bit::relay_client, facts.relay_client);
+  complete(policy, configuration);
+  return configuration;
+}
+
+void tell_values(Judgement& judgement, const std::vector<daemon::SettingProblem>& problems) {
+  for (const daemon::SettingProblem& problem : problems)
+    judgement.advice.push_back({Grade::refusal, "bad_value", daemon::describe(problem), "deviation D11"});
+}
+
+void tell_start(const Policy& policy, Judgement& judgement, spec::Event event) {
+  const Decision start = policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
+  judgement.reply = Policy::reply_text(start);
+  judgement.rule = start.rule();
+  judgement.password = start.is_refusal() ? "NO: the start is refused, nobody is served"
+                                          : password_sentence(policy, judgement.explanation);
+  judgement.password_in_clear = judgement.explanation.password_in_clear && !start.is_refusal();
+}
+
+}  // namespace
+
+Judgement judge(const Policy& policy, const Comparison& comparison, const Variables& variables, const SaidFacts& said,
+                Clients clients) {
+  const std::vector<const char*> environment = variables.environment();
+  const auto settings = daemon::read_settings(environment.data(), variables.origin);
+  const auto numbers = daemon::read_numbers(environment.data(), variables.origin);
+  Surroundings around = look_around(policy, variables, said);
+  const Configuration configuration = configuration_of(policy, settings, around.facts);
+
+  Judgement judgement{.title = variables.origin,
+                      .explanation = explain(policy, configuration),
+                      .certificate_from = around.certificate_from,
+                      .backend_from = around.backend_from,
+                      .advice = {},
+                      .remarks = variables.remarks,
+                      .place = place_in_table(policy, comparison.codes, configuration),
+                      .reply = {},
+                      .rule = {},
+                      .password = {}};
+  tell_values(judgement, settings.problems);
+  tell_values(judgement, numbers.problems);
+  const bool is_readable = judgement.advice.empty();
+  tell_start(policy, judgement, is_readable ? around.event : spec::Event::connect_bad_value);
+  std::ranges::move(around.advice, std::back_inserter(judgement.advice));
+  std::ranges::move(advise(policy, comparison, judgement.explanation, clients), std::back_inserter(judgement.advice));
+  std::ranges::stable_sort(judgement.advice, {}, &Advice::grade);
+  return judgement;
+}
+
+std::string write_text(const Policy& policy, const Judgement& judgement) {
+  const Configuration& configuration = judgement.explanation.configuration;
+  const auto fact = [&](std::uint64_t bits) { return policy.written(bits, configuration.settings_and_facts); };
+  std::string out = judgement.title + "\n";
+  out += "settings PORT=" + std::to_string(configuration.port) + " " + settings_text(policy, configuration) + "\n";
+  out += wrapped("facts    " + fact(bit::certificate) + " (" + judgement.certificate_from + "), " + fact(bit::backend) +
+                     " (" + judgement.backend_from + "), " + fact(bit::relay_client),
+                 "         ") +
+         "\n";
+  out += "start    " + judgement.reply + "  (" + judgement.rule + ")\n";
+  out += wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
+  for (const std::string& remark : judgement.remarks) out += wrapped("remark   " + remark, "         ") + "\n";
+  return out + write_text(judgement.advice) + write_text(judgement.place);
+}
+
+Json to_json(const Policy& policy, const Judgement& judgement) {
+  Json json = to_json(policy, judgement.explanation.configuration);
+  json["of"] = judgement.title;
+  json["certificate_from"] = judgement.certificate_from;
+  json["backend_from"] = judgement.backend_from;
+  json["verdict"] = judgement.worst() == Grade::refusal && judgement.explanation.is_live()
+                        ? name_of(Verdict::refused)
+                        : name_of(judgement.explanation.verdict);
+  json["start"] = {{"rule", judgement.rule}, {"reply", judgement.reply}};
+  json["password_in_clear"] = judgement.password_in_clear;
+  json["advice"] = to_json(judgement.advice);
+  json["remarks"] = judgement.remarks;
+  json["table"] = to_json(judgement.place);
+  return json;
+}
+
+}  // namespace postern::cli

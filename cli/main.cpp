@@ -1,0 +1,77 @@
+// postern: what the operator and the auditor ask the policy.
+#include <cstdio>
+#include <exception>
+#include <iostream>
+
+#include "cli/verbs.hpp"
+
+namespace postern::cli {
+namespace {
+
+constexpr const char* about =
+    "postern asks the policy that postern-smtpd follows: the table in it is the one that the server was built with.\n"
+    "\n"
+    "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
+    "  postern explain FORCE_TLS=1 AUTH=1   what does a client see, and what is accepted when?\n"
+    "  postern matrix                       the table of the 14 usual settings, and all 64 by behaviour\n"
+    "  postern diff 'AUTH=1' 'AUTH=1 FORCE_TLS=1'   which sessions end otherwise, with a dialogue for each\n"
+    "  postern replay session.smtp          a dialogue without network: state, rule and reply at each step\n"
+    "  postern spec --format html -o policy.html    the whole policy as a document and explorer\n"
+    "\n"
+    "Settings are SSL, FORCE_TLS, DENY_TLS, AUTH, REQUIRE_AUTH, ALLOW_INSECURE_AUTH (0 or 1) and PORT; facts are\n"
+    "certificate, backend (somebody can judge a password) and relay_client (RELAYCLIENT is set).";
+
+constexpr int exit_usage = 100;
+
+std::optional<bool> presence(const std::string& word) {
+  if (word == "yes") return true;
+  if (word == "no") return false;
+  return std::nullopt;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{about, "postern"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version",
+                       std::string("postern ") + POSTERN_VERSION + ", policy " + std::string(spec::policy_hash()));
+  Program program;
+  add_check(app, program);
+  add_explain(app, program);
+  add_matrix(app, program);
+  add_diff(app, program);
+  add_replay(app, program);
+  add_spec(app, program);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  return program.chosen();
+}
+
+}  // namespace
+
+void FactOptions::add_to(CLI::App& verb, const std::string& certificate_auto, const std::string& backend_auto) {
+  const CLI::IsMember words({"yes", "no", "auto"});
+  verb.add_option("--certificate", certificate, "is there a usable certificate? auto: " + certificate_auto)
+      ->check(words)
+      ->type_name("yes|no|auto");
+  verb.add_option("--backend", backend, "can somebody judge a password? auto: " + backend_auto)
+      ->check(words)
+      ->type_name("yes|no|auto");
+}
+
+SaidFacts FactOptions::said() const { return {presence(certificate), presence(backend), presence(relay_client)}; }
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+}  // namespace postern::cli
+
+int main(int argc, char** argv) {
+  try {
+    return postern::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "postern: %s\n", error.what());
+    return postern::cli::exit_usage;
+  }
+}

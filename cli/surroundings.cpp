@@ -1,0 +1,140 @@
+#include "cli/surroundings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "daemon/cdb_file.hpp"
+#include "daemon/certificate.hpp"
+
+namespace postern::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* default_home = "/var/qmail";
+
+// The same wish under another server's name.
+struct Foreign {
+  const char *name, *whose, *ours;
+};
+constexpr std::array foreign_names = {
+    Foreign{"FORCETLS", "sagredo's patch", "FORCE_TLS"},
+    Foreign{"DISABLETLS", "sagredo's patch", "DENY_TLS"},
+    Foreign{"SMTPAUTH", "sagredo's patch and s/qmail", "AUTH, and REQUIRE_AUTH=1 for its leading `!`"},
+    Foreign{"SMTPS", "sagredo's patch and indimail", "SSL"},
+    Foreign{"REQUIREAUTH", "indimail", "REQUIRE_AUTH"},
+    Foreign{"SECURE_AUTH", "indimail", "ALLOW_INSECURE_AUTH=0"},
+    Foreign{"UCSPITLS", "s/qmail", "FORCE_TLS=1 for its `!`"},
+};
+
+class Looker {
+ public:
+  Looker(const Policy& policy, const Variables& variables, const SaidFacts& said)
+      : policy_(policy), variables_(variables), said_(said) {
+    const std::string home = variables.value_of("POSTERN_HOME");
+    home_ = home.empty() ? default_home : home;
+    has_home_ = fs::is_directory(home_ / "control");
+  }
+
+  Surroundings look() {
+    look_for_backend();
+    look_for_certificate();
+    look_for_rcpthosts();
+    look_for_foreign_names();
+    found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
+    return std::move(found_);
+  }
+
+ private:
+  void refuse(spec::Event event, std::string id, std::string text) {
+    if (found_.event == spec::Event::connect_ready) found_.event = event;
+    const spec::RuleRow& rule = policy_.rule(policy_.decide(spec::start({}), event).row->rule);
+    found_.advice.push_back({Grade::refusal, std::move(id), std::move(text), rule.source});
+  }
+
+  void look_for_backend() {
+    if (said_.backend) {
+      found_.facts.backend = said_.backend;
+      found_.backend_from = "said by --backend";
+      return;
+    }
+    const std::string file = variables_.value_of("AUTH_CDB");
+    if (!variables_.has("AUTH_CDB")) {
+      const bool is_assumed = variables_.value_of("AUTH") == "1";
+      found_.facts.backend = is_assumed;
+      found_.backend_from = is_assumed
+                                ? "assumed with AUTH=1: a check program on the command line cannot be seen from here"
+                                : "no AUTH_CDB; a check program cannot be seen from here, say --backend yes";
+      return;
+    }
+    found_.facts.backend = true;
+    found_.backend_from = "AUTH_CDB=" + file;
+    const fs::path path = home_ / file;
+    const bool can_be_seen = has_home_ || fs::path(file).is_absolute();
+    if (can_be_seen && daemon::inspect_cdb(path.c_str()) != daemon::CdbCondition::usable)
+      refuse(spec::Event::connect_no_auth_cdb, "no_auth_cdb",
+             "AUTH_CDB=\"" + file + "\" is not a readable cdb file: make it, or unset AUTH_CDB");
+  }
+
+  void look_for_certificate() {
+    if (said_.certificate) {
+      found_.facts.certificate = said_.certificate;
+      found_.certificate_from = "said by --certificate";
+      return;
+    }
+    const std::string named = variables_.value_of("TLS_SERVER_CERT");
+    const std::string file = named.empty() ? "control/servercert.pem" : named;
+    if (!has_home_ && !fs::path(file).is_absolute()) {
+      found_.facts.certificate = true;
+      found_.certificate_from = "assumed: there is no " + (home_ / "control").string() + " here";
+      return;
+    }
+    const fs::path path = home_ / file;
+    const daemon::CertificateJudgement judgement = daemon::judge_certificate(path.string());
+    found_.facts.certificate = judgement.state == daemon::CertificateState::usable;
+    const bool is_absent = judgement.state == daemon::CertificateState::absent;
+    found_.certificate_from = (is_absent ? "there is no " : "") + path.string();
+    // Looked at only where STARTTLS could use it, as postern-smtpd does.
+    const bool is_used = variables_.value_of("SSL") != "1" && variables_.value_of("DENY_TLS") != "1";
+    if (is_used && judgement.state == daemon::CertificateState::broken)
+      refuse(spec::Event::connect_broken_certificate, "broken_certificate", judgement.reason);
+  }
+
+  void look_for_rcpthosts() {
+    if (!has_home_ || fs::exists(home_ / "control/rcpthosts")) return;
+    found_.advice.push_back({Grade::warning, "no_rcpthosts",
+                             "there is no " + (home_ / "control/rcpthosts").string() +
+                                 ": no domain is ours, and mail is taken only from those who may relay (the original "
+                                 "takes mail for every domain then, an open relay)",
+                             "deviation D12"});
+  }
+
+  void look_for_foreign_names() {
+    for (const Foreign& foreign : foreign_names) {
+      if (!variables_.has(foreign.name)) continue;
+      found_.advice.push_back({Grade::warning, "foreign_name",
+                               std::string(foreign.name) + " is a variable of " + foreign.whose +
+                                   " and has no effect here; the setting for it is " + foreign.ours,
+                               "seed: the names of its settings"});
+    }
+    if (variables_.has("ALLOW_CRAM"))
+      found_.advice.push_back(
+          {Grade::note, "allow_cram", "ALLOW_CRAM has no effect: CRAM-MD5 is not offered", "deviation D2"});
+  }
+
+  const Policy& policy_;
+  const Variables& variables_;
+  SaidFacts said_;
+  fs::path home_;
+  bool has_home_ = false;
+  Surroundings found_;
+};
+
+}  // namespace
+
+Surroundings look_around(const Policy& policy, const Variables& variables, const SaidFacts& said) {
+  return Looker(policy, variables, said).look();
+}
+
+}  // namespace postern::cli

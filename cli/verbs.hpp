@@ -1,0 +1,40 @@
+// The verbs of `postern`; each adds itself to the command line and says what runs when it is chosen.
+// out     the exit code: 0 fine; what else, each verb's help says
+// errors  UsageError, std::exception: told on stderr by main, exit code 100
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/behaviour.hpp"
+#include "cli/configuration.hpp"
+#include "cli/policy.hpp"
+
+namespace postern::cli {
+
+struct Program {
+  Policy policy;
+  std::function<int()> chosen;
+};
+
+void add_check(CLI::App& app, Program& program);
+void add_explain(CLI::App& app, Program& program);
+void add_matrix(CLI::App& app, Program& program);
+void add_diff(CLI::App& app, Program& program);
+void add_replay(CLI::App& app, Program& program);
+void add_spec(CLI::App& app, Program& program);
+
+// `--certificate yes|no` and its kin, shared by the verbs that take a configuration.
+struct FactOptions {
+  std::string certificate = "auto", backend = "auto", relay_client = "auto";
+  void add_to(CLI::App& verb, const std::string& certificate_auto, const std::string& backend_auto);
+  [[nodiscard]] SaidFacts said() const;
+};
+
+void print(const std::string& text);
+
+}  // namespace postern::cli

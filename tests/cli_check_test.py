@@ -1,0 +1,252 @@
+"""postern check: every setting gets its verdict; the mistakes of operators are found, with place and mend."""
+import os
+import struct
+import tempfile
+import unittest
+
+from cli_program import all_settings, password_in_clear, run, run_json, verdict
+
+FINE, WARNINGS, REFUSED, USAGE = 0, 1, 2, 100
+
+
+def environment(settings, **more):
+    return {name: str(value) for name, value in {**settings, **more}.items()}
+
+
+def ids(judgement):
+    return [piece["id"] for piece in judgement["advice"]]
+
+
+def text_of(judgement, identity):
+    return next(piece["text"] for piece in judgement["advice"] if piece["id"] == identity)
+
+
+def cdb_hash(key):
+    h = 5381
+    for octet in key:
+        h = (h * 33 & 0xFFFFFFFF) ^ octet
+    return h
+
+
+def write_cdb(path, records):
+    """cdb.txt: 256 pairs, the records, the tables."""
+    tables, body = [[] for _ in range(256)], b""
+    for key, value in records:
+        h = cdb_hash(key)
+        tables[h % 256].append((h, 2048 + len(body)))
+        body += struct.pack("<II", len(key), len(value)) + key + value
+    head, tail = b"", b""
+    for table in tables:
+        slots = [(0, 0)] * (2 * len(table))
+        head += struct.pack("<II", 2048 + len(body) + len(tail), len(slots))
+        for h, position in table:
+            at = (h // 256) % len(slots)
+            while slots[at][1]:
+                at = (at + 1) % len(slots)
+            slots[at] = (h, position)
+        tail += b"".join(struct.pack("<II", *slot) for slot in slots)
+    with open(path, "wb") as file:
+        file.write(head + body + tail)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name, text=None):
+        path = os.path.join(self.folder, name)
+        if text is not None:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="latin-1") as file:
+                file.write(text)
+        return path
+
+
+class Verdicts(unittest.TestCase):
+    def test_all_64_settings_get_the_right_verdict(self):
+        count = {"refused": 0, "dead": 0, "live": 0, "clear": 0, "clear and forced": 0}
+        for settings in all_settings():
+            wanted = verdict(settings)
+            code = FINE if wanted == "live" else REFUSED
+            found = run_json("check", "--certificate", "yes", env=environment(settings), expect=code)
+            self.assertEqual(found["verdict"], wanted, settings)
+            self.assertEqual(found["password_in_clear"], password_in_clear(settings), settings)
+            self.assertEqual("password_in_clear" in ids(found), password_in_clear(settings), settings)
+            count[wanted] += 1
+            count["clear"] += found["password_in_clear"]
+            count["clear and forced"] += "force_tls_does_not_stop_auth" in ids(found)
+        self.assertEqual(count, {"refused": 22, "dead": 1, "live": 41, "clear": 6, "clear and forced": 2})
+
+    def test_the_dead_one_is_explained_in_a_sentence(self):
+        found = run_json("check", env={"AUTH": "1", "REQUIRE_AUTH": "1", "DENY_TLS": "1"}, expect=REFUSED)
+        self.assertTrue(text_of(found, "dead").startswith(
+            "nothing can be accepted: AUTH is required, AUTH is only offered under TLS, and DENY_TLS=1 removes TLS."))
+        for mend in ["SSL=1", "DENY_TLS=0", "REQUIRE_AUTH=0", "ALLOW_INSECURE_AUTH=1"]:
+            self.assertIn(mend, text_of(found, "dead"))
+
+    def test_every_mend_mends(self):
+        for settings in all_settings():
+            if verdict(settings) == "live":
+                continue
+            found = run_json("check", "--certificate", "yes", env=environment(settings), expect=REFUSED)
+            mends = found["advice"][0]["text"].split("one of: ")[1].split(", or ")
+            for mend in mends:
+                changed = {**settings, **{w.split("=")[0]: int(w.split("=")[1]) for w in mend.split()}}
+                changed = {name: value for name, value in changed.items() if name.isupper()}
+                facts = [] if "backend=1" not in mend else ["--backend", "yes"]
+                run("check", "--certificate", "yes", *facts, env=environment(changed), expect=FINE)
+
+    def test_no_certificate_makes_force_tls_a_refusal_and_else_a_warning(self):
+        found = run_json("check", "--certificate", "no", env={"FORCE_TLS": "1"}, expect=REFUSED)
+        self.assertIn("no usable certificate", text_of(found, "refused"))
+        run("check", "--certificate", "no", env={}, expect=FINE)
+        found = run_json("check", "--certificate", "no", "--strict", env={}, expect=WARNINGS)
+        self.assertIn("no_certificate", ids(found))
+
+
+class Mistakes(Folder):
+    def test_ssl_with_the_letter_o_is_refused_with_place_and_mend(self):
+        found = run_json("check", env={"SSL": "O"}, expect=REFUSED)
+        self.assertEqual(found["start"]["rule"], "connect.bad_value")
+        self.assertEqual(text_of(found, "bad_value"),
+                         'SSL="O" in the environment: only 0 and 1 are allowed (unset or empty means 0)')
+
+    def test_values_are_strict(self):
+        for value in ["yes", "O", " 1", "-1", "01", "2", "1x"]:
+            for name in ["SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH"]:
+                run("check", env={name: value}, expect=REFUSED)
+        run("check", env={"SSL": "", "AUTH": ""}, expect=FINE)
+        run("check", env={"PORT": "0"}, expect=REFUSED)
+
+    def test_a_run_script_is_read_as_it_is(self):
+        script = self.path("run", '#!/bin/sh\n# comment\nSSL=O  # the letter\nFORCE_TLS=1\nexport AUTH="1"\nexec 2>&1\n')
+        found = run_json("check", "--env", script, expect=REFUSED)
+        self.assertIn(f'SSL="O" in {script}', text_of(found, "bad_value"))
+        self.assertEqual(found["settings"]["FORCE_TLS"], 1)
+        self.assertEqual(found["settings"]["AUTH"], 1)
+
+    def test_a_substitution_that_hit_three_lines_shows(self):
+        # sed "s|AUTH=.*|AUTH=1|" also rewrites REQUIRE_AUTH and ALLOW_INSECURE_AUTH
+        file = self.path("env", "AUTH=1\nREQUIRE_AUTH=1\nALLOW_INSECURE_AUTH=1\nPORT=25\n")
+        found = run_json("check", "--strict", "--certificate", "yes", "--env", file, expect=WARNINGS)
+        self.assertIn("password_in_clear", ids(found))
+        self.assertIn("require_auth_on_port_25", ids(found))
+
+    def test_an_envdir_is_read_as_envdir_reads_it(self):
+        self.path("env/AUTH", "1  \nignored\n")
+        self.path("env/FORCE_TLS", "")
+        self.path("env/PORT", "587\n")
+        found = run_json("check", "--envdir", self.path("env"), expect=FINE)
+        self.assertEqual((found["settings"]["AUTH"], found["settings"]["FORCE_TLS"], found["settings"]["PORT"]), (1, 0, 587))
+
+    def test_what_is_not_there_is_a_usage_error(self):
+        run("check", "--env", self.path("none"), expect=USAGE)
+        run("check", "--envdir", self.path("none"), expect=USAGE)
+        run("check", "--tcprules", self.path("none"), expect=USAGE)
+        run("check", "--tcprules", self.path("text.cdb", ":allow\n"), expect=USAGE)
+        run("check", "--certificate", "perhaps", expect=USAGE)
+
+    def test_names_of_other_servers_are_told(self):
+        found = run_json("check", "--strict", env={"FORCETLS": "1", "SMTPAUTH": "!"}, expect=WARNINGS)
+        self.assertEqual(ids(found).count("foreign_name"), 2)
+
+
+class Classes(Folder):
+    def classes(self, records, *arguments, env=None, expect=None):
+        path = self.path("tcp.cdb")
+        write_cdb(path, records)
+        found = run_json("check", "--certificate", "yes", "--tcprules", path, *arguments, env=env, expect=expect)
+        return {each["address"]: each for each in found["classes"]}
+
+    def test_relayclient_for_everybody_is_an_open_relay(self):
+        # `:allow,RELAYCLIENT=""`
+        found = self.classes([(b"", b"+RELAYCLIENT=\0")], "--strict", expect=WARNINGS)
+        self.assertIn("open_relay", ids(found[""]))
+
+    def test_relayclient_for_ones_own_network_is_fine(self):
+        found = self.classes([(b"127.", b"+RELAYCLIENT=\0"), (b"", b"")], "--strict", expect=FINE)
+        self.assertEqual(ids(found["127."]), ["relayclient"])
+        self.assertNotIn("open_relay", ids(found[""]))
+
+    def test_relayclient_does_not_relay_where_auth_is_required(self):
+        found = self.classes([(b"", b"+RELAYCLIENT=\0")], env={"AUTH": "1", "REQUIRE_AUTH": "1", "PORT": "587"})
+        self.assertNotIn("open_relay", ids(found[""]))
+
+    def test_a_class_overrides_the_environment_and_is_judged_by_itself(self):
+        records = [(b"192.0.2.", b"+FORCE_TLS=1\0+DENY_TLS=1\0"), (b"10.", b"+SSL=O\0"), (b"6.6.6.", b"D\0"), (b"", b"")]
+        found = self.classes(records, env={"AUTH": "1"}, expect=REFUSED)
+        self.assertEqual(found["192.0.2."]["verdict"], "refused")
+        self.assertIn('SSL="O" in class 10. of', text_of(found["10."], "bad_value"))
+        self.assertEqual(found["6.6.6."]["verdict"], "denied")
+        self.assertEqual(found[""]["verdict"], "live")
+
+    def test_everybody_else_is_judged_even_without_a_record(self):
+        self.assertIn("", self.classes([(b"127.", b"+RELAYCLIENT=\0")], expect=FINE))
+
+    def test_a_line_that_was_no_address_is_told(self):
+        # a here-document with `echo '127.:allow,RELAYCLIENT=""' >>file` in it
+        found = self.classes([(b"echo '127.", b"+RELAYCLIENT=\0"), (b"", b"")], "--strict", expect=WARNINGS)
+        self.assertIn("idle_class", ids(found["echo '127."]))
+
+
+class Home(Folder):
+    def test_without_rcpthosts_nothing_is_ours(self):
+        self.path("control/me", "mx.example.org\n")
+        found = run_json("check", "--certificate", "yes", "--strict", env={"POSTERN_HOME": self.folder}, expect=WARNINGS)
+        self.assertIn("no_rcpthosts", ids(found))
+
+    def test_the_certificate_is_looked_for_and_the_place_is_told(self):
+        self.path("control/rcpthosts", "example.org\n")
+        found = run_json("check", env={"POSTERN_HOME": self.folder}, expect=FINE)
+        self.assertEqual(found["facts"]["certificate"], 0)
+        self.assertEqual(found["certificate_from"], "there is no " + self.path("control/servercert.pem"))
+        self.path("control/servercert.pem", "not a certificate\n")
+        found = run_json("check", env={"POSTERN_HOME": self.folder}, expect=REFUSED)
+        self.assertEqual(found["start"]["rule"], "connect.broken_certificate")
+        run("check", env={"POSTERN_HOME": self.folder, "DENY_TLS": "1"}, expect=FINE)
+
+    def test_auth_cdb_must_be_a_cdb(self):
+        self.path("control/rcpthosts", "example.org\n")
+        env = {"POSTERN_HOME": self.folder, "AUTH_CDB": "auth.cdb"}
+        self.assertIn("no_auth_cdb", ids(run_json("check", "--certificate", "yes", env=env, expect=REFUSED)))
+        write_cdb(self.path("auth.cdb"), [(b"user", b"hash")])
+        found = run_json("check", "--certificate", "yes", env=env, expect=FINE)
+        self.assertEqual((found["facts"]["backend"], found["settings"]["AUTH"]), (1, 1))
+
+
+class Advice(unittest.TestCase):
+    def found(self, **env):
+        return ids(run_json("check", "--certificate", "yes", env={name: str(value) for name, value in env.items()}))
+
+    def test_port_25_must_not_require_tls_or_auth(self):
+        self.assertIn("force_tls_on_port_25", self.found(FORCE_TLS=1))
+        self.assertNotIn("force_tls_on_port_25", self.found(FORCE_TLS=1, PORT=587))
+        self.assertNotIn("force_tls_on_port_25", self.found(FORCE_TLS=1, SSL=1))
+        self.assertIn("require_auth_on_port_25", self.found(AUTH=1, REQUIRE_AUTH=1))
+        self.assertNotIn("require_auth_on_port_25", self.found(AUTH=1, REQUIRE_AUTH=1, FORCE_TLS=1, PORT=587))
+
+    def test_settings_without_effect_are_told(self):
+        self.assertIn("idle_force_tls", self.found(SSL=1, FORCE_TLS=1, PORT=465))
+        self.assertIn("idle_deny_tls", self.found(SSL=1, DENY_TLS=1, PORT=465))
+        self.assertIn("idle_allow_insecure_auth", self.found(ALLOW_INSECURE_AUTH=1))
+        self.assertIn("idle_allow_insecure_auth", self.found(ALLOW_INSECURE_AUTH=1, AUTH=1, SSL=1, PORT=465))
+        self.assertIn("redundant_force_tls", self.found(AUTH=1, REQUIRE_AUTH=1, FORCE_TLS=1, PORT=587))
+        self.assertFalse([i for i in self.found(AUTH=1) if i.startswith("idle_")])
+
+    def test_the_seeds_cells_are_recognised(self):
+        exact = run_json("check", "--certificate", "yes", env={"PORT": "587", "FORCE_TLS": "1", "AUTH": "1", "REQUIRE_AUTH": "1"})
+        self.assertTrue(exact["table"]["exact"])
+        self.assertEqual(exact["table"]["nearest"][0]["cell"], "TLS required; AUTH required")
+        near = run_json("check", "--certificate", "yes", env={"PORT": "465", "SSL": "1", "AUTH": "1", "FORCE_TLS": "1"})
+        self.assertEqual(near["table"]["nearest"][0]["differs"], ["FORCE_TLS=1 instead of 0"])
+
+    def test_the_standard_cells_are_clean(self):
+        for env in [dict(PORT=25, AUTH=1), dict(PORT=25), dict(PORT=587, FORCE_TLS=1, AUTH=1, REQUIRE_AUTH=1),
+                    dict(PORT=465, SSL=1, AUTH=1, REQUIRE_AUTH=1)]:
+            run("check", "--certificate", "yes", "--strict", env={n: str(v) for n, v in env.items()}, expect=FINE)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,181 @@
+"""postern explain, matrix, diff, replay, spec."""
+import glob
+import os
+import tempfile
+import unittest
+
+from cli_program import SETTINGS, SOURCE, all_settings, password_in_clear, run, run_json, verdict, words
+
+VERBS = ["check", "explain", "matrix", "diff", "replay", "spec"]
+
+
+class Help(unittest.TestCase):
+    def test_every_verb_teaches_with_examples_and_exit_codes(self):
+        self.assertIn("postern check", run("--help", expect=0)[1])
+        for verb in VERBS:
+            text = run(verb, "--help", expect=0)[1]
+            self.assertIn(f"\n  postern {verb}", text)
+            self.assertIn("Exit code", text)
+            self.assertIn("--json", text)
+
+    def test_what_is_not_understood_says_so_and_is_100(self):
+        for arguments in [[], ["sing"], ["explain", "FORCETLS=1"], ["explain", "SSL=O"], ["explain", "SSL"],
+                          ["explain", "SSL=1", "SSL=0"], ["explain", "PORT=70000"], ["diff", "AUTH=1"],
+                          ["replay", "/nowhere.smtp"], ["spec", "-o", "/nowhere/x"]]:
+            _, out, err = run(*arguments, expect=100)
+            self.assertTrue(out + err, arguments)
+
+
+class Explain(unittest.TestCase):
+    def test_ehlo_lists_exactly_what_is_granted(self):
+        for settings in all_settings():
+            found = run_json("explain", *words(settings), expect=0)
+            self.assertEqual(found["verdict"], verdict(settings), settings)
+            self.assertEqual(found["password_in_clear"], password_in_clear(settings), settings)
+            self.assertEqual(found["password_sentence"].startswith("YES"), password_in_clear(settings))
+            self.assertEqual(bool(found["situations"]), found["verdict"] == "live")
+            for situation in found["situations"]:
+                if situation["authentication"] == "none":
+                    self.assertEqual("250-AUTH LOGIN PLAIN" in situation["ehlo"], situation["gates"]["AUTH"]["open"])
+                self.assertEqual("250-STARTTLS" in situation["ehlo"], situation["gates"]["STARTTLS"]["open"])
+
+    def test_the_gates_of_a_submission_service(self):
+        found = run_json("explain", "FORCE_TLS=1 AUTH=1", "REQUIRE_AUTH=1", "PORT=587")
+        clear = next(s for s in found["situations"] if s["name"] == "in clear")
+        self.assertEqual(clear["gates"]["MAIL"], {"rule": "mail.starttls_first", "code": 503,
+                                                  "reply": "503 STARTTLS first (#5.5.1)", "open": False})
+        tls = next(s for s in found["situations"] if s["name"] == "after STARTTLS")
+        self.assertEqual(tls["gates"]["MAIL"]["reply"], "503 AUTH first (#5.5.1)")
+        done = next(s for s in found["situations"] if s["name"] == "after STARTTLS, authenticated")
+        self.assertTrue(done["gates"]["RCPT other"]["open"])
+
+    def test_facts_count(self):
+        self.assertEqual(run_json("explain", "FORCE_TLS=1", "--certificate", "no")["verdict"], "refused")
+        self.assertEqual(run_json("explain", "AUTH=1", "REQUIRE_AUTH=1", "--backend", "no")["verdict"], "refused")
+        self.assertTrue(run_json("explain", "relay_client=1")["relays_for_strangers"])
+
+    def test_the_text_answers_first(self):
+        out = run("explain", "AUTH=1", "ALLOW_INSECURE_AUTH=1", expect=0)[1]
+        self.assertIn("May a password cross in clear? YES", "\n".join(out.splitlines()[:5]))
+
+
+class Matrix(unittest.TestCase):
+    def test_the_counts_are_those_of_the_seed(self):
+        found = run_json("matrix", expect=0)
+        self.assertEqual({k: found[k] for k in ["refused", "dead", "live", "behaviours", "password_in_clear",
+                                                "password_in_clear_with_force_tls"]},
+                         {"refused": 22, "dead": 1, "live": 41, "behaviours": 16, "password_in_clear": 6,
+                          "password_in_clear_with_force_tls": 2})
+        self.assertEqual(len(found["cells"]), 14)
+        self.assertEqual(sum(len(group["settings"]) for group in found["groups"]), 64)
+        self.assertEqual(sum(cell["password_in_clear"] for cell in found["cells"]), 4)
+        for cell in found["cells"]:
+            self.assertEqual("dangerous" in cell["marks"], cell["password_in_clear"])
+
+    def test_it_is_written_three_ways(self):
+        self.assertIn("41 live in 16 behaviours", " ".join(run("matrix", expect=0)[1].split()))
+        self.assertIn("| TLS required |", run("matrix", "--format", "markdown", expect=0)[1])
+        html = run("matrix", "--format", "html", expect=0)[1]
+        self.assertTrue(html.startswith("<!doctype html>") and html.rstrip().endswith("</html>"))
+
+
+class Diff(unittest.TestCase):
+    def replays(self, parting, side):
+        """The witness, replayed on an engine, goes as diff said, and ends with the rule that diff named."""
+        text = parting["witness_" + side]
+        if not text:
+            return
+        with tempfile.NamedTemporaryFile("w", suffix=".smtp") as file:
+            file.write(text)
+            file.flush()
+            found = run_json("replay", file.name, expect=0)
+        self.assertIn(parting[side]["rule"], [step["rule"] for step in found["steps"]][-3:], text)
+
+    def test_force_tls_makes_mail_wait(self):
+        found = run_json("diff", "AUTH=1", "AUTH=1 FORCE_TLS=1", expect=1)
+        rules = [(p["a"]["rule"], p["b"]["rule"]) for p in found["partings"]]
+        self.assertIn(("mail.accepted", "mail.starttls_first"), rules)
+        self.assertNotIn("mail.accepted", [b for _, b in rules])
+
+    def test_the_same_is_the_same(self):
+        self.assertEqual(run_json("diff", "AUTH=1", "AUTH=1", expect=0)["partings"], [])
+        found = run_json("diff", "SSL=1 FORCE_TLS=1", "SSL=1", expect=0)
+        self.assertEqual(found["same"], found["decisions"])
+
+    def test_every_witness_is_true(self):
+        pairs = [("AUTH=1", "AUTH=1 FORCE_TLS=1"), ("AUTH=1", "AUTH=1 ALLOW_INSECURE_AUTH=1"), ("AUTH=1", "AUTH=0"),
+                 ("AUTH=1", "AUTH=1 REQUIRE_AUTH=1"), ("", "relay_client=1"), ("", "SSL=1"), ("", "DENY_TLS=1"),
+                 ("AUTH=1 backend=1", "AUTH=1 backend=0"), ("certificate=1", "certificate=0"),
+                 ("AUTH=1 SSL=1", "AUTH=1 FORCE_TLS=1 DENY_TLS=1")]
+        for a, b in pairs:
+            found = run_json("diff", a, b, expect=1)
+            self.assertTrue(found["partings"], (a, b))
+            for parting in found["partings"]:
+                for side in "ab":
+                    with self.subTest(a=a, b=b, change=parting["change"], side=side):
+                        self.replays(parting, side)
+
+    def test_stricter_by_one_setting_accepts_nothing_new(self):
+        # the law of monotonicity, seen from here
+        for settings in all_settings():
+            for name in ["FORCE_TLS", "REQUIRE_AUTH"]:
+                if settings[name] or verdict(settings) != "live" or verdict({**settings, name: 1}) != "live":
+                    continue
+                if settings["AUTH"] + settings["DENY_TLS"] != 1:
+                    continue  # a sample: all of them take long
+                found = run_json("diff", " ".join(words(settings)), " ".join(words({**settings, name: 1})))
+                changes = {p["change"] for p in found["partings"]}
+                self.assertNotIn("refused by A, accepted by B", changes, (settings, name))
+
+
+class Replay(unittest.TestCase):
+    def test_the_dialogues_of_the_tests_go_as_written(self):
+        files = sorted(glob.glob(os.path.join(SOURCE, "tests/dialogues/*.smtp")))
+        self.assertGreater(len(files), 30)
+        for file in files:
+            found = run_json("replay", file)
+            self.assertTrue(found["as_written"], (file, found.get("mismatch")))
+
+    def test_other_settings_end_otherwise(self):
+        file = os.path.join(SOURCE, "tests/dialogues/rfc5321_d1_typical.smtp")
+        run("replay", file, expect=0)
+        found = run_json("replay", "FORCE_TLS=1", file, expect=1)
+        self.assertFalse(found["as_written"])
+        self.assertIn("mail.starttls_first", [step["rule"] for step in found["steps"]])
+
+
+class Spec(unittest.TestCase):
+    def test_the_document_names_every_rule_and_the_snapshot(self):
+        out = run("spec", expect=0)[1]
+        found = run_json("spec", expect=0)
+        self.assertIn(found["policy"], out)
+        self.assertEqual(len(found["policy"]), 64)
+        with open(os.path.join(SOURCE, "spec/policy.toml"), encoding="utf-8") as file:
+            rules = [line.split('"')[1] for line in file if line.startswith("id = ")]
+        section = next(s for s in found["sections"] if s["title"] == "Rules")
+        self.assertEqual([row["rule"] for row in section["rows"]], rules)
+        for rule in rules:
+            self.assertIn(f"| {rule} |", out)
+
+    def test_the_limits_are_all_there(self):
+        limits = next(s for s in run_json("spec")["sections"] if s["title"] == "Limits")["rows"]
+        names = [row["limit"] for row in limits]
+        for name in ["max_command_line_octets", "max_errors", "default_timeout_seconds"]:
+            self.assertIn(name, names)
+        self.assertTrue(all(row["value"] and row["source"] for row in limits), limits)
+
+    def test_the_page_is_one_file_without_network(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "policy.html")
+            run("spec", "--format", "html", "-o", path, env={"PATH": os.environ["PATH"]}, expect=0)
+            with open(path, encoding="utf-8") as file:
+                page = file.read()
+        for foreign in ["src=", "@import", "url(http", "<link", "fetch(", "XMLHttpRequest"]:
+            self.assertNotIn(foreign, page)
+        self.assertNotIn("@data@", page)
+        for name in SETTINGS:
+            self.assertIn(name, page)
+
+
+if __name__ == "__main__":
+    unittest.main()
