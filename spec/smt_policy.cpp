@@ -47,15 +47,15 @@ std::string sorts(const Model& model) {
   const Vocabulary words = vocabulary_of(model);
   out += sort("Code", "code", words.variables[words.code].values, itself);
   std::vector<std::string> rules{"none"};
-  for (const Rule& rule : model.rules) rules.push_back(rule.id);
+  for (const RuleRow& rule : model.rules) rules.push_back(rule.id);
   return out + sort("Rule", "rule", rules, itself);
 }
 
 // One event: the lowest step first, the first rule that holds decides.
-std::string decide_event(const Model& model, const std::vector<const Rule*>& order, std::size_t event) {
+std::string decide_event(const Model& model, const std::vector<const RuleRow*>& order, std::size_t event) {
   std::string out = "(define-fun decide." + model.events[event].name + " (" + parameters(model) + ") Rule\n";
   std::size_t depth = 0;
-  for (const Rule* rule : order) {
+  for (const RuleRow* rule : order) {
     if (std::ranges::find(rule->events, event) == rule->events.end()) continue;
     out += "  (ite " + to_smt(rule->condition, model.variables) + " rule." + rule->id + "\n";
     ++depth;
@@ -64,9 +64,9 @@ std::string decide_event(const Model& model, const std::vector<const Rule*>& ord
 }
 
 std::string decide(const Model& model) {
-  std::vector<const Rule*> order;
-  for (const Rule& rule : model.rules) order.push_back(&rule);
-  std::ranges::stable_sort(order, {}, [](const Rule* rule) { return rule->step; });
+  std::vector<const RuleRow*> order;
+  for (const RuleRow& rule : model.rules) order.push_back(&rule);
+  std::ranges::stable_sort(order, {}, [](const RuleRow* rule) { return rule->step; });
   std::string out, arguments;
   for (const Variable& variable : model.variables) arguments += " " + variable.name;
   std::string any = "(define-fun decide ((event Event) " + parameters(model) + ") Rule\n";
@@ -83,7 +83,7 @@ template <typename Of>
 std::string per_rule(const Model& model, const std::string& head, const std::string& otherwise, Of of) {
   std::string out = "(define-fun " + head + "\n";
   std::size_t depth = 0;
-  for (const Rule& rule : model.rules) {
+  for (const RuleRow& rule : model.rules) {
     const std::string value = of(rule);
     if (value == otherwise) continue;
     out += "  (ite (= rule rule." + rule.id + ") " + value + "\n";
@@ -95,16 +95,16 @@ std::string per_rule(const Model& model, const std::string& head, const std::str
 std::string outcomes(const Model& model) {
   std::string out =
       per_rule(model, "reply-of ((rule Rule)) Reply", "reply.none",
-               [&](const Rule& rule) { return "reply." + model.replies[rule.reply].name; }) +
+               [&](const RuleRow& rule) { return "reply." + model.replies[rule.reply].name; }) +
       per_rule(model, "code-of ((rule Rule)) Code", "code.0",
-               [&](const Rule& rule) { return "code." + std::to_string(model.replies[rule.reply].code); }) +
+               [&](const RuleRow& rule) { return "code." + std::to_string(model.replies[rule.reply].code); }) +
       per_rule(model, "effect-of ((rule Rule)) Effect", "effect.none",
-               [&](const Rule& rule) { return "effect." + model.effects[rule.effect].name; });
+               [&](const RuleRow& rule) { return "effect." + model.effects[rule.effect].name; });
   for (const State& state : model.states) {
     const Variable& variable = model.variables[state.variable];
     const std::string type = sort_of(variable);
     out += per_rule(model, "next." + variable.name + " ((rule Rule) (" + variable.name + " " + type + ")) " + type,
-                    variable.name, [&](const Rule& rule) {
+                    variable.name, [&](const RuleRow& rule) {
                       const auto change = std::ranges::find(rule.then, state.variable, &Change::variable);
                       return change == rule.then.end() ? variable.name : value_of(variable, change->value);
                     });

@@ -56,7 +56,7 @@ std::string state_after(const Model& model, std::size_t step, std::size_t event)
   for (const State& state : model.states) {
     const Variable& variable = model.variables[state.variable];
     std::string value = at(variable.name, step);
-    for (const Rule& rule : model.rules) {
+    for (const RuleRow& rule : model.rules) {
       const auto change = std::ranges::find(rule.then, state.variable, &Change::variable);
       if (change == rule.then.end() || std::ranges::find(rule.events, event) == rule.events.end()) continue;
       value = "(ite (= " + at("rule", step) + " rule." + rule.id + ") " + value_of(variable, change->value) + " " +
