@@ -14,7 +14,7 @@ bool begins_with(const char* text, std::string_view lower_case_name) {
 }  // namespace
 
 void note_name(MailDataState& state, const char* line) {
-  if (*line == '\r') state.in_header = false;  // RFC 5322 2.1: the empty line
+  if (line[0] == '\r' && line[1] == '\n') state.in_header = false;  // RFC 5322 2.1: the empty line
   if (*line == '.') ++line;
   for (const std::string_view name : hop_names) {
     if (begins_with(line, name)) ++state.hops;

@@ -181,6 +181,18 @@ std::string nth_string(std::size_t number, std::size_t length) {
   return octets;
 }
 
+// Found by fuzz/mail_data: a block that ends with CRLF before a bare CR took that CR for the end of the header.
+TEST(mail_data, a_bare_cr_where_a_header_line_begins_does_not_end_the_header) {
+  for (std::size_t before = 1; before < 200; ++before) {
+    const std::string octets =
+        std::string(before, 'x') + "\r\n\rxxx\r\nReceived: " + std::string(200, 'x') + "\r\n.\r\n";
+    std::vector<char> out(octets.size() + 2);
+    MailData data;
+    ASSERT_TRUE(data.decode(octets, out).ended);
+    EXPECT_EQ(data.hops(), 1U) << before;
+  }
+}
+
 TEST(mail_data, all_short_strings_at_every_cut) {
   for (std::size_t length = 0, count = 1; length <= 8; ++length, count *= alphabet.size()) {
     for (std::size_t number = 0; number < count && !HasFatalFailure(); ++number) {
