@@ -1,0 +1,50 @@
+// Mail data: [size of the pieces] then the octets after 354.
+// oracle  the block scan, in one piece and in pieces of that size, decodes as the naive reader; nothing is read or
+// written
+//         beyond what is given (unreadable pages); the sanitizers
+#include "grammar/mail_data.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "proptests/naive_mail_data.hpp"
+#include "tests/guard_page.hpp"
+
+namespace {
+
+using namespace postern;
+
+constexpr std::size_t most_octets = 64 * 1024;
+
+proptests::NaiveMailData decode(std::string_view octets, std::size_t piece) {
+  static tests::GuardedOctets in(most_octets), out(most_octets + 2);
+  grammar::MailData decoder;
+  proptests::NaiveMailData result;
+  while (!octets.empty() && !result.ended) {
+    const std::string_view part = in.before_guard(octets.substr(0, piece));
+    const auto room = out.space_before_guard(part.size() + 2);
+    const grammar::DecodedPiece decoded = decoder.decode(part, room);
+    result.text.append(room.data(), decoded.written);
+    result.consumed += decoded.consumed;
+    result.ended = decoded.ended;
+    octets.remove_prefix(decoded.consumed);
+    if (decoded.consumed != part.size() && !decoded.ended) std::abort();
+  }
+  result.saw_bare_cr = decoder.saw_bare_cr();
+  result.saw_bare_lf = decoder.saw_bare_lf();
+  result.hops = decoder.hops();
+  return result;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 1 || size > most_octets) return 0;
+  const std::size_t piece = data[0] == 0 ? 1 : data[0];
+  const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const proptests::NaiveMailData wanted = proptests::read_mail_data(octets);
+  if (!(decode(octets, most_octets) == wanted) || !(decode(octets, piece) == wanted)) std::abort();
+  return 0;
+}
