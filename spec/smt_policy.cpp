@@ -66,7 +66,7 @@ std::string decide_event(const Model& model, const std::vector<const RuleRow*>& 
 std::string decide(const Model& model) {
   std::vector<const RuleRow*> order;
   for (const RuleRow& rule : model.rules) order.push_back(&rule);
-  std::ranges::stable_sort(order, {}, [](const RuleRow* rule) { return rule->step; });
+  std::ranges::sort(order, {}, [](const RuleRow* rule) { return std::pair(rule->step, rule->line); });
   std::string out, arguments;
   for (const Variable& variable : model.variables) arguments += " " + variable.name;
   std::string any = "(define-fun decide ((event Event) " + parameters(model) + ") Rule\n";
