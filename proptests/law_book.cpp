@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ranges>
 
 #include "spec/check_laws.hpp"
 
@@ -29,6 +30,10 @@ LawBook::LawBook(const std::filesystem::path& folder) {
   model_ = spec::load_model(folder, problems);
   end_at(problems);
   laws_ = spec::load_laws(folder, model_, problems);
+  const bool is_ours =
+      std::ranges::equal(model_.rules, std::views::iota(std::size_t{0}, spec::rule_count), {}, &spec::RuleRow::id,
+                         [](std::size_t rule) { return spec::name_of(static_cast<spec::Rule>(rule)); });
+  if (!is_ours) problems.push_back({"policy.toml", 1, "is not the policy that this program was built from"});
   end_at(problems);
 }
 
