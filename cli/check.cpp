@@ -76,7 +76,7 @@ int check(const Policy& policy, const Options& options) {
   const Variables base = variables_of(options);
   if (options.tcprules.empty()) {
     const Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
-    print(options.as_json ? to_json(policy, judgement).dump(2) + "\n" : write_text(policy, judgement));
+    print(options.as_json ? dumped(to_json(policy, judgement)) : write_text(policy, judgement));
     return exit_code(judgement.worst(), options.is_strict);
   }
   Json json = {{"of", options.tcprules}, {"classes", Json::array()}};
@@ -91,7 +91,7 @@ int check(const Policy& policy, const Options& options) {
                                    : write_text(policy, each.judgement.front()) + "\n";
     if (!each.judgement.empty()) worst = std::min(worst, each.judgement.front().worst());
   }
-  print(options.as_json ? json.dump(2) + "\n" : text);
+  print(options.as_json ? dumped(json) : text);
   return exit_code(worst, options.is_strict);
 }
 

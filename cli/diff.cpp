@@ -100,7 +100,7 @@ int diff(const Policy& policy, const Options& options) {
   const Configuration a = parse_configuration(policy, {options.a}, options.facts.said());
   const Configuration b = parse_configuration(policy, {options.b}, options.facts.said());
   const Difference difference = find_difference(policy, a.settings_and_facts, b.settings_and_facts);
-  print(options.as_json ? as_json(policy, a, b, difference).dump(2) + "\n" : as_text(policy, a, b, difference));
+  print(options.as_json ? dumped(as_json(policy, a, b, difference)) : as_text(policy, a, b, difference));
   return difference.partings.empty() ? exit_alike : exit_different;
 }
 

@@ -146,7 +146,9 @@ Section laws_section(const spec::Reach& reach) {
   Section section{"Laws",
                   {"What must be true, whatever the rules say: laws of decisions, invariants of states, and what "
                    "must be possible. When the policy is built each is checked on every one of the " +
-                   std::to_string(reach.decisions) + " decisions; a rule that breaks one does not build."},
+                   std::to_string(reach.decisions) +
+                   " decisions; a rule that breaks one does not build. Each is proved, too, from the rules as SMT-LIB "
+                   "by z3 and by cvc5 (proptests/prove.py)."},
                   {{"law", "kind", "sentence", "statement", "source"}},
                   "law"};
   for (const ToldLaw& law : told_laws())
@@ -227,17 +229,14 @@ std::string markdown_of(const Policy& policy, const std::vector<Section>& sectio
   return out;
 }
 
-std::string html_of(const std::vector<Section>& sections) {
-  std::string out;
-  for (const Section& section : sections) {
-    const std::size_t rows = section.table.empty() ? 0 : section.table.size() - 1;
-    out += "<details><summary>" + html_escaped(section.title) +
-           (rows == 0 ? "" : " <small>" + std::to_string(rows) + "</small>") + "</summary>\n";
-    for (const std::string& paragraph : section.paragraphs) out += "<p>" + html_escaped(paragraph) + "</p>\n";
-    if (!section.table.empty()) out += html_table(section);
-    out += "</details>\n";
-  }
-  return out;
+std::string html_of(const Section& section, Folded folded) {
+  const std::size_t rows = section.table.empty() ? 0 : section.table.size() - 1;
+  std::string out = folded == Folded::yes ? "<details><summary>" : "<details open><summary>";
+  out +=
+      html_escaped(section.title) + (rows == 0 ? "" : " <small>" + std::to_string(rows) + "</small>") + "</summary>\n";
+  for (const std::string& paragraph : section.paragraphs) out += "<p>" + html_escaped(paragraph) + "</p>\n";
+  if (!section.table.empty()) out += html_table(section);
+  return out + "</details>\n";
 }
 
 }  // namespace postern::cli

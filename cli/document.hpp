@@ -3,6 +3,7 @@
 // source  spec/*.toml, spec/limits.hpp, the generated table (hash, counts)
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Section {
 
 [[nodiscard]] std::vector<Section> document_of(const Policy& policy);
 [[nodiscard]] std::string markdown_of(const Policy& policy, const std::vector<Section>& sections);
-// Sections that fold, without the page around them.
-[[nodiscard]] std::string html_of(const std::vector<Section>& sections);
+// A section that folds, without the page around it.
+enum class Folded : std::uint8_t { no, yes };
+[[nodiscard]] std::string html_of(const Section& section, Folded folded);
 
 }  // namespace postern::cli

@@ -24,7 +24,7 @@ int explain_verb(const Policy& policy, const Options& options) {
     Json json = to_json(policy, explanation);
     json["advice"] = to_json(advice);
     json["table"] = to_json(place);
-    print(json.dump(2) + "\n");
+    print(dumped(json));
     return 0;
   }
   print(write_text(policy, explanation) + "\n" + write_text(advice) + write_text(place));

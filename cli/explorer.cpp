@@ -162,7 +162,16 @@ std::string explorer_data(const Policy& policy) { return Writer(policy).write().
 std::string explorer_page(const Policy& policy) {
   std::string page(explorer_html());
   page = replaced(std::move(page), "<!-- figures -->", figures(policy));
-  page = replaced(std::move(page), "<!-- document -->", html_of(document_of(policy)));
+  std::string laws, document;
+  for (const Section& section : document_of(policy)) {
+    const bool is_about_laws = section.title == "Laws" || section.title == "Words of the laws";
+    if (is_about_laws)
+      laws += html_of(section, section.title == "Laws" ? Folded::no : Folded::yes);
+    else
+      document += html_of(section, Folded::yes);
+  }
+  page = replaced(std::move(page), "<!-- laws -->", laws);
+  page = replaced(std::move(page), "<!-- document -->", document);
   // Inside a script element nothing may look like its end.
   return replaced(std::move(page), "\"@data@\"", replaced(explorer_data(policy), "</", "<\\/"));
 }

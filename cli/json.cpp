@@ -26,6 +26,8 @@ Json to_json(const Situation& situation) {
 
 }  // namespace
 
+std::string dumped(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
 Json to_json(const Decision& decision) {
   return {{"rule", decision.rule()}, {"code", decision.code()}, {"reply", Policy::reply_text(decision)}};
 }

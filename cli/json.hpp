@@ -18,4 +18,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json to_json(const PlaceInTable& place);
 [[nodiscard]] Json to_json(const Decision& decision);
 
+// Indented, with a line end; octets that are no UTF-8 are replaced.
+[[nodiscard]] std::string dumped(const Json& json);
+
 }  // namespace postern::cli

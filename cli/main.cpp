@@ -1,7 +1,7 @@
 // postern: what the operator and the auditor ask the policy.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <iostream>
 
 #include "cli/verbs.hpp"
 
@@ -63,7 +63,13 @@ void FactOptions::add_to(CLI::App& verb, const std::string& certificate_auto, co
 
 SaidFacts FactOptions::said() const { return {presence(certificate), presence(backend), presence(relay_client)}; }
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+// What an environment or a cdb holds is no order to the terminal.
+void print(const std::string& text) {
+  std::string shown = text;
+  std::ranges::replace_if(
+      shown, [](char c) { return c == 127 || (static_cast<unsigned char>(c) < 32 && c != '\n'); }, '?');
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
+}
 
 }  // namespace postern::cli
 

@@ -67,7 +67,7 @@ void add_matrix(CLI::App& app, Program& program) {
     program.chosen = [&program, options] {
       const Matrix matrix = make_matrix(program.policy);
       if (options->as_json)
-        print(as_json(program.policy, matrix).dump(2) + "\n");
+        print(dumped(as_json(program.policy, matrix)));
       else if (options->format == "html")
         print(matrix_html(program.policy, matrix));
       else if (options->format == "markdown")

@@ -71,7 +71,7 @@ int replay_verb(const Policy& policy, const Options& options) {
   if (!dialogue) throw UsageError(dialogue.error());
   if (!settings.empty()) dialogue->settings_and_facts = parse_configuration(policy, settings).settings_and_facts;
   const Replayed replayed = replay(policy, *dialogue);
-  print(options.as_json ? as_json(policy, replayed).dump(2) + "\n" : as_text(policy, replayed));
+  print(options.as_json ? dumped(as_json(policy, replayed)) : as_text(policy, replayed));
   return replayed.mismatch ? exit_otherwise : exit_as_written;
 }
 

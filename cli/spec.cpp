@@ -29,7 +29,7 @@ std::string as_json(const Policy& policy) {
     json["sections"].push_back(
         {{"title", section.title}, {"paragraphs", section.paragraphs}, {"rows", std::move(rows)}});
   }
-  return json.dump(2) + "\n";
+  return dumped(json);
 }
 
 std::string document(const Policy& policy, const Options& options) {

@@ -35,6 +35,7 @@ struct FactOptions {
   [[nodiscard]] SaidFacts said() const;
 };
 
+// To standard output; control octets as `?`.
 void print(const std::string& text);
 
 }  // namespace postern::cli

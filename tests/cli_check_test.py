@@ -120,6 +120,12 @@ class Mistakes(Folder):
         run("check", env={"SSL": "", "AUTH": ""}, expect=FINE)
         run("check", env={"PORT": "0"}, expect=REFUSED)
 
+    def test_a_value_gives_no_orders_to_the_terminal(self):
+        out = run("check", env={"SSL": "\x1b[31m"}, expect=REFUSED)[1]
+        self.assertNotIn("\x1b", out)
+        found = run_json("check", env={b"SSL": b"\xff\x1b"}, expect=REFUSED)
+        self.assertIn("bad_value", ids(found))
+
     def test_a_run_script_is_read_as_it_is(self):
         script = self.path("run", '#!/bin/sh\n# comment\nSSL=O  # the letter\nFORCE_TLS=1\nexport AUTH="1"\nexec 2>&1\n')
         found = run_json("check", "--env", script, expect=REFUSED)
