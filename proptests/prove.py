@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-SOLVERS = {"z3": ["z3", "-smt2"], "cvc5": ["cvc5", "--incremental", "--lang=smt2"]}
+SOLVERS = {"z3": ["z3", "-smt2"], "cvc5": ["cvc5", "--incremental", "--ite-simp", "--lang=smt2"]}
 SECONDS = 120
 EXPECTATION = re.compile(r'^"?expect (sat|unsat): (.*?)"?$')
 

@@ -111,6 +111,7 @@ void add(Patterns& patterns, Breach::Of of, std::size_t index, std::size_t claus
 }
 
 struct FirstBreach {};
+constexpr std::size_t no_rule = ~std::size_t{0};  // the start is to blame
 
 class Check {
  public:
@@ -135,6 +136,7 @@ class Check {
 
   std::map<std::pair<Breach::Of, std::size_t>, std::vector<Breach>> run() {
     try {
+      check_starts();
       const Reach reach = explore(
           model_, [this](std::uint64_t word, std::size_t event, const Row& row) { see(word, event, row.rule); });
       static_cast<void>(reach);
@@ -172,9 +174,21 @@ class Check {
     for (const Change& change : model_.rules[rule].then)
       word = (word & ~bits_of(model_.variables[change.variable])) |
              bit_of(model_.variables[change.variable], change.value);
+    check_state(word, event, rule);
+  }
+
+  void check_state(std::uint64_t word, std::size_t event, std::size_t rule) {
     for (const Pattern& pattern : invariants_) {
       if ((word & pattern.cube.care) == pattern.cube.want)
         report({pattern.of, pattern.index, pattern.clause, word, event, rule});
+    }
+  }
+
+  void check_starts() {
+    for (std::uint64_t bits = configuration_;; bits = (bits - 1) & configuration_) {
+      const Assignment start = start_of(model_, to_assignment(bits, model_));
+      check_state(to_word(start, model_.variables), 0, no_rule);
+      if (bits == 0) break;
     }
   }
 
@@ -244,8 +258,9 @@ std::string explain(const Model& model, const Laws& laws, const Breach& breach) 
     return heading(laws.possibilities[breach.index]) + "\n  no dialogue gets there with " +
            configuration_of(model, breach.word);
   const Law& law = breach.of == Breach::Of::law ? laws.laws[breach.index] : laws.invariants[breach.index];
-  std::string text = heading(law) + "\n  forbidden: " + law.never[breach.clause].text + "\n  rule " +
-                     model.rules[breach.rule].id + " does it, with " + configuration_of(model, breach.word) + ":";
+  std::string text = heading(law) + "\n  forbidden: " + law.never[breach.clause].text + "\n  " +
+                     (breach.rule == no_rule ? "the start" : "rule " + model.rules[breach.rule].id) +
+                     " does it, with " + configuration_of(model, breach.word) + ":";
   std::vector<Step> way = shortest_way(model, breach.word);
   if (breach.of == Breach::Of::law) way.push_back({breach.word, breach.event, breach.rule});
   for (const Step& step : way) {
@@ -256,9 +271,8 @@ std::string explain(const Model& model, const Laws& laws, const Breach& breach) 
 
 void check_laws(const Model& model, const Laws& laws, Problems& problems) {
   for (const Breach& breach : find_breaches(model, laws, Search::every_law)) {
-    const bool has_rule = breach.of != Breach::Of::possibility;
-    problems.push_back({has_rule ? "policy.toml" : "laws.toml",
-                        has_rule ? model.rules[breach.rule].line : laws.possibilities[breach.index].line,
+    const bool has_rule = breach.of != Breach::Of::possibility && breach.rule != no_rule;
+    problems.push_back({has_rule ? "policy.toml" : "laws.toml", has_rule ? model.rules[breach.rule].line : 0,
                         explain(model, laws, breach)});
   }
 }
