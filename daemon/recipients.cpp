@@ -32,7 +32,7 @@ bool Recipients::replace_own_literal() {
     LogLine("trouble").field("what", describe(name.error())).write();
     return false;
   }
-  if (*name) address_.replace(at + 1, std::string::npos, **name);
+  if (const std::optional<std::string>& host = *name; host) address_.replace(at + 1, std::string::npos, *host);
   return true;
 }
 

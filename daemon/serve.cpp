@@ -21,13 +21,18 @@ namespace {
 
 using spec::Event;
 
+// Where mail to `<postmaster>` goes.
+std::string own_domain(const Start& start) {
+  if (const auto me = read_line("me"); me) {
+    if (const std::optional<std::string>& name = *me; name && !name->empty()) return *name;
+  }
+  return std::string(host_name(start));
+}
+
 std::unique_ptr<HandOver> make_hand_over(const Start& start) {
   if (start.hand_over == HandOverKind::maildir) {
-    const auto me = read_line("me");
-    return std::make_unique<Maildir>(
-        MaildirSettings{.root = start.hand_over_path,
-                        .host = std::string(host_name(start)),
-                        .default_domain = me && *me ? **me : std::string(host_name(start))});
+    return std::make_unique<Maildir>(MaildirSettings{
+        .root = start.hand_over_path, .host = std::string(host_name(start)), .default_domain = own_domain(start)});
   }
   QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
   return std::make_unique<QueueProgram>(std::move(settings));
@@ -55,7 +60,8 @@ void discard_early_input(Transport& transport) {
 // The event that opens the session, after the delay that the operator wants.
 Event open(const Start& start, Transport& transport) {
   if (start.event != Event::connect_ready) return start.event;
-  if (start.drops_early_talkers && speaks_within(transport, start.greet_delay_seconds)) return Event::connect_early_talker;
+  if (start.drops_early_talkers && speaks_within(transport, start.greet_delay_seconds))
+    return Event::connect_early_talker;
   if (!start.drops_early_talkers && start.greet_delay_seconds > 0) {
     sleep(start.greet_delay_seconds);
     discard_early_input(transport);
@@ -83,8 +89,8 @@ engine::Counters counters_of(std::string_view word) {
 void enter_home() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
-  const std::string_view home = variable("POSTERN_HOME");
-  if (chdir(home.empty() ? "/var/qmail" : home.data()) != 0)
+  const std::string home(variable("POSTERN_HOME"));
+  if (chdir(home.empty() ? "/var/qmail" : home.c_str()) != 0)
     log_trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
 }
 
@@ -100,7 +106,7 @@ int serve(const Conversation& conversation) {
   std::optional<CheckProgram> check_program;
   std::optional<AuthCdb> auth_cdb;
   Backend* backend = nullptr;
-  if (start.backend == BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.data());
+  if (start.backend == BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.c_str());
   if (start.backend == BackendKind::check_program)
     backend = &check_program.emplace(conversation.arguments.data() + 1, spec::max_check_seconds);
   const auto connection = std::make_unique<Connection>(

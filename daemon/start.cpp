@@ -107,9 +107,9 @@ class Judge {
     if (is_set("AUTH_CDB")) {
       start_.auth_cdb = variable("AUTH_CDB");
       start_.backend = BackendKind::auth_cdb;
-      if (inspect_cdb(start_.auth_cdb.data()) != CdbCondition::usable)
-        wrong(Event::connect_no_auth_cdb, "AUTH_CDB=\"" + std::string(start_.auth_cdb) +
-                                              "\" is not a readable cdb file: make it, or unset AUTH_CDB");
+      if (inspect_cdb(start_.auth_cdb.c_str()) != CdbCondition::usable)
+        wrong(Event::connect_no_auth_cdb,
+              "AUTH_CDB=\"" + start_.auth_cdb + "\" is not a readable cdb file: make it, or unset AUTH_CDB");
     } else if (has_check_program(arguments_)) {
       start_.backend = BackendKind::check_program;
     }

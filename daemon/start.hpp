@@ -38,7 +38,7 @@ struct Start {
   std::string hand_over_path;
   std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
   BackendKind backend = BackendKind::none;
-  std::string_view auth_cdb;
+  std::string auth_cdb;
   std::string_view certificate_path;
 };
 

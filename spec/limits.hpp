@@ -22,8 +22,9 @@ inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // d
 
 inline constexpr unsigned auth_failure_delay_seconds = 2;  // deviation D7
 inline constexpr unsigned default_timeout_seconds = 1200;  // qmail-control(5): timeoutsmtpd
-inline constexpr unsigned max_handshake_seconds = 120;     // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
-inline constexpr unsigned max_check_seconds = 60;          // deviation D7: how long a check program may take
-inline constexpr unsigned max_queue_seconds = 86400;       // qmail-queue(8): its own alarm
+inline constexpr unsigned max_handshake_seconds =
+    120;                                           // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
+inline constexpr unsigned max_check_seconds = 60;  // deviation D7: how long a check program may take
+inline constexpr unsigned max_queue_seconds = 86400;  // qmail-queue(8): its own alarm
 
 }  // namespace postern::spec
