@@ -181,19 +181,31 @@ Section summary_section(const spec::Model& model, const spec::Reach& reach) {
           ""};
 }
 
+std::string html_head(const std::vector<std::string>& head) {
+  std::string out = "<thead><tr>";
+  for (const std::string& cell : head) out += "<th scope=\"col\">" + html_escaped(cell) + "</th>";
+  return out + "</tr></thead>\n";
+}
+
+// A name may break behind its dots and underscores.
+std::string html_name(const std::string& name) {
+  return replaced(replaced(html_escaped(name), "_", "_<wbr>"), ".", ".<wbr>");
+}
+
 std::string html_table(const Section& section) {
-  std::string out = "<div class=\"wide\"><table>\n";
-  for (const auto& row : section.table) {
-    const bool is_head = &row == &section.table.front();
-    const std::string tag = is_head ? "th" : "td";
-    const bool is_named = !is_head && !section.class_of_rows.empty();
+  const std::vector<std::string>& head = section.table.front();
+  std::string out = "<div class=\"wide\"><table>\n" + html_head(head) + "<tbody>\n";
+  for (std::size_t i = 1; i < section.table.size(); ++i) {
+    const std::vector<std::string>& row = section.table[i];
+    const bool is_named = !section.class_of_rows.empty();
     out += is_named ? "<tr data-" + section.class_of_rows + "=\"" + html_escaped(row.front()) + "\">" : "<tr>";
-    for (const std::string& cell : row)
-      out += "<" + tag + (is_head ? " scope=\"col\"" : "") + ">" + replaced(html_escaped(cell), "\n", "<br>") + "</" +
-             tag + ">";
+    out += "<td>" + html_name(row.front()) + "</td>";
+    for (std::size_t column = 1; column < row.size(); ++column)
+      out += "<td data-head=\"" + html_escaped(head[column]) + "\">" +
+             replaced(html_escaped(row[column]), "\n", "<br>") + "</td>";
     out += "</tr>\n";
   }
-  return out + "</table></div>\n";
+  return out + "</tbody></table></div>\n";
 }
 
 }  // namespace
