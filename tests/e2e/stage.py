@@ -68,7 +68,7 @@ class Stage:
             getattr(self, "_" + {"C": "send", "S": "hear", "X": "hear_end"}.get(step[0], step[0]))(*step[1:])
         if not self.differences and not (steps and steps[-1][0] == "X"):
             self._eof()
-            self._hear_end("")
+            self._hear_end()
         return self
 
     def finish(self):
@@ -94,7 +94,7 @@ class Stage:
         if line != wanted and not (wanted == "250 ok <time> qp <qp>\r\n" and NUMBERS.match(line)):
             self.differences.append(f"wanted {wanted!r}, heard {line!r}")
 
-    def _hear_end(self, _=""):
+    def _hear_end(self, _=None):
         while self._receive():
             pass
         if self._unread and not self._unread.startswith(TLS_ALERT):
