@@ -1,0 +1,312 @@
+#include "proptests/reference_walk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "proptests/laws.hpp"
+#include "tests/dialogue.hpp"
+
+namespace postern::proptests {
+
+namespace bit = spec::bit;
+using spec::Effect;
+
+namespace {
+
+constexpr std::array<std::pair<const char*, bool World::*>, 9> switches{
+    {{"SSL", &World::SSL},
+     {"FORCE_TLS", &World::FORCE_TLS},
+     {"DENY_TLS", &World::DENY_TLS},
+     {"AUTH", &World::AUTH},
+     {"REQUIRE_AUTH", &World::REQUIRE_AUTH},
+     {"ALLOW_INSECURE_AUTH", &World::ALLOW_INSECURE_AUTH},
+     {"certificate", &World::certificate},
+     {"backend", &World::backend},
+     {"relay_client", &World::relay_client}}};
+constexpr std::array<std::uint64_t, 9> switch_bits{bit::SSL,         bit::FORCE_TLS,    bit::DENY_TLS,
+                                                   bit::AUTH,        bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH,
+                                                   bit::certificate, bit::backend,      bit::relay_client};
+constexpr std::size_t settings = 6;  // the first switches; the others are facts
+
+std::vector<Letter> sent(std::initializer_list<std::string> octets) {
+  std::vector<Letter> letters;
+  for (const std::string& piece : octets) letters.push_back({.octets = piece, .outcome = {}, .text = {}});
+  return letters;
+}
+
+std::vector<Letter> happening(std::initializer_list<const char*> names) {
+  std::vector<Letter> letters;
+  for (const char* name : names) letters.push_back({.octets = {}, .outcome = name, .text = {}});
+  return letters;
+}
+
+std::vector<Letter> together(std::vector<Letter> first, const std::vector<Letter>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// tim, tanstaaftanstaaf (RFC 4954 4.1 has him)
+const std::string plain = "AHRpbQB0YW5zdGFhZnRhbnN0YWFm";
+
+std::vector<Letter> commands() {
+  return sent({"EHLO c.example\r\n",
+               "HELO c.example\r\n",
+               "MAIL FROM:<a@b.example>\r\n",
+               "MAIL FROM:<> SIZE=1000 BODY=8BITMIME\r\n",
+               "MAIL FROM:<a@b.example> SIZE=1001\r\n",
+               "MAIL FROM:<a@b..example>\r\n",
+               "MAIL FROM:<a@b.example> X=1\r\n",
+               "RCPT TO:<c@d.example>\r\n",
+               "RCPT TO:<Postmaster>\r\n",
+               "RCPT TO:<c>\r\n",
+               "DATA\r\n",
+               "RSET\r\n",
+               "NOOP\r\n",
+               "VRFY x\r\n",
+               "EXPN x\r\n",
+               "HELP\r\n",
+               "QUIT\r\n",
+               "GET / HTTP/1.1\r\n",
+               "XYZZY\r\n",
+               "STARTTLS\r\n",
+               "STARTTLS now\r\n",
+               "STARTTLS\r\nEHLO c.example\r\nMAIL FROM:<a@b.example>\r\n",
+               "AUTH PLAIN\r\n",
+               "AUTH PLAIN " + plain + "\r\n",
+               "AUTH PLAIN =\r\n",
+               "AUTH LOGIN\r\n",
+               "AUTH LOGIN dGlt\r\n",
+               "AUTH LOGIN !\r\n",
+               "AUTH CRAM-MD5\r\n",
+               "AUTH\r\n",
+               "NOOP\n",
+               "NOOP \x01\r\n",
+               "NOOP " + std::string(2042, 'a') + "\r\n",
+               "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"});
+}
+
+std::vector<Letter> answers() {
+  return sent({plain + "\r\n", "dGlt\r\n", "*\r\n", "=\r\n", "dGlt\n", "dGl\r\n", "\r\n", "AHRpbQB0\r\n", "AAAA\r\n",
+               std::string(12287, 'A') + "\r\n"});
+}
+
+std::vector<Letter> messages() {
+  return sent({".\r\n", "Subject: x\r\n\r\n..dot\r\n.\r\n", "a\nb\r\n.\r\n", "a\r\n\n.\n.\r\n", "a\r\r\n.\r\n",
+               repeated("0123456789\r\n", 91) + ".\r\n",
+               repeated("Received: x\r\n", 77) + repeated("X: y\r\n", 3) + ".\r\n",
+               repeated("received:\r\n", 100) + ".\r\n"});
+}
+
+}  // namespace
+
+spec::Event event_named(std::string_view name) {
+  for (std::size_t i = 0; i < spec::event_count; ++i) {
+    if (spec::name_of(static_cast<spec::Event>(i)) == name) return static_cast<spec::Event>(i);
+  }
+  std::unreachable();
+}
+
+engine::Service service_of(const World& world) {
+  spec::Guards guards;
+  for (std::size_t i = 0; i < switches.size(); ++i) guards.set(switch_bits[i], world.*switches[i].second);
+  return {.settings_and_facts = guards,
+          .host = tests::dialogue_host,
+          .databytes = world.databytes,
+          .max_recipients = world.max_recipients};
+}
+
+World world_number(unsigned number) {
+  World world{.host = std::string(tests::dialogue_host), .databytes = 1000, .max_recipients = 2};
+  for (std::size_t i = 0; i < switches.size(); ++i) world.*switches[i].second = (number >> i & 1) != 0;
+  return world;
+}
+
+std::string head_of(const World& world) {
+  std::string head = "with";
+  for (std::size_t i = 0; i < switches.size(); ++i) {
+    const bool is_on = world.*switches[i].second;
+    if (i < settings) head += " " + std::string(switches[i].first) + (is_on ? "=1" : "=0");
+    if (i >= settings && is_on) head += " " + std::string(switches[i].first);
+  }
+  return head + " databytes=" + std::to_string(world.databytes) +
+         " max_recipients=" + std::to_string(world.max_recipients);
+}
+
+// ---- the engine's side
+
+EngineSide::EngineSide(const World& world) : session_(std::make_unique<engine::Session>(service_of(world))) {}
+
+void EngineSide::hear(std::string_view octets) {
+  unread_ += octets;
+  pump();
+}
+
+void EngineSide::learn(const std::string& outcome, const std::string& text) {
+  const bool is_recipient = session_->guards().has(bit::waiting_recipient);
+  const std::string address = is_recipient && text.empty() ? std::string(session_->mailbox()) : text;
+  take(session_->report(event_named(outcome), address));
+  pump();
+}
+
+void EngineSide::pump() {
+  constexpr std::uint64_t hears = bit::waiting_command | bit::waiting_mail_data | waiting_for_answer;
+  while (session_->guards().has(hears)) {
+    scratch_.resize(unread_.size() + 2);
+    const engine::Step step = session_->step(unread_, scratch_);
+    message_ += step.data;
+    unread_.erase(0, step.consumed);
+    if (step.is_decision)
+      take(step);
+    else if (step.consumed == 0 || unread_.empty())
+      return;
+  }
+}
+
+void EngineSide::take(const engine::Step& step) {
+  for (std::string_view reply = step.reply; !reply.empty();) {
+    const std::size_t end = reply.find("\r\n") + 2;
+    words_.emplace_back('S', reply.substr(0, end));
+    reply.remove_prefix(end);
+  }
+  if (step.effect == Effect::begin_message) message_.clear();
+  if (step.effect == Effect::hand_over) hand_over();
+  if (step.effect == Effect::start_tls) unread_.clear();
+  if (step.effect == Effect::close) words_.emplace_back('X', "");
+}
+
+void EngineSide::hand_over() {
+  for (std::string_view rest = session_->envelope().octets(); rest.size() > 1;) {
+    const std::size_t end = rest.find('\0');
+    words_.emplace_back(rest[0], rest.substr(1, end - 1));
+    rest.remove_prefix(end + 1);
+  }
+  for (std::string_view rest = message_; !rest.empty();) {
+    const std::size_t end = rest.find('\n') + 1;
+    words_.emplace_back('M', rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+}
+
+std::string EngineSide::state() const {
+  constexpr std::array<std::pair<std::uint64_t, const char*>, 11> phases{{{bit::waiting_connect, "connect"},
+                                                                          {bit::waiting_command, "command"},
+                                                                          {bit::waiting_recipient, "recipient"},
+                                                                          {bit::waiting_mail_data, "data"},
+                                                                          {bit::waiting_hand_over, "hand_over"},
+                                                                          {bit::waiting_plain_response, "plain"},
+                                                                          {bit::waiting_username, "username"},
+                                                                          {bit::waiting_password, "password"},
+                                                                          {bit::waiting_credentials, "credentials"},
+                                                                          {bit::waiting_handshake, "handshake"},
+                                                                          {bit::waiting_end, "end"}}};
+  const spec::Guards guards = session_->guards();
+  std::string state;
+  for (const auto& [waiting, phase] : phases) {
+    if (guards.has(waiting)) state += phase;
+  }
+  state += guards.has(bit::channel_starttls) ? " tls" : "";
+  state += guards.has(bit::authentication_done) ? " in " : " ";
+  state += guards.has(bit::greeting_helo) ? "HELO" : guards.has(bit::greeting_ehlo) ? "EHLO" : "";
+  state += guards.has(bit::transaction_none) ? "" : " mail";
+  return state + (guards.has(bit::transaction_rcpt) ? " rcpt" : "");
+}
+
+// ---- the alphabet
+
+std::vector<Letter> letters_for(const std::string& phase) {
+  const auto ends = happening({"timeout", "eof"});
+  if (phase == "connect")
+    return happening({"connect.bad_value", "connect.no_controls", "connect.no_auth_cdb", "connect.broken_certificate",
+                      "connect.no_hand_over", "connect.early_talker", "connect.ready"});
+  if (phase == "command") return together(commands(), ends);
+  if (phase == "plain" || phase == "username" || phase == "password") return together(answers(), ends);
+  if (phase == "data") return together(messages(), ends);
+  if (phase == "recipient")
+    return happening({"recipient.ours", "recipient.foreign", "recipient.sender_refused", "recipient.unknowable"});
+  if (phase == "credentials") return happening({"credentials.accepted", "credentials.rejected", "credentials.broken"});
+  if (phase == "hand_over")
+    return {{.octets = {}, .outcome = "hand_over.accepted", .text = "1700000000 qp 7"},
+            {.octets = {}, .outcome = "hand_over.deferred", .text = "qq timeout (#4.3.0)"},
+            {.octets = {}, .outcome = "hand_over.refused", .text = "we do not accept SPAM (#5.3.0)"}};
+  if (phase == "handshake") return together(happening({"handshake.done", "handshake.failed"}), ends);
+  return {};
+}
+
+std::vector<Letter> few_letters_for(const std::string& phase) {
+  if (phase == "connect") return happening({"connect.ready"});
+  if (phase == "command")
+    return sent({"XYZZY\r\n", "MAIL FROM:<a@b.example>\r\n", "RCPT TO:<c@d.example>\r\n", "DATA\r\n", "STARTTLS\r\n",
+                 "AUTH PLAIN " + plain + "\r\n", "AUTH X\r\n", "QUIT\r\n"});
+  if (phase == "data") return sent({".\r\n"});
+  if (phase == "recipient") return happening({"recipient.ours", "recipient.unknowable"});
+  if (phase == "handshake") return happening({"handshake.done"});
+  return letters_for(phase);
+}
+
+// ---- both sides
+
+std::string take(Reference& reference, EngineSide& engine, const Letter& letter) {
+  if (letter.outcome.empty()) {
+    reference.hear(letter.octets);
+    engine.hear(letter.octets);
+  } else {
+    reference.learn(letter.outcome, letter.text);
+    engine.learn(letter.outcome, letter.text);
+  }
+  const Words wanted = reference.take_words(), found = engine.take_words();
+  std::string difference;
+  if (wanted != found) {
+    for (const Word& word : wanted) difference += "- " + written(word) + "\n";
+    for (const Word& word : found) difference += "+ " + written(word) + "\n";
+  }
+  if (reference.state() != engine.state())
+    difference += "- state " + reference.state() + "\n+ state " + engine.state() + "\n";
+  const auto [errors, auth_attempts] = engine.counters();
+  const bool counts_agree = errors == static_cast<unsigned>(reference.errors()) &&
+                            auth_attempts == static_cast<unsigned>(reference.auth_commands());
+  if (!counts_agree && reference.phase() != "end") difference += "- counts of mistakes differ\n";
+  return difference;
+}
+
+std::string written(const Word& word) {
+  using tests::ItemKind;
+  constexpr std::string_view names = "SFTMX";
+  constexpr std::array kinds{ItemKind::server, ItemKind::reverse_path, ItemKind::forward_path, ItemKind::message,
+                             ItemKind::closes};
+  return tests::written(tests::Item{.kind = kinds[names.find(word.first)], .octets = word.second});
+}
+
+std::string written(const Letter& letter) {
+  if (!letter.outcome.empty()) return "= " + letter.outcome + (letter.text.empty() ? "" : " " + letter.text);
+  std::string lines;
+  for (std::size_t begin = 0; begin < letter.octets.size();) {
+    const std::size_t end = std::min(letter.octets.find('\n', begin), letter.octets.size() - 1) + 1;
+    lines += lines.empty() ? "" : "\n";
+    lines += tests::written(
+        tests::Item{.kind = tests::ItemKind::client, .octets = letter.octets.substr(begin, end - begin)});
+    begin = end;
+  }
+  return lines;
+}
+
+std::string as_dialogue(const World& world, const std::vector<Letter>& way) {
+  Reference reference(world);
+  std::string text = head_of(world) + "\n";
+  for (const Letter& letter : way) {
+    text += written(letter) + "\n";
+    if (letter.outcome.empty())
+      reference.hear(letter.octets);
+    else
+      reference.learn(letter.outcome, letter.text);
+    for (const Word& word : reference.take_words()) text += written(word) + "\n";
+  }
+  return text;
+}
+
+}  // namespace postern::proptests
