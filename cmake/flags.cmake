@@ -6,6 +6,8 @@ target_include_directories(postern_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(postern_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
   -Wcast-qual -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)
+# clang blames us for what libstdc++ 12 deprecates and uses itself in std::stable_sort.
+target_compile_options(postern_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 
 if(POSTERN_SANITIZE)
   target_compile_options(postern_flags INTERFACE
