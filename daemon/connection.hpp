@@ -62,8 +62,8 @@ class Connection {
   void begin_message();
   void abandon_message();
 
-  static constexpr std::size_t input_octets = 32UL * 1024;
-  static constexpr std::size_t output_octets = 8UL * 1024;
+  static constexpr std::size_t input_octets = std::size_t{32} * 1024;
+  static constexpr std::size_t output_octets = std::size_t{8} * 1024;
   static_assert(input_octets >= spec::max_auth_line_octets);
 
   engine::Session& session_;

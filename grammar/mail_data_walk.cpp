@@ -117,7 +117,10 @@ bool walk_until_ready(MailDataState& state, MailDataCursor& cursor) {
 bool walk_mail_data(MailDataState& state, MailDataCursor& cursor, const char* until) {
   while (cursor.in != until) {
     if (state.at == At::in_line && state.name_candidates == 0) copy_to_line_end(cursor, until);
-    if (cursor.in != until && take(state, cursor, *cursor.in++)) return true;
+    if (cursor.in == until) return false;
+    const char octet = *cursor.in;
+    ++cursor.in;
+    if (take(state, cursor, octet)) return true;
   }
   return false;
 }

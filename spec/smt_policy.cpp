@@ -52,21 +52,22 @@ std::string sorts(const Model& model) {
 }
 
 // One event: the lowest step first, the first rule that holds decides.
-std::string decide_event(const Model& model, const std::vector<const RuleRow*>& order, std::size_t event) {
+std::string decide_event(const Model& model, const std::vector<std::size_t>& order, std::size_t event) {
   std::string out = "(define-fun decide." + model.events[event].name + " (" + parameters(model) + ") Rule\n";
   std::size_t depth = 0;
-  for (const RuleRow* rule : order) {
-    if (std::ranges::find(rule->events, event) == rule->events.end()) continue;
-    out += "  (ite " + to_smt(rule->condition, model.variables) + " rule." + rule->id + "\n";
+  for (const std::size_t index : order) {
+    const RuleRow& rule = model.rules[index];
+    if (std::ranges::find(rule.events, event) == rule.events.end()) continue;
+    out += "  (ite " + to_smt(rule.condition, model.variables) + " rule." + rule.id + "\n";
     ++depth;
   }
   return out + "  rule.none" + std::string(depth, ')') + ")\n";
 }
 
 std::string decide(const Model& model) {
-  std::vector<const RuleRow*> order;
-  for (const RuleRow& rule : model.rules) order.push_back(&rule);
-  std::ranges::sort(order, {}, [](const RuleRow* rule) { return std::pair(rule->step, rule->line); });
+  std::vector<std::size_t> order(model.rules.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(model.rules[i].step, i); });
   std::string out, arguments;
   for (const Variable& variable : model.variables) arguments += " " + variable.name;
   std::string any = "(define-fun decide ((event Event) " + parameters(model) + ") Rule\n";

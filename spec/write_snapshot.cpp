@@ -2,14 +2,16 @@
 // is a readable diff. Per event a tree: each line tests one name; what decides alike for all values of a name leaves it
 // out.
 #include <algorithm>
+#include <optional>
 
 #include "spec/writers.hpp"
 
 namespace postern::spec {
 namespace {
 
-std::string outcome(const Model& model, std::size_t rule_index) {
-  const RuleRow& rule = model.rules[rule_index];
+std::string outcome(const Model& model, std::optional<std::size_t> rule_index) {
+  if (!rule_index) return "no rule decides";  // verify() has refused such a spec
+  const RuleRow& rule = model.rules[*rule_index];
   const ReplyText& reply = model.replies[rule.reply];
   std::string out = rule.id + ": " + (reply.code == 0 ? "no reply" : std::to_string(reply.code) + " " + reply.text);
   if (const std::string& effect = model.effects[rule.effect].name; effect != "none") out += "; " + effect;
@@ -23,7 +25,7 @@ std::string outcome(const Model& model, std::size_t rule_index) {
 // The lines below one node; a name on which nothing depends is left out.
 std::string tree(const Model& model, std::size_t event, const std::vector<std::size_t>& names, std::size_t next,
                  Assignment& assignment, const std::string& indent) {
-  if (next == names.size()) return indent + outcome(model, *interpret(model, event, assignment)) + "\n";
+  if (next == names.size()) return indent + outcome(model, interpret(model, event, assignment)) + "\n";
   const Variable& variable = model.variables[names[next]];
   std::vector<std::string> branches;
   for (std::size_t value = 0; value < variable.values.size(); ++value) {
@@ -81,7 +83,9 @@ void write_settings(const Model& model, std::string& out) {
     assignment[model.variable_of("certificate")] = 1;
     assignment[model.variable_of("backend")] = assignment[model.variable_of("AUTH")];
     assignment = start_of(model, std::move(assignment));
-    const RuleRow& rule = model.rules[*interpret(model, event_of(model, "connect.ready"), assignment)];
+    const auto decided = interpret(model, event_of(model, "connect.ready"), assignment);
+    if (!decided) continue;
+    const RuleRow& rule = model.rules[*decided];
     const ReplyText& reply = model.replies[rule.reply];
     out += "\n  " + rule.id + ": " + std::to_string(reply.code) + " " + reply.text + "\n";
     if (reply.code != 220) continue;

@@ -78,7 +78,7 @@ class Starttls(peer.Case):
         self.assertEqual(client.say("STARTTLS"), self.replies["tls_ready"])
         client.send("EHLO client.example\r\nQUIT\r\n")
         self.assertNotRegex(client.rest(), rb"[245][0-9][0-9][ -]")
-        self.assertIn("trouble client=127.0.0.1: TLS handshake", self.server.wait_for_log("TLS handshake"))
+        self.assertIn("trouble client=127.0.0.1: the TLS handshake failed", self.server.wait_for_log("TLS handshake"))
 
     def test_starttls_twice(self):
         client = self.connect().starttls()
