@@ -1,7 +1,7 @@
 // A second opinion: one SMTP session told by somebody who has read RFC 5321, 3207, 4954, the seed document and the list
 // of deviations, and has seen neither spec/*.toml nor the engine. Slow, obvious, ifs and strings; shares nothing.
-// in      World, what the operator has set and the start has found; then octets of the client, and outcomes by their
-// names out     Words: what the server says ('S', a line), hands over ('F', 'T', 'M') and that it closes ('X'); state()
+// in      World, what the operator has set and the start has found; then octets of the client, and outcomes by name
+// out     Words: what the server says ('S', a line), hands over ('F', 'T', 'M') and that it closes ('X'); state()
 // limits  reads addresses of letters, digits, dots and hyphens only (proptests/naive_command reads all that there are),
 //         and does not count the 64 MiB of deviation D4 (tests/dialogues/smuggling_without_end.smtp)
 // source  RFC 5321 3, 4; RFC 3207 4; RFC 4954 4; RFC 4616 2; RFC 1870 6; seed; docs/deviations.md

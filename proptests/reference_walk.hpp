@@ -1,6 +1,6 @@
 // The engine and the second opinion side by side: the same client, the same outcomes, compared word by word.
 // in      a World, a Slip, and Letters: what a client sends at once, or how something ends
-// out     Sides::take(letter): empty, or what differs; as_dialogue(): a way to it in the format of tests/dialogues
+// out     take(reference, engine, letter): empty, or what differs; as_dialogue(): a way to it as tests/dialogues has it
 // limits  tests/ and spec/ give the names of events and settings here; the reference itself knows neither
 // source  proptests/reference.hpp; engine/session.hpp
 #pragma once

@@ -170,7 +170,7 @@ std::vector<Phrase> messages(const World& world) {
 class Writer {
  public:
   Writer(const spec::Model& model, const World& world, std::mt19937_64& chance)
-      : model_(model), world_(world), chance_(chance), interpreter_(model, world), reference_(world), engine_(world) {
+      : world_(world), chance_(chance), interpreter_(model, world), reference_(world), engine_(world) {
     may_start_tls_ = below(100) < (world.FORCE_TLS ? 60 : 15);
     is_burst_ = below(2) == 0;
     queue_exit_ = std::array{0, 0, 0, 51, 31}[below(5)];
@@ -332,7 +332,6 @@ class Writer {
     return text;
   }
 
-  const spec::Model& model_;
   World world_;
   std::mt19937_64& chance_;
   Interpreter interpreter_;

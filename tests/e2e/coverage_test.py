@@ -194,6 +194,13 @@ def hold_without_sibling(scene, program, folder):
     return run.differences + ([] if " by=close " in log else ["a handshake without a sibling does not end by the table"])
 
 
+def is_noticed(dialogues, *stage_of):
+    """Whether a dialogue said to take another rule than it does is found to differ."""
+    dialogue = next(each for each in dialogues if ["mail.starttls_first", 503] in each["decisions"])
+    doctored = [["mail.auth_first" if rule == "mail.starttls_first" else rule, code] for rule, code in dialogue["decisions"]]
+    return bool(hold(dialogue | {"decisions": doctored}, *stage_of)[0])
+
+
 def main():
     program, tracer = (str(pathlib.Path(word).resolve(strict=True)) for word in sys.argv[1:3])
     folders = [peer.ROOT / "tests/dialogues", peer.ROOT / "tests/e2e/dialogues"]
@@ -206,6 +213,7 @@ def main():
         stage.make_standins(root)
         certificate = "".join(peer.make_certificate(root))
         common = (certificate, exit_codes(), stage.tls_context())
+        noticed = is_noticed(dialogues, program, root / "doctored", *common)
         runs = [(dialogue["name"], pool.submit(hold, dialogue, program, root / f"{number}", *common))
                 for number, dialogue in enumerate(dialogues)]
         for name, run in runs:
@@ -219,6 +227,8 @@ def main():
                 continue
             for rule in rules_taken:
                 taken.setdefault(rule, []).append(name)
+    if not noticed:
+        differing.append("a doctored dialogue is not noticed")
     missing = [rule for rule in rules() if rule not in taken]
     print(*(f"not to be had in one home: {each}" for each in impossible), sep="\n")
     print(*(f"differs: {each}" for each in differing), sep="\n")

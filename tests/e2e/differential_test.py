@@ -74,6 +74,13 @@ def written(dialogue):
     return "\n".join(lines)
 
 
+def is_noticed(theatre, dialogue):
+    """Whether a dialogue with one word changed is found to differ: a comparison that cannot fail proves nothing."""
+    steps = [list(step) for step in dialogue["steps"]]
+    steps[0][1] = steps[0][1].replace("ESMTP", "SMTP").replace("421", "450")
+    return bool(theatre.hold(dialogue | {"steps": steps}))
+
+
 def main():
     program, writer = (str(pathlib.Path(word).resolve(strict=True)) for word in sys.argv[1:3])
     count, seed = (sys.argv[3:] + ["10000", "1"])[:2] if len(sys.argv) < 5 else sys.argv[3:5]
@@ -85,14 +92,17 @@ def main():
         theatre = Theatre(pathlib.Path(root), program)
         fork = multiprocessing.get_context("fork")
         with concurrent.futures.ProcessPoolExecutor(2, fork, adopt, (theatre,)) as pool:
+            noticed = is_noticed(theatre, dialogues[0])
             found = [each for some in pool.map(hold_some, [dialogues[0::2], dialogues[1::2]]) for each in some]
     tls = sum(any(step[0] == "tls" for step in dialogue["steps"]) for dialogue in dialogues)
     lines = sum(step[0] == "S" for dialogue in dialogues for step in dialogue["steps"])
     for dialogue, differences in found[:3]:
         print(written(dialogue), *differences, "", sep="\n")
+    if not noticed:
+        print("a doctored dialogue is not noticed")
     print(f"held with the real program: {len(dialogues)} dialogues ({tls} with TLS), {lines} lines compared, "
           f"{len(found)} dialogues differ, seed {seed}, {time.monotonic() - began:.1f} s")
-    return 1 if found or not dialogues else 0
+    return 1 if found or not noticed else 0
 
 
 if __name__ == "__main__":
