@@ -26,7 +26,7 @@ USER, PASSWORD = "alice", "wonderland"
 HASH = "$5$rounds=1000$oraclesalt$trnN8VapAOXiuXzdVSPJNrmg/ho5bvNky20PjOit3dA"
 USERS = {USER: HASH, "bob": HASH + ',PASSWORD_EXPIRES="1"', "carol": HASH + ',PASSWORD_EXPIRES="4102444800"',
          "dave": HASH + ',DATABYTES="77"'}
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 CHECK_PROGRAM = """#!/bin/sh
