@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every section that the code cites is cited by a test: house plan 7.
+"""Every section that the code cites is cited by a test (docs/decisions/0003-rooms.md).
 
 usage: cited_sections.py SOURCE_FOLDER     prints the sections that no test cites, with where the code cites them
 

@@ -36,7 +36,7 @@ class SessionTest : public testing::Test {
   std::array<char, 64 * 1024> scratch_{};
 };
 
-// house plan 3: so that after start_tls the plaintext left is dropped in one visible place (RFC 3207 4.2)
+// docs/decisions/0003-rooms.md: so that after start_tls the plaintext left is dropped in one visible place (RFC 3207 4.2)
 TEST_F(SessionTest, takes_one_line_a_step) {
   const std::string_view lines = "NOOP\r\nSTARTTLS\r\nMAIL FROM:<a@example.com>\r\n";
   EXPECT_EQ(say(lines).consumed, 6U);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A misuse that the compiler must refuse: house plan 9.
+"""A misuse that the compiler must refuse (docs/decisions/0003-rooms.md).
 
 usage: must_not_compile.py FILE.cpp COMPILER FLAG...
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who may include whom, what only the daemon may touch, and how long a file may be: house plan 2 and 5.
+"""Who may include whom, what only the daemon may touch, and how long a file may be (docs/decisions/0003-rooms.md).
 
 usage: rooms.py SOURCE_FOLDER     prints each offence as file:line: sentence; exit 1 when there is one
        rooms.py --self-test       the rules find what they should
