@@ -142,6 +142,7 @@ class Check {
       static_cast<void>(reach);
       find_impossible();
     } catch (const FirstBreach&) {
+      return std::move(found_);  // one is enough
     }
     return std::move(found_);
   }
@@ -149,7 +150,7 @@ class Check {
  private:
   [[nodiscard]] std::size_t at(std::size_t event, std::size_t rule) const { return event * model_.rules.size() + rule; }
 
-  Patterns patterns_of(std::size_t event, std::size_t rule) const {
+  [[nodiscard]] Patterns patterns_of(std::size_t event, std::size_t rule) const {
     Patterns patterns;
     const Specialised special(model_, laws_, event, rule);
     for (std::size_t i = 0; i < laws_.laws.size(); ++i) {

@@ -4,7 +4,9 @@
 // source  spec/laws.toml; SMT-LIB standard 2.6
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "spec/check_laws.hpp"
 #include "spec/laws.hpp"
@@ -24,6 +26,7 @@ namespace postern::spec {
 // A dialogue to every rule, and to every state of a session.
 [[nodiscard]] std::string smt_witnesses(const Model& model);
 
+[[nodiscard]] std::string joined(std::initializer_list<std::string_view> pieces);
 // A formula in these names.
 [[nodiscard]] std::string to_smt(const Expression& expression, const std::vector<Variable>& variables);
 [[nodiscard]] std::string sort_of(const Variable& variable);

@@ -58,7 +58,7 @@ std::string induction(const Model& model) {
     settings += " " + model.variables[i].name;
   for (const State& state : model.states) {
     const std::string& name = model.variables[state.variable].name;
-    start += assert_that("(= " + name + " (start." + name + settings + "))");
+    start += assert_that(joined({"(= ", name, " (start.", name, settings, "))"}));
   }
   return check("unsat", "base", start + assert_that("(not invariant)")) +
          check("unsat", "step",

@@ -24,7 +24,7 @@ std::string sort(const std::string& type, const std::string& prefix, const Rows&
   std::string out = "(define-sort " + type + " () (_ BitVec " + std::to_string(width) + "))\n";
   std::size_t value = 0;
   for (const auto& row : rows)
-    out += "(define-fun " + prefix + "." + name(row) + " () " + type + " " + bits(value++, width) + ")\n";
+    out += joined({"(define-fun ", prefix, ".", name(row), " () ", type, " ", bits(value++, width), ")\n"});
   return out + "(define-fun is-" + type + " ((x " + type + ")) Bool (bvule x " + bits(value - 1, width) + "))\n";
 }
 
@@ -74,7 +74,7 @@ std::string decide(const Model& model) {
   for (std::size_t event = 0; event < model.events.size(); ++event) {
     out += decide_event(model, order, event);
     const std::string& name = model.events[event].name;
-    any += "  (ite (= event event." + name + ") (decide." + name + arguments + ")\n";
+    any += joined({"  (ite (= event event.", name, ") (decide.", name, arguments, ")\n"});
   }
   return out + any + "  rule.none" + std::string(model.events.size(), ')') + ")\n";
 }
@@ -104,7 +104,7 @@ std::string outcomes(const Model& model) {
   for (const State& state : model.states) {
     const Variable& variable = model.variables[state.variable];
     const std::string type = sort_of(variable);
-    out += per_rule(model, "next." + variable.name + " ((rule Rule) (" + variable.name + " " + type + ")) " + type,
+    out += per_rule(model, joined({"next.", variable.name, " ((rule Rule) (", variable.name, " ", type, ")) ", type}),
                     variable.name, [&](const RuleRow& rule) {
                       const auto change = std::ranges::find(rule.then, state.variable, &Change::variable);
                       return change == rule.then.end() ? variable.name : value_of(variable, change->value);
@@ -137,6 +137,12 @@ std::string world(const Model& model) {
 }
 
 }  // namespace
+
+std::string joined(std::initializer_list<std::string_view> pieces) {
+  std::string out;
+  for (const std::string_view piece : pieces) out += piece;
+  return out;
+}
 
 std::string sort_of(const Variable& variable) {
   if (variable.is_boolean) return "Bool";

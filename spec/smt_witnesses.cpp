@@ -59,8 +59,8 @@ std::string state_after(const Model& model, std::size_t step, std::size_t event)
     for (const RuleRow& rule : model.rules) {
       const auto change = std::ranges::find(rule.then, state.variable, &Change::variable);
       if (change == rule.then.end() || std::ranges::find(rule.events, event) == rule.events.end()) continue;
-      value = "(ite (= " + at("rule", step) + " rule." + rule.id + ") " + value_of(variable, change->value) + " " +
-              value + ")";
+      value = joined(
+          {"(ite (= ", at("rule", step), " rule.", rule.id, ") ", value_of(variable, change->value), " ", value, ")"});
     }
     out += "(define-fun " + at(variable.name, step + 1) + " () " + sort_of(variable) + " " + value + ")\n";
   }
@@ -125,6 +125,7 @@ std::vector<Goal> goals_of(const Model& model) {
     states[next & ~configuration].offer(model, next, event, row.rule);
   }));
   std::vector<Goal> goals;
+  goals.reserve(rules.size() + states.size());
   for (const auto& [rule, nearest] : rules) goals.push_back(rule_goal(model, nearest));
   for (const auto& [state, nearest] : states) goals.push_back(state_goal(model, nearest));
   return goals;
