@@ -107,11 +107,22 @@ std::string message() {
   return text + std::string(fill, 'm') + "\r\n.\r\n";
 }
 
+// What brings a session further.
+std::string good_next(const Model& model) {
+  const std::string state = model.state();
+  if (state.contains(" rcpt")) return "DATA\r\n";
+  if (state.contains(" mail")) return "RCPT TO:<" + address() + ">\r\n";
+  return *rc::gen::element<std::string>("MAIL FROM:<a@b.example>\r\n", "STARTTLS\r\n", "AUTH PLAIN\r\n",
+                                        "AUTH LOGIN\r\n", "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n");
+}
+
 // What a client may send now, and what it should not: mostly what fits the phase.
-std::string octets_for(const std::string& phase) {
+std::string octets_for(const Model& model) {
+  const std::string& phase = model.phase();
   const bool fits = *rc::gen::weightedElement<bool>({{9, true}, {1, false}});
   if (phase == "data" && fits) return message();
   const bool answers = phase == "plain" || phase == "username" || phase == "password";
+  if (phase == "command" && *rc::gen::arbitrary<bool>()) return good_next(model);
   if (!answers || !fits) return command_line();
   const auto letters = letters_for(phase);
   return letters[*rc::gen::inRange<std::size_t>(0, letters.size() - 2)].octets;
@@ -123,7 +134,7 @@ struct Say : Command {
     const int lines = std::max(1, *rc::gen::inRange(0, 12) - 6);  // mostly one, and shrunk to one
     Model guess = model;
     for (int i = 0; i < lines; ++i) {
-      const std::string line = octets_for(guess.phase());
+      const std::string line = octets_for(guess);
       letter.octets += line;
       guess.hear(line);
     }
