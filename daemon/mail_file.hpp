@@ -2,11 +2,9 @@
 // in      octets; then sync, and only then link_into as many folders as it belongs to
 // out     in each folder the same file (one inode: unlinking one leaves the others), mode 0600
 // lives   unnamed (O_TMPFILE), so that a crash leaves nothing. Where the kernel, the file system or a missing /proc
-// does
-//         not allow that: a name in ROOT/.tmp, unlinked by discard; what a crash leaves there is harmless and may be
-//         removed
+//         does not allow that: a name in ROOT/.tmp, unlinked by discard; what a crash leaves there is harmless
 // errors  errno as a value, 0 for none
-// source  open(2): O_TMPFILE; docs/decisions on durability
+// source  open(2): O_TMPFILE
 #pragma once
 
 #include <cstdint>

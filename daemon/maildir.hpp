@@ -1,9 +1,8 @@
 // Delivers into one Maildir for each recipient: ROOT/DOMAIN/LOCAL-PART/new (maildir_name.hpp says how names are made).
 // in      mail data; the recipients come with the envelope, so everything is written once, whoever they are
 // out     the same file in each mailbox, beginning with Return-Path and Received; missing mailboxes are made, mode 0700
-// durable before `accepted`: file synced, then linked into every new/, then every new/ synced, and every folder in
-// which
-//         a folder was made. (That another process is just making the same mailbox is left to the journal.)
+// durable before `accepted`: file synced, then linked into every new/, then every new/ synced, and every folder
+//         in which a folder was made. (That another process is just making the same mailbox is left to the journal.)
 // whole   all mailboxes or none: when one fails, the links made so far are taken back (a reader may have seen them)
 // shared  recipients of one message share an inode: readers may unlink and rename theirs, and never write into it
 // errors  deferred; the client hears whether the disk is full, the log hears errno and mailbox

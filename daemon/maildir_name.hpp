@@ -5,8 +5,7 @@
 //         capitals); nothing at all is `%`. A name that gets longer than max_name_octets goes on in a folder of its
 //         own: what ends with a lone `%` is continued by the next name
 // laws    two addresses share a mailbox exactly when they differ in case only; no name is empty, begins with a dot,
-// holds
-//         a slash or is too long for a file system: no address leaves the root, or reaches what a mailbox holds
+//         holds a slash or is too long for a file system: no address leaves the root, or reaches what a mailbox holds
 // errors  none
 // source  RFC 5321 4.1.1.3 (postmaster without a domain), 2.4 (case; we choose that a local-part has none)
 #pragma once

@@ -1,7 +1,7 @@
 // The trace fields that go before a message.
 // in      TraceFacts: what is known of the client; its views may hold any octet and are not kept
-// out     "Received: from HOST (HELO x) (INFO@IP)\n  by LOCAL with PROTO; D Mon YYYY HH:MM:SS -0000\n", lines end with
-// LF bounds  every name is cut at spec::max_host_octets, so that a line has less than 998 octets (RFC 5322 2.1.1)
+// out     "Received: from HOST (HELO x) (INFO@IP)\n  by LOCAL with PROTO; D Mon YYYY HH:MM:SS -0000\n", lines end with LF
+// bounds  every name is cut at spec::max_host_octets, so that a line has less than 998 octets (RFC 5322 2.1.1)
 // errors  none: an octet that is not surely harmless becomes `?`
 // source  RFC 5321 4.4, 4.1.2; RFC 3848 (ESMTPS, ESMTPA, ESMTPSA); qmail-smtpd: safeput
 #pragma once

@@ -1,7 +1,8 @@
 // Every law on every decision of every configuration, quickly: a clause becomes, per event and rule, bit patterns of
-// the state before. (proptests/exhaustive_laws.cpp does the same slowly and obviously, and both must agree.) in      a
-// Model that verify() has passed, the Laws out     Breaches; explain() names the law, the rule and a shortest dialogue
-// that gets there source  spec/laws.toml
+// the state before. (proptests/exhaustive_laws.cpp does the same slowly and obviously, and both must agree.)
+// in      a Model that verify() has passed, the Laws
+// out     Breaches; explain() names the law, the rule and a shortest dialogue that gets there
+// source  spec/laws.toml
 #pragma once
 
 #include <cstdint>
