@@ -144,6 +144,7 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   return {.consumed = consumed,
           .is_decision = true,
           .holds_secret = is_answer || is_auth(event),
+          .event = event,
           .rule = row.rule,
           .effect = row.effect,
           .code = code,

@@ -14,8 +14,7 @@ constexpr std::array settings = {bit::SSL,  bit::FORCE_TLS,    bit::DENY_TLS,
 constexpr std::array facts = {bit::certificate, bit::backend, bit::relay_client};
 constexpr std::uint8_t is_limited = 1U << facts.size();
 constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, Event::timeout, Event::eof};
-constexpr std::uint8_t first_world = 0xF0;
-constexpr std::uint8_t first_fate = 0xF8;
+constexpr unsigned first_world = 0xF0;
 
 template <std::size_t N>
 void set(spec::Guards& guards, const std::array<std::uint64_t, N>& bits, std::uint8_t octet) {
@@ -29,27 +28,39 @@ char octet_of(spec::Guards guards, const std::array<std::uint64_t, N>& bits) {
   return static_cast<char>(octet);
 }
 
-bool is_world(std::uint8_t octet) { return octet >= first_world && octet < first_world + worlds.size(); }
-
 }  // namespace
 
+Event world_of(char octet) { return worlds[static_cast<unsigned char>(octet) - first_world]; }
+
+SessionView view_session_input(std::span<const std::uint8_t> octets) {
+  SessionView view;
+  if (octets.size() < head_octets) return view;
+  set(view.settings_and_facts, settings, octets[0]);
+  set(view.settings_and_facts, facts, octets[1]);
+  if ((octets[1] & is_limited) != 0) view.databytes = 100, view.max_recipients = 2;
+  view.piece_octets = std::max<std::size_t>(octets[2], 1);
+  for (std::size_t i = 0; i < fates; ++i) view.fates[i] = (octets[3 + i / 2] >> (i % 2 * 4)) & 7U;
+  const auto body = octets.subspan(head_octets);
+  view.body = {reinterpret_cast<const char*>(body.data()), body.size()};
+  return view;
+}
+
 SessionInput read_session_input(std::span<const std::uint8_t> octets) {
+  const SessionView view = view_session_input(octets);
   SessionInput input;
-  if (octets.size() < 3) return input;
   proptests::Script& script = input.script;
-  set(script.settings_and_facts, settings, octets[0]);
-  set(script.settings_and_facts, facts, octets[1]);
-  if ((octets[1] & is_limited) != 0) script.databytes = 100, script.max_recipients = 2;
-  input.cut = {tests::Cut::How::in_pieces, std::max<std::size_t>(octets[2], 1)};
+  script.settings_and_facts = view.settings_and_facts;
+  script.databytes = view.databytes;
+  script.max_recipients = view.max_recipients;
+  script.fates.assign(view.fates.begin(), view.fates.end());
+  input.cut = {tests::Cut::How::in_pieces, view.piece_octets};
   script.parts.emplace_back();
-  for (const std::uint8_t octet : octets.subspan(3)) {
-    if (octet >= first_fate) {
-      script.fates.push_back(static_cast<std::uint8_t>(octet - first_fate));
-    } else if (is_world(octet)) {
-      script.parts.back().then = worlds[octet - first_world];
+  for (const char octet : view.body) {
+    if (is_world(octet)) {
+      script.parts.back().then = world_of(octet);
       script.parts.emplace_back();
     } else {
-      script.parts.back().octets += static_cast<char>(octet);
+      script.parts.back().octets += octet;
     }
   }
   return input;
@@ -62,11 +73,12 @@ std::string write_session_input(const SessionInput& input) {
   octets += octet_of(script.settings_and_facts, facts);
   if (script.databytes != 0) octets.back() = static_cast<char>(octets.back() | is_limited);
   octets += static_cast<char>(input.cut.octets);
-  for (const std::uint8_t fate : script.fates) octets += static_cast<char>(first_fate + fate % 8);
+  const auto fate = [&](std::size_t i) { return i < script.fates.size() ? script.fates[i] & 7U : 0U; };
+  for (std::size_t i = 0; i < fates; i += 2) octets += static_cast<char>(fate(i) | fate(i + 1) << 4U);
   for (const proptests::Part& part : script.parts) {
     octets += part.octets;
     const auto world = part.then ? std::ranges::find(worlds, *part.then) : worlds.end();
-    if (world != worlds.end()) octets += static_cast<char>(first_world + (world - worlds.begin()));
+    if (world != worlds.end()) octets += static_cast<char>(first_world + static_cast<unsigned>(world - worlds.begin()));
   }
   return octets;
 }

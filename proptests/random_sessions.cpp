@@ -83,16 +83,16 @@ std::string told(const Script& script, const tests::Replay& wanted, const tests:
   return text + tests::difference(tests::lines_of(wanted), tests::lines_of(found));
 }
 
-const LawBook& laws() {
-  static const LawBook book(POSTERN_SOURCE_FOLDER "/spec");
-  return book;
+const Judge& judge() {
+  static const Judge judge(POSTERN_SOURCE_FOLDER "/spec");
+  return judge;
 }
 
-Played play_whole(const Script& script) { return play(laws(), script, {}, AfterStarttls::same_session); }
+Played play_whole(const Script& script) { return play(judge(), script, {}, AfterStarttls::same_session); }
 
 void expect_same(const Script& script, Cut cut, AfterStarttls after_starttls) {
   const Played whole = play_whole(script);
-  const Played other = play(laws(), script, cut, after_starttls);
+  const Played other = play(judge(), script, cut, after_starttls);
   if (!(other.replay == whole.replay)) RC_FAIL(told(script, whole.replay, other.replay));
   RC_ASSERT(other.broken_law == "");
 }
@@ -103,7 +103,7 @@ RC_GTEST_PROP(RandomSession, keeps_every_law, ()) {
   RC_TAG(played.replay.decisions.size() < 3    ? "refused or silent"
          : played.replay.decisions.size() < 20 ? "short"
                                                : "long");
-  if (!played.broken_law.empty()) RC_FAIL(played.broken_law + " is broken\n" + told(script, played.replay, {}));
+  if (!played.broken_law.empty()) RC_FAIL(played.broken_law + " \n" + told(script, played.replay, {}));
   RC_ASSERT(played.replay.problem == "");
 }
 

@@ -16,6 +16,19 @@ constexpr int most_errors = 20, most_auth_commands = 10;  // D6, D7
 
 Reference::Reference(World world, Slip slip) : world_(std::move(world)), slip_(slip) {}
 
+Reference::Reference(World world, const Memory& memory)
+    : world_(std::move(world)),
+      slip_(Slip::none),
+      phase_(memory.phase),
+      tls_(memory.tls),
+      logged_in_(memory.logged_in),
+      hello_(memory.hello),
+      errors_(memory.errors),
+      auth_commands_(memory.auth_commands) {
+  if (memory.has_sender) sender_ = "a@b.example";
+  if (memory.has_recipient) recipients_ = {"c@d.example"};
+}
+
 // ---- the world
 
 void Reference::learn(const std::string& outcome, const std::string& text) {
@@ -373,9 +386,13 @@ void Reference::forget_transaction() {
   recipients_.clear();
 }
 
-std::string Reference::state() const {
-  return phase_ + (tls_ ? " tls" : "") + (logged_in_ ? " in" : "") + " " + hello_ + (sender_ ? " mail" : "") +
-         (recipients_.empty() ? "" : " rcpt");
+Memory Reference::memory() const {
+  return {phase_, tls_, logged_in_, hello_, sender_.has_value(), !recipients_.empty(), errors_, auth_commands_};
+}
+
+std::string state_of(const Memory& memory) {
+  return memory.phase + (memory.tls ? " tls" : "") + (memory.logged_in ? " in" : "") + " " + memory.hello +
+         (memory.has_sender ? " mail" : "") + (memory.has_recipient ? " rcpt" : "");
 }
 
 }  // namespace postern::proptests

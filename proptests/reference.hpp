@@ -50,12 +50,25 @@ enum class Slip : std::uint8_t {
 };
 inline constexpr std::size_t slips = 18;
 
+// What a reference remembers, for those who want to begin in the middle.
+struct Memory {
+  std::string phase = "connect";
+  bool tls = false, logged_in = false;
+  std::string hello;
+  bool has_sender = false, has_recipient = false;
+  int errors = 0, auth_commands = 0;
+};
+
+// In one line, but the counts.
+[[nodiscard]] std::string state_of(const Memory& memory);
+
 using Word = std::pair<char, std::string>;
 using Words = std::vector<Word>;
 
 class Reference {
  public:
   explicit Reference(World world, Slip slip = Slip::none);
+  Reference(World world, const Memory& memory);
 
   void hear(std::string_view octets);
   // "connect.ready", "recipient.ours", "timeout", ... `text`: the address to keep, or what the hand-over said.
@@ -65,7 +78,8 @@ class Reference {
   // connect, command, plain, username, password, credentials, recipient, data, hand_over, handshake, end
   [[nodiscard]] const std::string& phase() const { return phase_; }
   // All that it remembers, but the counts of errors and of AUTH commands.
-  [[nodiscard]] std::string state() const;
+  [[nodiscard]] std::string state() const { return state_of(memory()); }
+  [[nodiscard]] Memory memory() const;
   [[nodiscard]] int errors() const { return errors_; }
   [[nodiscard]] int auth_commands() const { return auth_commands_; }
   [[nodiscard]] const World& world() const { return world_; }

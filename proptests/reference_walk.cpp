@@ -112,6 +112,41 @@ spec::Event event_named(std::string_view name) {
   std::unreachable();
 }
 
+Memory memory_of(spec::Guards guards) {
+  constexpr std::array<std::pair<std::uint64_t, const char*>, 11> phases{{{bit::waiting_connect, "connect"},
+                                                                          {bit::waiting_command, "command"},
+                                                                          {bit::waiting_recipient, "recipient"},
+                                                                          {bit::waiting_mail_data, "data"},
+                                                                          {bit::waiting_hand_over, "hand_over"},
+                                                                          {bit::waiting_plain_response, "plain"},
+                                                                          {bit::waiting_username, "username"},
+                                                                          {bit::waiting_password, "password"},
+                                                                          {bit::waiting_credentials, "credentials"},
+                                                                          {bit::waiting_handshake, "handshake"},
+                                                                          {bit::waiting_end, "end"}}};
+  Memory memory{.phase = {},
+                .tls = guards.has(bit::channel_starttls),
+                .logged_in = guards.has(bit::authentication_done),
+                .has_sender = !guards.has(bit::transaction_none),
+                .has_recipient = guards.has(bit::transaction_rcpt),
+                .errors = guards.has(bit::errors_spent) ? static_cast<int>(spec::max_errors) : 0,
+                .auth_commands = guards.has(bit::auth_attempts_spent) ? static_cast<int>(spec::max_auth_attempts) : 0};
+  for (const auto& [waiting, phase] : phases) {
+    if (guards.has(waiting)) memory.phase += phase;
+  }
+  memory.hello = guards.has(bit::greeting_helo) ? "HELO" : guards.has(bit::greeting_ehlo) ? "EHLO" : "";
+  return memory;
+}
+
+World world_of(const engine::Service& service) {
+  World world{.host = std::string(service.host),
+              .databytes = service.databytes,
+              .max_recipients = service.max_recipients};
+  for (std::size_t i = 0; i < switches.size(); ++i)
+    world.*switches[i].second = service.settings_and_facts.has(switch_bits[i]);
+  return world;
+}
+
 engine::Service service_of(const World& world) {
   spec::Guards guards;
   for (std::size_t i = 0; i < switches.size(); ++i) guards.set(switch_bits[i], world.*switches[i].second);
@@ -193,29 +228,7 @@ void EngineSide::hand_over() {
   }
 }
 
-std::string EngineSide::state() const {
-  constexpr std::array<std::pair<std::uint64_t, const char*>, 11> phases{{{bit::waiting_connect, "connect"},
-                                                                          {bit::waiting_command, "command"},
-                                                                          {bit::waiting_recipient, "recipient"},
-                                                                          {bit::waiting_mail_data, "data"},
-                                                                          {bit::waiting_hand_over, "hand_over"},
-                                                                          {bit::waiting_plain_response, "plain"},
-                                                                          {bit::waiting_username, "username"},
-                                                                          {bit::waiting_password, "password"},
-                                                                          {bit::waiting_credentials, "credentials"},
-                                                                          {bit::waiting_handshake, "handshake"},
-                                                                          {bit::waiting_end, "end"}}};
-  const spec::Guards guards = session_->guards();
-  std::string state;
-  for (const auto& [waiting, phase] : phases) {
-    if (guards.has(waiting)) state += phase;
-  }
-  state += guards.has(bit::channel_starttls) ? " tls" : "";
-  state += guards.has(bit::authentication_done) ? " in " : " ";
-  state += guards.has(bit::greeting_helo) ? "HELO" : guards.has(bit::greeting_ehlo) ? "EHLO" : "";
-  state += guards.has(bit::transaction_none) ? "" : " mail";
-  return state + (guards.has(bit::transaction_rcpt) ? " rcpt" : "");
-}
+std::string EngineSide::state() const { return state_of(memory_of(session_->guards())); }
 
 // ---- the alphabet
 

@@ -18,9 +18,9 @@ std::size_t piece_size(tests::Cut cut, std::size_t sent, std::size_t left) {
   return left;
 }
 
-void judge(const LawBook& laws, const Moment& moment, std::string& broken_law) {
+void judge_moment(const Judge& judge, const Moment& moment, std::string& broken_law) {
   if (!broken_law.empty()) return;
-  broken_law = laws.broken_by(moment.decision);
+  broken_law = judge.complaint(moment.decision);
   for (const SessionLaw& law : all_session_laws) {
     if (broken_law.empty() && !law.is_kept(moment)) broken_law = law.name;
   }
@@ -44,7 +44,7 @@ Event outcome_for(spec::Guards guards, std::uint8_t fate) {
   return kind < 7 ? Event::hand_over_deferred : Event::hand_over_refused;
 }
 
-Played play(const LawBook& laws, const Script& script, tests::Cut cut, tests::AfterStarttls after_starttls) {
+Played play(const Judge& judge, const Script& script, tests::Cut cut, tests::AfterStarttls after_starttls) {
   Played played;
   tests::Driver driver({.settings_and_facts = script.settings_and_facts,
                         .host = tests::dialogue_host,
@@ -57,7 +57,7 @@ Played play(const LawBook& laws, const Script& script, tests::Cut cut, tests::Af
     ++asked;
     return outcome_for(guards, fate);
   });
-  driver.watch([&](const Moment& moment) { judge(laws, moment, played.broken_law); });
+  driver.watch([&](const Moment& moment) { judge_moment(judge, moment, played.broken_law); });
   driver.happen(Event::connect_ready);
   std::size_t sent = 0;
   for (const Part& part : script.parts) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "proptests/law_book.hpp"
+#include "proptests/judge.hpp"
 #include "spec/policy_row.hpp"
 #include "tests/driver.hpp"
 #include "tests/replay.hpp"
@@ -31,10 +31,10 @@ struct Script {
 
 struct Played {
   tests::Replay replay;
-  std::string broken_law;  // empty: all were kept
+  std::string broken_law;  // or what the second opinion says; empty: all is well
 };
 
-[[nodiscard]] Played play(const LawBook& laws, const Script& script, tests::Cut cut,
+[[nodiscard]] Played play(const Judge& judge, const Script& script, tests::Cut cut,
                           tests::AfterStarttls after_starttls);
 
 // How a look-up ends, by its fate.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/policy.hpp"
 #include "tests/guard_page.hpp"
 
 namespace postern::tests {
@@ -28,15 +27,6 @@ std::uint64_t waiting_for(Event event) {
   if (event == Event::timeout || event == Event::eof)
     return bit::waiting_command | bit::waiting_mail_data | bit::waiting_handshake | proptests::waiting_for_answer;
   return 0;
-}
-
-// The session does not say which event a line was: any that leads to the rule is as good.
-Event event_behind(spec::Guards before, spec::Rule rule) {
-  for (std::size_t i = 0; i < spec::event_count; ++i) {
-    const auto event = static_cast<Event>(i);
-    if (engine::decide(before, event).rule == rule) return event;
-  }
-  std::unreachable();
 }
 
 }  // namespace
@@ -126,7 +116,7 @@ bool Driver::take_step() {
   unread_.erase(0, step.consumed);
   message_ += step.data;
   if (step.is_decision) {
-    take(step, before, event_behind(before, step.rule));
+    take(step, before, step.event);
     return true;
   }
   return step.consumed != 0 && !unread_.empty();

@@ -1,0 +1,288 @@
+#include "fuzz/play.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+#include "fuzz/count_allocations.hpp"
+#include "proptests/naive_mail_data.hpp"
+#include "proptests/reference_walk.hpp"
+
+namespace postern::fuzz {
+
+using spec::Effect;
+using spec::Event;
+namespace bit = spec::bit;
+
+namespace {
+
+constexpr std::uint64_t hears = bit::waiting_command | bit::waiting_mail_data | proptests::waiting_for_answer;
+
+bool is_inside(std::string_view view, const void* begin, std::size_t octets) {
+  const auto* const first = static_cast<const char*>(begin);
+  return view.empty() || (view.data() >= first && view.data() + view.size() <= first + octets);
+}
+
+bool is_end_of_data(Event event) {
+  return event == Event::data_end_complete || event == Event::data_end_bare_cr_or_lf ||
+         event == Event::data_end_too_big || event == Event::data_end_too_many_hops;
+}
+
+}  // namespace
+
+Player::Player(const proptests::Judge& judge)
+    : judge_(judge),
+      session_storage_(sizeof(engine::Session)),
+      input_(most_octets),
+      scratch_(most_octets + 2),
+      session_(nullptr) {}
+
+void Player::complain(std::string_view what) {
+  if (complaint_.empty()) complaint_ = what;
+}
+
+void Player::start(const SessionView& view) {
+  constexpr std::size_t room = (sizeof(engine::Session) + alignof(engine::Session) - 1) / alignof(engine::Session) *
+                               alignof(engine::Session);
+  session_ = new (session_storage_.space_before_guard(room).data()) engine::Session({
+      .settings_and_facts = view.settings_and_facts,
+      .host = fuzz_host,
+      .databytes = view.databytes,
+      .max_recipients = view.max_recipients,
+  });
+}
+
+const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls) {
+  view_ = &view;
+  after_starttls_ = after_starttls;
+  trace_ = after_starttls == tests::AfterStarttls::same_session ? &whole_ : &cut_;
+  trace_->decisions.clear();
+  trace_->said.clear();
+  asked_ = 0;
+  is_closed_ = false;
+  unread_ = sent_ = {};
+  start(view);
+  happen(Event::connect_ready, {});
+  std::string_view body = view.body.substr(0, most_octets);
+  while (!body.empty() && !is_closed_) {
+    const std::size_t end = static_cast<std::size_t>(std::ranges::find_if(body, is_world) - body.begin());
+    play_part(body.substr(0, end), piece_octets);
+    if (end == body.size()) break;
+    if (!is_closed_ && waits_for(world_of(body[end]))) {
+      happen(world_of(body[end]), {});
+      pump();
+    }
+    body.remove_prefix(end + 1);
+  }
+  return *trace_;
+}
+
+void Player::play_part(std::string_view part, std::size_t piece_octets) {
+  while (!part.empty() && !is_closed_) {
+    // RFC 3207 4.2: what comes between STARTTLS and the handshake is for nobody.
+    if (session_->guards().has(bit::waiting_handshake)) return;
+    const std::string_view piece = part.substr(0, piece_octets);
+    part.remove_prefix(piece.size());
+    // What is unread yet may be of an earlier part: then it is not followed by this piece in the body.
+    const auto space = input_.space_before_guard(unread_.size() + piece.size());
+    std::ranges::copy(unread_, space.begin());
+    std::ranges::copy(piece, space.begin() + static_cast<std::ptrdiff_t>(unread_.size()));
+    unread_ = {space.data(), space.size()};
+    pump();
+  }
+}
+
+bool Player::waits_for(Event event) const {
+  const spec::Guards guards = session_->guards();
+  if (event == Event::handshake_done || event == Event::handshake_failed) return guards.has(bit::waiting_handshake);
+  return guards.has(hears | bit::waiting_handshake);
+}
+
+spec::Guards Player::guards_at_decision() const {
+  spec::Guards guards = session_->guards();
+  guards.set(bit::errors_spent, session_->counters().errors >= spec::max_errors);
+  guards.set(bit::auth_attempts_spent, session_->counters().auth_attempts >= spec::max_auth_attempts);
+  return guards;
+}
+
+void Player::pump() {
+  while (!is_closed_ && complaint_.empty()) {
+    const spec::Guards guards = session_->guards();
+    if (guards.has(hears) ? !take_step() : !take_outcome()) return;
+  }
+}
+
+bool Player::take_outcome() {
+  const spec::Guards guards = session_->guards();
+  if (guards.has(bit::waiting_connect | bit::waiting_handshake | bit::waiting_end)) return false;
+  const std::uint8_t fate = view_->fates[asked_++ % view_->fates.size()];
+  happen(proptests::outcome_for(guards, fate), guards.has(bit::waiting_recipient) ? session_->mailbox() : "");
+  return true;
+}
+
+void Player::happen(Event event, std::string_view text) {
+  const spec::Guards before = guards_at_decision();
+  if (event == Event::handshake_done && after_starttls_ == tests::AfterStarttls::sibling) {
+    const engine::Counters counters = session_->counters();
+    start(*view_);
+    session_->resume_after_starttls(counters);
+  }
+  const std::size_t allocations = allocations_so_far();
+  const engine::Step step = session_->report(event, text);
+  if (allocations_so_far() != allocations) complain("report() allocates");
+  take(step, before);
+}
+
+bool Player::take_step() {
+  const std::span<char> scratch = scratch_.space_before_guard(unread_.size() + 2);
+  const spec::Guards before = guards_at_decision();
+  const std::size_t allocations = allocations_so_far();
+  const engine::Step step = session_->step(unread_, scratch);
+  if (allocations_so_far() != allocations) complain("step() allocates");
+  if (step.consumed > unread_.size()) {
+    complain("more octets are consumed than there were");
+    return false;
+  }
+  check_views(step, scratch);
+  if (before.has(bit::waiting_mail_data)) {
+    mail_data_ += unread_.substr(0, step.consumed);
+    message_ += step.data;
+  }
+  unread_.remove_prefix(step.consumed);
+  if (step.is_decision) take(step, before);
+  return step.is_decision || (step.consumed != 0 && !unread_.empty());
+}
+
+void Player::check_views(const engine::Step& step, std::span<const char> scratch) {
+  const bool are_inside =
+      is_inside(step.data, scratch.data(), scratch.size()) && is_inside(step.reply, session_, sizeof(*session_)) &&
+      is_inside(session_->username(), session_, sizeof(*session_)) &&
+      is_inside(session_->password(), session_, sizeof(*session_)) &&
+      is_inside(session_->mailbox(), session_, sizeof(*session_)) &&
+      is_inside(session_->client_name(), session_, sizeof(*session_)) &&
+      is_inside(session_->envelope().octets(), session_, sizeof(*session_));
+  if (!are_inside) complain("a view points outside");
+}
+
+void Player::take(const engine::Step& step, spec::Guards before) {
+  trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session_->guards()});
+  const proptests::Decision& decision = trace_->decisions.back();
+  if (const std::string& wrong = judge_.complaint(decision); !wrong.empty()) complain(wrong);
+  for (const proptests::SessionLaw& law : proptests::all_session_laws) {
+    if (!law.is_kept({decision, step, *session_})) complain(law.name);
+  }
+  if (!step.reply.empty()) (trace_->said += 'S') += step.reply;
+  if (is_end_of_data(step.event)) check_stored();
+  if (step.effect == Effect::begin_message) mail_data_.clear(), message_.clear();
+  if (step.effect == Effect::hand_over) hear_message();
+  if (step.effect == Effect::start_tls) unread_ = {};
+  if (step.effect == Effect::close) {
+    trace_->said += 'X';
+    is_closed_ = true;
+  }
+}
+
+// What is stored, and the verdict, are those of the naive reader; once is enough, the other way must be the same.
+void Player::check_stored() {
+  if (trace_ != &whole_) return;
+  const proptests::NaiveMailData naive = proptests::read_mail_data(mail_data_);
+  const Event event = trace_->decisions.back().event;
+  const bool is_big = view_->databytes != 0 && naive.text.size() > view_->databytes;
+  const Event wanted = naive.saw_bare_cr || naive.saw_bare_lf ? Event::data_end_bare_cr_or_lf
+                       : naive.hops >= spec::max_hops         ? Event::data_end_too_many_hops
+                       : is_big                               ? Event::data_end_too_big
+                                                              : Event::data_end_complete;
+  if (!naive.ended || naive.consumed != mail_data_.size()) complain("mail data ends elsewhere than at CRLF.CRLF");
+  if (event != wanted) complain("the naive reader of mail data judges otherwise");
+  if (event == Event::data_end_complete && message_ != naive.text) complain("what is stored is not what was sent");
+}
+
+// qmail-queue(8): F reverse-path NUL, T forward-path NUL for each, NUL
+void Player::hear_message() {
+  for (const char octet : session_->envelope().octets()) trace_->said += octet == '\0' ? '\n' : octet;
+  (trace_->said += 'M') += message_;
+}
+
+namespace {
+
+// Whether the second opinion claims to read all of it: no quoted strings, address literals, source routes, xtext.
+bool is_plain(std::string_view body) {
+  constexpr std::string_view beyond = "\"\\[,";
+  if (body.find_first_of(beyond) != body.npos || body.contains("<@")) return false;
+  const auto is_auth = [](char c, char wanted) { return (c | 0x20) == (wanted | 0x20); };
+  if (!std::ranges::search(body, std::string_view("auth="), is_auth).empty()) return false;
+  return std::ranges::none_of(body, [](char octet) { return static_cast<unsigned char>(octet) > 126; });
+}
+
+class ByReference {
+ public:
+  explicit ByReference(const SessionView& view)
+      : view_(view),
+        reference_(proptests::world_of({.settings_and_facts = view.settings_and_facts,
+                                        .host = fuzz_host,
+                                        .databytes = view.databytes,
+                                        .max_recipients = view.max_recipients})) {
+    reference_.learn("connect.ready");
+  }
+
+  std::string play() {
+    std::string_view body = view_.body;
+    while (reference_.phase() != "end") {
+      const std::size_t end = static_cast<std::size_t>(std::ranges::find_if(body, is_world) - body.begin());
+      if (reference_.phase() != "handshake") reference_.hear(body.substr(0, end));
+      look_up();
+      if (end == body.size()) break;
+      if (waits_for(world_of(body[end]))) reference_.learn(std::string(spec::name_of(world_of(body[end]))));
+      look_up();
+      body.remove_prefix(end + 1);
+    }
+    return written();
+  }
+
+ private:
+  bool waits_for(Event event) const {
+    const bool is_handshake = reference_.phase() == "handshake";
+    return event == Event::timeout || event == Event::eof ? reference_.phase() != "end" : is_handshake;
+  }
+  void look_up() {
+    while (true) {
+      const spec::Guards waits = reference_.phase() == "recipient"     ? spec::Guards{bit::waiting_recipient}
+                                 : reference_.phase() == "credentials" ? spec::Guards{bit::waiting_credentials}
+                                 : reference_.phase() == "hand_over"   ? spec::Guards{bit::waiting_hand_over}
+                                                                       : spec::Guards{};
+      if (waits.bits == 0) return;
+      const std::uint8_t fate = view_.fates[asked_++ % view_.fates.size()];
+      reference_.learn(std::string(spec::name_of(proptests::outcome_for(waits, fate))));
+    }
+  }
+  std::string written() {
+    const proptests::Words words = reference_.take_words();
+    std::string said;
+    bool is_continued = false;  // a reply goes on in the next line
+    for (auto word = words.begin(); word != words.end();) {
+      const auto& [kind, text] = *word++;
+      if (kind == 'S' && !is_continued) said += 'S';
+      if (kind == 'S') is_continued = text[3] == '-';
+      if (kind == 'X') said += 'X';
+      if (kind == 'S') said += text;
+      if (kind != 'F') continue;
+      said += 'F' + text + '\n';
+      for (; word != words.end() && word->first == 'T'; ++word) said += 'T' + word->second + '\n';
+      said += "\nM";
+      for (; word != words.end() && word->first == 'M'; ++word) said += word->second;
+    }
+    return said;
+  }
+
+  const SessionView& view_;
+  proptests::Reference reference_;
+  std::size_t asked_ = 0;
+};
+
+}  // namespace
+
+std::string said_by_reference(const SessionView& view) {
+  return is_plain(view.body) ? ByReference(view).play() : std::string();
+}
+
+}  // namespace postern::fuzz

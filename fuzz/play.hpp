@@ -1,0 +1,77 @@
+// A whole session at speed: what tests/driver.hpp does, with storage that is kept from one session to the next.
+// in      SessionView; in which pieces the client's octets come, and who serves after STARTTLS
+// out     Trace: each decision, and all that was said and handed over, in order; complaint() when something is wrong
+// judged  at every step: the laws, the second opinion, one reply a command; the input ends at an unreadable page; what
+//         the session shows lies in the input, in `scratch` or in itself; step() and report() allocate nothing (where a
+//         sanitizer counts); what is to be stored is what the naive reader of RFC 5321 4.5.2 makes of the octets
+// limits  most_octets of input; more is cut off
+// source  engine/session.hpp; proptests/judge.hpp; RFC 3207 4.2
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/session.hpp"
+#include "fuzz/session_input.hpp"
+#include "proptests/judge.hpp"
+#include "tests/driver.hpp"
+#include "tests/guard_page.hpp"
+
+namespace postern::fuzz {
+
+inline constexpr std::size_t most_octets = std::size_t{32} * 1024;
+inline constexpr std::string_view fuzz_host = "mx.example";
+
+struct Trace {
+  std::vector<proptests::Decision> decisions;
+  // `S` and a reply; `F`, `T` and a path with LF; `M` and a message; `X`: closes.
+  std::string said;
+};
+
+class Player {
+ public:
+  explicit Player(const proptests::Judge& judge);
+  // The trace lives until the next play() with the same `after_starttls`.
+  const Trace& play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls);
+  // The first thing that was wrong since the player was made.
+  [[nodiscard]] const std::string& complaint() const { return complaint_; }
+
+ private:
+  void start(const SessionView& view);
+  void play_part(std::string_view part, std::size_t piece_octets);
+  void pump();
+  bool take_step();
+  bool take_outcome();
+  void happen(spec::Event event, std::string_view text);
+  void take(const engine::Step& step, spec::Guards before);
+  void check_views(const engine::Step& step, std::span<const char> scratch);
+  void check_stored();
+  void hear_message();
+  void complain(std::string_view what);
+  [[nodiscard]] spec::Guards guards_at_decision() const;
+  [[nodiscard]] bool waits_for(spec::Event event) const;
+
+  const proptests::Judge& judge_;
+  tests::GuardedOctets session_storage_, input_, scratch_;
+  engine::Session* session_;
+  engine::Service service_;
+  const SessionView* view_ = nullptr;
+  tests::AfterStarttls after_starttls_{};
+  Trace whole_, cut_;
+  Trace* trace_ = nullptr;
+  std::string_view unread_;  // before the unreadable page
+  std::string_view sent_;    // of the body: what of it is unread still
+  std::string mail_data_;    // as the client sent it
+  std::string message_;      // as it is stored
+  std::size_t asked_ = 0;
+  bool is_closed_ = false;
+  std::string complaint_;
+};
+
+// The same session by the second opinion, octet by octet, in the words of Trace::said; empty when the client uses
+// addresses that it does not read.
+[[nodiscard]] std::string said_by_reference(const SessionView& view);
+
+}  // namespace postern::fuzz
