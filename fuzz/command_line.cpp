@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz/mutate.hpp"
 #include "grammar/alphabets.hpp"
 #include "grammar/command.hpp"
 #include "proptests/naive_command.hpp"
@@ -59,6 +60,10 @@ void check_naive(const Parsed& parsed, std::string_view line) {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+  return fuzz::mutate_lines({data, most}, size, seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr std::size_t most_octets = 16 * 1024;

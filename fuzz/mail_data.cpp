@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/mutate.hpp"
 #include "proptests/naive_mail_data.hpp"
 #include "tests/guard_page.hpp"
 
@@ -39,6 +40,10 @@ proptests::NaiveMailData decode(std::string_view octets, std::size_t piece) {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+  return fuzz::mutate_lines({data, most}, size, seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1 || size > most_octets) return 0;

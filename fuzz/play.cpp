@@ -42,8 +42,8 @@ void Player::complain(std::string_view what) {
 }
 
 void Player::start(const SessionView& view) {
-  constexpr std::size_t room = (sizeof(engine::Session) + alignof(engine::Session) - 1) / alignof(engine::Session) *
-                               alignof(engine::Session);
+  constexpr std::size_t room =
+      (sizeof(engine::Session) + alignof(engine::Session) - 1) / alignof(engine::Session) * alignof(engine::Session);
   session_ = new (session_storage_.space_before_guard(room).data()) engine::Session({
       .settings_and_facts = view.settings_and_facts,
       .host = fuzz_host,
@@ -154,13 +154,13 @@ bool Player::take_step() {
 }
 
 void Player::check_views(const engine::Step& step, std::span<const char> scratch) {
-  const bool are_inside =
-      is_inside(step.data, scratch.data(), scratch.size()) && is_inside(step.reply, session_, sizeof(*session_)) &&
-      is_inside(session_->username(), session_, sizeof(*session_)) &&
-      is_inside(session_->password(), session_, sizeof(*session_)) &&
-      is_inside(session_->mailbox(), session_, sizeof(*session_)) &&
-      is_inside(session_->client_name(), session_, sizeof(*session_)) &&
-      is_inside(session_->envelope().octets(), session_, sizeof(*session_));
+  const bool are_inside = is_inside(step.data, scratch.data(), scratch.size()) &&
+                          is_inside(step.reply, session_, sizeof(*session_)) &&
+                          is_inside(session_->username(), session_, sizeof(*session_)) &&
+                          is_inside(session_->password(), session_, sizeof(*session_)) &&
+                          is_inside(session_->mailbox(), session_, sizeof(*session_)) &&
+                          is_inside(session_->client_name(), session_, sizeof(*session_)) &&
+                          is_inside(session_->envelope().octets(), session_, sizeof(*session_));
   if (!are_inside) complain("a view points outside");
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "fuzz/mutate.hpp"
 #include "fuzz/play.hpp"
 #include "fuzz/show.hpp"
 
@@ -28,6 +29,16 @@ bool is_for_reference(std::span<const std::uint8_t> octets) {
 
 }  // namespace
 
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+  return fuzz::mutate_session({data, most}, size, seed);
+}
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::size_t one_size,
+                                                 const std::uint8_t* other, std::size_t other_size, std::uint8_t* out,
+                                                 std::size_t most, unsigned seed) {
+  return fuzz::cross_sessions({one, one_size}, {other, other_size}, {out, most}, seed);
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const proptests::Judge judge(POSTERN_SOURCE_FOLDER "/spec");
   static fuzz::Player player(judge);
@@ -41,6 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (whole.said != cut.said || whole.decisions != cut.decisions) fail(octets, "a cut changes the session");
   if (!is_for_reference(octets)) return 0;
   const std::string wanted = fuzz::said_by_reference(view);
-  if (!wanted.empty() && wanted != whole.said) fail(octets, "the second opinion says\n" + wanted + "\nnot\n" + whole.said);
+  if (!wanted.empty() && wanted != whole.said)
+    fail(octets, "the second opinion says\n" + wanted + "\nnot\n" + whole.said);
   return 0;
 }

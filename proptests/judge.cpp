@@ -69,8 +69,7 @@ const std::vector<Sample>& samples() {
 }
 
 std::string octets_for(Event event, const Memory& memory) {
-  if (event == Event::response_valid)
-    return memory.phase == "plain" ? "AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n" : "dGlt\r\n";
+  if (event == Event::response_valid) return memory.phase == "plain" ? "AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n" : "dGlt\r\n";
   if (event == Event::data_end_too_many_hops) return repeated("received:\r\n", 100) + ".\r\n";
   const auto sample = std::ranges::find(samples(), event, &Sample::event);
   return sample != samples().end() ? sample->octets : "";

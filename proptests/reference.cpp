@@ -193,7 +193,8 @@ void Reference::obey(const std::string& line) {
   }
   if (text::is_known(verb) && text::has_control(line))
     return say("500 control octets are not allowed in a command (#5.5.2)");  // D5
-  obey_verb(verb, rest, line);
+  const bool is_path_command = verb == "MAIL" || verb == "RCPT";  // RFC 5321 4.1.1.2: one space before FROM: or TO:
+  obey_verb(verb, is_path_command && line.size() > 4 ? line.substr(5) : rest, line);
 }
 
 void Reference::obey_verb(const std::string& verb, const std::string& rest, const std::string& line) {

@@ -46,14 +46,17 @@ std::optional<std::string> after_keyword(const std::string& argument, const std:
 
 // The path's mailbox and what stands behind it; D13: brackets may be missing.
 std::optional<std::pair<std::string, std::string>> cut_path(const std::string& text) {
-  if (!text.starts_with('<')) return cut_at_space(text);
+  if (!text.starts_with('<')) {
+    const std::size_t space = std::min(text.find(' '), text.size());
+    return std::pair{text.substr(0, space), without_spaces_at_end(text.substr(space))};
+  }
   const std::size_t end = text.find('>');
   if (end == std::string::npos) return {};
   std::string rest = text.substr(end + 1);
   if (!rest.empty() && !rest.starts_with(' ')) return {};
   std::string mailbox = text.substr(1, end - 1);
   if (mailbox.starts_with('@') && mailbox.contains(':')) mailbox.erase(0, mailbox.find(':') + 1);  // RFC 5321 4.1.1.3
-  return std::pair{mailbox, without_spaces_around(rest)};
+  return std::pair{mailbox, without_spaces_at_end(rest)};
 }
 
 bool take_parameter(const std::string& parameter, Mail& mail, std::vector<std::string>& seen) {
@@ -97,10 +100,14 @@ bool is_http(const std::string& line) {
 
 bool has_control(const std::string& line) { return std::ranges::any_of(line, is_control); }
 
-std::string without_spaces_around(std::string text) {
-  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
+std::string without_spaces_at_end(std::string text) {
   while (text.ends_with(' ')) text.pop_back();
   return text;
+}
+
+std::string without_spaces_around(std::string text) {
+  text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
+  return without_spaces_at_end(text);
 }
 
 std::pair<std::string, std::string> cut_at_space(const std::string& text) {
@@ -116,8 +123,11 @@ std::optional<Mail> read_mail(const std::string& argument) {
   const bool is_null = mail.mailbox.empty() && path->starts_with("<>");
   if (!is_null && !is_mailbox(mail.mailbox)) return {};
   std::vector<std::string> seen;
-  for (auto rest = cut_at_space(parts->second); !rest.first.empty(); rest = cut_at_space(rest.second)) {
-    if (!take_parameter(rest.first, mail, seen)) return {};
+  // Mail-parameters = esmtp-param *(SP esmtp-param): one space before each.
+  for (std::string rest = parts->second; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(' ', 1), rest.size());
+    if (rest[0] != ' ' || !take_parameter(rest.substr(1, end - 1), mail, seen)) return {};
+    rest.erase(0, end);
   }
   return mail;
 }

@@ -20,6 +20,7 @@ std::string verb_of(const std::string& line);
 bool is_known(const std::string& verb);
 bool is_http(const std::string& line);
 bool has_control(const std::string& line);
+std::string without_spaces_at_end(std::string text);
 std::string without_spaces_around(std::string text);
 std::pair<std::string, std::string> cut_at_space(const std::string& text);
 

@@ -139,9 +139,8 @@ Memory memory_of(spec::Guards guards) {
 }
 
 World world_of(const engine::Service& service) {
-  World world{.host = std::string(service.host),
-              .databytes = service.databytes,
-              .max_recipients = service.max_recipients};
+  World world{
+      .host = std::string(service.host), .databytes = service.databytes, .max_recipients = service.max_recipients};
   for (std::size_t i = 0; i < switches.size(); ++i)
     world.*switches[i].second = service.settings_and_facts.has(switch_bits[i]);
   return world;
