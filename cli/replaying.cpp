@@ -106,7 +106,6 @@ class Player {
     if (!reply.empty()) reply.pop_back();
     result_.steps.push_back({line_, said_, before, session_->guards(), step.rule, step.effect, reply});
     hear(step.reply);
-    if (step.effect == spec::Effect::start_tls) unread_.clear();
     is_closed_ = step.effect == spec::Effect::close;
     if (is_closed_) heard_.push_back("S closes");
   }

@@ -104,8 +104,6 @@ Step Connection::perform(const Step& step) {
       break;
     case Effect::start_tls:
       flush();
-      // What was read and not served is forgotten here, and by exec with everything else (RFC 3207 4.2).
-      unread_begin_ = unread_end_ = 0;
       parts_.tls.start_tls(session_.counters());
       return session_.report(Event::handshake_failed);
     case Effect::none:

@@ -49,7 +49,10 @@ Step Session::step_command(std::string_view unread) {
     case LineKind::too_long: return apply(Event::line_too_long, line.consumed);
     case LineKind::complete: break;
   }
-  return apply(command_event(line.text), line.consumed);
+  Step step = apply(command_event(line.text), line.consumed);
+  // RFC 3207 4.2: what is sent in clear behind STARTTLS is for nobody, and no caller can forget that.
+  if (step.effect == Effect::start_tls) step.consumed = unread.size();
+  return step;
 }
 
 Event Session::command_event(std::string_view text) {

@@ -2,6 +2,7 @@
 // in      step(unread): what the client sent and is not consumed yet. report(event): the outcome of an effect, or what
 //         the world says (connect.*, timeout, eof)
 // out     Step; its views point into the session or into `scratch` and die with the next call
+// starttls consumes all that is unread: nothing sent in clear is served inside TLS
 // order   while the session waits for an outcome, step() consumes nothing; then report() it
 // limits  spec/limits.hpp; sizeof(Session) bounds the memory of a session; allocates nothing
 // errors  none: whatever the client does is an event, and an event has a row

@@ -175,7 +175,6 @@ void Player::take(const engine::Step& step, spec::Guards before) {
   if (is_end_of_data(step.event)) check_stored();
   if (step.effect == Effect::begin_message) mail_data_.clear(), message_.clear();
   if (step.effect == Effect::hand_over) hear_message();
-  if (step.effect == Effect::start_tls) unread_ = {};
   if (step.effect == Effect::close) {
     trace_->said += 'X';
     is_closed_ = true;

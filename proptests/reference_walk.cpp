@@ -210,7 +210,6 @@ void EngineSide::take(const engine::Step& step) {
   }
   if (step.effect == Effect::begin_message) message_.clear();
   if (step.effect == Effect::hand_over) hand_over();
-  if (step.effect == Effect::start_tls) unread_.clear();
   if (step.effect == Effect::close) words_.emplace_back('X', "");
 }
 

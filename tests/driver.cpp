@@ -128,7 +128,6 @@ void Driver::take(const engine::Step& step, spec::Guards before, Event event) {
   hear_reply(step.reply);
   if (step.effect == Effect::begin_message) message_.clear();
   if (step.effect == Effect::hand_over) hear_message();
-  if (step.effect == Effect::start_tls) unread_.clear();
   if (step.effect == Effect::close) {
     heard_.push_back({.kind = ItemKind::closes, .octets = {}});
     is_closed_ = true;
