@@ -1,12 +1,10 @@
 // One command line.
-// oracle  the machine over classes, the machine over octets and the naive reader of the ABNF say the same; all views
-// lie
-//         inside the line; the mailbox fits where the header says; input before an unreadable page; the sanitizers
+// oracle  the machine over classes and the machine over octets say the same, and of one short line in 32 the naive
+//         reader of the ABNF; all views lie inside the line; the mailbox fits where the header says; input before an unreadable page; the sanitizers
 #include <cstdint>
 #include <cstdlib>
 #include <expected>
 #include <string_view>
-#include <vector>
 
 #include "fuzz/mutate.hpp"
 #include "grammar/alphabets.hpp"
@@ -18,6 +16,8 @@ namespace {
 
 using namespace postern;
 
+constexpr std::size_t most_octets = 16 * 1024;
+
 void must(bool is_so) {
   if (!is_so) std::abort();
 }
@@ -28,11 +28,11 @@ bool is_inside(std::string_view view, std::string_view line) {
 
 using Parsed = std::expected<grammar::Command, grammar::SyntaxError>;
 
-// The naive reader follows every alternative at once, which takes long: only one short line in eight is read by it.
+// The naive reader follows every alternative at once, which takes long: only one short line in 32 is read by it.
 bool is_for_naive(std::string_view line) {
   unsigned sum = 0;
   for (const char octet : line) sum = sum * 31 + static_cast<unsigned char>(octet);
-  return line.size() <= 64 && sum % 8 == 0;
+  return line.size() <= 64 && sum % 32 == 0;
 }
 
 void check_views(const Parsed& parsed, std::string_view line) {
@@ -41,15 +41,26 @@ void check_views(const Parsed& parsed, std::string_view line) {
   for (const std::string_view view : {command.argument, command.path.local_part, command.path.domain, command.mechanism,
                                       command.initial_response, command.parameters.auth_mailbox})
     must(is_inside(view, line));
+  static tests::GuardedOctets out(most_octets);
   const std::size_t most = command.path.local_part.size() + command.path.domain.size() + 1;
-  std::vector<char> out(most);
-  must(grammar::write_mailbox(command.path, out) <= most);
+  must(grammar::write_mailbox(command.path, out.space_before_guard(most)) <= most);
 }
 
+bool is_same(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && (one.empty() || one.data() == other.data());
+}
+
+// Both read the same octets: they must show the same places of them.
 void check_same(const Parsed& parsed, const Parsed& other) {
   must(parsed.has_value() == other.has_value());
   if (!parsed) return must(parsed.error() == other.error());
-  must(proptests::owned(*parsed) == proptests::owned(*other));
+  const grammar::Command &a = *parsed, &b = *other;
+  must(a.verb == b.verb && is_same(a.argument, b.argument) && is_same(a.path.local_part, b.path.local_part) &&
+       is_same(a.path.domain, b.path.domain) && is_same(a.mechanism, b.mechanism) &&
+       is_same(a.initial_response, b.initial_response) &&
+       is_same(a.parameters.auth_mailbox, b.parameters.auth_mailbox) &&
+       a.parameters.has_size == b.parameters.has_size && a.parameters.size_octets == b.parameters.size_octets &&
+       a.parameters.body == b.parameters.body);
 }
 
 void check_naive(const Parsed& parsed, std::string_view line) {
@@ -66,7 +77,6 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr std::size_t most_octets = 16 * 1024;
   if (size > most_octets) return 0;
   static tests::GuardedOctets guarded(most_octets);
   const std::string_view line = guarded.before_guard({reinterpret_cast<const char*>(data), size});

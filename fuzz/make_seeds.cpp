@@ -1,8 +1,9 @@
-// Writes the seeds of every target from the dialogues: make_seeds DIALOGUES_FOLDER OUTPUT_FOLDER
+// Writes the seeds of every target from the dialogues: make_seeds DIALOGUES_FOLDER OUTPUT_FOLDER SPEC_FOLDER
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "fuzz/session_input.hpp"
@@ -13,7 +14,7 @@ namespace {
 using namespace postern;
 using spec::Event;
 
-constexpr std::size_t most_octets = 16 * 1024;
+constexpr std::size_t most_octets = 64 * 1024;
 
 // The fate by which outcome_for gives this outcome.
 std::uint8_t fate_of(Event outcome) {
@@ -58,17 +59,59 @@ class Seeds {
   std::filesystem::path folder_;
 };
 
+// cr.yp.to/cdb/cdb.txt: one record.
+std::string cdb_of(std::string_view key, std::string_view value) {
+  const auto number = [](std::size_t n) {
+    std::string octets;
+    for (unsigned shift = 0; shift < 32; shift += 8) octets += static_cast<char>(n >> shift & 0xFF);
+    return octets;
+  };
+  std::uint32_t hash = 5381;
+  for (const char octet : key) hash = ((hash << 5U) + hash) ^ static_cast<unsigned char>(octet);
+  const std::string record = number(key.size()) + number(value.size()) + std::string(key) + std::string(value);
+  constexpr std::size_t header_octets = 2048;
+  const std::size_t table = header_octets + record.size();
+  std::string header;
+  for (std::size_t i = 0; i < 256; ++i)
+    header += number(i < hash % 256 ? table : table + (i == hash % 256 ? 0 : 16)) + number(i == hash % 256 ? 2 : 0);
+  const std::string slot = number(hash) + number(header_octets), empty = number(0) + number(0);
+  return header + record + ((hash >> 8U) % 2 == 0 ? slot + empty : empty + slot);
+}
+
+void add_control_files(const Seeds& seeds) {
+  using namespace std::string_literals;
+  seeds.add("rcpthosts", "\0a@sub.example.org\0# ours\nexample.com\n.Example.org \n\n"s);
+  seeds.add("badmailfrom", "\3a@bad.example\0spam@x.example\n@BAD.example\t\n"s);
+  seeds.add("databytes", "\5\0"s + "10485760\n");
+  seeds.add("cdb", "\x0F"s + "tim\0"s + cdb_of("tim", "x"));
+  seeds.add("login", "\x08"s + "tim\0"s + cdb_of("tim", "$1$abcdefgh$kM8/dEkxuTkZG8dyWYfqI.,A=\"b\""));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return std::fputs("usage: make_seeds DIALOGUES_FOLDER OUTPUT_FOLDER\n", stderr), 2;
-  const Seeds sessions(argv[2], "session"), lines(argv[2], "command_line"), data(argv[2], "mail_data");
+  if (argc != 4) return std::fputs("usage: make_seeds DIALOGUES_FOLDER OUTPUT_FOLDER SPEC_FOLDER\n", stderr), 2;
+  const Seeds sessions(argv[2], "session"), tls_sessions(argv[2], "tls_session"), lines(argv[2], "command_line"),
+      data(argv[2], "mail_data"), paths(argv[2], "path"), exchanges(argv[2], "sasl"), files(argv[2], "control_files"),
+      specs(argv[2], "spec_file");
+  add_control_files(files);
+  for (char number = 0; const char* name : {"settings", "events", "policy", "replies", "laws"}) {
+    std::ifstream text(std::filesystem::path(argv[3]) / (std::string(name) + ".toml"));
+    specs.add(name, number++ + std::string(std::istreambuf_iterator(text), {}));
+  }
+  for (const char* answer : {"AHRpbQBw", "dGltAHRpbQBw", "*", "=", "AAAA", "AHRpbQ==", "AHQAcHdwdw=="})
+    exchanges.add(std::string("plain.") + std::to_string(answer[0]) + answer[1], std::string(1, '\0') + answer);
+  exchanges.add("login", "\1dGlt\ncHdwdw==");
   for (const tests::Dialogue& dialogue : tests::load_dialogues(argv[1])) {
     sessions.add(dialogue.name, fuzz::write_session_input(session_of(dialogue)));
+    tls_sessions.add(dialogue.name, fuzz::write_session_input(session_of(dialogue)));
     for (const tests::Item& item : dialogue.items) {
       if (item.kind != tests::ItemKind::client) continue;
       const std::string name = dialogue.name + "." + std::to_string(item.line);
-      lines.add(name, std::string_view(item.octets).substr(0, item.octets.find("\r\n")));
+      const std::string line = item.octets.substr(0, item.octets.find("\r\n"));
+      if (const std::size_t colon = line.find(':'); colon != line.npos && line.size() > 4)
+        paths.add(name, (line[0] == 'R' ? "\1" : std::string(1, '\0')) + line.substr(colon + 1));
+      lines.add(name, line);
       data.add(name, "\x05" + item.octets + "\r\n.\r\n");
     }
   }

@@ -10,6 +10,9 @@
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
+// The oracles ask for memory often; where from is told by the place of a crash, not by long stacks of each request.
+extern "C" const char* __asan_default_options() { return "malloc_context_size=2:quarantine_size_mb=16"; }
+
 namespace postern::fuzz {
 namespace {
 
@@ -21,6 +24,7 @@ constexpr std::array scenes{
     "HELO c.example\r\n"sv,
     "MAIL FROM:<a@b.example>\r\n"sv,
     "MAIL FROM:<> SIZE=1000 BODY=8BITMIME\r\n"sv,
+    "MAIL FROM:<> SIZE=18446744073709551615"sv,
     "RCPT TO:<c@d.example>\r\n"sv,
     "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"sv,
     "DATA\r\n"sv,
@@ -45,6 +49,21 @@ constexpr std::array dots{"."sv,       "..\r\n"sv, ".\r\n"sv, "\r\n.\r\n"sv, "\n
 constexpr std::array base64{"AHRpbQBw"sv, "dGltAHRpbQBw"sv, "dGlt"sv, "cA=="sv, "cHc="sv, "="sv,
                             "===="sv,     "AAAA"sv,         "A"sv,    "*"sv,    "AAA"sv,  "AABw"sv};
 
+// Where a number may wrap or a limit may be.
+constexpr std::array numbers{"0"sv,
+                             "1"sv,
+                             "99"sv,
+                             "100"sv,
+                             "1000"sv,
+                             "65536"sv,
+                             "2147483648"sv,
+                             "4294967296"sv,
+                             "9223372036854775808"sv,
+                             "18446744073709551615"sv,
+                             "18446744073709551616"sv,
+                             "20000000000000000000"sv,
+                             "99999999999999999999999"sv};
+
 class Changer {
  public:
   Changer(std::string& text, std::size_t head, unsigned seed)
@@ -55,11 +74,12 @@ class Changer {
     return static_cast<unsigned>(state_ % bound);
   }
 
+  static constexpr unsigned text_changes = 11;
   void change_session() {
     const unsigned what = below(16);
     if (what < 3) return change_head();
     if (what == 3) return move_event();
-    change_text(what < 5 ? 0 : below(10));
+    change_text(what < 5 ? 0 : below(text_changes));
   }
 
   void change_text(unsigned what) {
@@ -74,6 +94,7 @@ class Changer {
       case 6: return replace_token(pick(words));
       case 7: return insert(anywhere(), pick(words));
       case 8: return stretch();
+      case 9: return replace_token(pick(numbers));
       default: return change_octet();
     }
   }
@@ -155,7 +176,7 @@ std::size_t mutate(std::span<std::uint8_t> room, std::size_t size, unsigned seed
   text.resize(std::max(text.size(), head));
   Changer changer(text, head, seed);
   for (unsigned times = 1 + changer.below(4); times > 0; --times)
-    head == 0 ? changer.change_text(changer.below(10)) : changer.change_session();
+    head == 0 ? changer.change_text(changer.below(Changer::text_changes)) : changer.change_session();
   return put(text, room);
 }
 

@@ -58,6 +58,7 @@ const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tes
   trace_ = after_starttls == tests::AfterStarttls::same_session ? &whole_ : &cut_;
   trace_->decisions.clear();
   trace_->said.clear();
+  trace_->replies.clear();
   asked_ = 0;
   is_closed_ = false;
   unread_ = sent_ = {};
@@ -171,7 +172,7 @@ void Player::take(const engine::Step& step, spec::Guards before) {
   for (const proptests::SessionLaw& law : proptests::all_session_laws) {
     if (!law.is_kept({decision, step, *session_})) complain(law.name);
   }
-  if (!step.reply.empty()) (trace_->said += 'S') += step.reply;
+  if (!step.reply.empty()) (trace_->said += 'S') += step.reply, trace_->replies += step.reply;
   if (is_end_of_data(step.event)) check_stored();
   if (step.effect == Effect::begin_message) mail_data_.clear(), message_.clear();
   if (step.effect == Effect::hand_over) hear_message();

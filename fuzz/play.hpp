@@ -28,6 +28,7 @@ struct Trace {
   std::vector<proptests::Decision> decisions;
   // `S` and a reply; `F`, `T` and a path with LF; `M` and a message; `X`: closes.
   std::string said;
+  std::string replies;  // alone
 };
 
 class Player {

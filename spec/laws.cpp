@@ -49,8 +49,7 @@ std::vector<std::string> conjuncts_of(const std::string& text) {
 
 class Loader {
  public:
-  Loader(const std::filesystem::path& folder, const Model& model, Problems& problems)
-      : model_(model), file_(folder, "laws.toml", problems) {
+  Loader(const Model& model, TomlFile file) : model_(model), file_(std::move(file)) {
     laws_.words = vocabulary_of(model);
   }
 
@@ -185,7 +184,11 @@ Assignment describe(const Vocabulary& words, const Decision& decision) {
 }
 
 Laws load_laws(const std::filesystem::path& folder, const Model& model, Problems& problems) {
-  return Loader(folder, model, problems).load();
+  return Loader(model, {folder, "laws.toml", problems}).load();
+}
+
+Laws parse_laws(std::string_view text, const Model& model, Problems& problems) {
+  return Loader(model, {text, "laws.toml", problems}).load();
 }
 
 }  // namespace postern::spec

@@ -69,5 +69,6 @@ struct Laws {
 };
 
 [[nodiscard]] Laws load_laws(const std::filesystem::path& folder, const Model& model, Problems& problems);
+[[nodiscard]] Laws parse_laws(std::string_view text, const Model& model, Problems& problems);
 
 }  // namespace postern::spec

@@ -1,0 +1,228 @@
+// A session through a real handshake: an OpenSSL client and server in memory around the engine (input as for `session`).
+// What the client sends behind STARTTLS in later pieces reaches the TLS server before the ClientHello; 0xF1 sends it the
+// part that follows instead of one.
+// oracle  what the client hears, in clear and then inside TLS, is what the symbolic session of fuzz/play.hpp says; a
+//         handshake succeeds exactly when nothing stands before it; nothing is said in clear once STARTTLS is accepted
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fuzz/mutate.hpp"
+#include "fuzz/play.hpp"
+#include "fuzz/show.hpp"
+
+namespace {
+
+using namespace postern;
+using spec::Effect;
+using spec::Event;
+namespace bit = spec::bit;
+
+template <auto Free>
+struct Deleter {
+  void operator()(auto* object) const { Free(object); }
+};
+using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
+using Tls = std::unique_ptr<SSL, Deleter<SSL_free>>;
+
+void must(bool is_so, const char* what) {
+  if (is_so) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+Context server_context() {
+  Context context(SSL_CTX_new(TLS_server_method()));
+  const std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>> key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  const std::unique_ptr<X509, Deleter<X509_free>> certificate(X509_new());
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 1'000'000);
+  X509_set_pubkey(certificate.get(), key.get());
+  must(X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0 &&
+           SSL_CTX_use_certificate(context.get(), certificate.get()) == 1 &&
+           SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1,
+       "no certificate");
+  SSL_CTX_set_num_tickets(context.get(), 0);
+  return context;
+}
+
+Tls session_of(SSL_CTX* context, BIO* in, BIO* out) {
+  Tls tls(SSL_new(context));
+  BIO_up_ref(in), BIO_up_ref(out);
+  SSL_set_bio(tls.get(), in, out);
+  return tls;
+}
+
+std::string all_of(SSL* tls) {
+  std::string text;
+  std::array<char, 4096> piece;
+  for (int n = 0; (n = SSL_read(tls, piece.data(), piece.size())) > 0;)
+    text.append(piece.data(), static_cast<std::size_t>(n));
+  ERR_clear_error();
+  return text;
+}
+
+// Server and client of one connection.
+class Wire {
+ public:
+  explicit Wire(const fuzz::SessionView& view) : view_(view), symbolic_(view.body) {
+    session_ = std::make_unique<engine::Session>(service());
+    take(session_->report(Event::connect_ready));
+  }
+
+  void play() {
+    for (std::size_t at = 0; at <= view_.body.size() && !is_closed_;) {
+      const auto event = static_cast<std::size_t>(
+          std::find_if(view_.body.begin() + static_cast<std::ptrdiff_t>(at), view_.body.end(), fuzz::is_world) -
+          view_.body.begin());
+      for (std::string_view part = view_.body.substr(at, event - at); !part.empty() && !is_closed_;) {
+        const std::string_view piece = part.substr(0, view_.piece_octets);
+        send(piece);
+        part.remove_prefix(piece.size());
+      }
+      if (event == view_.body.size()) return;
+      at = event + 1;
+      happen(event);
+    }
+  }
+
+  [[nodiscard]] const std::string& heard() const { return heard_; }
+  [[nodiscard]] const std::string& symbolic() const { return symbolic_; }
+
+ private:
+  [[nodiscard]] engine::Service service() const {
+    return {.settings_and_facts = view_.settings_and_facts,
+            .host = fuzz::fuzz_host,
+            .databytes = view_.databytes,
+            .max_recipients = view_.max_recipients};
+  }
+  void send(std::string_view piece) {
+    if (session_->guards().has(bit::waiting_handshake)) {
+      before_handshake_ += piece;  // the server has said 220 and hands what comes to TLS
+    } else if (client_) {
+      must(SSL_write(client_.get(), piece.data(), static_cast<int>(piece.size())) == static_cast<int>(piece.size()),
+           "the client cannot write");
+      serve(all_of(server_.get()));
+    } else {
+      serve(piece);
+    }
+  }
+  void happen(std::size_t at) {
+    const Event event = fuzz::world_of(view_.body[at]);
+    if (is_closed_) return;
+    const bool waits_for_handshake = session_->guards().has(bit::waiting_handshake);
+    if (event == Event::timeout || event == Event::eof) return take(session_->report(event));
+    if (!waits_for_handshake) return;
+    if (event == Event::handshake_failed) before_handshake_ += std::string(view_.body.substr(at + 1)) + "\n";
+    const bool is_done = handshake(event == Event::handshake_done);
+    must(is_done == (event == Event::handshake_done && before_handshake_.empty()), "a handshake ends otherwise");
+    symbolic_[at] = static_cast<char>(is_done ? 0xF0 : 0xF1);
+    const engine::Counters counters = session_->counters();
+    session_ = std::make_unique<engine::Session>(service());
+    session_->resume_after_starttls(counters);
+    take(session_->report(is_done ? Event::handshake_done : Event::handshake_failed));
+  }
+  bool handshake(bool has_client) {
+    static const Context server = server_context();
+    static const Context client(SSL_CTX_new(TLS_client_method()));
+    BIO* const to_server = BIO_new(BIO_s_mem());
+    BIO* const to_client = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(to_server, -1), BIO_set_mem_eof_return(to_client, -1);
+    server_ = session_of(server.get(), to_server, to_client);
+    client_ = session_of(client.get(), to_client, to_server);
+    BIO_free(to_server), BIO_free(to_client);
+    SSL_set_accept_state(server_.get()), SSL_set_connect_state(client_.get());
+    if (!before_handshake_.empty())
+      BIO_write(to_server, before_handshake_.data(), static_cast<int>(before_handshake_.size()));
+    bool is_done = false;
+    for (int rounds = 0; rounds < 4 && !is_done; ++rounds) {
+      if (has_client) SSL_do_handshake(client_.get());
+      is_done = SSL_do_handshake(server_.get()) == 1;
+    }
+    ERR_clear_error();
+    return is_done && SSL_do_handshake(client_.get()) == 1;
+  }
+
+  void serve(std::string_view octets) {
+    unread_ += octets;
+    while (!is_closed_) {
+      const spec::Guards guards = session_->guards();
+      if (guards.has(bit::waiting_recipient | bit::waiting_credentials | bit::waiting_hand_over)) {
+        const Event outcome = proptests::outcome_for(guards, view_.fates[asked_++ % view_.fates.size()]);
+        take(session_->report(outcome, guards.has(bit::waiting_recipient) ? session_->mailbox() : ""));
+        continue;
+      }
+      if (guards.has(bit::waiting_handshake)) return;
+      scratch_.resize(unread_.size() + 2);
+      const engine::Step step = session_->step(unread_, scratch_);
+      unread_.erase(0, step.consumed);
+      if (step.is_decision)
+        take(step);
+      else if (step.consumed == 0 || unread_.empty())
+        return;
+    }
+  }
+  void take(const engine::Step& step) {
+    if (!step.reply.empty()) say(step.reply);
+    if (step.effect == Effect::close) is_closed_ = true;
+  }
+  void say(std::string_view reply) {
+    if (client_ && session_->guards().has(bit::channel_starttls)) {
+      must(SSL_write(server_.get(), reply.data(), static_cast<int>(reply.size())) == static_cast<int>(reply.size()),
+           "the server cannot write");
+      heard_ += all_of(client_.get());
+    } else {
+      must(!has_been_ready_, "something is said in clear after STARTTLS was accepted");
+      heard_ += reply;
+    }
+    has_been_ready_ = has_been_ready_ || session_->guards().has(bit::waiting_handshake);
+  }
+
+  const fuzz::SessionView& view_;
+  std::string symbolic_;  // the body, with the handshakes as they ended
+  std::unique_ptr<engine::Session> session_;
+  Tls server_, client_;
+  std::string unread_, before_handshake_, heard_;
+  std::vector<char> scratch_;
+  std::size_t asked_ = 0;
+  bool is_closed_ = false, has_been_ready_ = false;
+};
+
+}  // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+  return fuzz::mutate_session({data, most}, size, seed);
+}
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::size_t one_size,
+                                                 const std::uint8_t* other, std::size_t other_size, std::uint8_t* out,
+                                                 std::size_t most, unsigned seed) {
+  return fuzz::cross_sessions({one, one_size}, {other, other_size}, {out, most}, seed);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const proptests::Judge judge(POSTERN_SOURCE_FOLDER "/spec");
+  static fuzz::Player player(judge);
+  if (size > fuzz::most_octets) return 0;
+  fuzz::SessionView view = fuzz::view_session_input({data, size});
+  Wire wire(view);
+  wire.play();
+  fuzz::SessionView symbolic = view;
+  symbolic.body = wire.symbolic();
+  const fuzz::Trace& trace = player.play(symbolic, view.piece_octets, tests::AfterStarttls::sibling);
+  must(player.complaint().empty(), player.complaint().c_str());
+  if (wire.heard() == trace.replies) return 0;
+  std::fprintf(stderr, "the client hears\n%s\nnot\n%s\n%s", wire.heard().c_str(), trace.replies.c_str(),
+               fuzz::show_session({data, size}).c_str());
+  std::abort();
+}
