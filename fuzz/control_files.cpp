@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Home {
  public:
   Home() {
     must(mkdtemp(path_) != nullptr && chdir(path_) == 0 && mkdir("control", 0700) == 0, "no folder in /dev/shm");
-    std::atexit([] { static_cast<void>(std::system("rm -rf \"$PWD\"")); });
+    std::atexit([] { std::filesystem::remove_all(std::filesystem::current_path()); });
   }
   void write(const char* name, std::string_view text) {
     std::FILE* const file = std::fopen(name, "wb");

@@ -1,10 +1,11 @@
 // What stands behind `MAIL FROM:` or `RCPT TO:`: [an odd octet: RCPT] path and parameters.
 // oracle  the naive reader of the ABNF says the same (of short ones: it is slow); views lie inside the line; the mailbox
-//         is what a naive unquoting gives, in a room of just its size; quoted and sent again it is the same mailbox
+//         and SIZE are what a naive unquoting gives, in a room of just its size; quoted and sent again it is the same mailbox
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include "fuzz/mutate.hpp"
@@ -56,10 +57,28 @@ std::string quoted_again(const grammar::Path& path) {
   return line + "\"@" + std::string(path.domain) + ">";
 }
 
+// RFC 1870 3: the number behind SIZE=, and the greatest that there is for a greater one. `rest` begins behind the path.
+std::uint64_t naive_size(std::string_view rest) {
+  std::string digits;
+  for (std::size_t at = 0; at + 6 <= rest.size() && digits.empty(); ++at) {
+    std::string keyword(rest.substr(at, 6));
+    for (char& c : keyword) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    if (keyword == " SIZE=") digits = rest.substr(at + 6, rest.find(' ', at + 6) - at - 6);
+  }
+  digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
+  const std::string greatest = std::to_string(std::numeric_limits<std::uint64_t>::max());
+  if (digits.size() > greatest.size() || (digits.size() == greatest.size() && digits > greatest)) digits = greatest;
+  return digits.empty() ? 0 : std::stoull(digits);
+}
+
 void check(const grammar::Command& command, std::string_view line) {
   for (const std::string_view view : {command.path.local_part, command.path.domain, command.parameters.auth_mailbox})
     must(view.empty() || (view.data() >= line.data() && view.data() + view.size() <= line.data() + line.size()),
          "a view lies outside the line", line);
+  const std::string_view last = command.path.domain.empty() ? command.path.local_part : command.path.domain;
+  const std::string_view rest =
+      line.substr(last.empty() ? line.find("<>") : static_cast<std::size_t>(last.data() + last.size() - line.data()));
+  must(command.parameters.size_octets == naive_size(rest), "another SIZE", line);
   const std::string mailbox(mailbox_of(command.path));
   must(mailbox == naive_mailbox(command.path), "the mailbox is unquoted otherwise", line);
   if (command.path.domain.empty()) return;

@@ -39,7 +39,7 @@ SessionView view_session_input(std::span<const std::uint8_t> octets) {
   set(view.settings_and_facts, facts, octets[1]);
   if ((octets[1] & is_limited) != 0) view.databytes = 100, view.max_recipients = 2;
   view.piece_octets = std::max<std::size_t>(octets[2], 1);
-  for (std::size_t i = 0; i < fates; ++i) view.fates[i] = (octets[3 + i / 2] >> (i % 2 * 4)) & 7U;
+  for (std::size_t i = 0; i < fate_count; ++i) view.fates[i] = (octets[3 + i / 2] >> (i % 2 * 4)) & 7U;
   const auto body = octets.subspan(head_octets);
   view.body = {reinterpret_cast<const char*>(body.data()), body.size()};
   return view;
@@ -74,7 +74,7 @@ std::string write_session_input(const SessionInput& input) {
   if (script.databytes != 0) octets.back() = static_cast<char>(octets.back() | is_limited);
   octets += static_cast<char>(input.cut.octets);
   const auto fate = [&](std::size_t i) { return i < script.fates.size() ? script.fates[i] & 7U : 0U; };
-  for (std::size_t i = 0; i < fates; i += 2) octets += static_cast<char>(fate(i) | fate(i + 1) << 4U);
+  for (std::size_t i = 0; i < fate_count; i += 2) octets += static_cast<char>(fate(i) | fate(i + 1) << 4U);
   for (const proptests::Part& part : script.parts) {
     octets += part.octets;
     const auto world = part.then ? std::ranges::find(worlds, *part.then) : worlds.end();

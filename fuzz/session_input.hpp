@@ -18,7 +18,7 @@
 namespace postern::fuzz {
 
 inline constexpr std::size_t head_octets = 7;
-inline constexpr std::size_t fates = 8;
+inline constexpr std::size_t fate_count = 8;
 
 // Points into the octets that were read.
 struct SessionView {
@@ -26,7 +26,7 @@ struct SessionView {
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
   std::size_t piece_octets = 1;
-  std::array<std::uint8_t, fates> fates{};
+  std::array<std::uint8_t, fate_count> fates{};
   std::string_view body;
 };
 
