@@ -49,6 +49,21 @@ constexpr std::array dots{"."sv,       "..\r\n"sv, ".\r\n"sv, "\r\n.\r\n"sv, "\n
 constexpr std::array base64{"AHRpbQBw"sv, "dGltAHRpbQBw"sv, "dGlt"sv, "cA=="sv, "cHc="sv, "="sv,
                             "===="sv,     "AAAA"sv,         "A"sv,    "*"sv,    "AAA"sv,  "AABw"sv};
 
+// Paths and parameters, to be put side by side.
+constexpr std::array arguments{"<>"sv,
+                               "<a@b.example>"sv,
+                               "<\"a b\"@c>"sv,
+                               "<c@[192.0.2.1]>"sv,
+                               "<c@[IPv6:::1]>"sv,
+                               "<@x,@y:a@b>"sv,
+                               "<postmaster>"sv,
+                               " SIZE=18446744073709551615"sv,
+                               " SIZE=18446744073709551616"sv,
+                               " SIZE=1"sv,
+                               " BODY=8BITMIME"sv,
+                               " AUTH=<>"sv,
+                               " AUTH=e+3Dmc2@c"sv};
+
 // Where a number may wrap or a limit may be.
 constexpr std::array numbers{"0"sv,
                              "1"sv,
@@ -74,7 +89,7 @@ class Changer {
     return static_cast<unsigned>(state_ % bound);
   }
 
-  static constexpr unsigned text_changes = 11;
+  static constexpr unsigned text_changes = 12;
   void change_session() {
     const unsigned what = below(16);
     if (what < 3) return change_head();
@@ -95,6 +110,7 @@ class Changer {
       case 7: return insert(anywhere(), pick(words));
       case 8: return stretch();
       case 9: return replace_token(pick(numbers));
+      case 10: return insert(below(2) == 0 ? text_.size() : anywhere(), pick(arguments));
       default: return change_octet();
     }
   }
