@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "fuzz/spec_folder.hpp"
 #include "spec/laws.hpp"
 #include "spec/model.hpp"
 #include "spec/verify.hpp"
@@ -25,7 +26,7 @@ Texts real_texts() {
   Texts texts;
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::stringstream text;
-    text << std::ifstream(std::string(POSTERN_SOURCE_FOLDER "/spec/") + names[i]).rdbuf();
+    text << std::ifstream(postern::fuzz::spec_folder() / names[i]).rdbuf();
     texts[i] = text.str();
   }
   return texts;

@@ -20,6 +20,7 @@
 #include "fuzz/mutate.hpp"
 #include "fuzz/play.hpp"
 #include "fuzz/show.hpp"
+#include "fuzz/spec_folder.hpp"
 
 namespace {
 
@@ -211,7 +212,7 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const proptests::Judge judge(POSTERN_SOURCE_FOLDER "/spec");
+  static const proptests::Judge judge(fuzz::spec_folder());
   static fuzz::Player player(judge);
   if (size > fuzz::most_octets) return 0;
   fuzz::SessionView view = fuzz::view_session_input({data, size});
