@@ -20,7 +20,7 @@ bool is_waited_for(const Policy& policy, spec::Guards guards, spec::Event event)
 class Player {
  public:
   Player(const Policy& policy, const Dialogue& dialogue)
-      : policy_(policy), dialogue_(dialogue), session_(std::make_unique<engine::Session>(dialogue.service())) {}
+      : policy_(policy), dialogue_(dialogue), session_(std::make_unique<engine::LoneSession>(dialogue.service())) {}
 
   Replayed play() {
     for (const Item& item : dialogue_.items) {
@@ -130,7 +130,7 @@ class Player {
 
   const Policy& policy_;
   const Dialogue& dialogue_;
-  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<engine::LoneSession> session_;
   std::string unread_, said_;
   std::string scratch_;
   std::deque<const Item*> outcomes_;

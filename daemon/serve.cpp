@@ -100,7 +100,7 @@ int serve(const Conversation& conversation) {
                                .host = start.host,
                                .databytes = start.databytes,
                                .max_recipients = start.max_recipients};
-  const auto session = std::make_unique<engine::Session>(served);
+  const auto session = std::make_unique<engine::LoneSession>(served);
   const auto hand_over = make_hand_over(start);
   Recipients recipients;
   std::optional<CheckProgram> check_program;

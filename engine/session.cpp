@@ -22,7 +22,12 @@ constexpr std::size_t rewriting_octets = 2 * spec::max_host_octets;
 
 }  // namespace
 
-Session::Session(const Service& service) : guards_(spec::start(service.settings_and_facts)), service_(service) {}
+Session::Session(const Service& service, Workspace& workspace)
+    : guards_(spec::start(service.settings_and_facts)), service_(service), workspace_(&workspace) {}
+
+bool Session::is_at_rest() const {
+  return guards_.has(bit::transaction_none) && !guards_.has(waits_for_response | bit::waiting_credentials);
+}
 
 void Session::resume_after_starttls(Counters counters) {
   counters_ = counters;
@@ -61,14 +66,14 @@ Event Session::command_event(std::string_view text) {
   if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
   LineFacts facts{.line = text, .databytes = service_.databytes};
   if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
-    mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, mailbox_);
-    facts.has_room_for_recipient =
-        envelope_.recipients() < service_.max_recipients && envelope_.has_room(facts.mailbox_octets + rewriting_octets);
+    mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, workspace_->mailbox);
+    facts.has_room_for_recipient = workspace_->envelope.recipients() < service_.max_recipients &&
+                                   workspace_->envelope.has_room(facts.mailbox_octets + rewriting_octets);
   }
   if (parsed && is_auth_line && !parsed->initial_response.empty()) {
     facts.initial_response = mechanism_of(parsed->mechanism) == Mechanism::plain
-                                 ? sasl_.take_plain(parsed->initial_response)
-                                 : sasl_.take_username(parsed->initial_response);
+                                 ? workspace_->sasl.take_plain(parsed->initial_response)
+                                 : workspace_->sasl.take_username(parsed->initial_response);
   }
   const Event event = event_of(parsed, facts);
   if (event == Event::helo || event == Event::ehlo) keep_client_name(parsed->argument);
@@ -93,9 +98,9 @@ Step Session::step_response(std::string_view unread) {
 }
 
 Event Session::response_event(std::string_view text) {
-  const ResponseKind kind = guards_.has(bit::waiting_plain_response) ? sasl_.take_plain(text)
-                            : guards_.has(bit::waiting_username)     ? sasl_.take_username(text)
-                                                                     : sasl_.take_password(text);
+  const ResponseKind kind = guards_.has(bit::waiting_plain_response) ? workspace_->sasl.take_plain(text)
+                            : guards_.has(bit::waiting_username)     ? workspace_->sasl.take_username(text)
+                                                                     : workspace_->sasl.take_password(text);
   switch (kind) {
     case ResponseKind::valid: return Event::response_valid;
     case ResponseKind::cancelled: return Event::response_cancelled;
@@ -151,17 +156,17 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
           .rule = row.rule,
           .effect = row.effect,
           .code = code,
-          .reply = replies_.write(row.reply, fills, guards_),
+          .reply = workspace_->replies.write(row.reply, fills, guards_),
           .data = {}};
 }
 
 void Session::perform(const spec::PolicyRow& row, Event event, std::string_view text) {
   // Forgetting is no effect of its own: no transaction, no envelope; no greeting, no name (RFC 3207 4.2).
-  if (guards_.has(bit::transaction_none)) envelope_.clear();
+  if (guards_.has(bit::transaction_none)) workspace_->envelope.clear();
   if (guards_.has(bit::greeting_none)) client_name_octets_ = 0;
-  if (!guards_.has(bit::waiting_password | bit::waiting_credentials)) sasl_.wipe();
-  if (row.effect == Effect::begin_transaction) envelope_.begin(mailbox());
-  if (row.effect == Effect::add_recipient) static_cast<void>(envelope_.add(text));
+  if (!guards_.has(bit::waiting_password | bit::waiting_credentials)) workspace_->sasl.wipe();
+  if (row.effect == Effect::begin_transaction) workspace_->envelope.begin(mailbox());
+  if (row.effect == Effect::add_recipient) static_cast<void>(workspace_->envelope.add(text));
   if (row.effect == Effect::begin_message) {
     mail_data_ = {};
     stored_octets_ = discarded_octets_ = 0;

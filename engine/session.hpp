@@ -4,7 +4,9 @@
 // out     Step; its views point into the session or into `scratch` and die with the next call
 // starttls consumes all that is unread: nothing sent in clear is served inside TLS
 // order   while the session waits for an outcome, step() consumes nothing; then report() it
-// limits  spec/limits.hpp; sizeof(Session) bounds the memory of a session; allocates nothing
+// lent    a Workspace, which the session leaves empty whenever it is at rest (no transaction, no AUTH exchange): then it may
+//         be lent another, and this one to another session. Views die with the next call on any session that has it
+// limits  spec/limits.hpp; Session and Workspace bound the memory of a session; allocates nothing
 // errors  none: whatever the client does is an event, and an event has a row
 // source  spec/policy.toml; RFC 5321 4.1.4; RFC 3207 4.2
 #pragma once
@@ -51,9 +53,21 @@ struct Step {
   std::string_view data;   // decoded mail data to be kept
 };
 
+// What a session needs while it answers, or has a transaction or an AUTH exchange open.
+struct Workspace {
+  ReplyWriter replies;
+  std::array<char, spec::max_address_octets + 1> mailbox;
+  Sasl sasl;
+  Envelope envelope;
+};
+
 class Session {
  public:
-  explicit Session(const Service& service);
+  Session(const Service& service, Workspace& workspace);
+
+  // Whether nothing of this session is in its workspace.
+  [[nodiscard]] bool is_at_rest() const;
+  void use(Workspace& workspace) { workspace_ = &workspace; }  // only at rest
 
   // Continues on an encrypted channel a session that was accepted for STARTTLS by another process or object; report
   // handshake_done or handshake_failed next.
@@ -70,12 +84,12 @@ class Session {
   [[nodiscard]] spec::Guards guards() const { return guards_; }
   [[nodiscard]] Counters counters() const { return counters_; }
   [[nodiscard]] std::uint64_t stored_octets() const { return stored_octets_; }  // of the last message
-  [[nodiscard]] const Envelope& envelope() const { return envelope_; }
+  [[nodiscard]] const Envelope& envelope() const { return workspace_->envelope; }
   // The path of the MAIL or RCPT just stepped over, unquoted; valid with Effect::check_recipient.
-  [[nodiscard]] std::string_view mailbox() const { return {mailbox_.data(), mailbox_octets_}; }
+  [[nodiscard]] std::string_view mailbox() const { return {workspace_->mailbox.data(), mailbox_octets_}; }
   // Valid with Effect::check_credentials, until the outcome is reported.
-  [[nodiscard]] std::string_view username() const { return sasl_.username(); }
-  [[nodiscard]] std::string_view password() const { return sasl_.password(); }
+  [[nodiscard]] std::string_view username() const { return workspace_->sasl.username(); }
+  [[nodiscard]] std::string_view password() const { return workspace_->sasl.password(); }
   // What the client called itself in HELO or EHLO, cut to spec::max_host_octets.
   [[nodiscard]] std::string_view client_name() const { return {client_name_.data(), client_name_octets_}; }
 
@@ -100,11 +114,17 @@ class Session {
   std::uint64_t discarded_octets_ = 0;
   std::size_t mailbox_octets_ = 0;
   std::size_t client_name_octets_ = 0;
-  ReplyWriter replies_;
+  Workspace* workspace_;
   std::array<char, spec::max_host_octets> client_name_;
-  std::array<char, spec::max_address_octets + 1> mailbox_;
-  Sasl sasl_;
-  Envelope envelope_;
+};
+
+// A session that keeps one workspace for its whole life.
+struct OwnWorkspace {
+  Workspace own_workspace;
+};
+class LoneSession : private OwnWorkspace, public Session {
+ public:
+  explicit LoneSession(const Service& service) : Session(service, own_workspace) {}
 };
 
 }  // namespace postern::engine

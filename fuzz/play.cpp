@@ -23,6 +23,12 @@ bool is_inside(std::string_view view, const void* begin, std::size_t octets) {
   return view.empty() || (view.data() >= first && view.data() + view.size() <= first + octets);
 }
 
+// Where an object of `octets` ends at the unreadable page, or as near to it as its alignment allows.
+void* last_in(tests::GuardedOctets& storage, std::size_t octets) {
+  constexpr std::size_t alignment = alignof(std::max_align_t);
+  return storage.space_before_guard((octets + alignment - 1) / alignment * alignment).data();
+}
+
 bool is_end_of_data(Event event) {
   return event == Event::data_end_complete || event == Event::data_end_bare_cr_or_lf ||
          event == Event::data_end_too_big || event == Event::data_end_too_many_hops;
@@ -33,23 +39,31 @@ bool is_end_of_data(Event event) {
 Player::Player(const proptests::Judge& judge)
     : judge_(judge),
       session_storage_(sizeof(engine::Session)),
+      workspace_storage_{tests::GuardedOctets(sizeof(engine::Workspace)),
+                         tests::GuardedOctets(sizeof(engine::Workspace))},
       input_(most_octets),
       scratch_(most_octets + 2),
-      session_(nullptr) {}
+      workspaces_{new(last_in(workspace_storage_[0], sizeof(engine::Workspace))) engine::Workspace,
+                  new(last_in(workspace_storage_[1], sizeof(engine::Workspace))) engine::Workspace} {}
 
 void Player::complain(std::string_view what) {
   if (complaint_.empty()) complaint_ = what;
 }
 
 void Player::start(const SessionView& view) {
-  constexpr std::size_t room =
-      (sizeof(engine::Session) + alignof(engine::Session) - 1) / alignof(engine::Session) * alignof(engine::Session);
-  session_ = new (session_storage_.space_before_guard(room).data()) engine::Session({
-      .settings_and_facts = view.settings_and_facts,
-      .host = fuzz_host,
-      .databytes = view.databytes,
-      .max_recipients = view.max_recipients,
-  });
+  const engine::Service service{.settings_and_facts = view.settings_and_facts,
+                                .host = fuzz_host,
+                                .databytes = view.databytes,
+                                .max_recipients = view.max_recipients};
+  for (engine::Workspace* workspace : workspaces_) new (workspace) engine::Workspace;  // which fills no storage
+  session_ = new (last_in(session_storage_, sizeof(engine::Session))) engine::Session(service, *workspaces_[0]);
+}
+
+// At rest nothing of a session is in its workspace: it goes on with another.
+void Player::change_workspace() {
+  if (!session_->is_at_rest()) return;
+  std::swap(workspaces_[0], workspaces_[1]);
+  session_->use(*workspaces_[0]);
 }
 
 const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls) {
@@ -137,6 +151,7 @@ void Player::happen(Event event, std::string_view text) {
 bool Player::take_step() {
   const std::span<char> scratch = scratch_.space_before_guard(unread_.size() + 2);
   const spec::Guards before = guards_at_decision();
+  change_workspace();
   const std::size_t allocations = allocations_so_far();
   const engine::Step step = session_->step(unread_, scratch);
   if (allocations_so_far() != allocations) complain("step() allocates");
@@ -155,13 +170,13 @@ bool Player::take_step() {
 }
 
 void Player::check_views(const engine::Step& step, std::span<const char> scratch) {
-  const bool are_inside = is_inside(step.data, scratch.data(), scratch.size()) &&
-                          is_inside(step.reply, session_, sizeof(*session_)) &&
-                          is_inside(session_->username(), session_, sizeof(*session_)) &&
-                          is_inside(session_->password(), session_, sizeof(*session_)) &&
-                          is_inside(session_->mailbox(), session_, sizeof(*session_)) &&
-                          is_inside(session_->client_name(), session_, sizeof(*session_)) &&
-                          is_inside(session_->envelope().octets(), session_, sizeof(*session_));
+  const engine::Workspace& lent = *workspaces_[0];
+  const bool are_inside =
+      is_inside(step.data, scratch.data(), scratch.size()) && is_inside(step.reply, &lent, sizeof lent) &&
+      is_inside(session_->username(), &lent, sizeof lent) && is_inside(session_->password(), &lent, sizeof lent) &&
+      is_inside(session_->mailbox(), &lent, sizeof lent) &&
+      is_inside(session_->client_name(), session_, sizeof(*session_)) &&
+      is_inside(session_->envelope().octets(), &lent, sizeof lent);
   if (!are_inside) complain("a view points outside");
 }
 

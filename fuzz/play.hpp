@@ -8,6 +8,7 @@
 // source  engine/session.hpp; proptests/judge.hpp; RFC 3207 4.2
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ class Player {
   bool take_outcome();
   void happen(spec::Event event, std::string_view text);
   void take(const engine::Step& step, spec::Guards before);
+  void change_workspace();
   void check_views(const engine::Step& step, std::span<const char> scratch);
   void check_stored();
   void hear_message();
@@ -55,8 +57,11 @@ class Player {
   [[nodiscard]] bool waits_for(spec::Event event) const;
 
   const proptests::Judge& judge_;
-  tests::GuardedOctets session_storage_, input_, scratch_;
-  engine::Session* session_;
+  tests::GuardedOctets session_storage_;
+  std::array<tests::GuardedOctets, 2> workspace_storage_;
+  tests::GuardedOctets input_, scratch_;
+  std::array<engine::Workspace*, 2> workspaces_;  // the first is lent to the session
+  engine::Session* session_ = nullptr;
   engine::Service service_;
   const SessionView* view_ = nullptr;
   tests::AfterStarttls after_starttls_{};

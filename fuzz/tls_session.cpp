@@ -77,7 +77,7 @@ std::string all_of(SSL* tls) {
 class Wire {
  public:
   explicit Wire(const fuzz::SessionView& view) : view_(view), symbolic_(view.body) {
-    session_ = std::make_unique<engine::Session>(service());
+    session_ = std::make_unique<engine::LoneSession>(service());
     take(session_->report(Event::connect_ready));
   }
 
@@ -129,7 +129,7 @@ class Wire {
     must(is_done == (event == Event::handshake_done && before_handshake_.empty()), "a handshake ends otherwise");
     symbolic_[at] = static_cast<char>(is_done ? 0xF0 : 0xF1);
     const engine::Counters counters = session_->counters();
-    session_ = std::make_unique<engine::Session>(service());
+    session_ = std::make_unique<engine::LoneSession>(service());
     session_->resume_after_starttls(counters);
     take(session_->report(is_done ? Event::handshake_done : Event::handshake_failed));
   }
@@ -191,7 +191,7 @@ class Wire {
 
   const fuzz::SessionView& view_;
   std::string symbolic_;  // the body, with the handshakes as they ended
-  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<engine::LoneSession> session_;
   Tls server_, client_;
   std::string unread_, before_handshake_, heard_;
   std::vector<char> scratch_;

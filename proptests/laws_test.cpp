@@ -45,7 +45,7 @@ class EverySessionLaw : public testing::Test {
 
   const std::uint64_t settings_ = SSL | AUTH | backend;
   const engine::Service service_{.settings_and_facts = {settings_}, .host = "h.example"};
-  engine::Session session_;
+  engine::LoneSession session_;
   std::array<char, 1024> scratch_{};
 };
 

@@ -174,7 +174,7 @@ std::string head_of(const World& world) {
 
 // ---- the engine's side
 
-EngineSide::EngineSide(const World& world) : session_(std::make_unique<engine::Session>(service_of(world))) {}
+EngineSide::EngineSide(const World& world) : session_(std::make_unique<engine::LoneSession>(service_of(world))) {}
 
 void EngineSide::hear(std::string_view octets) {
   unread_ += octets;

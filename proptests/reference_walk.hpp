@@ -40,7 +40,7 @@ class EngineSide {
   void take(const engine::Step& step);
   void hand_over();
 
-  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<engine::LoneSession> session_;
   std::string unread_, message_;
   std::vector<char> scratch_;
   Words words_;

@@ -32,7 +32,7 @@ std::uint64_t waiting_for(Event event) {
 }  // namespace
 
 Driver::Driver(const engine::Service& service, AfterStarttls after_starttls)
-    : service_(service), after_starttls_(after_starttls), session_(std::make_unique<engine::Session>(service)) {}
+    : service_(service), after_starttls_(after_starttls), session_(std::make_unique<engine::LoneSession>(service)) {}
 
 void Driver::send(std::string_view octets) {
   // RFC 3207 4.2: what comes between STARTTLS and the handshake is for nobody.
@@ -62,7 +62,7 @@ std::vector<Item> Driver::take_heard() { return std::exchange(heard_, {}); }
 
 void Driver::start_sibling() {
   const engine::Counters counters = session_->counters();
-  session_ = std::make_unique<engine::Session>(service_);
+  session_ = std::make_unique<engine::LoneSession>(service_);
   session_->resume_after_starttls(counters);
 }
 

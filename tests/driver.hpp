@@ -63,7 +63,7 @@ class Driver {
 
   engine::Service service_;
   AfterStarttls after_starttls_;
-  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<engine::LoneSession> session_;
   std::string unread_;
   std::string message_;
   std::vector<char> scratch_;

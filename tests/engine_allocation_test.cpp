@@ -58,7 +58,7 @@ TEST(Session, allocates_nothing_once_it_is_there) {
     std::string octets;
     for (const Item& item : dialogue.items) octets += item.kind == ItemKind::client ? item.octets : "";
     std::vector<char> scratch(octets.size() + 2);
-    const auto session = std::make_unique<engine::Session>(dialogue.service());
+    const auto session = std::make_unique<engine::LoneSession>(dialogue.service());
     const std::size_t before = allocations;
     decisions += serve(*session, octets, scratch);
     EXPECT_EQ(allocations - before, 0U) << dialogue.name;

@@ -32,7 +32,7 @@ class SessionTest : public testing::Test {
     ASSERT_EQ(say("DATA\r\n").code, 354);
   }
 
-  Session session_;
+  LoneSession session_;
   std::array<char, 64 * 1024> scratch_{};
 };
 
@@ -65,6 +65,25 @@ TEST_F(SessionTest, does_not_look_twice_at_a_partial_line) {
 }
 
 // RFC 5321 4.5.3.1.2: 255 octets of a domain are enough
+// What a driver does that keeps thousands of sessions: only those in a transaction or an AUTH exchange keep a workspace.
+TEST_F(SessionTest, leaves_its_workspace_at_rest) {
+  Workspace first, second;
+  Session session({.settings_and_facts = {everything}, .host = "mx.example.org"}, first);
+  EXPECT_TRUE(session.is_at_rest());
+  EXPECT_EQ(220, session.report(Event::connect_ready).code);
+  EXPECT_EQ(250, session.step("EHLO a\r\n", scratch_).code);
+  EXPECT_TRUE(session.is_at_rest());
+  session.use(second);
+  EXPECT_EQ(250, session.step("MAIL FROM:<a@b.c>\r\n", scratch_).code);
+  EXPECT_FALSE(session.is_at_rest());
+  EXPECT_EQ("a@b.c", session.envelope().reverse_path());
+  EXPECT_EQ("", first.envelope.reverse_path());
+  EXPECT_EQ(250, session.step("RSET\r\n", scratch_).code);
+  EXPECT_TRUE(session.is_at_rest());
+  EXPECT_EQ(334, session.step("AUTH LOGIN\r\n", scratch_).code);
+  EXPECT_FALSE(session.is_at_rest());
+}
+
 TEST_F(SessionTest, keeps_255_octets_of_the_clients_name) {
   static_cast<void>(say("EHLO " + std::string(300, 'x') + "\r\n"));
   EXPECT_EQ(session_.client_name(), std::string(255, 'x'));
@@ -120,7 +139,7 @@ TEST_F(SessionTest, marks_and_wipes_secrets) {
 
 // semantics 3: an initial response in clear with a refused AUTH is wiped, and nobody sees it
 TEST_F(SessionTest, forgets_the_initial_response_of_a_refused_auth) {
-  Session session({.settings_and_facts = {bit::AUTH | bit::backend}, .host = "mx.example.org"});
+  LoneSession session({.settings_and_facts = {bit::AUTH | bit::backend}, .host = "mx.example.org"});
   static_cast<void>(session.report(Event::connect_ready));
   const Step step = session.step("AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n", scratch_);
   EXPECT_EQ(step.code, 504);
@@ -139,7 +158,7 @@ TEST_F(SessionTest, has_new_limits_once_it_is_told) {
 // RFC 3207 4.2; deviations D1, D6, D7: nothing survives STARTTLS but the counts
 TEST_F(SessionTest, goes_on_in_another_session_with_its_counts) {
   for (std::uint32_t i = 0; i < spec::max_errors; ++i) EXPECT_EQ(say("XYZZY\r\n").code, 502);
-  Session sibling({.settings_and_facts = {everything}, .host = "mx.example.org"});
+  LoneSession sibling({.settings_and_facts = {everything}, .host = "mx.example.org"});
   sibling.resume_after_starttls(session_.counters());
   const Step step = sibling.report(Event::handshake_done);
   EXPECT_EQ(step.code, 0);
