@@ -54,8 +54,8 @@ void tell_start(const Policy& policy, Judgement& judgement, spec::Event event) {
 Judgement judge(const Policy& policy, const Comparison& comparison, const Variables& variables, const SaidFacts& said,
                 Clients clients) {
   const std::vector<const char*> environment = variables.environment();
-  const auto settings = daemon::read_settings(environment.data(), variables.origin);
-  const auto numbers = daemon::read_numbers(environment.data(), variables.origin);
+  const auto settings = daemon::read_settings(daemon::Environment(environment.data()), variables.origin);
+  const auto numbers = daemon::read_numbers(daemon::Environment(environment.data()), variables.origin);
   Surroundings around = look_around(policy, variables, said);
   const Configuration configuration = configuration_of(policy, settings, around.facts);
 

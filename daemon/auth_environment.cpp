@@ -1,9 +1,5 @@
 #include "daemon/auth_environment.hpp"
 
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -13,41 +9,21 @@ namespace {
 constexpr std::string_view set_prefix = "AUTH_SET_";
 constexpr std::string_view unset_prefix = "AUTH_UNSET_";
 
-int set_variable(std::string_view name, std::string_view text) {
-  return ::setenv(std::string(name).c_str(), std::string(text).c_str(), 1) == 0 ? 0 : errno;
+void set_pairs(Environment& environment, std::string_view pairs) {
+  while (const auto pair = take_pair(pairs)) environment.set(pair->name, pair->text);
 }
 
-int set_pairs(std::string_view pairs) {
-  while (const auto pair = take_pair(pairs))
-    if (const int error_number = set_variable(pair->name, pair->text); error_number != 0) return error_number;
-  return 0;
-}
-
-// Copies of the variables whose name begins with `prefix` and goes on: setting one may move the environment itself.
-std::vector<std::string> variables_after(std::string_view prefix) {
-  std::vector<std::string> found;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    const std::string_view text(*variable);
-    if (text.starts_with(prefix) && text.find('=') > prefix.size()) found.emplace_back(text.substr(prefix.size()));
-  }
-  return found;
-}
-
-int apply_auth_set() {
-  for (const std::string& variable : variables_after(set_prefix)) {
+void apply_auth_set(Environment& environment) {
+  for (const std::string& variable : environment.all_after(set_prefix)) {
     const std::string_view text(variable);
     const std::size_t equals = text.find('=');
-    if (equals == std::string_view::npos) continue;
-    if (const int error_number = set_variable(text.substr(0, equals), text.substr(equals + 1)); error_number != 0)
-      return error_number;
+    environment.set(text.substr(0, equals), text.substr(equals + 1));
   }
-  return 0;
 }
 
-int apply_auth_unset() {
-  for (const std::string& variable : variables_after(unset_prefix))
-    if (::unsetenv(variable.substr(0, variable.find('=')).c_str()) != 0) return errno;
-  return 0;
+void apply_auth_unset(Environment& environment) {
+  for (const std::string& variable : environment.all_after(unset_prefix))
+    environment.unset(std::string_view(variable).substr(0, variable.find('=')));
 }
 
 }  // namespace
@@ -67,12 +43,12 @@ std::optional<EnvironmentPair> take_pair(std::string_view& rest) {
   return pair;
 }
 
-int enter_auth_environment(std::string_view username, std::string_view pairs) {
-  if (const int error_number = set_pairs(pairs); error_number != 0) return error_number;
-  if (const int error_number = apply_auth_set(); error_number != 0) return error_number;
-  if (const int error_number = apply_auth_unset(); error_number != 0) return error_number;
-  if (const int error_number = set_variable("TCPREMOTEINFO", username); error_number != 0) return error_number;
-  return set_variable("SMTP_AUTH_USER", username);
+void enter_auth_environment(Environment& environment, std::string_view username, std::string_view pairs) {
+  set_pairs(environment, pairs);
+  apply_auth_set(environment);
+  apply_auth_unset(environment);
+  environment.set("TCPREMOTEINFO", username);
+  environment.set("SMTP_AUTH_USER", username);
 }
 
 }  // namespace postern::daemon

@@ -1,13 +1,15 @@
-// What a successful AUTH does to the environment of this process and of its children.
+// What a successful AUTH does to the environment of a client, and so of the programs that are run for it.
 // in      the user name; the `,NAME="VALUE"` pairs that the backend gave, perhaps none
 // out     each pair is set; then AUTH_SET_X=v becomes X=v and AUTH_UNSET_X removes X; then TCPREMOTEINFO and
 //         SMTP_AUTH_USER are the user name, so that no pair can speak for somebody else
-// errors  errno as a value; then the environment is half done and the session must not go on
+// errors  none
 // source  jms1 patch 7.08: AUTH_CDB, AUTH_SET_, AUTH_UNSET_
 #pragma once
 
 #include <optional>
 #include <string_view>
+
+#include "daemon/environment.hpp"
 
 namespace postern::daemon {
 
@@ -19,6 +21,6 @@ struct EnvironmentPair {
 // first malformed pair: nullopt, and nothing is taken.
 [[nodiscard]] std::optional<EnvironmentPair> take_pair(std::string_view& rest);
 
-[[nodiscard]] int enter_auth_environment(std::string_view username, std::string_view pairs);
+void enter_auth_environment(Environment& environment, std::string_view username, std::string_view pairs);
 
 }  // namespace postern::daemon

@@ -1,7 +1,6 @@
 #include "daemon/check_program.hpp"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,10 +23,9 @@ constexpr CheckResult no_descriptors{Verdict::broken, "no descriptors for the ch
 bool is_program(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
 
 // As execvp(3) looks for a name without a slash; an empty element of PATH is the current directory.
-std::string find_program(std::string_view name) {
+std::string find_program(std::string_view name, const Environment& environment) {
   if (name.contains('/') || name.empty()) return std::string(name);
-  const char* variable = ::getenv("PATH");
-  std::string_view rest = variable != nullptr ? variable : "/bin:/usr/bin";
+  std::string_view rest = environment.find("PATH").value_or("/bin:/usr/bin");
   while (true) {
     const std::string_view directory = rest.substr(0, rest.find(':'));
     std::string path(directory.empty() ? "." : directory);
@@ -82,7 +80,7 @@ CheckResult CheckProgram::check(const Credentials& credentials, std::uint64_t /*
   if (has_nul(credentials)) return {Verdict::rejected, "NUL in the credentials"};
   Conversation conversation;
   if (!write_credentials(credentials, conversation)) return {Verdict::rejected, "credentials too long"};
-  const std::string path = find_program(argv_[0]);
+  const std::string path = find_program(argv_[0], environment_);
   if (path.empty()) return cannot_exec;
 
   const Descriptor nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -90,7 +88,7 @@ CheckResult CheckProgram::check(const Credentials& credentials, std::uint64_t /*
   if (!nowhere.is_open() || !secret) return no_descriptors;
   const std::array redirects{Redirect{nowhere.number(), 0}, Redirect{nowhere.number(), 1},
                              Redirect{secret->number(), 3}};
-  const auto child = spawn(path.c_str(), argv_, redirects);
+  const auto child = spawn(path.c_str(), argv_, redirects, environment_);
   if (!child) return cannot_exec;
   return result_of(wait_for(*child, after_seconds(max_seconds_)));
 }

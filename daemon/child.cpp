@@ -144,14 +144,15 @@ int milliseconds_until(Deadline deadline) {
   return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
 }
 
-std::expected<pid_t, int> spawn(const char* path, char* const argv[], std::span<const Redirect> redirects) {
+std::expected<pid_t, int> spawn(const char* path, char* const argv[], std::span<const Redirect> redirects,
+                                const Environment& environment) {
   if (redirects.size() > max_redirects) return std::unexpected(EINVAL);
   FileActions actions;
   actions.redirect_all(redirects);
   if (actions.error() != 0) return std::unexpected(actions.error());
   const Attributes attributes;
   pid_t child = 0;
-  const int error = ::posix_spawn(&child, path, actions.get(), attributes.get(), argv, environ);
+  const int error = ::posix_spawn(&child, path, actions.get(), attributes.get(), argv, environment.pointers());
   if (error != 0) return std::unexpected(error);
   return child;
 }

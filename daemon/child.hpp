@@ -1,5 +1,5 @@
 // Starts another program with some of our descriptors, and waits for it with a bound.
-// in      a path (no search in PATH), its argv, who gets which descriptor; the environment is our own
+// in      a path (no search in PATH), its argv and environment, who gets which descriptor
 // out     the pid; later how it ended. The child has 0, 1, 2 and the redirected descriptors, and no others; no signal
 //         is blocked in it, and SIGPIPE and SIGCHLD do what they do by default
 // errors  errno as a value when the program cannot be started, also when it cannot be executed: then there is no child
@@ -14,6 +14,8 @@
 #include <expected>
 #include <span>
 #include <utility>
+
+#include "daemon/environment.hpp"
 
 namespace postern::daemon {
 
@@ -49,8 +51,8 @@ struct Redirect {
   int from, to;
 };
 inline constexpr std::size_t max_redirects = 8;
-[[nodiscard]] std::expected<pid_t, int> spawn(const char* path, char* const argv[],
-                                              std::span<const Redirect> redirects);
+[[nodiscard]] std::expected<pid_t, int> spawn(const char* path, char* const argv[], std::span<const Redirect> redirects,
+                                              const Environment& environment);
 
 struct WaitResult {
   enum class Kind : std::uint8_t {

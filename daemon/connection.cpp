@@ -7,7 +7,6 @@
 #include <ctime>
 
 #include "daemon/auth_environment.hpp"
-#include "daemon/journal.hpp"
 #include "daemon/tcpserver_env.hpp"
 
 namespace postern::daemon {
@@ -76,7 +75,7 @@ void Connection::say(const Step& step) {
     flush();
     sleep(spec::auth_failure_delay_seconds);
   }
-  if (step.code >= 400) log_refusal(step, session_);
+  if (step.code >= 400) parts_.journal.refusal(step, session_);
   if (unsent_octets_ + step.reply.size() > output_.size()) flush();
   std::ranges::copy(step.reply, output_.begin() + static_cast<std::ptrdiff_t>(unsent_octets_));
   unsent_octets_ += step.reply.size();
@@ -115,21 +114,24 @@ Step Connection::perform(const Step& step) {
 }
 
 Step Connection::check_recipient() {
-  const auto judgement = parts_.recipients.judge(session_.envelope().reverse_path(), session_.mailbox(),
-                                                 session_.guards().has(bit::authentication_done));
+  const bool is_authenticated = session_.guards().has(bit::authentication_done);
+  const auto judgement = parts_.recipients.judge(
+      session_.envelope().reverse_path(), session_.mailbox(),
+      {.local_ip = read_peer(parts_.environment).local_ip,
+       .relay_value = is_authenticated ? std::string_view() : parts_.environment.value_of("RELAYCLIENT")});
+  if (!judgement.problem.empty()) parts_.journal.trouble(judgement.problem);
   return session_.report(judgement.event, judgement.address);
 }
 
 Step Connection::check_credentials() {
-  CheckResult result =
+  const CheckResult result =
       parts_.backend->check({session_.username(), session_.password()}, static_cast<std::uint64_t>(std::time(nullptr)));
   if (result.verdict == Verdict::accepted) {
-    if (enter_auth_environment(session_.username(), parts_.backend->environment_pairs()) != 0)
-      result = {.verdict = Verdict::broken, .detail = "no memory for the environment"};
-    const SizeAndRecipients limits = read_limits(parts_.start);
+    enter_auth_environment(parts_.environment, session_.username(), parts_.backend->environment_pairs());
+    const SizeAndRecipients limits = read_limits(parts_.start, parts_.environment);
     session_.set_limits(limits.databytes, limits.max_recipients);
   }
-  log_credentials(result, session_.username());
+  parts_.journal.credentials(result, session_.username());
   switch (result.verdict) {
     case Verdict::accepted: return session_.report(Event::credentials_accepted);
     case Verdict::rejected: return session_.report(Event::credentials_rejected);
@@ -139,7 +141,7 @@ Step Connection::check_credentials() {
 }
 
 TraceFacts Connection::trace_facts() const {
-  const Peer peer = read_peer();
+  const Peer peer = read_peer(parts_.environment);
   const spec::Guards guards = session_.guards();
   return {.remote_host = peer.remote_host,
           .remote_info = peer.remote_info,
@@ -168,7 +170,7 @@ void Connection::abandon_message() {
 Step Connection::hand_over() {
   is_receiving_ = false;
   const Outcome outcome = parts_.hand_over.finish(session_.envelope().octets());
-  log_message(outcome, session_);
+  parts_.journal.message(outcome, session_);
   switch (outcome.result) {
     case Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
     case Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);

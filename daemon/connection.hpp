@@ -13,7 +13,9 @@
 #include <string_view>
 
 #include "daemon/credentials.hpp"
+#include "daemon/environment.hpp"
 #include "daemon/hand_over.hpp"
+#include "daemon/journal.hpp"
 #include "daemon/received.hpp"
 #include "daemon/recipients.hpp"
 #include "daemon/start.hpp"
@@ -36,6 +38,8 @@ struct Parts {
   Backend* backend;  // null: the policy never asks for one
   TlsStarter& tls;
   const Start& start;
+  Environment& environment;
+  const Journal& journal;
 };
 
 class Connection {

@@ -1,7 +1,5 @@
 #include "daemon/journal.hpp"
 
-#include "daemon/log.hpp"
-#include "daemon/tcpserver_env.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::daemon {
@@ -31,16 +29,20 @@ std::string_view name_of(BackendKind kind) {
 
 std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
 
-LogLine& who(LogLine& line) { return line.client("client", read_peer().remote_ip); }
-
 }  // namespace
 
-void log_start(const Start& start) {
-  for (const std::string& sentence : start.problems) LogLine("config").note(sentence).write();
-  for (const std::string& sentence : start.warnings) LogLine("warning").note(sentence).write();
+LogLine Journal::line(std::string_view event) const {
+  LogLine line(event, voice_);
+  if (!session_.empty()) line.field("session", session_);
+  line.client("client", client_);
+  return line;
+}
+
+void Journal::start(const Start& start) const {
+  for (const std::string& sentence : start.problems) LogLine("config", voice_).note(sentence).write();
+  for (const std::string& sentence : start.warnings) LogLine("warning", voice_).note(sentence).write();
   const spec::Guards g = start.settings_and_facts;
-  LogLine line("start");
-  who(line)
+  line("start")
       .field("policy", spec::policy_hash().substr(0, 16))
       .field("SSL", digit(g.has(bit::SSL)))
       .field("FORCE_TLS", digit(g.has(bit::FORCE_TLS)))
@@ -57,9 +59,9 @@ void log_start(const Start& start) {
       .write();
 }
 
-void log_refusal(const engine::Step& step, const engine::Session& session) {
-  LogLine line("refuse");
-  who(line).field("rule", spec::name_of(step.rule)).field("reply", without_line_end(step.reply));
+void Journal::refusal(const engine::Step& step, const engine::Session& session) const {
+  LogLine line = this->line("refuse");
+  line.field("rule", spec::name_of(step.rule)).field("reply", without_line_end(step.reply));
   if (!session.guards().has(bit::transaction_none)) {
     line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());
   }
@@ -67,10 +69,9 @@ void log_refusal(const engine::Step& step, const engine::Session& session) {
   line.write();
 }
 
-void log_credentials(const CheckResult& result, std::string_view username) {
-  LogLine line("auth");
-  who(line)
-      .field("result", result.verdict == Verdict::accepted   ? "accepted"
+void Journal::credentials(const CheckResult& result, std::string_view username) const {
+  LogLine line = this->line("auth");
+  line.field("result", result.verdict == Verdict::accepted   ? "accepted"
                        : result.verdict == Verdict::rejected ? "rejected"
                                                              : "broken")
       .client("user", username);
@@ -78,10 +79,9 @@ void log_credentials(const CheckResult& result, std::string_view username) {
   line.write();
 }
 
-void log_message(const Outcome& outcome, const engine::Session& session) {
-  LogLine line("message");
-  who(line)
-      .field("result", outcome.result == Outcome::Result::accepted   ? "accepted"
+void Journal::message(const Outcome& outcome, const engine::Session& session) const {
+  LogLine line = this->line("message");
+  line.field("result", outcome.result == Outcome::Result::accepted   ? "accepted"
                        : outcome.result == Outcome::Result::deferred ? "deferred"
                                                                      : "refused")
       .number("octets", session.stored_octets())
@@ -92,14 +92,14 @@ void log_message(const Outcome& outcome, const engine::Session& session) {
   line.write();
 }
 
-void log_trouble(std::string_view sentence) {
-  LogLine line("trouble");
-  who(line).note(sentence).write();
+void Journal::tls(std::string_view version, std::string_view cipher) const {
+  line("tls").field("version", version).field("cipher", cipher).write();
 }
 
-void log_end(std::string_view how, const engine::Session& session) {
-  LogLine line("end");
-  who(line).field("by", how).number("errors", session.counters().errors).write();
+void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
+
+void Journal::end(std::string_view how, const engine::Session& session) const {
+  line("end").field("by", how).number("errors", session.counters().errors).write();
 }
 
 }  // namespace postern::daemon

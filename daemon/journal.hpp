@@ -1,6 +1,7 @@
 // What the log says of a connection: one line an event, with the rule id that README and spec explain.
 // in      what happened; octets of the client are escaped, passwords never come here
-// out     lines on descriptor 2: start, refuse, auth, message, trouble, end
+// out     lines on descriptor 2: start, refuse, auth, message, tls, trouble, end
+// lives   the views given to the constructor outlive the journal
 // errors  none
 // source  deviation D17; multilog(8)
 #pragma once
@@ -9,16 +10,32 @@
 
 #include "daemon/credentials.hpp"
 #include "daemon/hand_over.hpp"
+#include "daemon/log.hpp"
 #include "daemon/start.hpp"
 #include "engine/session.hpp"
 
 namespace postern::daemon {
 
-void log_start(const Start& start);
-void log_refusal(const engine::Step& step, const engine::Session& session);
-void log_credentials(const CheckResult& result, std::string_view username);
-void log_message(const Outcome& outcome, const engine::Session& session);
-void log_trouble(std::string_view sentence);
-void log_end(std::string_view how, const engine::Session& session);
+class Journal {
+ public:
+  // client    its address; "unknown" when nobody says
+  // session   a name that all lines of one session bear; empty where the process stands for it
+  explicit Journal(std::string_view client, std::string_view session = {}, LogVoice voice = {})
+      : client_(client), session_(session), voice_(voice) {}
+
+  void start(const Start& start) const;
+  void refusal(const engine::Step& step, const engine::Session& session) const;
+  void credentials(const CheckResult& result, std::string_view username) const;
+  void message(const Outcome& outcome, const engine::Session& session) const;
+  void tls(std::string_view version, std::string_view cipher) const;
+  void trouble(std::string_view sentence) const;
+  void end(std::string_view how, const engine::Session& session) const;
+
+ private:
+  [[nodiscard]] LogLine line(std::string_view event) const;
+
+  std::string_view client_, session_;
+  LogVoice voice_;
+};
 
 }  // namespace postern::daemon

@@ -8,7 +8,6 @@
 namespace postern::daemon {
 namespace {
 
-constexpr std::string_view program = "postern-smtpd";
 constexpr std::string_view cut_mark = "...";
 constexpr std::string_view dangerous = "\"\\=";  // the signs that fields are made of
 constexpr std::size_t room_for_end = cut_mark.size() + 1;
@@ -31,9 +30,9 @@ std::string_view as_decimal(std::uint64_t number, std::array<char, 20>& room) {
 
 }  // namespace
 
-LogLine::LogLine(std::string_view event) {
+LogLine::LogLine(std::string_view event, LogVoice voice) {
   std::array<char, 20> room;
-  append(program);
+  append(voice.program);
   append("[");
   append(as_decimal(static_cast<std::uint64_t>(::getpid()), room));
   append("]: ");

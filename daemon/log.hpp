@@ -18,9 +18,14 @@ namespace postern::daemon {
 inline constexpr std::size_t max_log_line_octets = 1000;      // multilog matches its patterns on the first 1,000 bytes
 inline constexpr std::size_t max_client_octets_logged = 128;  // of one value, before escaping
 
+// Who speaks, in what form.
+struct LogVoice {
+  std::string_view program = "postern-smtpd";
+};
+
 class LogLine {
  public:
-  explicit LogLine(std::string_view event);
+  explicit LogLine(std::string_view event, LogVoice voice = {});
 
   LogLine& field(std::string_view key, std::string_view text);  // ours; in quotes when it is empty or has a space
   LogLine& number(std::string_view key, std::uint64_t number);

@@ -75,7 +75,7 @@ QueueProgram::Trouble QueueProgram::start() {
                              Redirect{error_end, settings_.error_descriptor.value_or(6)},
                              Redirect{error_end, settings_.error_descriptor.value_or(4)}};
   std::array<char*, 2> argv{settings_.path.data(), nullptr};
-  const auto child = spawn(settings_.path.c_str(), argv.data(), redirects);
+  const auto child = spawn(settings_.path.c_str(), argv.data(), redirects, environment_);
   if (!child) return Trouble::not_executable;
   child_ = *child;
   message_ = std::move(message->write_end);

@@ -1,10 +1,11 @@
 // Hands mail to a program in the place of qmail-queue, one run of it a message.
 // in      the message on its descriptor 0; then, and only when the message is whole, the envelope on its descriptor 1
 // out     exit code 0: accepted; any other: the row of spec/replies.toml; 82 and 88: the program's own words, when it
-// has any bounds  a program that neither reads nor ends is killed; what it writes on the error descriptor is read to
-// its end errors  a program that cannot run counts as exit code 120; one that did not take all we wrote never counts as
-// accepted needs   SIGPIPE ignored by the process: a program that goes away early is no reason to die source
-// qmail-queue(8); notqmail (text on 6), sagredo (text on 4, ERROR_FD), indimail (ERROR_FD=2)
+//         has any
+// bounds  a program that neither reads nor ends is killed; what it writes on the error descriptor is read to its end
+// errors  a program that cannot run counts as exit code 120; one that did not take all we wrote never counts as accepted
+// needs   SIGPIPE ignored by the process: a program that goes away early is no reason to die
+// source  qmail-queue(8); notqmail (text on 6), sagredo (text on 4, ERROR_FD), indimail (ERROR_FD=2)
 #pragma once
 
 #include <sys/types.h>
@@ -32,7 +33,9 @@ struct QueueProgramSettings {
 
 class QueueProgram final : public HandOver {
  public:
-  explicit QueueProgram(QueueProgramSettings settings) : settings_(std::move(settings)) {}
+  // environment   of the program; outlives the QueueProgram
+  QueueProgram(QueueProgramSettings settings, const Environment& environment)
+      : settings_(std::move(settings)), environment_(environment) {}
   ~QueueProgram() override { abandon(); }
 
   void begin(std::string_view received, std::string_view reverse_path) override;
@@ -53,6 +56,7 @@ class QueueProgram final : public HandOver {
   [[nodiscard]] Outcome custom_outcome() const;
 
   QueueProgramSettings settings_;
+  const Environment& environment_;
   pid_t child_ = 0;  // 0: none runs
   Trouble trouble_ = Trouble::none;
   Descriptor message_, envelope_, errors_;

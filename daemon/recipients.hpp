@@ -2,7 +2,7 @@
 // in      the reverse-path, and the forward-path as grammar::write_mailbox writes it
 // out     Judgement: an event recipient_*, and the address with a literal of our own replaced and RELAYCLIENT appended;
 //         the address is valid until the next call
-// errors  recipient_unknowable, and a line in the log: a list cannot be read just now
+// errors  recipient_unknowable, and a sentence for the log: a list cannot be read just now
 // source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT
 #pragma once
 
@@ -20,14 +20,17 @@ class Recipients {
   struct Judgement {
     spec::Event event;
     std::string_view address;
+    std::string problem{};  // why it is unknowable
+  };
+  struct Client {
+    std::string_view local_ip;     // ours, as the client reached us
+    std::string_view relay_value;  // of RELAYCLIENT; empty after AUTH, as in the original
   };
 
-  // After AUTH the value of RELAYCLIENT is no longer appended, as in the original: `is_authenticated` says so.
-  [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, bool is_authenticated);
+  [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, const Client& client);
 
  private:
-  [[nodiscard]] bool replace_own_literal();
-  [[nodiscard]] spec::Event event_of_domain();
+  [[nodiscard]] ControlResult<std::string> name_for_literal(std::string_view local_ip) const;
 
   BadMailFrom badmailfrom_;
   RcptHosts rcpthosts_;

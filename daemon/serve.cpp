@@ -11,10 +11,8 @@
 #include "daemon/auth_cdb.hpp"
 #include "daemon/check_program.hpp"
 #include "daemon/control.hpp"
-#include "daemon/journal.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/queue_program.hpp"
-#include "daemon/tcpserver_env.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -29,13 +27,13 @@ std::string own_domain(const Start& start) {
   return std::string(host_name(start));
 }
 
-std::unique_ptr<HandOver> make_hand_over(const Start& start) {
+std::unique_ptr<HandOver> make_hand_over(const Start& start, const Environment& environment) {
   if (start.hand_over == HandOverKind::maildir) {
     return std::make_unique<Maildir>(MaildirSettings{
         .root = start.hand_over_path, .host = std::string(host_name(start)), .default_domain = own_domain(start)});
   }
   QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
-  return std::make_unique<QueueProgram>(std::move(settings));
+  return std::make_unique<QueueProgram>(std::move(settings), environment);
 }
 
 // True when the client sent something within `seconds`.
@@ -86,12 +84,12 @@ engine::Counters counters_of(std::string_view word) {
   return counters;
 }
 
-void enter_home() {
+void enter_home(const Environment& environment, const Journal& journal) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
-  const std::string home(variable("POSTERN_HOME"));
+  const std::string home(environment.value_of("POSTERN_HOME"));
   if (chdir(home.empty() ? "/var/qmail" : home.c_str()) != 0)
-    log_trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
+    journal.trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
 }
 
 int serve(const Conversation& conversation) {
@@ -101,24 +99,26 @@ int serve(const Conversation& conversation) {
                                .databytes = start.databytes,
                                .max_recipients = start.max_recipients};
   const auto session = std::make_unique<engine::LoneSession>(served);
-  const auto hand_over = make_hand_over(start);
+  const auto hand_over = make_hand_over(start, conversation.environment);
   Recipients recipients;
   std::optional<CheckProgram> check_program;
   std::optional<AuthCdb> auth_cdb;
   Backend* backend = nullptr;
   if (start.backend == BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.c_str());
   if (start.backend == BackendKind::check_program)
-    backend = &check_program.emplace(conversation.arguments.data() + 1, spec::max_check_seconds);
+    backend =
+        &check_program.emplace(conversation.arguments.data() + 1, conversation.environment, spec::max_check_seconds);
   const auto connection = std::make_unique<Connection>(
-      *session, Parts{conversation.transport, *hand_over, recipients, backend, conversation.tls, start});
+      *session, Parts{conversation.transport, *hand_over, recipients, backend, conversation.tls, start,
+                      conversation.environment, conversation.journal});
   if (conversation.opening == Opening::after_starttls) {
     session->resume_after_starttls(conversation.counters);
     connection->run(Event::handshake_done);
   } else {
-    log_start(start);
+    conversation.journal.start(start);
     connection->run(open(start, conversation.transport));
   }
-  log_end(connection->ended_by_quit() ? "quit" : "close", *session);
+  conversation.journal.end(connection->ended_by_quit() ? "quit" : "close", *session);
   return connection->ended_by_quit() ? 0 : 1;
 }
 

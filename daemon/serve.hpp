@@ -25,6 +25,8 @@ enum class Opening : std::uint8_t {
 struct Conversation {
   const Start& start;
   std::span<char* const> arguments;
+  Environment& environment;
+  const Journal& journal;
   Transport& transport;
   TlsStarter& tls;
   Opening opening = Opening::greeting;
@@ -34,6 +36,6 @@ struct Conversation {
 [[nodiscard]] int serve(const Conversation& conversation);
 
 // SIGPIPE ignored, and the home as the current folder. An unusable home is found by judge_start.
-void enter_home();
+void enter_home(const Environment& environment, const Journal& journal);
 
 }  // namespace postern::daemon

@@ -25,8 +25,8 @@ constexpr std::string_view greet_delay_value = "only a number from 0 to 3600 is 
 // Reads one variable after the other and gathers what is wrong with them.
 class Reader {
  public:
-  Reader(Environment environment, std::string_view origin, std::vector<SettingProblem>& problems)
-      : environment_(environment), origin_(origin), problems_(&problems) {}
+  Reader(const Environment& environment, std::string_view origin, std::vector<SettingProblem>& problems)
+      : environment_(&environment), origin_(origin), problems_(&problems) {}
 
   [[nodiscard]] std::optional<bool> boolean(std::string_view name, std::string_view allowed) {
     const std::string_view text = text_of(name);
@@ -52,11 +52,9 @@ class Reader {
   }
 
  private:
-  [[nodiscard]] std::string_view text_of(std::string_view name) const {
-    return variable(environment_, name).value_or(std::string_view{});
-  }
+  [[nodiscard]] std::string_view text_of(std::string_view name) const { return environment_->value_of(name); }
 
-  Environment environment_;
+  const Environment* environment_;
   std::string_view origin_;
   std::vector<SettingProblem>* problems_;
 };
@@ -68,22 +66,13 @@ std::optional<std::uint32_t> raised(std::optional<std::uint32_t> max_recipients)
 
 }  // namespace
 
-std::optional<std::string_view> variable(Environment environment, std::string_view name) {
-  for (; environment != nullptr && *environment != nullptr; ++environment) {
-    const std::string_view text(*environment);
-    if (text.size() > name.size() && text.starts_with(name) && text[name.size()] == '=')
-      return text.substr(name.size() + 1);
-  }
-  return std::nullopt;
-}
-
 std::string describe(const SettingProblem& problem) {
   std::string text(problem.name);
   text.append("=\"").append(problem.value).append("\" in ").append(problem.origin).append(": ");
   return text.append(problem.allowed);
 }
 
-SettingsInEnvironment read_settings(Environment environment, std::string_view origin) {
+SettingsInEnvironment read_settings(const Environment& environment, std::string_view origin) {
   SettingsInEnvironment settings;
   Reader reader(environment, origin, settings.problems);
   settings.port = reader.port("PORT");
@@ -96,7 +85,7 @@ SettingsInEnvironment read_settings(Environment environment, std::string_view or
   return settings;
 }
 
-NumbersInEnvironment read_numbers(Environment environment, std::string_view origin) {
+NumbersInEnvironment read_numbers(const Environment& environment, std::string_view origin) {
   NumbersInEnvironment numbers;
   Reader reader(environment, origin, numbers.problems);
   constexpr std::uint64_t no_bound = std::numeric_limits<std::uint64_t>::max();

@@ -1,5 +1,5 @@
 // The operator's variables: the seven settings, and the numbers beside them.
-// in      an environment (NAME=VALUE strings and a null pointer) and where it came from, for messages
+// in      an environment, and where it came from, for messages
 // out     a value for each variable that has one; unset or empty is none, and means the default
 // errors  SettingProblem for each value that is not allowed; describe() makes a ready sentence
 // lives   problems point into the environment and into `origin`
@@ -12,12 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/environment.hpp"
+
 namespace postern::daemon {
-
-using Environment = const char* const*;  // as `environ`
-
-// The value of a variable, the first if it is there twice, as getenv(3) has it.
-[[nodiscard]] std::optional<std::string_view> variable(Environment environment, std::string_view name);
 
 struct SettingProblem {
   std::string_view name;
@@ -34,7 +31,7 @@ struct SettingsInEnvironment {
   std::optional<std::uint16_t> port;
   std::vector<SettingProblem> problems;
 };
-[[nodiscard]] SettingsInEnvironment read_settings(Environment environment, std::string_view origin);
+[[nodiscard]] SettingsInEnvironment read_settings(const Environment& environment, std::string_view origin);
 
 struct NumbersInEnvironment {
   std::optional<std::uint64_t> databytes;       // 0: no limit
@@ -44,7 +41,7 @@ struct NumbersInEnvironment {
   std::vector<SettingProblem> problems;
 };
 // Read at the start, and once more after a successful AUTH, which may have changed them.
-[[nodiscard]] NumbersInEnvironment read_numbers(Environment environment, std::string_view origin);
+[[nodiscard]] NumbersInEnvironment read_numbers(const Environment& environment, std::string_view origin);
 
 // What control/timeoutsmtpd means: 0 is 1, and no value is the default.
 [[nodiscard]] unsigned timeout_seconds(std::optional<std::uint64_t> timeoutsmtpd);

@@ -13,7 +13,6 @@
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
 #include "daemon/settings_env.hpp"
-#include "daemon/tcpserver_env.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::daemon {
@@ -22,12 +21,11 @@ namespace {
 using spec::Event;
 namespace bit = spec::bit;
 
-constexpr std::string_view origin = "the environment";
-
 // Finds what is wrong in the order of spec/events.toml: the first that is true is the event.
 class Judge {
  public:
-  explicit Judge(std::span<char* const> arguments) : arguments_(arguments) {}
+  Judge(std::span<char* const> arguments, const Environment& environment, std::string_view origin)
+      : arguments_(arguments), environment_(environment), origin_(origin) {}
 
   Start judge() {
     judge_values();
@@ -46,12 +44,13 @@ class Judge {
   }
 
   void judge_values() {
-    settings_ = read_settings(environ, origin);
-    const NumbersInEnvironment numbers = read_numbers(environ, origin);
+    settings_ = read_settings(environment_, origin_);
+    const NumbersInEnvironment numbers = read_numbers(environment_, origin_);
     for (const SettingProblem& problem : settings_.problems) wrong(Event::connect_bad_value, describe(problem));
     for (const SettingProblem& problem : numbers.problems) wrong(Event::connect_bad_value, describe(problem));
-    if (variable("RELAYCLIENT").size() > spec::max_host_octets)
-      wrong(Event::connect_bad_value, "RELAYCLIENT in the environment is longer than 255 octets: shorten it");
+    if (environment_.value_of("RELAYCLIENT").size() > spec::max_host_octets)
+      wrong(Event::connect_bad_value,
+            "RELAYCLIENT in " + std::string(origin_) + " is longer than 255 octets: shorten it");
     start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
     start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
     start_.max_recipients =
@@ -61,7 +60,7 @@ class Judge {
   }
 
   void judge_error_descriptor() {
-    const std::string_view text = variable("ERROR_FD");
+    const std::string_view text = environment_.value_of("ERROR_FD");
     if (text.empty()) return;
     const auto number = parse_unsigned(text, 255);
     if (number && *number >= 2) {
@@ -70,7 +69,7 @@ class Judge {
       wrong(Event::connect_bad_value,
             describe({.name = "ERROR_FD",
                       .value = text,
-                      .origin = origin,
+                      .origin = origin_,
                       .allowed = "a descriptor from 2 to 255 (unset or empty means 4 and 6)"}));
     }
   }
@@ -98,14 +97,15 @@ class Judge {
   }
 
   std::string find_host() {
-    if (const std::string_view greeting = variable("SMTPGREETING"); !greeting.empty()) return std::string(greeting);
+    if (const std::string_view greeting = environment_.value_of("SMTPGREETING"); !greeting.empty())
+      return std::string(greeting);
     std::string host = value_of(read_line("smtpgreeting")).value_or(std::string());
     return host.empty() ? value_of(read_line("me")).value_or(std::string()) : host;
   }
 
   void judge_backend() {
-    if (is_set("AUTH_CDB")) {
-      start_.auth_cdb = variable("AUTH_CDB");
+    if (environment_.has("AUTH_CDB")) {
+      start_.auth_cdb = environment_.value_of("AUTH_CDB");
       start_.backend = BackendKind::auth_cdb;
       if (inspect_cdb(start_.auth_cdb.c_str()) != CdbCondition::usable)
         wrong(Event::connect_no_auth_cdb,
@@ -125,24 +125,24 @@ class Judge {
     guards.set(bit::REQUIRE_AUTH, settings_.require_auth.value_or(false));
     guards.set(bit::ALLOW_INSECURE_AUTH, settings_.allow_insecure_auth.value_or(false));
     guards.set(bit::backend, has_backend);
-    guards.set(bit::relay_client, is_set("RELAYCLIENT"));
+    guards.set(bit::relay_client, environment_.has("RELAYCLIENT"));
   }
 
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
   void judge_certificate_file() {
-    const std::string_view path = variable("TLS_SERVER_CERT");
+    const std::string_view path = environment_.value_of("TLS_SERVER_CERT");
     start_.certificate_path = path.empty() ? "control/servercert.pem" : path;
     if (start_.settings_and_facts.has(bit::SSL | bit::DENY_TLS)) return;
-    const CertificateJudgement judgement = judge_certificate(std::string(start_.certificate_path));
+    const CertificateJudgement judgement = judge_certificate(start_.certificate_path);
     start_.settings_and_facts.set(bit::certificate, judgement.state == CertificateState::usable);
     if (judgement.state == CertificateState::broken) wrong(Event::connect_broken_certificate, judgement.reason);
     if (judgement.state == CertificateState::absent)
-      start_.warnings.push_back("STARTTLS is off: there is no " + std::string(start_.certificate_path));
+      start_.warnings.push_back("STARTTLS is off: there is no " + start_.certificate_path);
   }
 
   void judge_hand_over() {
-    const std::string_view queue = variable("QMAILQUEUE");
-    const std::string_view root = variable("POSTERN_MAILDIR");
+    const std::string_view queue = environment_.value_of("QMAILQUEUE");
+    const std::string_view root = environment_.value_of("POSTERN_MAILDIR");
     if (!queue.empty() || root.empty()) {
       start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
       start_.hand_over = HandOverKind::queue_program;
@@ -164,6 +164,8 @@ class Judge {
   }
 
   std::span<char* const> arguments_;
+  const Environment& environment_;
+  std::string_view origin_;
   SettingsInEnvironment settings_;
   std::optional<std::uint64_t> databytes_;
   Start start_;
@@ -171,10 +173,12 @@ class Judge {
 
 }  // namespace
 
-Start judge_start(std::span<char* const> arguments) { return Judge(arguments).judge(); }
+Start judge_start(std::span<char* const> arguments, const Environment& environment, std::string_view origin) {
+  return Judge(arguments, environment, origin).judge();
+}
 
-SizeAndRecipients read_limits(const Start& start) {
-  const NumbersInEnvironment numbers = read_numbers(environ, origin);
+SizeAndRecipients read_limits(const Start& start, const Environment& environment) {
+  const NumbersInEnvironment numbers = read_numbers(environment, {});
   return {.databytes = numbers.databytes.value_or(start.databytes),
           .max_recipients =
               std::min<std::size_t>(numbers.max_recipients.value_or(start.max_recipients), spec::max_recipients)};

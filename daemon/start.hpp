@@ -1,5 +1,5 @@
 // The start of a connection, judged once: settings, facts, limits, and the event that opens the session.
-// in      the command line, the environment, the control files (the current folder is the home)
+// in      the command line, the variables, the control files (the current folder is the home)
 // out     Start; `event` is connect_ready, or what is wrong, and `problems` says it in sentences with place and mend
 // errors  none besides: a bad start is an event with a row and a reply
 // source  spec/events.toml: connect.*; semantics of the variables: spec/settings.toml; qmail-smtpd(8); deviations
@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/environment.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::daemon {
@@ -39,11 +40,13 @@ struct Start {
   std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
   BackendKind backend = BackendKind::none;
   std::string auth_cdb;
-  std::string_view certificate_path;
+  std::string certificate_path;
 };
 
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...
-[[nodiscard]] Start judge_start(std::span<char* const> arguments);
+// origin      of the variables, for sentences: "the environment"
+[[nodiscard]] Start judge_start(std::span<char* const> arguments, const Environment& environment,
+                                std::string_view origin);
 
 // The first word of the greeting: our name where there must be no more than a name.
 [[nodiscard]] inline std::string_view host_name(const Start& start) {
@@ -56,6 +59,6 @@ struct SizeAndRecipients {
 };
 // DATABYTES and MAXRCPT as they stand in the environment now; an AUTH may have changed them. What is wrong keeps the
 // value of the start.
-[[nodiscard]] SizeAndRecipients read_limits(const Start& start);
+[[nodiscard]] SizeAndRecipients read_limits(const Start& start, const Environment& environment);
 
 }  // namespace postern::daemon

@@ -1,10 +1,14 @@
 // Who the client is: the variables that tcpserver and sslserver leave in the environment. The only file that knows
-// their names. in      the process environment, read anew at each call out     Peer; views into the environment, which
-// die when it is changed errors  none: what is unset is "unknown", or empty source  tcp-environ(5); ucspi-ssl
-// sslserver(1)
+// their names.
+// in      an environment, read anew at each call
+// out     Peer; views into the environment, which die when it is changed
+// errors  none: what is unset is "unknown", or empty
+// source  tcp-environ(5); ucspi-ssl sslserver(1)
 #pragma once
 
 #include <string_view>
+
+#include "daemon/environment.hpp"
 
 namespace postern::daemon {
 
@@ -16,10 +20,6 @@ struct Peer {
   std::string_view local_host;   // empty when nobody says, or `tcpserver -l 0` says nothing
 };
 
-[[nodiscard]] Peer read_peer();
-
-// The value of a variable; empty when it is unset.
-[[nodiscard]] std::string_view variable(const char* name);
-[[nodiscard]] bool is_set(const char* name);
+[[nodiscard]] Peer read_peer(const Environment& environment);
 
 }  // namespace postern::daemon

@@ -1,13 +1,13 @@
 // postern-smtpd-tls starttls|implicit COUNTERS [hostname checkprogram subprogram...]: the sibling of postern-smtpd that
 // holds the TLS library. Started by it, on the same descriptors, never by hand: it handshakes and serves on.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <string_view>
 
-#include "daemon/journal.hpp"
-#include "daemon/log.hpp"
 #include "daemon/serve.hpp"
 #include "daemon/tcpserver_env.hpp"
 #include "daemon/tls_transport.hpp"
@@ -21,27 +21,38 @@ using namespace postern::daemon;
 // Inside TLS the policy never starts it again (law: starttls_never_inside_tls).
 class NoStarter final : public TlsStarter {
  public:
-  void start_tls(engine::Counters) override { log_trouble("STARTTLS inside TLS: refused"); }
+  explicit NoStarter(const Journal& journal) : journal_(journal) {}
+  void start_tls(engine::Counters) override { journal_.trouble("STARTTLS inside TLS: refused"); }
+
+ private:
+  const Journal& journal_;
+};
+
+// What both of accept() and main need.
+struct Surroundings {
+  const Start& start;
+  const Environment& environment;
+  const Journal& journal;
 };
 
 // A TLSCIPHERS that selects nothing stops no mail: our own ciphers serve, and the log says so.
-std::expected<TlsContext, std::string> load_context(const Start& start) {
-  TlsSettings settings{.certificate_path = std::string(start.certificate_path),
-                       .ciphers = std::string(variable("TLSCIPHERS")),
+std::expected<TlsContext, std::string> load_context(const Surroundings& around) {
+  TlsSettings settings{.certificate_path = around.start.certificate_path,
+                       .ciphers = std::string(around.environment.value_of("TLSCIPHERS")),
                        .now_seconds = std::time(nullptr)};
   auto context = TlsContext::load(settings);
   if (context || settings.ciphers.empty()) return context;
-  log_trouble(context.error());
+  around.journal.trouble(context.error());
   settings.ciphers.clear();
   return TlsContext::load(settings);
 }
 
-TlsTransport::Accepted accept(const Start& start) {
-  const auto context = load_context(start);
+TlsTransport::Accepted accept(const Surroundings& around) {
+  const auto context = load_context(around);
   if (!context) return std::unexpected(HandshakeFailure{.io = Io::closed, .reason = context.error()});
-  if (!context->warning().empty()) log_trouble(context->warning());
-  const std::chrono::seconds timeout(start.timeout_seconds);
-  const std::chrono::seconds handshake(std::min(start.timeout_seconds, spec::max_handshake_seconds));
+  if (!context->warning().empty()) around.journal.trouble(context->warning());
+  const std::chrono::seconds timeout(around.start.timeout_seconds);
+  const std::chrono::seconds handshake(std::min(around.start.timeout_seconds, spec::max_handshake_seconds));
   return TlsTransport::accept(*context, {.read = 0, .write = 1}, {.handshake = handshake, .session = timeout});
 }
 
@@ -54,21 +65,22 @@ int main(int argc, char** argv) {
     return 100;
   }
   const std::span<char* const> arguments(argv + 3, static_cast<std::size_t>(argc - 3));
-  enter_home();
-  const Start start = judge_start(arguments);
-  const auto transport = accept(start);
+  Environment environment(environ);
+  const std::string client(read_peer(environment).remote_ip);
+  const Journal journal(client);
+  enter_home(environment, journal);
+  const Start start = judge_start(arguments, environment, "the environment");
+  const auto transport = accept({.start = start, .environment = environment, .journal = journal});
   if (!transport) {
-    log_trouble(transport.error().reason);
+    journal.trouble(transport.error().reason);
     return 1;
   }
-  LogLine("tls")
-      .client("client", read_peer().remote_ip)
-      .field("version", (*transport)->tls_version())
-      .field("cipher", (*transport)->tls_cipher())
-      .write();
-  NoStarter tls;
+  journal.tls((*transport)->tls_version(), (*transport)->tls_cipher());
+  NoStarter tls(journal);
   const int code = serve({.start = start,
                           .arguments = arguments,
+                          .environment = environment,
+                          .journal = journal,
                           .transport = **transport,
                           .tls = tls,
                           .opening = mode == "starttls" ? Opening::after_starttls : Opening::greeting,

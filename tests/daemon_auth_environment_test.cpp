@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <string>
 #include <vector>
@@ -15,11 +14,6 @@ Pairs pairs_of(std::string_view text) {
   Pairs found;
   while (const auto pair = take_pair(text)) found.emplace_back(pair->name, pair->text);
   return found;
-}
-
-std::string value_of(const char* name) {
-  const char* value = ::getenv(name);
-  return value == nullptr ? "(unset)" : value;
 }
 
 TEST(Pairs, are_taken_one_by_one) {
@@ -41,27 +35,26 @@ TEST(Pairs, end_at_the_first_malformed_one) {
 
 class AuthEnvironment : public testing::Test {
  protected:
-  void SetUp() override {
-    for (const char* name :
-         {"TCPREMOTEINFO", "SMTP_AUTH_USER", "DATABYTES", "MAXRCPT", "AUTH_SET_MAXRCPT", "AUTH_UNSET_MAXRCPT",
-          "AUTH_SET_SPFBEHAVIOR", "SPFBEHAVIOR", "AUTH_UNSET_GREY", "GREY", "AUTH_SET_", "AUTH_UNSET_"})
-      ::unsetenv(name);
+  [[nodiscard]] std::string value_of(std::string_view name) const {
+    return std::string(environment_.find(name).value_or("(unset)"));
   }
+
+  Environment environment_;
 };
 
 TEST_F(AuthEnvironment, the_user_is_named) {
-  ::setenv("TCPREMOTEINFO", "ident", 1);
-  EXPECT_EQ(0, enter_auth_environment("alice", {}));
+  environment_.set("TCPREMOTEINFO", "ident");
+  enter_auth_environment(environment_, "alice", {});
   EXPECT_EQ("alice", value_of("TCPREMOTEINFO"));
   EXPECT_EQ("alice", value_of("SMTP_AUTH_USER"));
 }
 
 TEST_F(AuthEnvironment, pairs_are_set_and_auth_set_renames) {
-  ::setenv("MAXRCPT", "100", 1);
-  ::setenv("GREY", "1", 1);
-  ::setenv("AUTH_UNSET_GREY", "", 1);
-  ::setenv("AUTH_SET_SPFBEHAVIOR", "0", 1);
-  EXPECT_EQ(0, enter_auth_environment("dave", ",DATABYTES=\"77\",AUTH_SET_MAXRCPT=\"500\""));
+  environment_.set("MAXRCPT", "100");
+  environment_.set("GREY", "1");
+  environment_.set("AUTH_UNSET_GREY", "");
+  environment_.set("AUTH_SET_SPFBEHAVIOR", "0");
+  enter_auth_environment(environment_, "dave", ",DATABYTES=\"77\",AUTH_SET_MAXRCPT=\"500\"");
   EXPECT_EQ("77", value_of("DATABYTES"));
   EXPECT_EQ("500", value_of("MAXRCPT"));
   EXPECT_EQ("0", value_of("SPFBEHAVIOR"));
@@ -69,25 +62,23 @@ TEST_F(AuthEnvironment, pairs_are_set_and_auth_set_renames) {
 }
 
 TEST_F(AuthEnvironment, unset_wins_over_set) {
-  ::setenv("AUTH_SET_MAXRCPT", "500", 1);
-  ::setenv("AUTH_UNSET_MAXRCPT", "1", 1);
-  EXPECT_EQ(0, enter_auth_environment("alice", {}));
+  environment_.set("AUTH_SET_MAXRCPT", "500");
+  environment_.set("AUTH_UNSET_MAXRCPT", "1");
+  enter_auth_environment(environment_, "alice", {});
   EXPECT_EQ("(unset)", value_of("MAXRCPT"));
 }
 
 TEST_F(AuthEnvironment, no_pair_speaks_for_somebody_else) {
-  ::setenv("AUTH_SET_SMTP_AUTH_USER", "mallory", 1);
-  EXPECT_EQ(0, enter_auth_environment("alice", ",TCPREMOTEINFO=\"root\",AUTH_UNSET_TCPREMOTEINFO=\"1\""));
+  environment_.set("AUTH_SET_SMTP_AUTH_USER", "mallory");
+  enter_auth_environment(environment_, "alice", ",TCPREMOTEINFO=\"root\",AUTH_UNSET_TCPREMOTEINFO=\"1\"");
   EXPECT_EQ("alice", value_of("TCPREMOTEINFO"));
   EXPECT_EQ("alice", value_of("SMTP_AUTH_USER"));
-  ::unsetenv("AUTH_SET_SMTP_AUTH_USER");
-  ::unsetenv("AUTH_UNSET_TCPREMOTEINFO");
 }
 
 TEST_F(AuthEnvironment, an_empty_name_sets_nothing) {
-  ::setenv("AUTH_SET_", "x", 1);
-  ::setenv("AUTH_UNSET_", "x", 1);
-  EXPECT_EQ(0, enter_auth_environment("alice", {}));
+  environment_.set("AUTH_SET_", "x");
+  environment_.set("AUTH_UNSET_", "x");
+  enter_auth_environment(environment_, "alice", {});
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,10 +28,11 @@ class CheckProgramTest : public testing::Test {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    return CheckProgram(argv.data(), max_seconds).check(credentials, 0);
+    return CheckProgram(argv.data(), environment_, max_seconds).check(credentials, 0);
   }
 
   tests::Home home_;
+  Environment environment_{environ};
 };
 
 // Recorded: x:cl-two-args.
@@ -101,19 +101,17 @@ TEST_F(CheckProgramTest, what_cannot_be_executed_is_broken) {
 }
 
 TEST_F(CheckProgramTest, a_name_without_slash_is_searched_in_path) {
-  const std::string before = ::getenv("PATH");
   home_.write_program("check-in-path", "#!/bin/sh\nexit 0\n");
   home_.write("control/check-in-path", "not executable");
   EXPECT_EQ(Verdict::broken, run({"check-in-path", "/bin/true"}).verdict);
   for (const std::string& path : {"/nonexistent:" + home_.path() + "/control:" + home_.path() + ":/bin",
                                   std::string("/nonexistent:"), std::string(":/bin"), home_.path()}) {
-    ::setenv("PATH", path.c_str(), 1);
+    environment_.set("PATH", path);
     EXPECT_EQ(Verdict::accepted, run({"check-in-path", "/bin/true"}).verdict) << path;
   }
-  ::unsetenv("PATH");
+  environment_.unset("PATH");
   EXPECT_EQ(Verdict::broken, run({"check-in-path", "/bin/true"}).verdict);
   EXPECT_EQ(Verdict::accepted, run({"true", "/bin/true"}).verdict);
-  ::setenv("PATH", before.c_str(), 1);
 }
 
 TEST_F(CheckProgramTest, the_client_is_out_of_its_reach) {

@@ -61,7 +61,8 @@ class QueueProgramTest : public testing::Test {
   }
 
   static Outcome deliver(const QueueProgramSettings& settings, const std::string& message) {
-    QueueProgram program(settings);
+    const Environment environment(environ);
+    QueueProgram program(settings, environment);
     program.begin("Received: x\n", "sender@client.example");
     program.write(message);
     return program.finish(envelope);
@@ -95,7 +96,8 @@ TEST_F(QueueProgramTest, gets_the_message_and_then_the_envelope) {
 }
 
 TEST_F(QueueProgramTest, takes_one_message_after_the_other) {
-  QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >>$FOLDER/envelopes")});
+  const Environment environment(environ);
+  QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >>$FOLDER/envelopes")}, environment);
   for (int i = 0; i < 3; ++i) {
     program.begin("Received: x\n", "");
     program.write(std::to_string(i));
@@ -116,7 +118,8 @@ TEST_F(QueueProgramTest, gets_an_envelope_larger_than_a_pipe) {
   std::string many = "F"s + '\0';
   while (many.size() < 200'000) many += "Tuser" + std::to_string(many.size()) + "@example.com" + '\0';
   many += '\0';
-  QueueProgram program({.path = script("cat >/dev/null; sleep 0.1; cat <&1 >$FOLDER/envelope")});
+  const Environment environment(environ);
+  QueueProgram program({.path = script("cat >/dev/null; sleep 0.1; cat <&1 >$FOLDER/envelope")}, environment);
   program.begin("Received: x\n", "");
   EXPECT_EQ(program.finish(many).result, Result::accepted);
   EXPECT_EQ(contents(folder_ / "envelope"), many);
@@ -248,7 +251,9 @@ TEST_F(QueueProgramTest, what_it_leaves_running_is_not_waited_for) {
 
 TEST_F(QueueProgramTest, sees_no_envelope_of_an_abandoned_message) {
   {
-    QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >$FOLDER/envelope; touch $FOLDER/ended")});
+    const Environment environment(environ);
+    QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >$FOLDER/envelope; touch $FOLDER/ended")},
+                         environment);
     program.begin("Received: x\n", "");
     program.write("begun\n");
     program.abandon();
@@ -262,7 +267,8 @@ TEST_F(QueueProgramTest, sees_no_envelope_of_an_abandoned_message) {
 }
 
 TEST_F(QueueProgramTest, finish_without_begin_defers) {
-  QueueProgram program({.path = "/bin/true"});
+  const Environment environment(environ);
+  QueueProgram program({.path = "/bin/true"}, environment);
   EXPECT_EQ(program.finish(envelope).result, Result::deferred);
 }
 
@@ -296,7 +302,7 @@ TEST(Child, redirects_may_overlap) {
   const std::string command = "printf a >&" + std::to_string(other) + "; printf b >&0";
   std::array<char*, 4> argv{const_cast<char*>("sh"), const_cast<char*>("-c"), const_cast<char*>(command.c_str()),
                             nullptr};
-  const auto child = spawn("/bin/sh", argv.data(), redirects);
+  const auto child = spawn("/bin/sh", argv.data(), redirects, Environment(environ));
   ASSERT_TRUE(child) << child.error();
   const WaitResult ended = wait_for(*child, after_seconds(10));
   EXPECT_EQ(ended.kind, WaitResult::Kind::exited);
@@ -308,10 +314,10 @@ TEST(Child, redirects_may_overlap) {
 
 TEST(Child, tells_why_it_could_not_start) {
   std::array<char*, 2> argv{const_cast<char*>("x"), nullptr};
-  EXPECT_EQ(spawn("/nonexistent/x", argv.data(), {}).error(), ENOENT);
-  EXPECT_EQ(spawn("/", argv.data(), {}).error(), EACCES);
+  EXPECT_EQ(spawn("/nonexistent/x", argv.data(), {}, Environment()).error(), ENOENT);
+  EXPECT_EQ(spawn("/", argv.data(), {}, Environment()).error(), EACCES);
   const std::vector<Redirect> too_many(max_redirects + 1, {0, 0});
-  EXPECT_EQ(spawn("/bin/true", argv.data(), too_many).error(), EINVAL);
+  EXPECT_EQ(spawn("/bin/true", argv.data(), too_many, Environment()).error(), EINVAL);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ class Variables {
     for (const std::string& text : texts_) pointers_.push_back(text.c_str());
     pointers_.push_back(nullptr);
   }
-  [[nodiscard]] Environment get() const { return pointers_.data(); }
+  [[nodiscard]] Environment get() const { return Environment(pointers_.data()); }
 
  private:
   std::vector<std::string> texts_;
@@ -27,10 +27,10 @@ class Variables {
 
 TEST(Settings, a_variable_is_found_by_its_whole_name) {
   const Variables variables{"SSLX=1", "XSSL=1", "SSL", "SSL=first", "SSL=second", "EMPTY="};
-  EXPECT_EQ("first", variable(variables.get(), "SSL"));
-  EXPECT_EQ("", variable(variables.get(), "EMPTY"));
-  EXPECT_EQ(std::nullopt, variable(variables.get(), "SS"));
-  EXPECT_EQ(std::nullopt, variable(nullptr, "SSL"));
+  EXPECT_EQ("first", variables.get().find("SSL"));
+  EXPECT_EQ("", variables.get().find("EMPTY"));
+  EXPECT_EQ(std::nullopt, variables.get().find("SS"));
+  EXPECT_EQ(std::nullopt, Environment(nullptr).find("SSL"));
 }
 
 TEST(Settings, unset_and_empty_are_no_value) {
