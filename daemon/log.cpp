@@ -30,7 +30,7 @@ std::string_view as_decimal(std::uint64_t number, std::array<char, 20>& room) {
 
 }  // namespace
 
-LogLine::LogLine(std::string_view event, LogVoice voice) {
+LogLine::LogLine(std::string_view event, LogVoice voice) : output_(voice.output) {
   std::array<char, 20> room;
   append(voice.program);
   append("[");
@@ -95,6 +95,7 @@ LogLine& LogLine::note(std::string_view sentence) {
 
 void LogLine::write(int descriptor) {
   octets_[size_] = '\n';  // append() leaves room for it
+  if (output_ != nullptr) return output_->write({octets_.data(), size_ + 1});
   ssize_t written = 0;
   do {
     written = ::write(descriptor, octets_.data(), size_ + 1);

@@ -18,9 +18,19 @@ namespace postern::daemon {
 inline constexpr std::size_t max_log_line_octets = 1000;      // multilog matches its patterns on the first 1,000 bytes
 inline constexpr std::size_t max_client_octets_logged = 128;  // of one value, before escaping
 
-// Who speaks, in what form.
+// Where lines go, when it is not descriptor 2.
+class LogOutput {
+ public:
+  virtual void write(std::string_view line) = 0;  // with its line end
+
+ protected:
+  ~LogOutput() = default;
+};
+
+// Who speaks, and to whom.
 struct LogVoice {
   std::string_view program = "postern-smtpd";
+  LogOutput* output = nullptr;  // null: descriptor 2
 };
 
 class LogLine {
@@ -32,7 +42,7 @@ class LogLine {
   LogLine& client(std::string_view key, std::string_view octets);  // theirs: escaped and cut
   LogLine& note(std::string_view sentence);                        // ours, for people; the last thing on the line
 
-  void write(int descriptor = 2);
+  void write(int descriptor = 2);  // to which it goes when the voice has no output
   [[nodiscard]] std::string_view text() const { return {octets_.data(), size_}; }
 
  private:
@@ -40,6 +50,7 @@ class LogLine {
   void append_key(std::string_view key);
   void append_escaped(std::string_view text, std::string_view allowed);
 
+  LogOutput* output_;
   std::array<char, max_log_line_octets> octets_;
   std::size_t size_ = 0;
   bool is_full_ = false;

@@ -29,11 +29,12 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_octets, 
 
 int refuse_passphrase(char*, int, int, void*) { return -1; }
 
-void set_manners(SSL_CTX* context) {
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                   SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_num_tickets(context, 0);
+void set_manners(SSL_CTX* context, const TlsSettings& settings) {
+  SSL_CTX_set_min_proto_version(context, settings.only_tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (!settings.gives_tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(context, settings.gives_tickets ? 1 : 0);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);  // a record's head and body in one read
@@ -127,9 +128,10 @@ std::expected<TlsContext, std::string> TlsContext::load(const TlsSettings& setti
   loaded.context_.reset(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* const context = loaded.context_.get();
   if (context == nullptr) return Failure("OpenSSL does not start: " + take_tls_error());
-  set_manners(context);
-  std::string wanted(groups);  // the macro takes no const
-  if (SSL_CTX_set1_groups_list(context, wanted.data()) != 1) return Failure("OpenSSL lacks " + wanted);
+  set_manners(context, settings);
+  std::string wanted(settings.groups.empty() ? groups : settings.groups);  // the macro takes no const
+  if (SSL_CTX_set1_groups_list(context, wanted.data()) != 1)
+    return Failure("the key exchange \"" + wanted + "\" has a group that OpenSSL does not know");
   if (auto set = set_ciphers(context, settings.ciphers); !set) return Failure(std::move(set.error()));
   if (auto read = load_certificate(context, settings.certificate_path); !read) return Failure(std::move(read.error()));
   loaded.warning_ = look_at_dates(context, settings);

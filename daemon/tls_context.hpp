@@ -24,6 +24,9 @@ struct TlsSettings {
   std::string ciphers;           // TLSCIPHERS; empty for our own choice. TLS_... names choose for TLS 1.3, all others
                                  // for TLS 1.2; only TLS_... names mean no TLS 1.2
   std::int64_t now_seconds;      // since 1970
+  std::string groups{};          // of the key exchange, as OpenSSL names them; empty for our own choice
+  bool only_tls_1_3 = false;
+  bool gives_tickets = false;  // for sessions to be resumed; some senders stumble over them
 };
 
 class TlsContext {
@@ -36,6 +39,7 @@ class TlsContext {
     void operator()(ssl_st* session) const;
   };
   [[nodiscard]] std::unique_ptr<ssl_st, Deleter> open_session() const;  // null when out of memory
+  [[nodiscard]] ssl_ctx_st* native() const { return context_.get(); }
 
  private:
   TlsContext() = default;

@@ -14,7 +14,8 @@ MAY_INCLUDE = {
     "spec": {"spec"},
     "engine": {"engine", "grammar", "spec"},
     "daemon": {"daemon", "engine", "grammar", "spec"},
-    "cli": {"cli", "daemon", "engine", "grammar", "spec"},
+    "listener": {"listener", "daemon", "engine", "grammar", "spec"},
+    "cli": {"cli", "listener", "daemon", "engine", "grammar", "spec"},
 }
 LOOK_IN = ["tests", "proptests", "fuzz", "bench"]  # they include what they like, and nobody includes them
 CODE = {".hpp", ".cpp", ".rl"}

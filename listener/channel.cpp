@@ -1,0 +1,86 @@
+#include "listener/channel.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <climits>
+
+namespace postern::listener {
+namespace {
+
+bool is_worth_a_retry(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+Transfer transfer_of(ssize_t result, bool zero_is_end) {
+  if (result > 0) return {Progress::done, static_cast<std::size_t>(result)};
+  if (result == 0 && zero_is_end) return {Progress::closed, 0};
+  return {result == 0 || is_worth_a_retry(errno) ? Progress::again : Progress::closed, 0};
+}
+
+int as_int(std::size_t octets) { return octets > INT_MAX ? INT_MAX : static_cast<int>(octets); }
+
+}  // namespace
+
+Transfer Channel::read(std::span<char> into) {
+  if (tls_ == nullptr) return transfer_of(::recv(socket_.number(), into.data(), into.size(), 0), true);
+  ERR_clear_error();
+  const int got = SSL_read(tls_.get(), into.data(), as_int(into.size()));
+  if (got > 0) return {Progress::done, static_cast<std::size_t>(got)};
+  return {progress_of(got), 0};
+}
+
+Transfer Channel::write(std::string_view octets) {
+  if (octets.empty()) return {Progress::again, 0};
+  if (tls_ == nullptr) return transfer_of(::send(socket_.number(), octets.data(), octets.size(), MSG_NOSIGNAL), false);
+  ERR_clear_error();
+  const int sent = SSL_write(tls_.get(), octets.data(), as_int(octets.size()));
+  if (sent > 0) return {Progress::done, static_cast<std::size_t>(sent)};
+  return {progress_of(sent), 0};
+}
+
+// A client that shuts its side without close_notify has ended as one that closes: what it sent whole is whole
+// (RFC 5321 4.1.1.4: mail data has an end of its own).
+Progress Channel::progress_of(int result) {
+  switch (SSL_get_error(tls_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: return Progress::again;
+    case SSL_ERROR_SSL:
+    case SSL_ERROR_SYSCALL: has_failed_ = true; break;
+    default: break;
+  }
+  return Progress::closed;
+}
+
+Progress Channel::handshake() {
+  ERR_clear_error();
+  const int result = SSL_accept(tls_.get());
+  if (result != 1) return progress_of(result);
+  // Without tickets the client's Finished has no answer in TLS 1.3, and a client that leaves Nagle on sends its EHLO
+  // only when the Finished has been acknowledged.
+  const int on = 1;
+  static_cast<void>(::setsockopt(socket_.number(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on));
+  return Progress::done;
+}
+
+std::string Channel::take_failure() {
+  const bool has_reason = ERR_peek_error() != 0;
+  return has_reason ? "the TLS handshake failed: " + daemon::take_tls_error()
+                    : "the client left during the TLS handshake";
+}
+
+void Channel::end_output() {
+  if (tls_ != nullptr && !has_failed_ && SSL_is_init_finished(tls_.get()) != 0) {
+    ERR_clear_error();
+    SSL_shutdown(tls_.get());
+  }
+  ::shutdown(socket_.number(), SHUT_WR);
+}
+
+std::string_view Channel::tls_version() const { return tls_ == nullptr ? "" : SSL_get_version(tls_.get()); }
+
+std::string_view Channel::tls_cipher() const { return tls_ == nullptr ? "" : SSL_get_cipher_name(tls_.get()); }
+
+}  // namespace postern::listener

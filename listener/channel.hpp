@@ -1,0 +1,57 @@
+// The octets of one client, in clear or inside TLS; no call ever waits.
+// in      a socket that does not block; a TLS session when encryption begins
+// out     Transfer: how many octets went, and whether to go on (done), to come back when the socket says so (again), or
+//         that nobody is there any more (closed)
+// lives   closes the socket when it dies
+// errors  closed, and a sentence for the log after a failed handshake
+// source  RFC 3207 4; RFC 8446 6.1; deviation D16
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "daemon/child.hpp"
+#include "listener/certificates.hpp"
+
+namespace postern::listener {
+
+enum class Progress : std::uint8_t { done, again, closed };
+
+struct Transfer {
+  Progress progress;
+  std::size_t octets;  // more than 0 exactly when `done`
+};
+
+class Channel {
+ public:
+  explicit Channel(daemon::Descriptor socket) : socket_(std::move(socket)) {}
+
+  [[nodiscard]] Transfer read(std::span<char> into);
+  [[nodiscard]] Transfer write(std::string_view octets);
+  // Whether a read that gave less than it was asked for has emptied the socket.
+  [[nodiscard]] bool short_read_is_last() const { return tls_ == nullptr; }
+
+  void start_tls(TlsSession session) { tls_ = std::move(session); }
+  [[nodiscard]] Progress handshake();
+  [[nodiscard]] std::string take_failure();  // of the handshake
+
+  // Nothing more will be said: close_notify inside TLS, and the end of the stream.
+  void end_output();
+
+  [[nodiscard]] int number() const { return socket_.number(); }
+  [[nodiscard]] bool has_tls() const { return tls_ != nullptr; }
+  [[nodiscard]] std::string_view tls_version() const;
+  [[nodiscard]] std::string_view tls_cipher() const;
+
+ private:
+  [[nodiscard]] Progress progress_of(int result);
+
+  daemon::Descriptor socket_;
+  TlsSession tls_;
+  bool has_failed_ = false;  // OpenSSL forbids any further word
+};
+
+}  // namespace postern::listener

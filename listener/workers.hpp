@@ -1,0 +1,59 @@
+// Threads for work that waits: password hashing, children, disk, back ends. Loops hand a job in and get it back done.
+// in      a Job; run() happens on a worker, done() on the loop that handed it in
+// out     done() exactly once for each job, in any order
+// bounds  as many jobs at once as there are threads; the others wait in line. Who submits bounds their number: a session
+//         has at most one job in hand
+// threads submit() is anybody's. The destructor waits until the jobs in hand have run
+// errors  a thread that cannot be started: fewer are; none at all is told by make()
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "listener/loop.hpp"
+
+namespace postern::listener {
+
+class Job {
+ public:
+  explicit Job(Loop& loop) : loop_(loop) {}
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+  virtual ~Job() = default;
+
+  virtual void run() = 0;
+  virtual void done() = 0;
+
+  [[nodiscard]] Loop& loop() const { return loop_; }
+
+ private:
+  Loop& loop_;
+};
+
+// Gives a job that has run back to its loop.
+void give_back(std::unique_ptr<Job> job);
+
+class Workers {
+ public:
+  explicit Workers(unsigned threads);
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+  ~Workers();
+
+  void submit(std::unique_ptr<Job> job);
+
+ private:
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable has_work_;
+  std::deque<std::unique_ptr<Job>> waiting_;  // under mutex_
+  bool is_ending_ = false;                    // under mutex_
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace postern::listener
