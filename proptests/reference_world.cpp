@@ -1,0 +1,106 @@
+// The second opinion about the world: what is found at the start, how look-ups end, silence.
+#include "proptests/reference.hpp"
+
+namespace postern::proptests {
+
+void Reference::learn(const std::string& outcome, const std::string& text) {
+  if (outcome == "timeout") {
+    if (phase_ != "handshake") say("421 timeout (#4.4.2)");  // D16
+    close();
+  } else if (outcome == "eof") {
+    close();
+  } else if (phase_ == "connect") {
+    connect(outcome);
+  } else if (phase_ == "recipient") {
+    learn_recipient(outcome, text);
+  } else if (phase_ == "credentials") {
+    learn_credentials(outcome);
+  } else if (phase_ == "hand_over") {
+    learn_hand_over(outcome, text);
+  } else if (phase_ == "handshake") {
+    learn_handshake(outcome);
+  }
+  work();
+}
+
+void Reference::connect(const std::string& found) {
+  const bool must_start_tls = world_.FORCE_TLS && !world_.SSL;  // seed: forced to 0 if you have SSL=1
+  const bool can_encrypt = world_.SSL || starttls_works();
+  std::string refusal;
+  if (found == "connect.bad_value")
+    refusal = "421 configuration error (#4.3.0)";
+  else if (found == "connect.no_controls")
+    refusal = "421 unable to read controls (#4.3.0)";
+  else if (found == "connect.no_auth_cdb")
+    refusal = "421 cannot read AUTH_CDB file";
+  else if (must_start_tls && world_.DENY_TLS)
+    refusal = "421 FORCE_TLS and DENY_TLS both found (#4.3.0)";
+  else if (found == "connect.broken_certificate")
+    refusal = "421 certificate unusable (#4.3.0)";
+  else if (must_start_tls && !world_.certificate)
+    refusal = "421 FORCE_TLS set without a usable certificate (#4.3.0)";
+  else if (world_.REQUIRE_AUTH && !(world_.AUTH && world_.backend))
+    refusal = "421 REQUIRE_AUTH set without valid AUTH program.";
+  else if (world_.REQUIRE_AUTH && !world_.ALLOW_INSECURE_AUTH && !can_encrypt)
+    refusal = "421 no mail can be accepted with these settings (#4.3.0)";  // D10
+  else if (found == "connect.no_hand_over")
+    refusal = "421 no way to hand over mail (#4.3.0)";
+  else if (found == "connect.early_talker")
+    refusal = "554 SMTP protocol violation";
+  if (refusal.empty()) {
+    say("220 " + world_.host + " ESMTP");
+    phase_ = "command";
+  } else {
+    say(refusal);
+    close();
+  }
+}
+
+void Reference::learn_recipient(const std::string& outcome, const std::string& text) {
+  phase_ = "command";
+  const bool may_relay = world_.relay_client || logged_in_ || slips(Slip::relays_for_strangers);
+  if (outcome == "recipient.sender_refused")
+    return say("553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)");
+  if (outcome == "recipient.unknowable") return say("451 unable to check recipient (#4.3.0)");
+  if (outcome == "recipient.foreign" && !may_relay)
+    return say("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)");
+  recipients_.push_back(text.empty() ? asked_about_ : text);
+  say("250 ok");
+}
+
+void Reference::learn_credentials(const std::string& outcome) {
+  phase_ = "command";
+  if (outcome == "credentials.accepted") {
+    logged_in_ = true;
+    say("235 ok, go ahead (#2.0.0)");
+  } else if (outcome == "credentials.rejected") {
+    say("535 authorization failed (#5.7.0)");
+  } else {
+    say("454 oops, problem with child and I can't auth (#4.3.0)");  // D7
+  }
+}
+
+void Reference::learn_hand_over(const std::string& outcome, const std::string& text) {
+  phase_ = "command";
+  if (!slips(Slip::keeps_the_transaction_after_data)) forget_transaction();
+  if (outcome == "hand_over.accepted") {
+    say("250 ok " + text);
+    errors_ = 0;
+  } else if (outcome == "hand_over.deferred") {
+    say("451 " + text);
+  } else {
+    say("554 " + text);
+  }
+}
+
+// RFC 3207 4.2: both sides are strangers again.
+void Reference::learn_handshake(const std::string& outcome) {
+  if (outcome != "handshake.done") return close();
+  tls_ = true;
+  if (!slips(Slip::keeps_the_login_over_starttls)) logged_in_ = false;
+  if (!slips(Slip::keeps_the_greeting_over_starttls)) hello_.clear();
+  forget_transaction();
+  phase_ = "command";
+}
+
+}  // namespace postern::proptests
