@@ -1,6 +1,6 @@
 // One SMTP session without I/O: octets in, one step out. The only door to the engine.
 // in      step(unread): what the client sent and is not consumed yet. report(event): the outcome of an effect, or what
-//         the world says (connect.*, timeout, eof)
+//         the world says (connect.*, timeout, eof, too_slow, shutting_down)
 // out     Step; its views point into the session or into `scratch` and die with the next call
 // starttls consumes all that is unread: nothing sent in clear is served inside TLS
 // order   while the session waits for an outcome, step() consumes nothing; then report() it

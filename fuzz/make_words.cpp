@@ -82,6 +82,8 @@ const std::set<std::string> phrases{"\r\n",
                                     "\xF1",
                                     "\xF2",
                                     "\xF3",
+                                    "\xF4",
+                                    "\xF5",
                                     "GET / HTTP/1.1"};
 
 }  // namespace

@@ -132,8 +132,8 @@ class Changer {
   }
   // An event, or the STARTTLS before it, goes elsewhere: octets fall on its other side.
   void move_event() {
-    std::size_t at = text_.find_first_of("\xF0\xF1\xF2\xF3", std::min(anywhere(), text_.size()));
-    if (at == std::string::npos) return insert(anywhere(), std::string(1, static_cast<char>(0xF0 + below(4))));
+    std::size_t at = text_.find_first_of("\xF0\xF1\xF2\xF3\xF4\xF5", std::min(anywhere(), text_.size()));
+    if (at == std::string::npos) return insert(anywhere(), std::string(1, static_cast<char>(0xF0 + below(6))));
     const char event = text_[at];
     text_.erase(at, 1);
     text_.insert(anywhere(), 1, event);

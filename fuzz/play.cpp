@@ -110,7 +110,7 @@ void Player::play_part(std::string_view part, std::size_t piece_octets) {
 bool Player::waits_for(Event event) const {
   const spec::Guards guards = session_->guards();
   if (event == Event::handshake_done || event == Event::handshake_failed) return guards.has(bit::waiting_handshake);
-  return guards.has(hears | bit::waiting_handshake);
+  return guards.has(event == Event::too_slow ? hears : hears | bit::waiting_handshake);
 }
 
 spec::Guards Player::guards_at_decision() const {
@@ -257,7 +257,8 @@ class ByReference {
  private:
   bool waits_for(Event event) const {
     const bool is_handshake = reference_.phase() == "handshake";
-    return event == Event::timeout || event == Event::eof ? reference_.phase() != "end" : is_handshake;
+    if (event == Event::handshake_done || event == Event::handshake_failed) return is_handshake;
+    return reference_.phase() != "end" && !(event == Event::too_slow && is_handshake);
   }
   void look_up() {
     while (true) {

@@ -13,7 +13,8 @@ constexpr std::array settings = {bit::SSL,  bit::FORCE_TLS,    bit::DENY_TLS,
                                  bit::AUTH, bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH};
 constexpr std::array facts = {bit::certificate, bit::backend, bit::relay_client};
 constexpr std::uint8_t is_limited = 1U << facts.size();
-constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, Event::timeout, Event::eof};
+constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, Event::timeout, Event::eof,
+                               Event::too_slow,       Event::shutting_down};
 constexpr unsigned first_world = 0xF0;
 
 template <std::size_t N>

@@ -1,7 +1,7 @@
 // How a script of a session stands in the octets of a fuzzer.
 // in      [settings] [facts and limits] [cut] [how look-ups end: two to an octet, four octets, used again from the front;
 //         proptests/script.hpp: outcome_for] then what the client sends, these octets being what befalls the session:
-//           0xF0 handshake.done   0xF1 handshake.failed   0xF2 timeout   0xF3 eof
+//           0xF0 handshake.done   0xF1 handshake.failed   0xF2 timeout   0xF3 eof   0xF4 too_slow   0xF5 shutting_down
 // out     SessionView, which copies nothing; Script and Cut, which do; and back, for seeds
 // errors  none: every input is some script
 // source  spec/settings.toml (the order of settings and facts); proptests/script.hpp
@@ -37,7 +37,7 @@ struct SessionInput {
 
 [[nodiscard]] SessionView view_session_input(std::span<const std::uint8_t> octets);
 // What an octet of the body stands for, when it is not the client's.
-[[nodiscard]] inline bool is_world(char octet) { return (static_cast<unsigned char>(octet) & 0xFCU) == 0xF0U; }
+[[nodiscard]] inline bool is_world(char octet) { return octet >= '\xF0' && octet <= '\xF5'; }
 [[nodiscard]] spec::Event world_of(char octet);
 
 [[nodiscard]] SessionInput read_session_input(std::span<const std::uint8_t> octets);

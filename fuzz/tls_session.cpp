@@ -122,7 +122,9 @@ class Wire {
     const Event event = fuzz::world_of(view_.body[at]);
     if (is_closed_) return;
     const bool waits_for_handshake = session_->guards().has(bit::waiting_handshake);
-    if (event == Event::timeout || event == Event::eof) return take(session_->report(event));
+    const bool is_of_handshake = event == Event::handshake_done || event == Event::handshake_failed;
+    if (event == Event::too_slow && waits_for_handshake) return;
+    if (!is_of_handshake) return take(session_->report(event));
     if (!waits_for_handshake) return;
     if (event == Event::handshake_failed) before_handshake_ += std::string(view_.body.substr(at + 1)) + "\n";
     const bool is_done = handshake(event == Event::handshake_done);

@@ -78,6 +78,10 @@ std::vector<std::size_t> events_while(const Model& model, std::string_view waiti
   return result;
 }
 
+std::size_t event_named(const Model& model, std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::find(model.events, name, &EventRow::name) - model.events.begin());
+}
+
 // Every command with every outcome of what it may lead to.
 std::vector<Macro> all_macros(const Model& model) {
   std::vector<Macro> macros;
@@ -141,7 +145,7 @@ void compare(const Service& service, const std::vector<Macro>& macros, Pair star
 Verdict judge(const Model& model, std::string_view name, std::uint8_t strict_value) {
   const Service service(model);
   const std::vector<Macro> macros = all_macros(model);
-  const Macro connect{"connect.ready", {events_while(model, "connect").back()}};
+  const Macro connect{"connect.ready", {event_named(model, "connect.ready")}};
   std::vector<std::size_t> others;
   const std::size_t setting = model.variable_of(name);
   for (std::size_t i = 0; i < model.settings.size() + model.facts.size(); ++i) {

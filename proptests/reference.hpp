@@ -47,8 +47,10 @@ enum class Slip : std::uint8_t {
   counts_no_auth_commands,
   takes_a_bare_lf,
   takes_one_octet_too_much,
+  greets_who_is_denied,
+  ends_without_a_word,
 };
-inline constexpr std::size_t slips = 18;
+inline constexpr std::size_t slips = 20;
 
 // What a reference remembers, for those who want to begin in the middle.
 struct Memory {
@@ -71,7 +73,7 @@ class Reference {
   Reference(World world, const Memory& memory);
 
   void hear(std::string_view octets);
-  // "connect.ready", "recipient.ours", "timeout", ... `text`: the address to keep, or what the hand-over said.
+  // "connect.ready", "recipient.ours", "timeout", "shutting_down", ... `text`: the address to keep, or what the hand-over said.
   void learn(const std::string& outcome, const std::string& text = "");
 
   [[nodiscard]] Words take_words() { return std::exchange(words_, {}); }
@@ -86,6 +88,7 @@ class Reference {
 
  private:
   void connect(const std::string& found);
+  void start(const std::string& found);
   void work();
   bool take_line();
   bool take_mail_data();

@@ -231,9 +231,11 @@ std::string EngineSide::state() const { return state_of(memory_of(session_->guar
 // ---- the alphabet
 
 std::vector<Letter> letters_for(const std::string& phase) {
-  const auto ends = happening({"timeout", "eof"});
+  const auto ends = happening({"timeout", "eof", "too_slow", "shutting_down"});
   if (phase == "connect")
-    return happening({"connect.bad_value", "connect.no_controls", "connect.no_auth_cdb", "connect.broken_certificate",
+    return happening({"shutting_down", "connect.busy", "connect.malformed_proxy", "connect.denied",
+                      "connect.client_busy", "connect.client_too_fast", "connect.client_guesses", "connect.bad_value",
+                      "connect.no_controls", "connect.no_auth_cdb", "connect.broken_certificate",
                       "connect.no_hand_over", "connect.early_talker", "connect.ready"});
   if (phase == "command") return together(commands(), ends);
   if (phase == "plain" || phase == "username" || phase == "password") return together(answers(), ends);
@@ -245,7 +247,7 @@ std::vector<Letter> letters_for(const std::string& phase) {
     return {{.octets = {}, .outcome = "hand_over.accepted", .text = "1700000000 qp 7"},
             {.octets = {}, .outcome = "hand_over.deferred", .text = "qq timeout (#4.3.0)"},
             {.octets = {}, .outcome = "hand_over.refused", .text = "we do not accept SPAM (#5.3.0)"}};
-  if (phase == "handshake") return together(happening({"handshake.done", "handshake.failed"}), ends);
+  if (phase == "handshake") return happening({"handshake.done", "handshake.failed", "timeout", "eof", "shutting_down"});
   return {};
 }
 

@@ -1,4 +1,4 @@
-// The second opinion about the world: what is found at the start, how look-ups end, silence.
+// The second opinion about the world: what is found at the start, how look-ups end, silence, the end of the server.
 #include "proptests/reference.hpp"
 
 namespace postern::proptests {
@@ -6,6 +6,13 @@ namespace postern::proptests {
 void Reference::learn(const std::string& outcome, const std::string& text) {
   if (outcome == "timeout") {
     if (phase_ != "handshake") say("421 timeout (#4.4.2)");  // D16
+    close();
+  } else if (outcome == "too_slow") {
+    say("421 too slow (#4.4.2)");  // D24
+    close();
+  } else if (outcome == "shutting_down") {
+    // RFC 5321 3.8; D23
+    if (phase_ != "handshake" && !slips(Slip::ends_without_a_word)) say("421 shutting down (#4.3.2)");
     close();
   } else if (outcome == "eof") {
     close();
@@ -23,7 +30,26 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
   work();
 }
 
+// D22: whom a listener does not let in, before it looks at any setting.
 void Reference::connect(const std::string& found) {
+  if (found == "connect.denied" && slips(Slip::greets_who_is_denied)) return start("connect.ready");
+  if (found == "connect.busy") {
+    say("421 too many sessions, try again later (#4.3.2)");
+  } else if (found == "connect.denied") {
+    say("554 sorry, mail from your address is not taken here (#5.7.1)");  // RFC 5321 3.1
+  } else if (found == "connect.client_busy") {
+    say("421 too many sessions from your network (#4.7.0)");
+  } else if (found == "connect.client_too_fast") {
+    say("421 too many connections from your address (#4.7.0)");
+  } else if (found == "connect.client_guesses") {
+    say("421 too many failed AUTH from your address (#4.7.0)");
+  } else if (found != "connect.malformed_proxy") {
+    return start(found);
+  }
+  close();
+}
+
+void Reference::start(const std::string& found) {
   const bool must_start_tls = world_.FORCE_TLS && !world_.SSL;  // seed: forced to 0 if you have SSL=1
   const bool can_encrypt = world_.SSL || starttls_works();
   std::string refusal;

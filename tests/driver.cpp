@@ -24,8 +24,11 @@ std::uint64_t waiting_for(Event event) {
   if (name.starts_with("credentials.")) return bit::waiting_credentials;
   if (name.starts_with("hand_over.")) return bit::waiting_hand_over;
   if (name.starts_with("handshake.")) return bit::waiting_handshake;
-  if (event == Event::timeout || event == Event::eof)
-    return bit::waiting_command | bit::waiting_mail_data | bit::waiting_handshake | proptests::waiting_for_answer;
+  constexpr std::uint64_t waiting_for_octets =
+      bit::waiting_command | bit::waiting_mail_data | proptests::waiting_for_answer;
+  if (event == Event::too_slow) return waiting_for_octets;
+  if (event == Event::timeout || event == Event::eof) return waiting_for_octets | bit::waiting_handshake;
+  if (event == Event::shutting_down) return waiting_for_octets | bit::waiting_handshake | bit::waiting_connect;
   return 0;
 }
 

@@ -31,7 +31,7 @@ class Driver {
   void send(std::string_view octets);
   // The outcome of a look-up to come; kept until the session asks.
   void tell(spec::Event outcome, std::string_view text = {});
-  // connect.*, handshake.*, timeout, eof: now.
+  // connect.*, handshake.*, timeout, eof, too_slow, shutting_down: now.
   [[nodiscard]] bool waits_for(spec::Event event) const;
   void happen(spec::Event event, std::string_view text = {});
 

@@ -1,0 +1,20 @@
+"""The rules that only a listener can take, each with the reason. `postern-smtpd` serves one client and never asks them; what
+serves many takes every one of them in a test of its own."""
+
+RULES = {
+    "connect.busy": "one process a client: tcpserver counts them, and lets who is too many wait",
+    "connect.malformed_proxy": "tcpserver and its kin say who the client is",
+    "connect.denied": "tcpserver reads the tcprules and closes by itself",
+    "connect.client_busy": "one process does not know the clients of another",
+    "connect.client_too_fast": "one process does not know the clients of another",
+    "connect.client_guesses": "one process does not know the clients of another",
+    "too_slow": "a process waits for the next octets only, and costs nobody else anything",
+    "shutting_down": "a process is told to end by its own signal, which ends it at once",
+    "shutting_down.in_handshake": "a process is told to end by its own signal, which ends it at once",
+}
+
+
+def offences(rules, taken):
+    """What the list says wrong: rules that are not there, and rules that were taken all the same."""
+    return ([f"{rule} is no rule" for rule in RULES if rule not in rules] +
+            [f"{rule} is the listener's alone, and was taken" for rule in RULES if rule in taken])
