@@ -1,4 +1,5 @@
-// Every number that bounds a session, with its unit and source. Nothing here is decided anywhere else.
+// Every number that bounds a session, or how many there are, with its unit and source. Nothing here is decided anywhere
+// else.
 #pragma once
 
 #include <cstddef>
@@ -26,5 +27,20 @@ inline constexpr unsigned max_handshake_seconds =
     120;                                           // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
 inline constexpr unsigned max_check_seconds = 60;  // deviation D7: how long a check program may take
 inline constexpr unsigned max_queue_seconds = 86400;  // qmail-queue(8): its own alarm
+
+// Of the listener; its operator may set each otherwise.
+inline constexpr std::uint32_t max_sessions = 10'000;              // deviation D22: in all
+inline constexpr std::uint32_t max_sessions_per_address = 50;      // Postfix: smtpd_client_connection_count_limit
+inline constexpr std::uint32_t max_sessions_per_network = 200;     // deviation D22
+inline constexpr unsigned ipv4_network_bits = 24;                  // deviation D22
+inline constexpr unsigned ipv6_network_bits = 64;                  // RFC 4291 2.5.4: one subnet
+inline constexpr std::uint32_t max_connections_per_address = 300;  // deviation D22: within connection_rate_seconds
+inline constexpr unsigned connection_rate_seconds = 60;            // Postfix: anvil_rate_time_unit
+inline constexpr std::uint32_t max_failed_auth_per_address = 20;   // deviation D22: within failed_auth_seconds
+inline constexpr unsigned failed_auth_seconds = 3600;              // deviation D22
+inline constexpr unsigned max_proxy_header_seconds = 10;           // proxy-protocol.txt 2 wants at least 3
+inline constexpr std::uint32_t min_data_octets_per_second = 500;   // Postfix: smtpd_min_data_rate
+inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180
+inline constexpr unsigned max_shutdown_seconds = 30;  // deviation D23: for what is in hand, then it is broken off
 
 }  // namespace postern::spec
