@@ -9,6 +9,7 @@
 
 #include "cli/configuration.hpp"
 #include "daemon/cdb_file.hpp"
+#include "daemon/tcp_rule.hpp"
 
 namespace postern::cli {
 namespace {
@@ -21,8 +22,12 @@ std::uint32_t number_at(std::string_view file, std::size_t at) {
   return number;
 }
 
-// Addresses are digits, dots, names behind `=`, users before `@`; IPv6 and bit strings in some forks.
+// Addresses are digits, dots, names behind `=`, users before `@`; IPv6 and bit strings in some forks, of which those
+// behind `^` hold an octet from 96 on for each bit that is set.
 bool can_match(std::string_view address) {
+  if (address.starts_with('^'))
+    return std::ranges::all_of(address.substr(1),
+                               [](char c) { return c == '0' || static_cast<unsigned char>(c) >= 96; });
   constexpr std::string_view allowed = "._-=@:^%/";
   return std::ranges::all_of(address, [&](char c) {
     const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -30,25 +35,21 @@ bool can_match(std::string_view address) {
   });
 }
 
-void take_item(TcpClass& tcp_class, std::string_view item) {
-  const std::size_t equals = item.find('=');
-  if (item == "D") {
-    tcp_class.is_denied = true;
-  } else if (item.starts_with('+') && equals != std::string_view::npos) {
-    tcp_class.sets.emplace_back(item.substr(1, equals - 1), item.substr(equals + 1));
-  } else {
-    tcp_class.problem = "its value holds \"" + std::string(item) + "\", which is neither D nor +NAME=VALUE";
+void take_item(TcpClass& tcp_class, const daemon::TcpRuleItem& item) {
+  switch (item.kind) {
+    case daemon::TcpRuleItem::Kind::denies: tcp_class.is_denied = true; break;
+    case daemon::TcpRuleItem::Kind::sets: tcp_class.sets.emplace_back(item.name, item.value); break;
+    case daemon::TcpRuleItem::Kind::unknown:
+      tcp_class.problem = "its value holds \"" + std::string(item.text) + "\", which is neither D nor +NAME=VALUE";
+      break;
   }
 }
 
 TcpClass class_of(std::string_view key, std::string_view value) {
   TcpClass tcp_class{.address = std::string(key), .is_denied = false, .sets = {}, .problem = {}};
   if (!can_match(key)) tcp_class.problem = "no client has such an address: the line was not meant as an address";
-  while (!value.empty()) {
-    const std::size_t end = std::min(value.find('\0'), value.size());
-    take_item(tcp_class, value.substr(0, end));
-    value.remove_prefix(std::min(end + 1, value.size()));
-  }
+  daemon::TcpRuleItems items(value);
+  while (const auto item = items.next()) take_item(tcp_class, *item);
   return tcp_class;
 }
 

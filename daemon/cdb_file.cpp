@@ -1,6 +1,8 @@
 #include "daemon/cdb_file.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +42,17 @@ CdbCondition inspect_open(int descriptor) {
   return is_whole ? CdbCondition::usable : CdbCondition::malformed;
 }
 
+// 0 or errno.
+int copy_octets(int from, int to) {
+  struct stat status{};
+  if (::fstat(from, &status) != 0) return errno;
+  if (!S_ISREG(status.st_mode)) return EINVAL;
+  if (status.st_size > std::numeric_limits<std::uint32_t>::max()) return EFBIG;
+  ssize_t copied = 1;
+  while (copied > 0) copied = ::sendfile(to, from, nullptr, header_octets * 512);
+  return copied < 0 ? errno : 0;
+}
+
 }  // namespace
 
 CdbCondition inspect_cdb(const char* path) {
@@ -59,6 +72,19 @@ int CdbFile::open(const char* path) {
   if (descriptor < 0) return errno;
   const int error_number = ::cdb_init(&file_, descriptor) == 0 ? 0 : errno;
   ::close(descriptor);  // the mapping stays
+  return error_number;
+}
+
+int CdbFile::open_copy(const char* path) {
+  const int original = open_for_reading(path);
+  if (original < 0) return errno;
+  const int copy = ::memfd_create("cdb", MFD_CLOEXEC);
+  int error_number = copy < 0 ? errno : copy_octets(original, copy);
+  ::close(original);
+  if (copy < 0) return error_number;
+  if (error_number == 0 && inspect_open(copy) != CdbCondition::usable) error_number = EPROTO;
+  if (error_number == 0 && ::cdb_init(&file_, copy) != 0) error_number = errno;
+  ::close(copy);  // the mapping stays
   return error_number;
 }
 

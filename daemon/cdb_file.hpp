@@ -31,8 +31,11 @@ class CdbFile {
   CdbFile& operator=(const CdbFile&) = delete;
   ~CdbFile();
 
-  // 0 or errno. Called once.
+  // 0 or errno. One of them, once.
   [[nodiscard]] int open(const char* path);
+  // The same, of a copy in memory that has been inspected: for a process that lives long, and dies of SIGBUS when somebody
+  // makes a mapped file shorter.
+  [[nodiscard]] int open_copy(const char* path);
 
   [[nodiscard]] std::expected<std::optional<std::string_view>, int> find(std::string_view key);
 

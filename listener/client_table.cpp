@@ -1,0 +1,136 @@
+#include "listener/client_table.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace postern::listener {
+namespace {
+
+constexpr std::chrono::seconds rate_window{spec::connection_rate_seconds};
+constexpr std::chrono::seconds failure_window{spec::failed_auth_seconds};
+
+std::uint32_t capacity_for(const ClientLimits& limits) {
+  constexpr std::uint32_t usual = 65536, most = 1U << 24U;
+  return std::clamp(2 * std::min(limits.sessions, most), usual, most);
+}
+
+bool is_reached(std::uint32_t limit, std::uint32_t count) { return limit != 0 && count >= limit; }
+
+Address network_key(const Address& address) { return network_of(address).first(); }
+
+}  // namespace
+
+ClientTable::ClientTable(const ClientLimits& limits, std::vector<Network> exempt, std::uint64_t seed)
+    : ClientTable(limits, std::move(exempt), seed, capacity_for(limits)) {}
+
+ClientTable::ClientTable(const ClientLimits& limits, std::vector<Network> exempt, std::uint64_t seed,
+                         std::uint32_t capacity)
+    : limits_(limits), exempt_(std::move(exempt)), clients_(capacity, seed), networks_(capacity, seed) {}
+
+void ClientTable::set(const ClientLimits& limits, std::vector<Network> exempt) {
+  const std::scoped_lock lock(mutex_);
+  limits_ = limits;
+  exempt_.swap(exempt);
+}
+
+ClientTable::Figures ClientTable::figures() const {
+  const std::scoped_lock lock(mutex_);
+  return {sessions_, clients_.size(), networks_.size()};
+}
+
+bool ClientTable::is_exempt(const Address& address) const {
+  return std::ranges::any_of(exempt_, [&](const Network& network) { return network.contains(address); });
+}
+
+Admission ClientTable::judge(const Address& address, Index client, Index network, Time now) const {
+  if (is_reached(limits_.sessions, sessions_) || sessions_ == clients_.capacity()) return Admission::total;
+  if (is_exempt(address)) return Admission::ok;
+  const Client unknown;
+  const Client& known = client == clients_.none ? unknown : clients_[client];
+  const std::uint32_t alike = network == networks_.none ? 0 : networks_[network].sessions;
+  if (is_reached(limits_.failed_auths_per_hour, known.failures.count(now, failure_window)))
+    return Admission::client_guesses;
+  if (is_reached(limits_.sessions_per_client, known.sessions) || is_reached(limits_.sessions_per_network, alike))
+    return Admission::client_busy;
+  if (is_reached(limits_.connections_per_minute, known.connections.count(now, rate_window)))
+    return Admission::client_too_fast;
+  return Admission::ok;
+}
+
+Admission ClientTable::admit(const Address& address, Time now) {
+  const auto key = client_of(address).mapped(), its_network = network_key(address).mapped();
+  const std::scoped_lock lock(mutex_);
+  Index client = clients_.find(key), network = networks_.find(its_network);
+  const Admission admission = judge(address, client, network, now);
+  if (admission != Admission::ok) return admission;
+  if (client == clients_.none) {
+    client = make_client(key);
+  } else if (clients_[client].sessions == 0) {
+    end_idling(client);
+  }
+  // There are as many places as clients, and fewer sessions than those.
+  if (network == networks_.none) network = networks_.insert(its_network);
+  ++sessions_;
+  ++networks_[network].sessions;
+  Client& admitted = clients_[client];
+  ++admitted.sessions;
+  admitted.connections.add(now, rate_window);
+  if (admitted.failures.count(now, failure_window) == 0) admitted.failures = {};  // a guesser no more
+  return Admission::ok;
+}
+
+void ClientTable::leave(const Address& address) {
+  const auto key = client_of(address).mapped(), its_network = network_key(address).mapped();
+  const std::scoped_lock lock(mutex_);
+  const Index client = clients_.find(key), network = networks_.find(its_network);
+  if (client == clients_.none || network == networks_.none || clients_[client].sessions == 0) return;  // never admitted
+  --sessions_;
+  if (--networks_[network].sessions == 0) networks_.erase(network);
+  if (--clients_[client].sessions == 0) begin_idling(client);
+}
+
+bool ClientTable::auth_failed(const Address& address, Time now) {
+  const auto key = client_of(address).mapped();
+  const std::scoped_lock lock(mutex_);
+  Index client = clients_.find(key);
+  if (client != clients_.none && clients_[client].sessions == 0) end_idling(client);
+  if (client == clients_.none) client = make_client(key);
+  if (client == clients_.none) return false;  // every place has a session open
+  clients_[client].failures.add(now, failure_window);
+  if (clients_[client].sessions == 0) begin_idling(client);
+  return is_reached(limits_.failed_auths_per_hour, clients_[client].failures.count(now, failure_window));
+}
+
+ClientTable::Index ClientTable::make_client(const Clients::Key& key) {
+  if (clients_.size() == clients_.capacity()) forget_oldest(others_.size != 0 ? others_ : guessers_);
+  return clients_.insert(key);
+}
+
+void ClientTable::begin_idling(Index index) {
+  Idle& idle = idle_of(index);
+  // Guessers alone must not push everybody else out.
+  if (&idle == &guessers_ && guessers_.size >= clients_.capacity() / 2) forget_oldest(guessers_);
+  Client& client = clients_[index];
+  client.older = idle.newest;
+  client.newer = clients_.none;
+  (idle.newest == clients_.none ? idle.oldest : clients_[idle.newest].newer) = index;
+  idle.newest = index;
+  ++idle.size;
+}
+
+void ClientTable::end_idling(Index index) {
+  Idle& idle = idle_of(index);
+  const Client& client = clients_[index];
+  (client.older == clients_.none ? idle.oldest : clients_[client.older].newer) = client.newer;
+  (client.newer == clients_.none ? idle.newest : clients_[client.newer].older) = client.older;
+  --idle.size;
+}
+
+void ClientTable::forget_oldest(Idle& idle) {
+  if (idle.size == 0) return;
+  const Index index = idle.oldest;
+  end_idling(index);
+  clients_.erase(index);
+}
+
+}  // namespace postern::listener

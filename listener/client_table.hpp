@@ -1,0 +1,96 @@
+// Which client may have one more session: open sessions, new connections and failed AUTHs, by address and network.
+// in      addresses, and the time as an argument; a secret seed, for clients choose their addresses
+// out     an Admission for each new connection; each `ok` is to be followed by one `leave` of the same address
+// memory  fixed when it is built: about 150 octets for each of `capacity` clients (65,536, or twice the greatest number of
+//         sessions). The client that was seen last longest ago is forgotten for a new one: never one with a session open,
+//         and one that failed to log in only when there is no other, or when they fill half the table
+// counts  an IPv6 /64 is one client: its owner may have any address in it (network.hpp: client_of)
+// shared  by all threads: one mutex, held for less than a microsecond; each call is O(1) but for the exempt networks,
+//         which are searched one by one
+// source  spec/limits.hpp; deviation D22
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "listener/keyed_pool.hpp"
+#include "listener/network.hpp"
+#include "listener/sliding_count.hpp"
+#include "spec/limits.hpp"
+
+namespace postern::listener {
+
+// 0 is no limit, but that there are never more sessions than the table holds clients.
+struct ClientLimits {
+  std::uint32_t sessions = spec::max_sessions;
+  std::uint32_t sessions_per_client = spec::max_sessions_per_address;
+  std::uint32_t sessions_per_network = spec::max_sessions_per_network;
+  std::uint32_t connections_per_minute = spec::max_connections_per_address;
+  std::uint32_t failed_auths_per_hour = spec::max_failed_auth_per_address;
+};
+
+// In this order: the first that holds is the answer.
+enum class Admission : std::uint8_t {
+  ok,
+  total,            // as many sessions as there may be
+  client_guesses,   // failed to log in too often in the last hour
+  client_busy,      // has as many sessions open as it may have, or its network has
+  client_too_fast,  // was admitted too often in the last minute; refused connections do not count
+};
+
+class ClientTable {
+ public:
+  // Clients in an exempt network are counted, but only `total` refuses them.
+  ClientTable(const ClientLimits& limits, std::vector<Network> exempt, std::uint64_t seed);
+  ClientTable(const ClientLimits& limits, std::vector<Network> exempt, std::uint64_t seed, std::uint32_t capacity);
+
+  [[nodiscard]] Admission admit(const Address& address, Time now);
+  void leave(const Address& address);
+  // Whether the client has now failed as often as it may: more than one session of it may be guessing.
+  bool auth_failed(const Address& address, Time now);
+
+  // From now on. Sessions that are open stay.
+  void set(const ClientLimits& limits, std::vector<Network> exempt);
+
+  struct Figures {
+    std::uint32_t sessions, clients, networks;  // open sessions; clients remembered; networks with a session
+  };
+  [[nodiscard]] Figures figures() const;
+
+ private:
+  struct Client {
+    SlidingCount connections, failures;
+    std::uint32_t sessions = 0;
+    std::uint32_t older = 0, newer = 0;  // neighbours among those without a session
+  };
+  struct Open {
+    std::uint32_t sessions = 0;
+  };
+  using Clients = KeyedPool<Client>;
+  using Index = Clients::Index;
+
+  // Clients without a session, by when they were last seen.
+  struct Idle {
+    Index oldest = Clients::none, newest = Clients::none;
+    std::uint32_t size = 0;
+  };
+
+  [[nodiscard]] Admission judge(const Address& address, Index client, Index network, Time now) const;
+  [[nodiscard]] bool is_exempt(const Address& address) const;
+  [[nodiscard]] Index make_client(const Clients::Key& key);
+  [[nodiscard]] Idle& idle_of(Index index) { return clients_[index].failures.is_blank() ? others_ : guessers_; }
+  void begin_idling(Index index);
+  void end_idling(Index index);
+  void forget_oldest(Idle& idle);
+
+  mutable std::mutex mutex_;
+  ClientLimits limits_;
+  std::vector<Network> exempt_;
+  std::uint32_t sessions_ = 0;
+  Clients clients_;
+  KeyedPool<Open> networks_;
+  Idle guessers_, others_;
+};
+
+}  // namespace postern::listener
