@@ -1,5 +1,5 @@
 // A message on its way to disk: a file that no mailbox shows yet.
-// in      octets; then sync, and only then link_into as many folders as it belongs to
+// in      octets; then fsync(2), and only then link_into as many folders as it belongs to
 // out     in each folder the same file (one inode: unlinking one leaves the others), mode 0600
 // lives   unnamed (O_TMPFILE), so that a crash leaves nothing. Where the kernel, the file system or a missing /proc
 //         does not allow that: a name in ROOT/.tmp, unlinked by discard; what a crash leaves there is harmless
@@ -25,11 +25,12 @@ class MailFile {
   // root stays open as long as this file; unique_name is used only when there must be a name
   [[nodiscard]] int create(const Descriptor& root, const std::string& unique_name);
   [[nodiscard]] int write(std::string_view octets);
-  [[nodiscard]] int sync();
   [[nodiscard]] int link_into(const Descriptor& folder, const std::string& name) const;
-  void discard();  // our own hold on it; links stay
+  void start_sync() const;  // only a hint: the octets are on their way to the disk while others are still written
+  void discard();           // our own hold on it; links stay
 
   [[nodiscard]] bool is_open() const { return file_.is_open(); }
+  [[nodiscard]] int number() const { return file_.number(); }  // for fsync(2)
 
  private:
   [[nodiscard]] int create_unnamed();

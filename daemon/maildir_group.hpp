@@ -1,0 +1,48 @@
+// Makes several messages durable together, so that they share what is dear: the waits for the disk.
+// in      messages that have got all their octets, each with its envelope ("Freverse-path\0Tforward-path\0...\0")
+// out     an Outcome for each, in their order; the messages are as after abandon
+// durable before `accepted`, in this order: every file synced, all together; each linked into the new/ of all its
+//         recipients; every folder that got a link or a folder synced, all together, each once
+// whole   a message is in all its mailboxes or in none: when one fails, the links made so far are taken back (a reader
+//         may have seen them). A file is complete and on the disk before it has a name: nobody ever sees a part of one
+// errors  of one message (no room, broken envelope, folder that cannot be made): deferred, and the others do not notice.
+//         Of a folder: every message that was linked into it is deferred, the others are accepted
+// shared  recipients of one message share an inode: readers may unlink and rename theirs, and never write into it
+// lives   on one thread, which it blocks for as long as the disk takes. Use one for each thread that commits:
+//         while one group waits for the disk, another gathers
+// source  RFC 5321 4.2.5; docs/decisions/0005-durable-in-groups.md
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "daemon/hand_over.hpp"
+#include "daemon/maildir_message.hpp"
+#include "daemon/maildir_root.hpp"
+#include "daemon/sync_many.hpp"
+
+namespace postern::daemon {
+
+struct PreparedMessage {
+  MaildirMessage* message;
+  std::string_view envelope_octets;
+};
+
+class MaildirGroup {
+ public:
+  // More than this in one commit gain little and keep the first waiting: who gathers stops here.
+  static constexpr std::size_t max_messages = 64;
+
+  explicit MaildirGroup(MaildirRoot& root) : root_(&root) {}
+
+  [[nodiscard]] std::vector<Outcome> commit(std::span<const PreparedMessage> messages);
+
+ private:
+  void sync_files(std::span<const PreparedMessage> messages);
+
+  MaildirRoot* root_;
+  SyncMany sync_;
+};
+
+}  // namespace postern::daemon

@@ -1,0 +1,85 @@
+#include "daemon/maildir_message.hpp"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "daemon/received.hpp"
+#include "spec/policy_row.hpp"
+
+namespace postern::daemon {
+namespace {
+
+constexpr std::size_t buffer_octets = 64UZ * 1024;  // a small message is one write
+
+}  // namespace
+
+void MaildirMessage::begin(std::string_view received, std::string_view reverse_path) {
+  abandon();
+  buffer_ = std::make_unique_for_overwrite<char[]>(buffer_octets);
+  write(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
+  write(received);
+}
+
+void MaildirMessage::write(std::string_view octets) {
+  size_ += octets.size();
+  while (error_ == 0 && buffer_ != nullptr && !octets.empty()) {
+    if (buffered_ == buffer_octets) flush();
+    const std::size_t taken = std::min(octets.size(), buffer_octets - buffered_);
+    std::ranges::copy(octets.substr(0, taken), buffer_.get() + buffered_);
+    buffered_ += taken;
+    octets.remove_prefix(taken);
+  }
+}
+
+void MaildirMessage::flush() {
+  if (!file_.is_open()) {
+    folder_ = root_->open();
+    create_file(folder_);
+  }
+  if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
+  buffered_ = 0;
+}
+
+void MaildirMessage::complete(const Descriptor& folder) {
+  if (error_ == 0 && !file_.is_open()) create_file(folder);
+  if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
+  buffered_ = 0;
+}
+
+void MaildirMessage::create_file(const Descriptor& folder) {
+  note(folder.is_open() ? file_.create(folder, root_->unique_name()) : errno, "new file");
+}
+
+void MaildirMessage::note(int error, std::string_view where) {
+  if (error == 0 || error_ != 0) return;
+  error_ = error;
+  where_ = where;
+  file_.discard();
+}
+
+Outcome MaildirMessage::outcome() const {
+  // "qp" and the number in the file's name after P: what the log says finds the file.
+  if (error_ == 0)
+    return {Outcome::Result::accepted, std::to_string(::time(nullptr)) + " qp " + std::to_string(::gettid())};
+  const bool is_full = error_ == ENOSPC || error_ == EDQUOT;
+  const char* symbol = ::strerrorname_np(error_);
+  return {Outcome::Result::deferred,
+          std::string(spec::text_of(is_full ? spec::HandOverText::disk_full : spec::HandOverText::cannot_store)),
+          std::string(symbol != nullptr ? symbol : "error") + ": " + where_};
+}
+
+void MaildirMessage::abandon() {
+  file_.discard();
+  folder_.close();
+  buffer_.reset();
+  buffered_ = 0;
+  size_ = 0;
+  error_ = 0;
+  where_.clear();
+}
+
+}  // namespace postern::daemon

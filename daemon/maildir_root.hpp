@@ -1,0 +1,40 @@
+// What all deliveries below one root have in common: where it is, and names that nobody else gives to a file.
+// out     a descriptor of the root; "SECONDS.MMICROSECONDSPTHREADQCOUNTER.HOST", which no other call ever returns
+// lives   longer than the messages and groups that use it; every call may come from any thread
+// errors  a descriptor that is not open, and errno
+// source  maildir(5)
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "daemon/child.hpp"
+
+namespace postern::daemon {
+
+struct MaildirSettings {
+  std::string root;            // POSTERN_MAILDIR
+  std::string host;            // ours, for unique file names
+  std::string default_domain;  // of a recipient without a domain: control/me
+};
+
+class MaildirRoot {
+ public:
+  explicit MaildirRoot(MaildirSettings settings);
+
+  // Opened anew each time: somebody may have put another folder in its place.
+  [[nodiscard]] Descriptor open() const;
+
+  // The thread stands for the process: it is the process where there is only one, and two threads never share it.
+  [[nodiscard]] std::string unique_name();
+
+  [[nodiscard]] const std::string& default_domain() const { return settings_.default_domain; }
+
+ private:
+  MaildirSettings settings_;
+  std::string host_;                       // as it stands in a file name
+  std::atomic<std::uint64_t> counter_{0};  // names made so far
+};
+
+}  // namespace postern::daemon
