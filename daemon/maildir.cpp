@@ -8,9 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 #include <ranges>
 
+#include "daemon/envelope_paths.hpp"
 #include "daemon/maildir_name.hpp"
 #include "daemon/received.hpp"
 #include "spec/policy_row.hpp"
@@ -64,15 +64,6 @@ std::string sanitised(std::string_view host) {
       name += octet > ' ' && octet <= '~' && octet != ',' ? octet : '?';
   }
   return name;
-}
-
-// Takes KIND path NUL off the front; nothing when something else stands there.
-std::optional<std::string_view> take_path(std::string_view& octets, char kind) {
-  const std::size_t end = octets.find('\0');
-  if (!octets.starts_with(kind) || end == std::string_view::npos) return std::nullopt;
-  const std::string_view path = octets.substr(1, end - 1);
-  octets.remove_prefix(end + 1);
-  return path;
 }
 
 }  // namespace
@@ -132,11 +123,11 @@ Outcome Maildir::finish(std::string_view envelope_octets) {
 
 // Empty when the envelope is not whole. Each mailbox once, however often it was named.
 std::vector<Maildir::Delivery> Maildir::deliveries_to(std::string_view envelope_octets) const {
+  const auto envelope = parse_envelope(envelope_octets);
+  if (!envelope) return {};
   std::vector<Delivery> deliveries;
-  if (!take_path(envelope_octets, 'F')) return deliveries;
-  while (const auto forward_path = take_path(envelope_octets, 'T'))
-    deliveries.push_back({.mailbox = mailbox_path(*forward_path, settings_.default_domain), .name = {}, .folder = {}});
-  if (envelope_octets != std::string_view("\0", 1)) return {};
+  for (const std::string_view forward_path : envelope->forward_paths)
+    deliveries.push_back({.mailbox = mailbox_path(forward_path, settings_.default_domain), .name = {}, .folder = {}});
   std::ranges::sort(deliveries, {}, &Delivery::mailbox);
   const auto repeated = std::ranges::unique(deliveries, {}, &Delivery::mailbox);
   deliveries.erase(repeated.begin(), repeated.end());
