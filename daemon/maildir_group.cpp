@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 #include <ranges>
 #include <string>
 
+#include "daemon/envelope_paths.hpp"
 #include "daemon/maildir_folders.hpp"
 #include "daemon/maildir_name.hpp"
 
@@ -19,22 +19,12 @@ struct Delivery {
   std::vector<std::string> names;  // of the links made so far: the mailboxes from the first on
 };
 
-// Takes KIND path NUL off the front; nothing when something else stands there.
-std::optional<std::string_view> take_path(std::string_view& octets, char kind) {
-  const std::size_t end = octets.find('\0');
-  if (!octets.starts_with(kind) || end == std::string_view::npos) return std::nullopt;
-  const std::string_view path = octets.substr(1, end - 1);
-  octets.remove_prefix(end + 1);
-  return path;
-}
-
 // Empty when the envelope is not whole. Each mailbox once, however often it was named.
 std::vector<std::string> mailboxes_of(std::string_view envelope_octets, std::string_view default_domain) {
+  const auto paths = parse_envelope(envelope_octets);
+  if (!paths) return {};
   std::vector<std::string> mailboxes;
-  if (!take_path(envelope_octets, 'F')) return mailboxes;
-  while (const auto forward_path = take_path(envelope_octets, 'T'))
-    mailboxes.push_back(mailbox_path(*forward_path, default_domain));
-  if (envelope_octets != std::string_view("\0", 1)) return {};
+  for (const std::string_view path : paths->forward_paths) mailboxes.push_back(mailbox_path(path, default_domain));
   std::ranges::sort(mailboxes);
   const auto repeated = std::ranges::unique(mailboxes);
   mailboxes.erase(repeated.begin(), repeated.end());

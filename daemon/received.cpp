@@ -152,17 +152,20 @@ std::string received_field(const TraceFacts& facts, std::int64_t unix_time) {
   return field;
 }
 
-std::string return_path_field(std::string_view reverse_path) {
-  const std::size_t at = std::min(reverse_path.rfind('@'), reverse_path.size());
-  const std::string_view local_part = reverse_path.substr(0, at);
-  std::string field = "Return-Path: <";
-  if (reverse_path.empty() || is_dot_string(local_part))
-    field += local_part;
+std::string angle_path(std::string_view path) {
+  const std::size_t at = std::min(path.rfind('@'), path.size());
+  const std::string_view local_part = path.substr(0, at);
+  std::string written = "<";
+  if (path.empty() || is_dot_string(local_part))
+    written += local_part;
   else
-    append_quoted(field, local_part);
-  for (const char octet : reverse_path.substr(at)) field += harmless(octet);
-  field += ">\n";
-  return field;
+    append_quoted(written, local_part);
+  for (const char octet : path.substr(at)) written += harmless(octet);
+  return written += '>';
+}
+
+std::string return_path_field(std::string_view reverse_path) {
+  return "Return-Path: " + angle_path(reverse_path) + '\n';
 }
 
 std::string mail_date(std::int64_t unix_time) {

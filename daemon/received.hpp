@@ -27,7 +27,10 @@ struct TraceFacts {
   std::string_view tls_cipher;
 };
 
-// "Return-Path: <reverse-path>\n", for a final delivery; the local-part is quoted again where it must be.
+// `<path>` as it stands on the wire; the local-part is quoted again where it must be.
+[[nodiscard]] std::string angle_path(std::string_view path);
+
+// "Return-Path: <reverse-path>\n", for a final delivery.
 [[nodiscard]] std::string return_path_field(std::string_view reverse_path);
 
 // unix_time   seconds since 1970, UTC
