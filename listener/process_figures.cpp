@@ -1,0 +1,61 @@
+#include "listener/process_figures.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "daemon/child.hpp"
+
+namespace postern::listener {
+namespace {
+
+std::optional<std::uint64_t> count_descriptors() {
+  DIR* folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) return std::nullopt;
+  std::uint64_t count = 0;
+  while (const dirent* entry = ::readdir(folder)) count += entry->d_name[0] != '.' ? 1 : 0;
+  ::closedir(folder);
+  return count - 1;  // the folder's own
+}
+
+// statm is `total resident shared ...`, in pages.
+std::optional<std::uint64_t> read_resident_octets() {
+  const daemon::Descriptor file(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+  std::array<char, 128> room;
+  const ssize_t got = file.is_open() ? ::read(file.number(), room.data(), room.size()) : -1;
+  if (got <= 0) return std::nullopt;
+  const std::string_view line(room.data(), static_cast<std::size_t>(got));
+  const std::string_view resident = line.substr(line.find(' ') + 1);
+  std::uint64_t pages = 0;
+  if (std::from_chars(resident.data(), resident.data() + resident.size(), pages).ec != std::errc{}) return std::nullopt;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<std::uint64_t> read_max_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+  return limit.rlim_cur;
+}
+
+std::optional<std::chrono::nanoseconds> read_cpu_time() {
+  timespec spent{};
+  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) != 0) return std::nullopt;
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
+
+}  // namespace
+
+ProcessFigures read_process_figures() {
+  return {.open_descriptors = count_descriptors(),
+          .max_descriptors = read_max_descriptors(),
+          .resident_octets = read_resident_octets(),
+          .cpu_time = read_cpu_time()};
+}
+
+}  // namespace postern::listener

@@ -1,0 +1,91 @@
+"""The unit files: systemd itself accepts them, and they protect as they say.
+
+usage: packaging_test.py SOURCE_FOLDER
+"""
+
+import configparser
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+FOLDER = pathlib.Path(sys.argv.pop(1)) / "packaging"
+UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.socket")])
+ANALYZE = shutil.which("systemd-analyze")
+MAX_EXPOSURE = 20  # in tenths; an ordinary service has 96
+
+
+def parsed(path):
+    """Section -> list of (key, value): a key may stand more than once."""
+    class Pairs(dict):
+        def __setitem__(self, key, value):
+            if key in self and isinstance(value, list):
+                self[key].extend(value)
+            else:
+                super().__setitem__(key, value)
+
+    parser = configparser.RawConfigParser(dict_type=Pairs, strict=False, delimiters="=", comment_prefixes="#")
+    parser.optionxform = str
+    parser.read_string(path.read_text())
+    return parser
+
+
+class Units(unittest.TestCase):
+    def staged(self, folder, drop_in=None):
+        """The units, with a program, a user and a kill that every machine has."""
+        for path in UNITS:
+            text = path.read_text().replace("/usr/local/bin/postern serve", "/bin/true")
+            (folder / path.name).write_text(text.replace("User=postern\n", "User=mail\n"))
+        if drop_in:
+            place = folder / "postern.service.d"
+            place.mkdir()
+            shutil.copy(FOLDER / drop_in, place / "drop-in.conf")
+        return [str(folder / path.name) for path in UNITS]
+
+    @unittest.skipUnless(ANALYZE, "no systemd-analyze")
+    def test_systemd_accepts_them(self):
+        for drop_in in (None, "postern-qmail-queue.conf"):
+            with tempfile.TemporaryDirectory() as name:
+                paths = self.staged(pathlib.Path(name), drop_in)
+                done = subprocess.run([ANALYZE, "verify", "--man=no", *paths], capture_output=True, timeout=60)
+                said = (done.stdout + done.stderr).decode()
+                ours = [line for line in said.splitlines() if "postern" in line]
+                self.assertEqual(ours, [])
+
+    @unittest.skipUnless(ANALYZE, "no systemd-analyze")
+    def test_a_mistake_would_be_found(self):
+        with tempfile.TemporaryDirectory() as name:
+            path = pathlib.Path(name) / "postern.service"
+            path.write_text((FOLDER / "postern.service").read_text().replace("ProtectSystem=strict", "ProtectSystm=strict"))
+            done = subprocess.run([ANALYZE, "verify", "--man=no", path], capture_output=True, timeout=60)
+            self.assertIn(b"ProtectSystm", done.stderr)
+
+    @unittest.skipUnless(ANALYZE, "no systemd-analyze")
+    def test_the_service_is_little_exposed(self):
+        with tempfile.TemporaryDirectory() as name:
+            self.staged(pathlib.Path(name))
+            done = subprocess.run([ANALYZE, "security", "--offline=true", f"--threshold={MAX_EXPOSURE}", "--no-pager",
+                                   f"{name}/postern.service"], capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout.decode()[-300:] + done.stderr.decode())
+
+    def test_every_line_is_a_section_a_comment_or_an_assignment(self):
+        for path in [*UNITS, *FOLDER.glob("*.conf")]:
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                self.assertRegex(line, r"^($|#|\[[A-Z][a-z]+\]$|[A-Z][A-Za-z]+=)", f"{path.name}:{number}")
+
+    def test_sockets_have_the_names_the_listener_knows(self):
+        names = {dict(parsed(path)["Socket"])["FileDescriptorName"]: dict(parsed(path)["Socket"])["ListenStream"]
+                 for path in UNITS if path.suffix == ".socket"}
+        self.assertEqual(names, {"smtp": "25", "submission": "587", "submissions": "465"})
+
+    def test_a_queue_program_may_be_set_user_id(self):
+        text = (FOLDER / "postern-qmail-queue.conf").read_text()
+        self.assertIn("\nNoNewPrivileges=no\n", text)
+        self.assertNotRegex(text, re.compile(r"^User=(?!root$)", re.M))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
