@@ -81,7 +81,8 @@ std::string mail_line() {
 
 // They come first; then what happens without the client's words.
 std::size_t lines_among(const std::vector<Letter>& letters) {
-  return static_cast<std::size_t>(std::ranges::count_if(letters, &std::string::empty, &Letter::outcome));
+  const auto is_line = [](const Letter& letter) { return letter.outcome.empty(); };
+  return static_cast<std::size_t>(std::ranges::count_if(letters, is_line));
 }
 
 std::string command_line() {
