@@ -6,6 +6,7 @@
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/certificate.hpp"
+#include "daemon/lmtp_address.hpp"
 
 namespace postern::cli {
 namespace {
@@ -41,6 +42,7 @@ class Looker {
     look_for_backend();
     look_for_certificate();
     look_for_rcpthosts();
+    look_for_cluster();
     look_for_foreign_names();
     found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
     return std::move(found_);
@@ -108,6 +110,14 @@ class Looker {
                                  ": no domain is ours, and mail is taken only from those who may relay (the original "
                                  "takes mail for every domain then, an open relay)",
                              "deviation D12"});
+  }
+
+  // The only way to hand over that can be judged from anywhere: its address is wrong here and there alike.
+  void look_for_cluster() {
+    const std::string address = variables_.value_of("POSTERN_LMTP");
+    if (address.empty() || !variables_.value_of("QMAILQUEUE").empty()) return;
+    if (const auto parsed = daemon::parse_lmtp_address(address); !parsed)
+      refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
   }
 
   void look_for_foreign_names() {

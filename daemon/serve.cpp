@@ -11,6 +11,7 @@
 #include "daemon/auth_cdb.hpp"
 #include "daemon/check_program.hpp"
 #include "daemon/control.hpp"
+#include "daemon/lmtp.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/queue_program.hpp"
 
@@ -27,7 +28,21 @@ std::string own_domain(const Start& start) {
   return std::string(host_name(start));
 }
 
-std::unique_ptr<HandOver> make_hand_over(const Start& start, const Environment& environment) {
+// One client at a time, so one connection is all that can be used again.
+LmtpSettings lmtp_settings(const Start& start, const Environment& environment) {
+  LmtpSettings settings{.address = parse_lmtp_address(start.hand_over_path).value_or(LmtpAddress{}),
+                        .host = std::string(host_name(start)),
+                        .default_domain = own_domain(start),
+                        .max_idle = 1};
+  if (const std::string_view folder = environment.value_of("TMPDIR"); !folder.empty()) settings.file_folder = folder;
+  return settings;
+}
+
+// pool   lives as long as the hand-over; filled where one is needed
+std::unique_ptr<HandOver> make_hand_over(const Start& start, const Environment& environment,
+                                         std::optional<LmtpPool>& pool) {
+  if (start.hand_over == HandOverKind::lmtp)
+    return std::make_unique<Lmtp>(pool.emplace(lmtp_settings(start, environment)));
   if (start.hand_over == HandOverKind::maildir) {
     return std::make_unique<Maildir>(MaildirSettings{
         .root = start.hand_over_path, .host = std::string(host_name(start)), .default_domain = own_domain(start)});
@@ -99,7 +114,8 @@ int serve(const Conversation& conversation) {
                                .databytes = start.databytes,
                                .max_recipients = start.max_recipients};
   const auto session = std::make_unique<engine::LoneSession>(served);
-  const auto hand_over = make_hand_over(start, conversation.environment);
+  std::optional<LmtpPool> pool;
+  const auto hand_over = make_hand_over(start, conversation.environment, pool);
   Recipients recipients;
   std::optional<CheckProgram> check_program;
   std::optional<AuthCdb> auth_cdb;

@@ -10,6 +10,7 @@
 #include "daemon/certificate.hpp"
 #include "daemon/check_program.hpp"
 #include "daemon/control.hpp"
+#include "daemon/lmtp_address.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
 #include "daemon/settings_env.hpp"
@@ -140,17 +141,29 @@ class Judge {
       start_.warnings.push_back("STARTTLS is off: there is no " + start_.certificate_path);
   }
 
+  // The first that is named: QMAILQUEUE, POSTERN_LMTP, POSTERN_MAILDIR; without any, the queue program of the home.
   void judge_hand_over() {
     const std::string_view queue = environment_.value_of("QMAILQUEUE");
+    const std::string_view cluster = environment_.value_of("POSTERN_LMTP");
     const std::string_view root = environment_.value_of("POSTERN_MAILDIR");
-    if (!queue.empty() || root.empty()) {
-      start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
-      start_.hand_over = HandOverKind::queue_program;
-      if (access(start_.hand_over_path.c_str(), X_OK) != 0)
-        no_hand_over("cannot run " + start_.hand_over_path +
-                     ": set QMAILQUEUE to a queue program, or POSTERN_MAILDIR to a folder");
-      return;
-    }
+    if (queue.empty() && !cluster.empty()) return judge_cluster(cluster);
+    if (queue.empty() && !root.empty()) return judge_maildir(root);
+    start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
+    start_.hand_over = HandOverKind::queue_program;
+    if (access(start_.hand_over_path.c_str(), X_OK) != 0)
+      no_hand_over("cannot run " + start_.hand_over_path +
+                   ": set QMAILQUEUE to a queue program, POSTERN_LMTP to an address, or POSTERN_MAILDIR to a folder");
+  }
+
+  // Whether anybody listens there is asked by each message: a mail cluster that is down for now is no bad start.
+  void judge_cluster(std::string_view address) {
+    start_.hand_over_path = address;
+    start_.hand_over = HandOverKind::lmtp;
+    if (const auto parsed = parse_lmtp_address(address); !parsed)
+      no_hand_over("POSTERN_LMTP=\"" + start_.hand_over_path + "\" in " + std::string(origin_) + ": " + parsed.error());
+  }
+
+  void judge_maildir(std::string_view root) {
     start_.hand_over_path = root;
     start_.hand_over = HandOverKind::maildir;
     if (!Maildir::usable(start_.hand_over_path))

@@ -19,7 +19,7 @@
 
 namespace postern::daemon {
 
-enum class HandOverKind : std::uint8_t { none, queue_program, maildir };
+enum class HandOverKind : std::uint8_t { none, queue_program, maildir, lmtp };
 enum class BackendKind : std::uint8_t { none, check_program, auth_cdb };
 
 struct Start {
@@ -36,7 +36,7 @@ struct Start {
   bool drops_early_talkers = false;
 
   HandOverKind hand_over = HandOverKind::none;
-  std::string hand_over_path;
+  std::string hand_over_path;           // of lmtp: the address
   std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
   BackendKind backend = BackendKind::none;
   std::string auth_cdb;
