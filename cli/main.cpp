@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   add_diff(app, program);
   add_replay(app, program);
   add_spec(app, program);
+  add_serve(app, program);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

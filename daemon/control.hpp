@@ -68,6 +68,8 @@ class ControlList {
   enum class State : std::uint8_t { absent, present, unusable };
 
   explicit ControlList(std::string_view name) : name_(name) {}
+  // One that is in no file: the same text, given.
+  ControlList(std::string_view name, std::string text) : name_(name), state_(State::present), text_(std::move(text)) {}
   [[nodiscard]] State load();
   [[nodiscard]] bool contains(std::string_view entry) const;             // whatever the case of its letters
   [[nodiscard]] const std::string& problem() const { return problem_; }  // after State::unusable

@@ -22,6 +22,9 @@ struct Outcome {
   std::string cause{};  // what the log tells and the client is not told: "EACCES: example.com/user"; often empty
 };
 
+// Of a message that nobody keeps (POSTERN_DISCARD): "1700000000 discarded".
+[[nodiscard]] Outcome discarded();
+
 class HandOver {
  public:
   HandOver() = default;

@@ -13,6 +13,7 @@ std::string_view name_of(HandOverKind kind) {
   switch (kind) {
     case HandOverKind::queue_program: return "queue-program";
     case HandOverKind::maildir: return "maildir";
+    case HandOverKind::discard: return "discard";
     case HandOverKind::lmtp: return "lmtp";
     case HandOverKind::none: break;
   }

@@ -5,6 +5,7 @@
 // source  qmail-control(5): rcpthosts, morercpthosts; deviation D12 (no rcpthosts: no domain is ours)
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,10 @@ namespace postern::daemon {
 class RcptHosts {
  public:
   enum class Standing : std::uint8_t { ours, foreign, unknowable };
+
+  RcptHosts() = default;
+  // These domains and no file, one a line as in control/rcpthosts.
+  explicit RcptHosts(std::string domains) : list_("rcpthosts", std::move(domains)), more_error_(ENOENT) {}
 
   [[nodiscard]] Standing standing_of(std::string_view address);
   [[nodiscard]] const std::string& problem() const { return problem_; }

@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "daemon/badmailfrom.hpp"
 #include "daemon/rcpthosts.hpp"
@@ -17,6 +18,10 @@ namespace postern::daemon {
 
 class Recipients {
  public:
+  Recipients() = default;
+  // With these domains as ours, in place of control/rcpthosts.
+  explicit Recipients(std::string domains) : rcpthosts_(std::move(domains)) {}
+
   struct Judgement {
     spec::Event event;
     std::string_view address;

@@ -82,6 +82,7 @@ SettingsInEnvironment read_settings(const Environment& environment, std::string_
   settings.auth = reader.boolean("AUTH", backend_by_default);
   settings.require_auth = reader.boolean("REQUIRE_AUTH", zero_by_default);
   settings.allow_insecure_auth = reader.boolean("ALLOW_INSECURE_AUTH", zero_by_default);
+  settings.discard = reader.boolean("POSTERN_DISCARD", zero_by_default);
   return settings;
 }
 

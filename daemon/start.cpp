@@ -142,7 +142,13 @@ class Judge {
   }
 
   // The first that is named: QMAILQUEUE, POSTERN_LMTP, POSTERN_MAILDIR; without any, the queue program of the home.
+  // POSTERN_DISCARD=1 is before them all: whoever measures must not fill a queue by mistake.
   void judge_hand_over() {
+    if (settings_.discard.value_or(false)) {
+      start_.hand_over = HandOverKind::discard;
+      start_.warnings.push_back("POSTERN_DISCARD=1: all mail is accepted and thrown away");
+      return;
+    }
     const std::string_view queue = environment_.value_of("QMAILQUEUE");
     const std::string_view cluster = environment_.value_of("POSTERN_LMTP");
     const std::string_view root = environment_.value_of("POSTERN_MAILDIR");
@@ -185,6 +191,13 @@ class Judge {
 };
 
 }  // namespace
+
+std::string own_domain(const Start& start) {
+  if (const auto me = read_line("me"); me) {
+    if (const std::optional<std::string>& name = *me; name && !name->empty()) return *name;
+  }
+  return std::string(host_name(start));
+}
 
 Start judge_start(std::span<char* const> arguments, const Environment& environment, std::string_view origin) {
   return Judge(arguments, environment, origin).judge();

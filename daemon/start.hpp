@@ -19,7 +19,7 @@
 
 namespace postern::daemon {
 
-enum class HandOverKind : std::uint8_t { none, queue_program, maildir, lmtp };
+enum class HandOverKind : std::uint8_t { none, queue_program, maildir, lmtp, discard };
 enum class BackendKind : std::uint8_t { none, check_program, auth_cdb };
 
 struct Start {
@@ -52,6 +52,9 @@ struct Start {
 [[nodiscard]] inline std::string_view host_name(const Start& start) {
   return std::string_view(start.host).substr(0, start.host.find(' '));
 }
+
+// Where mail to `<postmaster>` goes: control/me, or our name.
+[[nodiscard]] std::string own_domain(const Start& start);
 
 struct SizeAndRecipients {
   std::uint64_t databytes;

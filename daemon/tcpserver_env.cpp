@@ -25,4 +25,12 @@ Peer read_peer(const Environment& environment) {
           .local_host = local_host == "0" ? std::string_view() : local_host};
 }
 
+void write_peer(Environment& environment, const PeerNumbers& peer) {
+  environment.set("PROTO", peer.remote_ip.contains(':') ? "TCP6" : "TCP");
+  environment.set("TCPREMOTEIP", peer.remote_ip);
+  environment.set("TCPREMOTEPORT", peer.remote_port);
+  environment.set("TCPLOCALIP", peer.local_ip);
+  environment.set("TCPLOCALPORT", peer.local_port);
+}
+
 }  // namespace postern::daemon

@@ -22,4 +22,10 @@ struct Peer {
 
 [[nodiscard]] Peer read_peer(const Environment& environment);
 
+// The other way round, for whoever accepts clients himself. Ports are decimal.
+struct PeerNumbers {
+  std::string_view remote_ip, remote_port, local_ip, local_port;
+};
+void write_peer(Environment& environment, const PeerNumbers& peer);
+
 }  // namespace postern::daemon

@@ -26,11 +26,33 @@ int as_int(std::size_t octets) { return octets > INT_MAX ? INT_MAX : static_cast
 
 Transfer Channel::read(std::span<char> into) {
   if (tls_ == nullptr) return transfer_of(::recv(socket_.number(), into.data(), into.size(), 0), true);
-  ERR_clear_error();
-  const int got = SSL_read(tls_.get(), into.data(), as_int(into.size()));
-  if (got > 0) return {Progress::done, static_cast<std::size_t>(got)};
-  return {progress_of(got), 0};
+  return read_records(into);
 }
+
+// One record after the other, until there is no more or no room: then the socket is empty, as after a short read in clear.
+Transfer Channel::read_records(std::span<char> into) {
+  std::size_t octets = 0;
+  ERR_clear_error();
+  while (octets < into.size()) {
+    const int got = SSL_read(tls_.get(), into.data() + octets, as_int(into.size() - octets));
+    if (got <= 0) {
+      const Progress progress = progress_of(got);
+      has_ended_ = progress == Progress::closed;
+      return octets == 0 ? Transfer{progress, 0} : Transfer{Progress::done, octets};
+    }
+    octets += static_cast<std::size_t>(got);
+  }
+  return {Progress::done, octets};
+}
+
+bool Channel::has_input() {
+  char octet = 0;
+  if (tls_ == nullptr) return ::recv(socket_.number(), &octet, 1, MSG_PEEK) > 0;
+  ERR_clear_error();
+  return SSL_peek(tls_.get(), &octet, 1) > 0;
+}
+
+bool Channel::wants_output() const { return tls_ != nullptr && SSL_want_write(tls_.get()) != 0; }
 
 Transfer Channel::write(std::string_view octets) {
   if (octets.empty()) return {Progress::again, 0};

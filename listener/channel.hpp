@@ -31,8 +31,12 @@ class Channel {
 
   [[nodiscard]] Transfer read(std::span<char> into);
   [[nodiscard]] Transfer write(std::string_view octets);
-  // Whether a read that gave less than it was asked for has emptied the socket.
-  [[nodiscard]] bool short_read_is_last() const { return tls_ == nullptr; }
+  // Whether anything has come; takes nothing.
+  [[nodiscard]] bool has_input();
+  // Whether the next read may give the end of the stream, though the last one gave less than it was asked for.
+  [[nodiscard]] bool has_end_in_hand() const { return has_ended_; }
+  // Whether a handshake waits for room to write.
+  [[nodiscard]] bool wants_output() const;
 
   void start_tls(TlsSession session) { tls_ = std::move(session); }
   [[nodiscard]] Progress handshake();
@@ -40,6 +44,7 @@ class Channel {
 
   // Nothing more will be said: close_notify inside TLS, and the end of the stream.
   void end_output();
+  void close() { socket_.close(); }
 
   [[nodiscard]] int number() const { return socket_.number(); }
   [[nodiscard]] bool has_tls() const { return tls_ != nullptr; }
@@ -47,11 +52,13 @@ class Channel {
   [[nodiscard]] std::string_view tls_cipher() const;
 
  private:
+  [[nodiscard]] Transfer read_records(std::span<char> into);
   [[nodiscard]] Progress progress_of(int result);
 
   daemon::Descriptor socket_;
   TlsSession tls_;
   bool has_failed_ = false;  // OpenSSL forbids any further word
+  bool has_ended_ = false;   // inside TLS: close_notify came behind the last octets
 };
 
 }  // namespace postern::listener

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "daemon/number.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::listener {
@@ -95,6 +96,19 @@ std::expected<Network, std::string> parse_network(std::string_view text) {
   if (network.first() != *address)
     return problem(text, "has bits set behind its first; write " + std::string(write(network).view()));
   return network;
+}
+
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view address = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  const bool is_bracketed = address.starts_with('[') && address.ends_with(']');
+  if (is_bracketed) address = address.substr(1, address.size() - 2);
+  const auto parsed = parse_address(address);
+  const auto number = daemon::parse_unsigned(port, 65535);
+  if (!parsed || !number || parsed->is_ipv4() == is_bracketed) return std::nullopt;
+  return Endpoint{.address = *parsed, .port = static_cast<std::uint16_t>(*number)};
 }
 
 std::optional<Endpoint> endpoint_of(const sockaddr_storage& name) {

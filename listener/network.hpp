@@ -68,6 +68,9 @@ class Network {
 // `10.0.0.0/8`, `2001:db8::/32`, or one address. The error is a sentence: `10.0.0.1/8: write 10.0.0.0/8`
 [[nodiscard]] std::expected<Network, std::string> parse_network(std::string_view text);
 
+// `127.0.0.1:25` or `[::1]:25`.
+[[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
+
 // Neither IPv4 nor IPv6 has none.
 [[nodiscard]] std::optional<Endpoint> endpoint_of(const sockaddr_storage& name);
 

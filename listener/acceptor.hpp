@@ -1,0 +1,38 @@
+// Takes new clients from one listening socket on one loop.
+// in      a socket that listens and does not block; who the proxies are
+// out     a Connection for each client, until stop()
+// bounds  max_accepted in one turn; without descriptors or memory a rest of rest_milliseconds, and one line in the log
+//         for each such minute: those who wait do so in the backlog
+// errors  told in the log
+// source  accept4(2)
+#pragma once
+
+#include "listener/loop_context.hpp"
+
+namespace postern::listener {
+
+class Acceptor final : public Watcher, public Timer {
+ public:
+  Acceptor(LoopContext& context, int socket, std::size_t listener)
+      : context_(context), socket_(socket), listener_(listener) {}
+
+  [[nodiscard]] int start();  // errno
+  void stop();
+  void on_ready(std::uint32_t events) override;
+  void on_time() override;
+
+ private:
+  static constexpr int max_accepted = 64;
+  static constexpr unsigned rest_milliseconds = 100;
+
+  [[nodiscard]] bool accept_one();
+  void rest(int error);
+
+  LoopContext& context_;
+  int socket_;
+  std::size_t listener_;
+  bool is_watched_ = false;
+  Time told_{};
+};
+
+}  // namespace postern::listener

@@ -1,0 +1,337 @@
+#include "listener/connection.hpp"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "listener/policies.hpp"
+
+namespace postern::listener {
+
+using engine::Step;
+using spec::Effect;
+using spec::Event;
+namespace bit = spec::bit;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr seconds longest_goodbye{10};  // for the last reply to leave
+constexpr seconds longest_draining{2};  // for the client to hear it
+constexpr std::size_t most_drained = std::size_t{1} << 20U;
+
+}  // namespace
+
+Connection::Turn::Turn(Connection& connection) : connection_(connection) {
+  if (connection.session_ && connection.workspace_ == nullptr) connection.session_->use(*connection.context_.workspace);
+}
+
+Connection::Turn::~Turn() { connection_.end_turn(); }
+
+Connection::Connection(LoopContext& context, daemon::Descriptor socket, Endpoint remote, Door door)
+    : context_(context), channel_(std::move(socket)), remote_(remote), door_(door), number_(++context.sessions_begun) {}
+
+Connection::~Connection() = default;
+
+void Connection::open() {
+  place_ = static_cast<std::uint32_t>(context_.connections.size());
+  context_.connections.push_back(this);
+  is_listed_ = true;
+  const Turn turn(*this);
+  if (context_.loop.watch(channel_.number(), input_events, *this) != 0) return die("no memory to watch it");
+  if (door_.has_proxy)
+    wait_at_most(seconds(spec::max_proxy_header_seconds));
+  else
+    admit();
+}
+
+void Connection::on_ready(std::uint32_t events) {
+  if (events == 0) is_queued_ = false;
+  if (phase_ == Phase::over) return try_to_leave();
+  const Turn turn(*this);
+  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) has_hung_up_ = true;
+  if ((events & EPOLLOUT) != 0) send_unsent();
+  advance();
+}
+
+void Connection::advance() {
+  switch (phase_) {
+    case Phase::proxy: return read_proxy_header();
+    case Phase::handshake: return continue_handshake();
+    case Phase::greet:
+      if (is_readable_ && served_->start.drops_early_talkers) greet_now(Event::connect_early_talker);
+      return;
+    case Phase::serving: return serve();
+    case Phase::draining: return drain();
+    case Phase::working:
+    case Phase::delaying:
+    case Phase::closing:
+    case Phase::over: return;
+  }
+}
+
+void Connection::on_time() {
+  if (phase_ == Phase::over) return;
+  const Turn turn(*this);
+  switch (phase_) {
+    case Phase::proxy: return refuse(Event::connect_malformed_proxy);
+    case Phase::handshake: return handshake_timed_out();
+    case Phase::greet: return greet_now(Event::connect_ready);
+    case Phase::delaying:
+      append_output(std::exchange(delayed_, {}));
+      phase_ = Phase::serving;
+      is_resumed_ = true;
+      return serve();
+    case Phase::serving: return patience_is_over();
+    case Phase::closing:
+    case Phase::draining: return die("close");
+    case Phase::working:
+    case Phase::over: return;
+  }
+}
+
+// One read and what it brought, or what was carried over. A client that sends without end gets the next turn when the
+// others have had theirs.
+void Connection::serve() {
+  if (phase_ != Phase::serving || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
+  const std::span<char> input(context_.input);
+  std::size_t octets = carry_.take_into(input);
+  bool has_ended = false;
+  if (!std::exchange(is_resumed_, false)) has_ended = !read_more(octets);
+  const std::size_t consumed = process(input.first(octets));
+  const std::span<char> rest = input.subspan(consumed, octets - consumed);
+  carry_.keep(rest);
+  explicit_bzero(rest.data(), rest.size());
+  if (has_ended && phase_ == Phase::serving) take(session_->report(Event::eof));
+  if (phase_ != Phase::serving || is_queued_ || !is_readable_) return;
+  is_queued_ = true;
+  context_.loop.again(*this);
+}
+
+// False at the end of the stream.
+bool Connection::read_more(std::size_t& octets) {
+  const std::span<char> room = std::span(context_.input).subspan(octets).first(LoopContext::input_octets);
+  const Transfer got = channel_.read(room);
+  octets += got.octets;
+  // A socket that gave less than was asked has no more: epoll tells of what comes later, and of the end.
+  const bool is_last = got.progress == Progress::done && got.octets < room.size();
+  if (got.progress != Progress::done || (is_last && !has_hung_up_ && !channel_.has_end_in_hand())) is_readable_ = false;
+  return got.progress != Progress::closed;
+}
+
+// How many octets were consumed: all, unless half a line is left, or something has to be waited for.
+std::size_t Connection::process(std::span<char> unread) {
+  std::size_t consumed = 0;
+  while (phase_ == Phase::serving) {
+    const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
+    const Step step = session_->step(rest, context_.decoded);
+    if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
+    consumed += step.consumed;
+    if (!step.data.empty()) store(step);
+    note_progress(step);
+    if (step.is_decision)
+      take(step);
+    else if (step.consumed == 0 || consumed == unread.size())
+      break;
+  }
+  return consumed;
+}
+
+void Connection::take(Step step) {
+  for (;;) {
+    say(step);
+    if (step.effect == Effect::none || step.effect == Effect::delay) return;
+    const Step outcome = perform(step);
+    if (!outcome.is_decision) return;
+    step = outcome;
+  }
+}
+
+void Connection::say(const Step& step) {
+  context_.metrics.rule_hit(step.rule);
+  if (step.code != 0) context_.metrics.replied(step.code);
+  if (step.code >= 400) context_.journal_of(remote_, number_).refusal(step, *session_);
+  if (step.code >= 500 && engine::is_auth(step.event)) note_failed_auth();
+  if (step.effect != Effect::delay) return append_output(step.reply);
+  delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
+  phase_ = Phase::delaying;
+  wait_at_most(seconds(spec::auth_failure_delay_seconds));
+}
+
+void Connection::append_output(std::string_view octets) {
+  if (context_.unsent_octets + octets.size() > context_.output.size()) flush();
+  std::ranges::copy(octets, context_.output.begin() + static_cast<std::ptrdiff_t>(context_.unsent_octets));
+  context_.unsent_octets += octets.size();
+}
+
+// What the socket does not take is kept, and until it is gone nothing more is read.
+void Connection::flush() {
+  std::string_view octets(context_.output.data(), std::exchange(context_.unsent_octets, 0));
+  if (octets.empty() || phase_ == Phase::over) return;
+  if (!unsent_.empty()) {
+    unsent_ += octets;
+    return;
+  }
+  const Progress progress = write_some(octets);
+  if (progress == Progress::closed) return lose_client();
+  if (octets.empty()) return;
+  unsent_ = octets;
+  watch_output(true);
+}
+
+// Takes off the front what was sent.
+Progress Connection::write_some(std::string_view& octets) {
+  while (!octets.empty()) {
+    const Transfer sent = channel_.write(octets);
+    if (sent.progress != Progress::done) return sent.progress;
+    octets.remove_prefix(sent.octets);
+  }
+  return Progress::done;
+}
+
+void Connection::send_unsent() {
+  std::string_view rest = unsent_;
+  const Progress progress = write_some(rest);
+  if (progress == Progress::closed) return lose_client();
+  unsent_.erase(0, unsent_.size() - rest.size());
+  if (!unsent_.empty()) return;
+  unsent_.shrink_to_fit();
+  watch_output(false);
+  patience_began_ = context_.loop.now();
+}
+
+void Connection::watch_output(bool on) {
+  if (watches_output_ == on) return;
+  watches_output_ = on;
+  context_.loop.change(channel_.number(), on ? input_events | EPOLLOUT : input_events, *this);
+}
+
+// Nobody reads what would be said. A message in hand may still come to its end; a transaction does not.
+void Connection::lose_client() {
+  unsent_.clear();
+  if (phase_ != Phase::working) die("close");
+}
+
+void Connection::end_turn() {
+  if (context_.is_shutting_down && phase_ == Phase::serving && !has_work_in_hand()) say_shutting_down();
+  flush();
+  if (phase_ == Phase::serving && starts_tls_ && unsent_.empty()) {
+    begin_handshake();
+    flush();
+  }
+  if (phase_ == Phase::closing && unsent_.empty()) close_gracefully();
+  settle_workspace();
+  if (phase_ == Phase::serving || (phase_ == Phase::closing && !unsent_.empty())) arm_patience();
+  if (phase_ == Phase::over) try_to_leave();
+}
+
+// Octets of mail data are progress; of a command, only its end: a line that grows octet by octet is not answered for ever.
+void Connection::note_progress(const Step& step) {
+  const bool is_mail_data = session_->guards().has(bit::waiting_mail_data);
+  if (step.is_decision || (is_mail_data && step.consumed > 0)) patience_began_ = context_.loop.now();
+  if (is_mail_data) window_octets_ += step.consumed;
+}
+
+void Connection::arm_patience() {
+  Time end = patience_began_ + seconds(served_->start.timeout_seconds);
+  if (session_->guards().has(bit::waiting_mail_data)) end = std::min(end, window_end());
+  wait_at_most(end - context_.loop.now());
+}
+
+Time Connection::window_end() const { return window_began_ + seconds(context_.policies->settings().data_rate_seconds); }
+
+void Connection::patience_is_over() {
+  const Time now = context_.loop.now();
+  const bool is_mail_data = session_->guards().has(bit::waiting_mail_data);
+  if (now >= patience_began_ + seconds(served_->start.timeout_seconds))
+    return take(session_->report(carry_.size() == 0 || is_mail_data ? Event::timeout : Event::too_slow));
+  if (!is_mail_data || now < window_end()) return;
+  const Configuration& settings = context_.policies->settings();
+  const std::uint64_t wanted = std::uint64_t{settings.min_data_octets_per_second} * settings.data_rate_seconds;
+  if (window_octets_ < wanted) return take(session_->report(Event::too_slow));
+  begin_window();
+}
+
+void Connection::begin_window() {
+  window_began_ = context_.loop.now();
+  window_octets_ = 0;
+}
+
+void Connection::settle_workspace() {
+  if (!session_) return;
+  const bool is_at_rest = phase_ == Phase::over || session_->is_at_rest();
+  if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));
+  if (!is_at_rest && workspace_ == nullptr) workspace_ = context_.give_workspace();
+}
+
+// A reset would overtake the last reply when octets of the client are unread; so they are read, for a while.
+void Connection::close_gracefully() {
+  if (ended_by_quit_ && carry_.size() == 0) {
+    if (channel_.has_tls()) channel_.end_output();
+    return die("quit");
+  }
+  channel_.end_output();
+  phase_ = Phase::draining;
+  wait_at_most(longest_draining);
+  drain();
+}
+
+void Connection::drain() {
+  for (std::size_t drained = 0; drained < most_drained;) {
+    const Transfer got = channel_.read(context_.input);
+    if (got.progress == Progress::again) return;
+    if (got.progress == Progress::closed) break;
+    drained += got.octets;
+  }
+  die(ended_by_quit_ ? "quit" : "close");
+}
+
+void Connection::die(std::string_view how) {
+  if (phase_ == Phase::over) return;
+  context_.unsent_octets = 0;
+  phase_ = Phase::over;
+  disarm();
+  if (session_) context_.journal_of(remote_, number_).end(how, *session_);
+  if (is_admitted_) {
+    context_.clients.leave(remote_.address);
+    context_.metrics.session_closed();
+  }
+  abandon_message();
+  channel_.close();
+}
+
+// Whoever still holds a pointer to it calls once more.
+void Connection::try_to_leave() {
+  if (!is_listed_ || is_queued_ || jobs_ != 0) return;
+  is_listed_ = false;
+  Connection* const last = context_.connections.back();
+  context_.connections[place_] = last;
+  last->place_ = place_;
+  context_.connections.pop_back();
+  context_.loop.dispose(std::unique_ptr<Watcher>(this));
+}
+
+void Connection::shut_down(bool must_end) {
+  if (phase_ == Phase::over || phase_ == Phase::closing || phase_ == Phase::draining) return;
+  if (phase_ == Phase::working || (has_work_in_hand() && !must_end)) return;
+  const Turn turn(*this);
+  say_shutting_down();
+}
+
+// Who has not been greeted inside TLS cannot be told anything.
+void Connection::say_shutting_down() {
+  if (!session_ || (phase_ == Phase::handshake && !is_greeted_)) return die("shutdown");
+  delayed_.clear();
+  phase_ = Phase::serving;
+  take(session_->report(Event::shutting_down));
+}
+
+bool Connection::has_work_in_hand() const {
+  return phase_ == Phase::working || (session_ && session_->guards().has(bit::waiting_mail_data));
+}
+
+}  // namespace postern::listener

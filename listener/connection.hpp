@@ -1,0 +1,172 @@
+// One client on a loop, from accept to close: the driver of daemon/connection.hpp, in turns that never wait.
+// in      readiness of its socket, its deadlines, jobs that are done
+// out     replies, gathered and sent when a turn ends; jobs for what waits
+// turn    one read at most, then the others have theirs; what is not read stays with the kernel, and so with the client
+// memory  at rest: this object (some 900 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
+//         octets only while there are any; unsent octets stop reading, so they are few
+// lives   it owns itself: LoopContext::connections lists it, and it is disposed of when the session and its job are over
+// errors  told in the log, one line each; a client never sees more than a reply of the spec
+// source  daemon/connection.hpp; RFC 5321 4.5.3.2; RFC 2920 3.2; RFC 3207 4.2; deviations D16, D22 to D24
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/environment.hpp"
+#include "daemon/hand_over.hpp"
+#include "daemon/journal.hpp"
+#include "daemon/received.hpp"
+#include "engine/session.hpp"
+#include "listener/carry.hpp"
+#include "listener/channel.hpp"
+#include "listener/loop_context.hpp"
+#include "listener/served.hpp"
+
+namespace postern::listener {
+
+// Where a client comes to: a listener of the configuration, as one set of policies has it.
+struct Door {
+  std::size_t listener;  // its place in the configuration
+  bool has_proxy;        // the peer is a proxy that says for whom it speaks
+};
+
+class Connection final : public Watcher, public Timer {
+ public:
+  Connection(LoopContext& context, daemon::Descriptor socket, Endpoint remote, Door door);
+  ~Connection() override;
+
+  void open();
+  void on_ready(std::uint32_t events) override;
+  void on_time() override;
+  // The server ends: at once when nothing is in hand, with what is in hand otherwise. `must_end`: no more patience.
+  void shut_down(bool must_end);
+
+  [[nodiscard]] bool has_work_in_hand() const;
+
+ private:
+  friend class CredentialsJob;
+  friend class StoreJobOfConnection;
+
+  enum class Phase : std::uint8_t {
+    proxy,      // waits for the PROXY header
+    handshake,  // TLS begins
+    greet,      // GREETDELAY runs
+    serving,
+    working,   // a job has the session
+    delaying,  // a reply waits (deviation D7)
+    closing,   // the last reply is on its way
+    draining,  // it is sent; what still comes is thrown away, so that no reset overtakes it
+    over,
+  };
+
+  // opening (connection_open.cpp)
+  void read_proxy_header();
+  void admit();
+  void begin_session(std::string_view class_value);
+  void refuse(spec::Event event);
+  void begin_handshake();
+  void continue_handshake();
+  void handshake_ended(bool is_done);
+  void greet();
+  void greet_now(spec::Event event);
+  void discard_early_input();
+  void handshake_timed_out();
+
+  // turns (connection.cpp)
+  // Every entry is a turn: at its end replies leave, storage goes back, and who is over is disposed of.
+  class Turn {
+   public:
+    explicit Turn(Connection& connection);
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn();
+
+   private:
+    Connection& connection_;
+  };
+  void advance();
+  void serve();
+  [[nodiscard]] bool read_more(std::size_t& octets);
+  [[nodiscard]] std::size_t process(std::span<char> unread);
+  void take(engine::Step step);
+  void say(const engine::Step& step);
+  void append_output(std::string_view octets);
+  void flush();
+  [[nodiscard]] Progress write_some(std::string_view& octets);
+  void send_unsent();
+  void watch_output(bool on);
+  void lose_client();
+  void say_shutting_down();
+  void end_turn();
+  void settle_workspace();
+  void note_progress(const engine::Step& step);
+  void arm_patience();
+  [[nodiscard]] Time window_end() const;
+  void patience_is_over();
+  void begin_window();
+  void wait_at_most(Interval interval) { context_.loop.arm(*this, interval); }
+  void close_gracefully();
+  void drain();
+  void die(std::string_view how);
+  void try_to_leave();
+
+  // effects (connection_work.cpp)
+  [[nodiscard]] engine::Step perform(const engine::Step& step);
+  [[nodiscard]] engine::Step check_recipient();
+  void check_credentials();
+  void note_failed_auth();
+  void credentials_checked(const daemon::CheckResult& result, std::string_view pairs);
+  void begin_message();
+  void abandon_message();
+  [[nodiscard]] engine::Step hand_over();
+  [[nodiscard]] engine::Step handed_over(const daemon::Outcome& outcome);
+  void store(const engine::Step& step);
+  void submit(StoreJob::Goal goal);
+  void stored(StoreJob& job);
+  void resume(spec::Event event);
+  [[nodiscard]] daemon::TraceFacts trace_facts();
+  [[nodiscard]] daemon::Environment& environment();
+  [[nodiscard]] const Endpoint& local_end();
+
+  // A message between DATA and its outcome.
+  struct Message {
+    std::unique_ptr<Parcel> parcel;
+    std::string received;  // until the first job
+    std::string octets;    // that no job has taken yet
+    bool is_begun = false;
+  };
+
+  LoopContext& context_;
+  Channel channel_;
+  Endpoint remote_, local_;
+  Door door_;
+  Phase phase_ = Phase::proxy;
+  bool is_readable_ = false;  // the kernel may have more
+  bool has_hung_up_ = false;  // an end of the stream is to be read
+  bool is_resumed_ = false;   // what is carried may hold whole lines
+  bool is_queued_ = false;    // Loop::again has it
+  bool is_listed_ = false;    // in LoopContext::connections
+  bool is_admitted_ = false;  // ClientTable counts it
+  bool knows_local_ = false;
+  bool watches_output_ = false;
+  bool ended_by_quit_ = false;
+  bool starts_tls_ = false;  // once what is unsent is sent
+  bool is_greeted_ = false;
+  std::uint32_t place_ = 0;          // in LoopContext::connections
+  std::uint32_t jobs_ = 0;           // that will come back here
+  std::uint64_t number_;             // names the session in the log
+  std::uint64_t window_octets_ = 0;  // of mail data since window_began_
+  Time window_began_{}, patience_began_{}, job_began_{};
+  std::shared_ptr<const Served> served_;
+  std::optional<engine::Session> session_;
+  std::unique_ptr<engine::Workspace> workspace_;  // null at rest
+  std::unique_ptr<Message> message_;
+  std::unique_ptr<daemon::Environment> environment_;
+  std::string unsent_, delayed_;
+  Carry carry_;
+};
+
+}  // namespace postern::listener

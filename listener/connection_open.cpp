@@ -1,0 +1,161 @@
+// From accept to the greeting: the PROXY header, whether the client is let in, implicit TLS, the delay before 220; and the
+// handshake of STARTTLS, which is the same.
+#include <algorithm>
+#include <utility>
+
+#include "listener/connection.hpp"
+#include "listener/policies.hpp"
+#include "listener/proxy_header.hpp"
+
+namespace postern::listener {
+
+using spec::Event;
+using std::chrono::seconds;
+
+namespace {
+
+TlsVersion version_of(std::string_view name) {
+  if (name == "TLSv1.3") return TlsVersion::tls_1_3;
+  return name == "TLSv1.2" ? TlsVersion::tls_1_2 : TlsVersion::none;
+}
+
+}  // namespace
+
+// All that came before the header's end is the proxy's, all behind it the client's.
+void Connection::read_proxy_header() {
+  if (!is_readable_) return;
+  std::size_t octets = carry_.take_into(context_.input);
+  const bool has_ended = !read_more(octets);
+  const std::span<char> unread = std::span(context_.input).first(octets);
+  const ProxyHeader header = parse_proxy_header({unread.data(), unread.size()});
+  if (header.kind == ProxyHeader::Kind::malformed || (has_ended && header.kind == ProxyHeader::Kind::partial)) {
+    context_.journal_of(remote_, number_)
+        .trouble(has_ended ? "the proxy left before its header was whole" : describe(header.problem));
+    return refuse(Event::connect_malformed_proxy);
+  }
+  carry_.keep(unread.subspan(header.consumed));
+  if (header.kind == ProxyHeader::Kind::partial) return;
+  if (header.kind == ProxyHeader::Kind::proxied) {
+    remote_ = header.source;
+    local_ = header.destination;
+    knows_local_ = true;
+  }
+  is_resumed_ = carry_.size() != 0;
+  admit();
+}
+
+void Connection::admit() {
+  const Admission admission = context_.clients.admit(remote_.address, context_.loop.now());
+  is_admitted_ = admission == Admission::ok;
+  if (is_admitted_) context_.metrics.session_opened();
+  if (admission == Admission::total) return refuse(Event::connect_busy);
+  const ClientRule rule = context_.find_rule(door_.listener, remote_.address);
+  if (rule.standing == ClientRule::Standing::denied) return refuse(Event::connect_denied);
+  if (rule.standing == ClientRule::Standing::unreadable) {
+    context_.journal_of(remote_, number_).trouble("the tcprules cannot be read: make them again with tcprules");
+    return refuse(Event::connect_no_controls);
+  }
+  switch (admission) {
+    case Admission::client_guesses: return refuse(Event::connect_client_guesses);
+    case Admission::client_busy: return refuse(Event::connect_client_busy);
+    case Admission::client_too_fast: return refuse(Event::connect_client_too_fast);
+    case Admission::total:
+    case Admission::ok: break;
+  }
+  begin_session(rule.value);
+  if (served_->is_implicit_tls()) return begin_handshake();
+  greet();
+}
+
+void Connection::begin_session(std::string_view class_value) {
+  served_ = context_.policies->find(door_.listener, class_value);
+  session_.emplace(served_->service(), *context_.workspace);
+  patience_began_ = context_.loop.now();
+}
+
+// A client that is not let in is told so in clear; where TLS comes first a handshake would cost more than the session
+// that was refused, so it is closed.
+void Connection::refuse(Event event) {
+  context_.metrics.connection_refused(refusal_of(event));
+  begin_session({});
+  const bool is_silent = served_->is_implicit_tls() && event != Event::connect_malformed_proxy;
+  if (is_silent) {
+    const engine::Step step = session_->report(event);
+    context_.journal_of(remote_, number_).refusal(step, *session_);
+    return die("close");
+  }
+  phase_ = Phase::serving;
+  take(session_->report(event));
+}
+
+void Connection::greet() {
+  const daemon::Start& start = served_->start;
+  if (context_.is_shutting_down) return greet_now(Event::shutting_down);
+  if (start.event != Event::connect_ready) return greet_now(start.event);
+  const bool speaks = start.drops_early_talkers && (carry_.size() != 0 || channel_.has_input());
+  if (speaks) return greet_now(Event::connect_early_talker);
+  if (start.greet_delay_seconds == 0) return greet_now(Event::connect_ready);
+  phase_ = Phase::greet;
+  wait_at_most(seconds(start.greet_delay_seconds));
+}
+
+// As in the original: what came before the greeting of a delayed service is never served.
+void Connection::greet_now(Event event) {
+  if (phase_ == Phase::greet && event == Event::connect_ready) discard_early_input();
+  phase_ = Phase::serving;
+  is_greeted_ = true;
+  patience_began_ = context_.loop.now();
+  take(session_->report(event));
+  serve();
+}
+
+void Connection::discard_early_input() {
+  constexpr int most_pieces = 64;
+  static_cast<void>(carry_.take_into(context_.input));
+  is_resumed_ = false;
+  for (int piece = 0; piece < most_pieces; ++piece)
+    if (channel_.read(context_.input).progress != Progress::done) return;
+}
+
+void Connection::begin_handshake() {
+  starts_tls_ = false;
+  phase_ = Phase::handshake;
+  TlsSession tls = served_->certificates == nullptr ? nullptr : served_->certificates->open_session(channel_.number());
+  if (tls == nullptr) {
+    context_.journal_of(remote_, number_).trouble("TLS cannot begin: no certificate, or no memory");
+    return handshake_ended(false);
+  }
+  channel_.start_tls(std::move(tls));
+  wait_at_most(seconds(std::min(served_->start.timeout_seconds, spec::max_handshake_seconds)));
+  continue_handshake();
+}
+
+void Connection::continue_handshake() {
+  const Progress progress = channel_.handshake();
+  is_readable_ = progress == Progress::done;  // OpenSSL may hold what came behind the handshake
+  if (progress == Progress::again) return watch_output(channel_.wants_output());
+  watch_output(false);
+  if (progress == Progress::closed) context_.journal_of(remote_, number_).trouble(channel_.take_failure());
+  handshake_ended(progress == Progress::done);
+}
+
+void Connection::handshake_ended(bool is_done) {
+  context_.metrics.tls_handshake(is_done ? version_of(channel_.tls_version()) : TlsVersion::none,
+                                 is_done ? TlsResult::done : TlsResult::failed);
+  if (is_done) context_.journal_of(remote_, number_).tls(channel_.tls_version(), channel_.tls_cipher());
+  if (!is_greeted_) return is_done ? greet() : die("close");
+  phase_ = Phase::serving;
+  patience_began_ = context_.loop.now();
+  take(session_->report(is_done ? Event::handshake_done : Event::handshake_failed));
+  serve();
+}
+
+void Connection::handshake_timed_out() {
+  context_.metrics.tls_handshake(TlsVersion::none, TlsResult::failed);
+  context_.journal_of(remote_, number_).trouble("the TLS handshake took too long");
+  if (!is_greeted_) return die("close");
+  phase_ = Phase::serving;
+  take(session_->report(Event::timeout));
+}
+
+}  // namespace postern::listener

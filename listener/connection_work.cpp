@@ -1,0 +1,269 @@
+// The effects of a session: what can be done at once, and what a job does while the session waits.
+#include <sys/socket.h>
+
+#include <ctime>
+#include <utility>
+
+#include "daemon/auth_cdb.hpp"
+#include "daemon/auth_environment.hpp"
+#include "daemon/check_program.hpp"
+#include "daemon/tcpserver_env.hpp"
+#include "daemon/wipe.hpp"
+#include "listener/connection.hpp"
+#include "listener/policies.hpp"
+
+namespace postern::listener {
+
+using daemon::Outcome;
+using engine::Step;
+using spec::Effect;
+using spec::Event;
+namespace bit = spec::bit;
+
+// A password on its way to who judges it.
+class CredentialsJob final : public Job {
+ public:
+  CredentialsJob(Connection& connection, std::string_view username, std::string_view password)
+      : Job(connection.context_.loop),
+        connection_(connection),
+        served_(connection.served_),
+        environment_(connection.environment()),
+        username_(username),
+        password_(password) {}
+  CredentialsJob(const CredentialsJob&) = delete;
+  CredentialsJob& operator=(const CredentialsJob&) = delete;
+  ~CredentialsJob() override { daemon::wipe(password_); }
+
+  void run() override {
+    const daemon::Credentials credentials{username_, password_};
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    if (served_->start.backend == daemon::BackendKind::auth_cdb) {
+      daemon::AuthCdb users(served_->start.auth_cdb.c_str());
+      result_ = users.check(credentials, now);
+      pairs_ = users.environment_pairs();
+    } else {
+      result_ = check_by_program(credentials, now);
+    }
+  }
+
+  void done() override { connection_.credentials_checked(result_, pairs_); }
+
+ private:
+  [[nodiscard]] daemon::CheckResult check_by_program(const daemon::Credentials& credentials, std::uint64_t now) {
+    std::vector<std::string> words(served_->check_program.begin() + 1, served_->check_program.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    return daemon::CheckProgram(argv.data(), environment_, spec::max_check_seconds).check(credentials, now);
+  }
+
+  Connection& connection_;
+  std::shared_ptr<const Served> served_;
+  const daemon::Environment& environment_;
+  std::string username_, password_;
+  daemon::CheckResult result_{daemon::Verdict::broken, "nobody judged"};
+  std::string pairs_;
+};
+
+// Comes back to the session that submitted it.
+class StoreJobOfConnection final : public StoreJob {
+ public:
+  StoreJobOfConnection(Connection& connection, Goal goal)
+      : StoreJob(connection.context_.loop, goal), connection_(connection), lane_(connection.served_->lane) {}
+  void done() override { connection_.stored(*this); }
+
+ private:
+  Connection& connection_;
+  std::shared_ptr<Lane> lane_;  // outlives the parcel
+};
+
+Step Connection::perform(const Step& step) {
+  switch (step.effect) {
+    case Effect::check_recipient: return check_recipient();
+    case Effect::check_credentials: check_credentials(); break;
+    case Effect::hand_over: return hand_over();
+    case Effect::begin_message: begin_message(); break;
+    case Effect::abandon_message: abandon_message(); break;
+    case Effect::close:
+      ended_by_quit_ = step.rule == spec::Rule::quit;
+      phase_ = Phase::closing;
+      wait_at_most(std::chrono::seconds(10));
+      abandon_message();
+      break;
+    case Effect::start_tls: starts_tls_ = true; break;
+    case Effect::none:
+    case Effect::begin_transaction:
+    case Effect::add_recipient:
+    case Effect::delay: break;
+  }
+  return {};
+}
+
+Step Connection::check_recipient() {
+  const bool is_authenticated = session_->guards().has(bit::authentication_done);
+  const auto judgement = context_.recipients->judge(
+      session_->envelope().reverse_path(), session_->mailbox(),
+      {.local_ip = write(local_end().address).view(),
+       .relay_value = is_authenticated ? std::string_view() : environment().value_of("RELAYCLIENT")});
+  if (!judgement.problem.empty()) context_.journal_of(remote_, number_).trouble(judgement.problem);
+  return session_->report(judgement.event, judgement.address);
+}
+
+void Connection::check_credentials() {
+  phase_ = Phase::working;
+  ++jobs_;
+  disarm();
+  context_.checkers.submit(std::make_unique<CredentialsJob>(*this, session_->username(), session_->password()));
+}
+
+void Connection::credentials_checked(const daemon::CheckResult& result, std::string_view pairs) {
+  --jobs_;
+  const Turn turn(*this);
+  context_.journal_of(remote_, number_).credentials(result, session_->username());
+  if (result.verdict == daemon::Verdict::accepted) {
+    daemon::enter_auth_environment(environment(), session_->username(), pairs);
+    const daemon::SizeAndRecipients limits = daemon::read_limits(served_->start, environment());
+    session_->set_limits(limits.databytes, limits.max_recipients);
+  }
+  switch (result.verdict) {
+    case daemon::Verdict::accepted:
+      context_.metrics.auth(AuthResult::accepted);
+      return resume(Event::credentials_accepted);
+    case daemon::Verdict::rejected:
+      context_.metrics.auth(AuthResult::rejected);
+      return resume(Event::credentials_rejected);
+    case daemon::Verdict::broken: break;
+  }
+  context_.metrics.auth(AuthResult::broken);
+  resume(Event::credentials_broken);
+}
+
+// deviation D22: guessing is counted for the address, over all its sessions.
+void Connection::note_failed_auth() {
+  if (is_admitted_) static_cast<void>(context_.clients.auth_failed(remote_.address, context_.loop.now()));
+}
+
+void Connection::resume(Event event) {
+  phase_ = Phase::serving;
+  is_resumed_ = true;
+  patience_began_ = context_.loop.now();
+  take(session_->report(event));
+  serve();
+}
+
+void Connection::begin_message() {
+  begin_window();
+  if (served_->lane->foregone_outcome()) return;
+  message_ = std::make_unique<Message>();
+  message_->received = daemon::received_field(trace_facts(), std::time(nullptr));
+  message_->parcel = served_->lane->open(environment());
+}
+
+Step Connection::hand_over() {
+  if (const auto outcome = served_->lane->foregone_outcome()) return handed_over(*outcome);
+  submit(StoreJob::Goal::finish);
+  return {};
+}
+
+Step Connection::handed_over(const Outcome& outcome) {
+  context_.journal_of(remote_, number_).message(outcome, *session_);
+  switch (outcome.result) {
+    case Outcome::Result::accepted:
+      context_.metrics.message(MessageResult::accepted, session_->stored_octets());
+      return session_->report(Event::hand_over_accepted, outcome.verdict);
+    case Outcome::Result::refused:
+      context_.metrics.message(MessageResult::refused, 0);
+      return session_->report(Event::hand_over_refused, outcome.verdict);
+    case Outcome::Result::deferred: break;
+  }
+  context_.metrics.message(MessageResult::deferred, 0);
+  return session_->report(Event::hand_over_deferred, outcome.verdict);
+}
+
+void Connection::abandon_message() {
+  if (message_ == nullptr || phase_ == Phase::working) return;
+  if (message_->is_begun) return submit(StoreJob::Goal::abandon);
+  message_.reset();
+}
+
+void Connection::store(const Step& step) {
+  if (message_ == nullptr) return;
+  message_->octets += step.data;
+  if (!step.is_decision && message_->octets.size() >= spool_octets) submit(StoreJob::Goal::spool);
+}
+
+// The session waits meanwhile, but not for what is abandoned.
+void Connection::submit(StoreJob::Goal goal) {
+  auto job = std::make_unique<StoreJobOfConnection>(*this, goal);
+  job->parcel = std::move(message_->parcel);
+  job->is_begun = std::exchange(message_->is_begun, true);
+  job->received = std::exchange(message_->received, {});
+  job->octets = std::exchange(message_->octets, {});
+  job->reverse_path = session_->envelope().reverse_path();
+  if (goal == StoreJob::Goal::finish) job->envelope = session_->envelope().octets();
+  if (goal == StoreJob::Goal::abandon)
+    message_.reset();
+  else
+    phase_ = Phase::working;
+  ++jobs_;
+  job_began_ = context_.loop.now();
+  served_->lane->submit(std::move(job));
+}
+
+void Connection::stored(StoreJob& job) {
+  --jobs_;
+  const Turn turn(*this);
+  if (job.goal() == StoreJob::Goal::abandon) return;
+  context_.metrics.took(Duration::hand_over, context_.loop.now() - job_began_);
+  phase_ = Phase::serving;
+  is_resumed_ = true;
+  patience_began_ = context_.loop.now();
+  if (job.goal() == StoreJob::Goal::spool) {
+    message_->parcel = std::move(job.parcel);
+  } else {
+    message_.reset();
+    take(handed_over(job.outcome));
+  }
+  serve();
+}
+
+daemon::TraceFacts Connection::trace_facts() {
+  const daemon::Peer peer = daemon::read_peer(environment());
+  const spec::Guards guards = session_->guards();
+  return {.remote_host = peer.remote_host,
+          .remote_info = peer.remote_info,
+          .remote_ip = peer.remote_ip,
+          .local_host = peer.local_host.empty() ? daemon::host_name(served_->start) : peer.local_host,
+          .helo = session_->client_name(),
+          .greeting = guards.has(bit::greeting_ehlo)   ? daemon::TraceFacts::Greeting::ehlo
+                      : guards.has(bit::greeting_helo) ? daemon::TraceFacts::Greeting::helo
+                                                       : daemon::TraceFacts::Greeting::none,
+          .has_tls = !guards.has(bit::channel_clear),
+          .is_authenticated = guards.has(bit::authentication_done),
+          .tls_version = channel_.tls_version(),
+          .tls_cipher = channel_.tls_cipher()};
+}
+
+// Made when it is first asked for: most sessions need none.
+daemon::Environment& Connection::environment() {
+  if (environment_ != nullptr) return *environment_;
+  environment_ = std::make_unique<daemon::Environment>(served_->pointers.data());
+  const AddressText remote_ip = write(remote_.address), local_ip = write(local_end().address);
+  daemon::write_peer(*environment_, {.remote_ip = remote_ip.view(),
+                                     .remote_port = std::to_string(remote_.port),
+                                     .local_ip = local_ip.view(),
+                                     .local_port = std::to_string(local_end().port)});
+  return *environment_;
+}
+
+// Asked for late, for most sessions never need it.
+const Endpoint& Connection::local_end() {
+  if (std::exchange(knows_local_, true)) return local_;
+  sockaddr_storage name{};
+  socklen_t octets = sizeof name;
+  if (::getsockname(channel_.number(), reinterpret_cast<sockaddr*>(&name), &octets) == 0)
+    local_ = endpoint_of(name).value_or(Endpoint{});
+  return local_;
+}
+
+}  // namespace postern::listener

@@ -1,0 +1,42 @@
+#include "listener/file_watch.hpp"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+namespace postern::listener {
+namespace {
+
+// FNV-1a: nobody attacks it, it tells two states of our own files apart.
+void mix(std::uint64_t& state, std::uint64_t number) {
+  constexpr std::uint64_t prime = 0x100000001b3;
+  for (int shift = 0; shift < 64; shift += 8) state = (state ^ ((number >> shift) & 0xffU)) * prime;
+}
+
+}  // namespace
+
+std::uint64_t FileWatch::look() const {
+  std::uint64_t state = 0xcbf29ce484222325;
+  for (const std::string& path : paths_) {
+    struct stat file{};
+    if (::stat(path.c_str(), &file) != 0) file = {};
+    mix(state, file.st_ino);
+    mix(state, static_cast<std::uint64_t>(file.st_size));
+    mix(state, static_cast<std::uint64_t>(file.st_mtim.tv_sec));
+    mix(state, static_cast<std::uint64_t>(file.st_mtim.tv_nsec));
+  }
+  return state;
+}
+
+void FileWatch::watch(std::vector<std::string> paths) {
+  paths_ = std::move(paths);
+  known_ = last_ = look();
+}
+
+bool FileWatch::settled() {
+  const std::uint64_t now = look();
+  const bool is_settled = now == std::exchange(last_, now);
+  return is_settled && std::exchange(known_, now) != now;
+}
+
+}  // namespace postern::listener

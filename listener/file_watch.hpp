@@ -1,0 +1,26 @@
+// Whether any of some files has changed: looked at by name, so that a file that is renamed into place counts too.
+// in      paths; files that are not there may come
+// out     settled(): once for each change, and only when a second look finds them as the first did: who writes is done
+// cost    one stat(2) a file and look
+// errors  none: a file that cannot be looked at is one that is not there
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace postern::listener {
+
+class FileWatch {
+ public:
+  void watch(std::vector<std::string> paths);  // as they are now
+  [[nodiscard]] bool settled();
+
+ private:
+  [[nodiscard]] std::uint64_t look() const;
+
+  std::vector<std::string> paths_;
+  std::uint64_t known_ = 0, last_ = 0;
+};
+
+}  // namespace postern::listener

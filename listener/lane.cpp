@@ -1,0 +1,253 @@
+#include "listener/lane.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "daemon/control.hpp"
+#include "daemon/lmtp.hpp"
+#include "daemon/maildir_group.hpp"
+#include "daemon/queue_program.hpp"
+
+namespace postern::listener {
+
+using daemon::HandOverKind;
+using daemon::Outcome;
+
+void StoreJob::prepare() {
+  if (!is_begun) parcel->begin(received, reverse_path);
+  is_begun = true;
+  parcel->write(octets);
+  octets.clear();
+}
+
+void StoreJob::run() {
+  switch (goal_) {
+    case Goal::spool: return prepare();
+    case Goal::finish:
+      prepare();
+      outcome = parcel->finish(envelope);
+      [[fallthrough]];
+    case Goal::abandon: parcel.reset();
+  }
+}
+
+namespace {
+
+// Takes everything and keeps nothing: for measuring what comes before it.
+class DiscardLane final : public Lane {
+ public:
+  [[nodiscard]] std::unique_ptr<Parcel> open(const daemon::Environment&) override { return nullptr; }
+  void submit(std::unique_ptr<StoreJob>) override {}
+  [[nodiscard]] std::optional<Outcome> foregone_outcome() const override { return daemon::discarded(); }
+};
+
+// Where a message waits that is too large for memory.
+std::string spool_folder(const daemon::Environment& environment) {
+  const std::string_view folder = environment.value_of("TMPDIR");
+  return folder.empty() ? "/tmp" : std::string(folder);
+}
+
+// A hand-over of the daemon, on a thread of the lane.
+template <typename HandOver>
+class HandOverParcel final : public Parcel {
+ public:
+  template <typename... Arguments>
+  explicit HandOverParcel(Arguments&&... arguments) : hand_over_(std::forward<Arguments>(arguments)...) {}
+  ~HandOverParcel() override { hand_over_.abandon(); }
+
+  void begin(std::string_view received, std::string_view reverse_path) override {
+    hand_over_.begin(received, reverse_path);
+  }
+  void write(std::string_view octets) override { hand_over_.write(octets); }
+  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override { return hand_over_.finish(envelope_octets); }
+
+ private:
+  HandOver hand_over_;
+};
+
+class LmtpLane final : public Lane {
+ public:
+  LmtpLane(daemon::LmtpSettings settings, unsigned threads) : pool_(std::move(settings)), workers_(threads) {}
+  [[nodiscard]] std::unique_ptr<Parcel> open(const daemon::Environment&) override {
+    return std::make_unique<HandOverParcel<daemon::Lmtp>>(pool_);
+  }
+  void submit(std::unique_ptr<StoreJob> job) override { workers_.submit(std::move(job)); }
+
+ private:
+  daemon::LmtpPool pool_;
+  Workers workers_;
+};
+
+// The program is run when the message is whole: a slow client holds no child, and there are never more than threads.
+class QueueParcel final : public Parcel {
+ public:
+  QueueParcel(const daemon::QueueProgramSettings& settings, const daemon::Environment& environment)
+      : settings_(settings), environment_(environment), message_(spool_folder(environment)) {}
+
+  void begin(std::string_view received, std::string_view reverse_path) override {
+    reverse_path_ = reverse_path;
+    message_.write(received);
+  }
+  void write(std::string_view octets) override { message_.write(octets); }
+
+  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {
+    daemon::QueueProgram program(settings_, environment_);
+    program.begin({}, reverse_path_);
+    std::array<char, std::size_t{16} * 1024> room;
+    for (std::uint64_t from = 0;;) {
+      const auto got = message_.read(from, room);
+      if (!got || message_.error() != 0) return not_read();
+      if (*got == 0) return program.finish(envelope_octets);
+      program.write({room.data(), *got});
+      from += *got;
+    }
+  }
+
+ private:
+  [[nodiscard]] static Outcome not_read() {
+    return {Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
+            "the message could not be kept in TMPDIR"};
+  }
+
+  const daemon::QueueProgramSettings& settings_;
+  const daemon::Environment& environment_;
+  daemon::LmtpMessage message_;
+  std::string reverse_path_;
+};
+
+class QueueLane final : public Lane {
+ public:
+  QueueLane(daemon::QueueProgramSettings settings, unsigned threads)
+      : settings_(std::move(settings)), workers_(threads) {}
+  [[nodiscard]] std::unique_ptr<Parcel> open(const daemon::Environment& environment) override {
+    return std::make_unique<QueueParcel>(settings_, environment);
+  }
+  void submit(std::unique_ptr<StoreJob> job) override { workers_.submit(std::move(job)); }
+
+ private:
+  daemon::QueueProgramSettings settings_;
+  Workers workers_;
+};
+
+class MaildirParcel final : public Parcel {
+ public:
+  explicit MaildirParcel(daemon::MaildirRoot& root) : root_(root), message_(root) {}
+  void begin(std::string_view received, std::string_view reverse_path) override {
+    message_.begin(received, reverse_path);
+  }
+  void write(std::string_view octets) override { message_.write(octets); }
+  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {
+    const daemon::PreparedMessage prepared{.message = &message_, .envelope_octets = envelope_octets};
+    return daemon::MaildirGroup(root_).commit({&prepared, 1}).front();
+  }
+  [[nodiscard]] daemon::MaildirMessage& message() { return message_; }
+
+ private:
+  daemon::MaildirRoot& root_;
+  daemon::MaildirMessage message_;
+};
+
+// Messages that are whole are made durable together: while one group waits for the disk, the next one gathers.
+class MaildirLane final : public Lane {
+ public:
+  explicit MaildirLane(daemon::MaildirSettings settings) : root_(std::move(settings)), spoolers_(2) {
+    for (int i = 0; i < committers; ++i) threads_.emplace_back([this] { commit_groups(); });
+  }
+  ~MaildirLane() override {
+    {
+      const std::lock_guard lock(mutex_);
+      is_ending_ = true;
+    }
+    has_work_.notify_all();
+  }
+
+  [[nodiscard]] std::unique_ptr<Parcel> open(const daemon::Environment&) override {
+    return std::make_unique<MaildirParcel>(root_);
+  }
+
+  void submit(std::unique_ptr<StoreJob> job) override {
+    if (job->goal() != StoreJob::Goal::finish) return spoolers_.submit(std::move(job));
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(job));
+    }
+    has_work_.notify_one();
+  }
+
+ private:
+  using Jobs = std::vector<std::unique_ptr<StoreJob>>;
+  static constexpr int committers = 2;
+
+  [[nodiscard]] Jobs take_group() {
+    Jobs group;
+    std::unique_lock lock(mutex_);
+    has_work_.wait(lock, [this] { return is_ending_ || !waiting_.empty(); });
+    while (!waiting_.empty() && group.size() < daemon::MaildirGroup::max_messages) {
+      group.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    return group;
+  }
+
+  void commit_groups() {
+    daemon::MaildirGroup committing(root_);
+    for (Jobs group = take_group(); !group.empty(); group = take_group()) {
+      std::vector<daemon::PreparedMessage> prepared;
+      for (const auto& job : group) {
+        job->prepare();
+        prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
+      }
+      std::vector<Outcome> outcomes = committing.commit(prepared);
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        group[i]->outcome = std::move(outcomes[i]);
+        group[i]->parcel.reset();
+        give_back(std::move(group[i]));
+      }
+    }
+  }
+
+  daemon::MaildirRoot root_;
+  Workers spoolers_;
+  std::mutex mutex_;
+  std::condition_variable has_work_;
+  std::deque<std::unique_ptr<StoreJob>> waiting_;  // under mutex_
+  bool is_ending_ = false;                         // under mutex_
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace
+
+std::expected<std::shared_ptr<Lane>, std::string> make_lane(const daemon::Start& start,
+                                                            const daemon::Environment& environment, unsigned threads) {
+  const std::string host(daemon::host_name(start));
+  switch (start.hand_over) {
+    case HandOverKind::discard: return std::make_shared<DiscardLane>();
+    case HandOverKind::maildir:
+      return std::make_shared<MaildirLane>(daemon::MaildirSettings{
+          .root = start.hand_over_path, .host = host, .default_domain = daemon::own_domain(start)});
+    case HandOverKind::queue_program:
+      return std::make_shared<QueueLane>(
+          daemon::QueueProgramSettings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor},
+          threads);
+    case HandOverKind::lmtp: {
+      auto address = daemon::parse_lmtp_address(start.hand_over_path);
+      if (!address) return std::unexpected(std::move(address.error()));
+      return std::make_shared<LmtpLane>(daemon::LmtpSettings{.address = *address,
+                                                             .host = host,
+                                                             .default_domain = daemon::own_domain(start),
+                                                             .file_folder = spool_folder(environment)},
+                                        threads);
+    }
+    case HandOverKind::none: break;
+  }
+  return nullptr;
+}
+
+}  // namespace postern::listener

@@ -1,0 +1,80 @@
+// A way out for messages: who stores or delivers them, and on which threads.
+// in      a Parcel a message, on its loop: octets as they come, then the envelope
+// out     StoreJob::done() on the loop, with an Outcome when the message was finished
+// lives   a parcel is with its session or in one job, never both; a lane outlives its parcels
+// bounds  a parcel holds at most spool_octets in memory between two jobs; a lane has a fixed number of threads, and so of
+//         children and of connections to a back end
+// errors  in the Outcome, as daemon/hand_over.hpp has it: no trouble ever becomes `accepted`
+// source  RFC 5321 4.2.5, 6.1; docs/decisions/0005-durable-in-groups.md
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/environment.hpp"
+#include "daemon/hand_over.hpp"
+#include "daemon/start.hpp"
+#include "listener/workers.hpp"
+
+namespace postern::listener {
+
+inline constexpr std::size_t spool_octets = std::size_t{64} * 1024;
+
+// Where the octets of one message go; called by one job at a time.
+class Parcel {
+ public:
+  Parcel() = default;
+  Parcel(const Parcel&) = delete;
+  Parcel& operator=(const Parcel&) = delete;
+  virtual ~Parcel() = default;  // abandons what was not finished; leaves nothing behind
+
+  virtual void begin(std::string_view received, std::string_view reverse_path) = 0;
+  virtual void write(std::string_view octets) = 0;
+  [[nodiscard]] virtual daemon::Outcome finish(std::string_view envelope_octets) = 0;
+};
+
+// What is to be done with one message next; begin() goes before the first octets.
+class StoreJob : public Job {
+ public:
+  enum class Goal : std::uint8_t { spool, finish, abandon };
+
+  StoreJob(Loop& loop, Goal goal) : Job(loop), goal_(goal) {}
+  void run() final;
+  [[nodiscard]] Goal goal() const { return goal_; }
+  // Begins, and writes what there is: all of run() but what the goal asks.
+  void prepare();
+
+  std::unique_ptr<Parcel> parcel;
+  bool is_begun = false;
+  std::string received, reverse_path;  // of begin()
+  std::string octets, envelope;
+  daemon::Outcome outcome{daemon::Outcome::Result::deferred, {}, {}};
+
+ private:
+  Goal goal_;
+};
+
+class Lane {
+ public:
+  Lane() = default;
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+  virtual ~Lane() = default;
+
+  // `environment` outlives the parcel: it is that of the programs that are run for this client.
+  [[nodiscard]] virtual std::unique_ptr<Parcel> open(const daemon::Environment& environment) = 0;
+  virtual void submit(std::unique_ptr<StoreJob> job) = 0;
+  // What becomes of every message, where none is kept: then no parcel is opened.
+  [[nodiscard]] virtual std::optional<daemon::Outcome> foregone_outcome() const { return std::nullopt; }
+};
+
+// threads   how many messages are handed over at once
+[[nodiscard]] std::expected<std::shared_ptr<Lane>, std::string> make_lane(const daemon::Start& start,
+                                                                          const daemon::Environment& environment,
+                                                                          unsigned threads);
+
+}  // namespace postern::listener

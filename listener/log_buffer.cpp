@@ -1,0 +1,71 @@
+#include "listener/log_buffer.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+namespace postern::listener {
+
+void LogBuffer::start() {
+  const std::lock_guard lock(mutex_);
+  is_running_ = true;
+  thread_ = std::thread([this] { work(); });
+}
+
+void LogBuffer::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(is_running_, false)) return;
+  }
+  has_lines_.notify_all();
+  thread_.join();
+}
+
+void LogBuffer::write(std::string_view line) {
+  std::unique_lock lock(mutex_);
+  if (!is_running_) return write_out(line);
+  if (lines_.size() + line.size() > max_octets) {
+    ++dropped_;
+    return;
+  }
+  const bool was_empty = lines_.empty();
+  lines_ += line;
+  lock.unlock();
+  if (was_empty) has_lines_.notify_one();
+}
+
+void LogBuffer::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    has_lines_.wait(lock, [this] { return !is_running_ || !lines_.empty(); });
+    const bool is_last = !is_running_;
+    if (!is_last)
+      has_lines_.wait_for(lock, std::chrono::milliseconds(gather_milliseconds), [this] { return !is_running_; });
+    const std::string lines = std::exchange(lines_, {});
+    const std::uint64_t dropped = std::exchange(dropped_, 0);
+    lock.unlock();
+    write_out(lines);
+    if (dropped != 0)
+      write_out("postern: the log is read too slowly: " + std::to_string(dropped) + " lines are lost\n");
+    if (is_last) return;
+  }
+}
+
+void LogBuffer::write_out(std::string_view octets) const {
+  while (!octets.empty()) {
+    const ssize_t written = ::write(descriptor_, octets.data(), octets.size());
+    if (written >= 0) {
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd waiting{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+      ::poll(&waiting, 1, 1000);
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
+}  // namespace postern::listener

@@ -1,0 +1,50 @@
+// The log of many threads: lines are gathered and written by a thread of its own, so that a slow reader of the log (a pipe
+// to multilog, say) makes no client wait.
+// in      whole lines
+// out     the same on a descriptor, in their order, within gather_milliseconds when the reader keeps up
+// bounds  max_octets wait; lines beyond that are dropped, and how many is told when there is room again
+// threads write() is anybody's; the destructor writes what is left
+// errors  none told: a log that cannot be written to has nobody to tell
+// source  multilog(8): it may stop reading for as long as it likes
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "daemon/log.hpp"
+
+namespace postern::listener {
+
+class LogBuffer final : public daemon::LogOutput {
+ public:
+  static constexpr std::size_t max_octets = std::size_t{4} << 20U;
+  static constexpr unsigned gather_milliseconds = 20;
+
+  explicit LogBuffer(int descriptor) : descriptor_(descriptor) {}
+  LogBuffer(const LogBuffer&) = delete;
+  LogBuffer& operator=(const LogBuffer&) = delete;
+  ~LogBuffer() { stop(); }
+
+  void start();  // before that, lines are written at once
+  void stop();
+  void write(std::string_view line) override;
+
+ private:
+  void work();
+  void write_out(std::string_view octets) const;
+
+  int descriptor_;
+  std::mutex mutex_;
+  std::condition_variable has_lines_;
+  std::string lines_;          // under mutex_
+  std::uint64_t dropped_ = 0;  // under mutex_
+  bool is_running_ = false;    // under mutex_
+  std::thread thread_;
+};
+
+}  // namespace postern::listener

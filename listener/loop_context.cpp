@@ -1,0 +1,80 @@
+#include "listener/loop_context.hpp"
+
+#include <array>
+#include <charconv>
+
+#include "listener/policies.hpp"
+
+namespace postern::listener {
+namespace {
+
+struct Refusal {
+  spec::Event event;
+  spec::Rule rule;
+};
+constexpr std::array refusals{Refusal{spec::Event::connect_busy, spec::Rule::connect_busy},
+                              Refusal{spec::Event::connect_malformed_proxy, spec::Rule::connect_malformed_proxy},
+                              Refusal{spec::Event::connect_denied, spec::Rule::connect_denied},
+                              Refusal{spec::Event::connect_client_busy, spec::Rule::connect_client_busy},
+                              Refusal{spec::Event::connect_client_too_fast, spec::Rule::connect_client_too_fast},
+                              Refusal{spec::Event::connect_client_guesses, spec::Rule::connect_client_guesses},
+                              Refusal{spec::Event::connect_no_controls, spec::Rule::connect_no_controls}};
+
+}  // namespace
+
+std::vector<std::string> refusal_names() {
+  std::vector<std::string> names;
+  for (const Refusal& refusal : refusals) names.emplace_back(spec::name_of(refusal.rule));
+  return names;
+}
+
+std::size_t refusal_of(spec::Event event) {
+  std::size_t i = 0;
+  while (i < refusals.size() && refusals[i].event != event) ++i;
+  return i;
+}
+
+std::unique_ptr<engine::Workspace> LoopContext::give_workspace() {
+  std::unique_ptr<engine::Workspace> given = std::move(workspace);
+  if (spare.empty()) {
+    workspace.reset(new engine::Workspace);  // not make_unique, which would fill it
+  } else {
+    workspace = std::move(spare.back());
+    spare.pop_back();
+  }
+  return given;
+}
+
+void LoopContext::take_back(std::unique_ptr<engine::Workspace> unused) {
+  if (spare.size() < max_spare_workspaces) spare.push_back(std::move(unused));
+}
+
+void LoopContext::use(std::shared_ptr<const Policies> next) {
+  policies = std::move(next);
+  const Configuration& settings = policies->settings();
+  std::string domains;
+  for (const std::string& domain : settings.domains) domains += domain + '\n';
+  recipients = domains.empty() ? std::make_unique<daemon::Recipients>() : std::make_unique<daemon::Recipients>(domains);
+  rules.clear();
+  for (const ListenerSettings& listener : settings.listeners)
+    rules.push_back(listener.tcprules.empty() ? nullptr : std::make_unique<ClientRules>(listener.tcprules));
+}
+
+ClientRule LoopContext::find_rule(std::size_t listener, const Address& address) {
+  ClientRules* const own = rules[listener].get();
+  if (own == nullptr) return {};
+  if (own->refresh(loop.now()) == ClientRules::News::refused) own_journal().trouble(own->problem());
+  return own->find({.address = address, .host = {}, .info = {}});
+}
+
+daemon::Journal LoopContext::journal_of(const Endpoint& client, std::uint64_t session) {
+  client_text = write(client.address);
+  char* const end = session_text.data() + session_text.size();
+  char* at = std::to_chars(session_text.data(), end, index).ptr;
+  *at++ = '.';
+  at = std::to_chars(at, end, session).ptr;
+  return daemon::Journal(client_text.view(), {session_text.data(), static_cast<std::size_t>(at - session_text.data())},
+                         voice);
+}
+
+}  // namespace postern::listener

@@ -1,0 +1,73 @@
+// What all sessions of one loop share: the loop, its buffers, and the parts that perform effects.
+// lives   as long as its loop runs; used on its thread alone, but for what says otherwise
+// memory  the buffers are there once a loop, not once a session: a session at rest has none
+// errors  a tcprules file that becomes unreadable keeps its last rules, and the log says so
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/journal.hpp"
+#include "daemon/recipients.hpp"
+#include "engine/session.hpp"
+#include "listener/client_rules.hpp"
+#include "listener/client_table.hpp"
+#include "listener/configuration.hpp"
+#include "listener/loop.hpp"
+#include "listener/metrics.hpp"
+#include "listener/workers.hpp"
+
+namespace postern::listener {
+
+class Connection;
+class Policies;
+
+// Why a connection may be refused before there is a session, as metrics name it.
+[[nodiscard]] std::vector<std::string> refusal_names();
+[[nodiscard]] std::size_t refusal_of(spec::Event event);
+
+struct LoopContext {
+  static constexpr std::size_t input_octets = std::size_t{64} * 1024;
+  static constexpr std::size_t output_octets = std::size_t{8} * 1024;
+  static constexpr std::size_t max_spare_workspaces = 64;
+
+  Loop& loop;
+  Shard& metrics;
+  ClientTable& clients;  // of all loops
+  Workers& checkers;     // of all loops: who judges passwords
+  daemon::LogVoice voice;
+  unsigned index;  // of the loop, for names of sessions
+
+  std::shared_ptr<const Policies> policies{};  // changed by a reload, between two turns
+  std::unique_ptr<daemon::Recipients> recipients{};
+  std::vector<std::unique_ptr<ClientRules>> rules{};  // by listener; null where there are none
+  bool is_shutting_down = false;
+  std::uint64_t sessions_begun = 0;
+  std::vector<Connection*> connections{};
+
+  std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of whoever is at rest
+  std::vector<std::unique_ptr<engine::Workspace>> spare{};
+  AddressText client_text{};
+  std::array<char, 32> session_text{};
+  std::size_t unsent_octets = 0;  // in output, of the session whose turn it is
+  std::array<char, output_octets> output;
+  std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
+  std::array<char, 2 * input_octets + 2> decoded;
+
+  void use(std::shared_ptr<const Policies> next);
+  [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
+  // Its views live until the next call.
+  [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session);
+
+  [[nodiscard]] daemon::Journal own_journal() const { return daemon::Journal("none", {}, voice); }
+
+  // A workspace of its own for a session that is busy; another takes its place here.
+  [[nodiscard]] std::unique_ptr<engine::Workspace> give_workspace();
+  void take_back(std::unique_ptr<engine::Workspace> unused);
+};
+
+}  // namespace postern::listener

@@ -1,0 +1,185 @@
+#include "listener/policies.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "daemon/maildir.hpp"
+#include "daemon/tcp_rule.hpp"
+
+namespace postern::listener {
+namespace {
+
+std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
+
+// The later one wins; order is otherwise kept.
+void set(std::vector<std::string>& variables, std::string_view variable) {
+  const auto same = [&](const std::string& each) { return name_of(each) == name_of(variable); };
+  const auto found = std::ranges::find_if(variables, same);
+  if (found != variables.end())
+    *found = variable;
+  else
+    variables.emplace_back(variable);
+}
+
+// What the listener itself was told about its own start is for no client.
+bool is_of_the_process(std::string_view variable) {
+  return !variable.starts_with("LISTEN_") && !variable.starts_with("NOTIFY_SOCKET=") &&
+         !variable.starts_with("WATCHDOG_");
+}
+
+std::vector<std::string> variables_of(const char* const* process_environment, const ListenerSettings& listener,
+                                      std::string_view class_value) {
+  std::vector<std::string> variables;
+  for (; process_environment != nullptr && *process_environment != nullptr; ++process_environment)
+    if (is_of_the_process(*process_environment)) set(variables, *process_environment);
+  for (const std::string& variable : listener.variables) set(variables, variable);
+  daemon::TcpRuleItems items(class_value);
+  while (const auto item = items.next())
+    if (item->kind == daemon::TcpRuleItem::Kind::sets) set(variables, item->assignment);
+  return variables;
+}
+
+// Two starts with the same of these have the same way out.
+std::string lane_key(const daemon::Start& start) {
+  return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
+         std::string(daemon::host_name(start)) + '\n' + std::to_string(start.error_descriptor.value_or(-1));
+}
+
+daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::Start& start,
+                                 const daemon::Environment& environment) {
+  return {.certificate_path = start.certificate_path,
+          .ciphers = std::string(environment.value_of("TLSCIPHERS")),
+          .now_seconds = std::time(nullptr),
+          .groups = settings.tls_groups,
+          .only_tls_1_3 = settings.only_tls_1_3,
+          .gives_tickets = settings.gives_tickets};
+}
+
+}  // namespace
+
+Lanes::Found Lanes::find(const daemon::Start& start, const daemon::Environment& environment, unsigned threads) {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<Lane>& known = lanes_[lane_key(start)];
+  if (auto lane = known.lock()) return lane;
+  auto made = make_lane(start, environment, threads);
+  if (made) known = *made;
+  return made;
+}
+
+Policies::Made Policies::make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice) {
+  std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice));
+  std::vector<std::string> problems;
+  for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) {
+    const auto served = made->judge(i, {});
+    for (const std::string& problem : served->start.problems) problems.push_back(made->sentence(i, problem));
+    if (served->start.problems.empty() && !served->is_served) problems.push_back(made->sentence(i, served->refusal));
+    made->classes_.emplace_back().emplace("", served);
+  }
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  return made;
+}
+
+std::string Policies::sentence(std::size_t listener, std::string_view problem) const {
+  return settings_.listeners[listener].place + ": " + std::string(problem);
+}
+
+std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_view class_value) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = classes_[listener].find(class_value);
+  if (found != classes_[listener].end()) return found->second;
+  auto served = judge(listener, class_value);
+  for (const std::string& problem : served->start.problems)
+    daemon::LogLine("config", voice_).note(sentence(listener, problem)).write();
+  return classes_[listener].emplace(class_value, std::move(served)).first->second;
+}
+
+std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view class_value) const {
+  const ListenerSettings& listener = settings_.listeners[which];
+  auto served = std::make_shared<Served>();
+  served->variables = variables_of(process_environment_, listener, class_value);
+  for (const std::string& variable : served->variables) served->pointers.push_back(variable.c_str());
+  served->pointers.push_back(nullptr);
+  served->check_program = listener.check_program;
+  std::vector<char*> arguments;
+  for (std::string& word : served->check_program) arguments.push_back(word.data());
+  const daemon::Environment environment(served->pointers.data());
+  served->start = daemon::judge_start(arguments, environment, listener.place);
+  judge_session(*served);
+  if (served->is_served) load_certificates(*served, listener, environment);
+  if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
+  return served;
+}
+
+// A Maildir is looked at again: by now the process may be somebody who may not write there.
+void Policies::open_lane(Served& served, const daemon::Environment& environment) const {
+  const daemon::Start& start = served.start;
+  if (start.hand_over == daemon::HandOverKind::maildir && !daemon::Maildir::usable(start.hand_over_path))
+    return refuse(served, spec::Event::connect_no_hand_over,
+                  start.hand_over_path + ": the user who serves cannot write there: give it to him");
+  auto lane = lanes_->find(start, environment, settings_.hand_overs);
+  if (!lane) return refuse(served, spec::Event::connect_no_hand_over, std::move(lane.error()));
+  served.lane = std::move(*lane);
+}
+
+std::expected<void, std::string> Policies::open_lanes(Lanes& lanes) const {
+  lanes_ = &lanes;
+  for (std::size_t i = 0; i < classes_.size(); ++i) {
+    Served& served = *classes_[i].begin()->second;
+    open_lane(served, daemon::Environment(served.pointers.data()));
+    if (!served.is_served) return std::unexpected(sentence(i, served.start.problems.back()));
+  }
+  return {};
+}
+
+std::vector<std::string> Policies::warnings() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> sentences;
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const std::string& warning : classes_[i].begin()->second->start.warnings)
+      sentences.push_back(sentence(i, warning));
+  return sentences;
+}
+
+std::vector<std::string> Policies::files() const {
+  std::vector<std::string> paths;
+  for (const char* name : {"me", "smtpgreeting", "localiphost", "databytes", "timeoutsmtpd", "rcpthosts",
+                           "morercpthosts.cdb", "badmailfrom"})
+    paths.push_back(std::string("control/") + name);
+  const std::lock_guard lock(mutex_);
+  for (const Classes& classes : classes_) paths.push_back(classes.begin()->second->start.certificate_path);
+  for (const ListenerSettings& listener : settings_.listeners)
+    paths.insert(paths.end(), listener.certificates.begin(), listener.certificates.end());
+  return paths;
+}
+
+// What the policy itself says of these settings: a session is tried that nobody is in.
+void Policies::judge_session(Served& served) {
+  engine::LoneSession trial(served.service());
+  const engine::Step step = trial.report(served.start.event);
+  served.is_served = step.code == 220;
+  if (!served.is_served && served.start.problems.empty()) {
+    const std::string_view reason = spec::reason_of(step.rule);
+    const std::string_view reply = step.reply.substr(0, step.reply.find('\r'));
+    served.refusal = reason.empty() ? std::string(reply) : std::string(reason);
+  }
+}
+
+void Policies::refuse(Served& served, spec::Event event, std::string sentence) {
+  served.is_served = false;
+  served.start.event = event;
+  served.start.problems.push_back(std::move(sentence));
+}
+
+void Policies::load_certificates(Served& served, const ListenerSettings& listener,
+                                 const daemon::Environment& environment) const {
+  const spec::Guards guards = served.start.settings_and_facts;
+  const bool has_use = guards.has(spec::bit::SSL) || guards.has(spec::bit::certificate);
+  if (!has_use) return;
+  auto loaded = Certificates::load(tls_settings(settings_, served.start, environment), listener.certificates);
+  if (!loaded) return refuse(served, spec::Event::connect_broken_certificate, std::move(loaded.error()));
+  for (const std::string& warning : (*loaded)->warnings()) served.start.warnings.push_back(warning);
+  served.certificates = std::move(*loaded);
+}
+
+}  // namespace postern::listener

@@ -1,0 +1,73 @@
+// How every class of clients of every listener is served: made from one configuration, and replaced as a whole by a reload.
+// in      a configuration; the variables of the process; the ways out that are there already
+// out     Served, by listener and class of tcprules; each is judged when it is first asked for, and then kept
+// lives   as long as a session or loop that uses it
+// threads find() is anybody's
+// errors  make() tells every sentence that is wrong with the configuration as a whole: then nothing is replaced. A class
+//         whose start is refused is served with that refusal, and the log has its sentences once
+// source  spec/settings.toml; tcprules(1)
+#pragma once
+
+#include <expected>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/environment.hpp"
+#include "daemon/journal.hpp"
+#include "listener/configuration.hpp"
+#include "listener/served.hpp"
+
+namespace postern::listener {
+
+// The ways out, kept over reloads: messages may be on their way.
+class Lanes {
+ public:
+  using Found = std::expected<std::shared_ptr<Lane>, std::string>;
+  [[nodiscard]] Found find(const daemon::Start& start, const daemon::Environment& environment, unsigned threads);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<Lane>> lanes_;
+};
+
+class Policies {
+ public:
+  using Made = std::expected<std::shared_ptr<const Policies>, std::vector<std::string>>;
+  // Judges the class without tcprules of each listener. Starts no thread.
+  [[nodiscard]] static Made make(Configuration settings, const char* const* process_environment,
+                                 daemon::LogVoice voice);
+  // Before the first find(), and by the thread that made it.
+  [[nodiscard]] std::expected<void, std::string> open_lanes(Lanes& lanes) const;
+
+  [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
+  [[nodiscard]] const Configuration& settings() const { return settings_; }
+  [[nodiscard]] std::vector<std::string> warnings() const;
+  // What it was made from, beside the configuration file: a change of one wants a reload.
+  [[nodiscard]] std::vector<std::string> files() const;
+
+ private:
+  Policies(Configuration settings, const char* const* process_environment, daemon::LogVoice voice)
+      : settings_(std::move(settings)), process_environment_(process_environment), voice_(voice) {}
+
+  using Classes = std::map<std::string, std::shared_ptr<Served>, std::less<>>;  // by their value in the tcprules
+  [[nodiscard]] std::shared_ptr<Served> judge(std::size_t listener, std::string_view class_value) const;
+  [[nodiscard]] std::string sentence(std::size_t listener, std::string_view problem) const;
+  void open_lane(Served& served, const daemon::Environment& environment) const;
+  static void judge_session(Served& served);
+  static void refuse(Served& served, spec::Event event, std::string sentence);
+  void load_certificates(Served& served, const ListenerSettings& listener,
+                         const daemon::Environment& environment) const;
+
+  Configuration settings_;
+  const char* const* process_environment_;
+  mutable Lanes* lanes_ = nullptr;
+  daemon::LogVoice voice_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Classes> classes_;  // by listener; under mutex_
+};
+
+}  // namespace postern::listener

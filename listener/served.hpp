@@ -1,0 +1,41 @@
+// What one class of clients is served with: its variables, judged once, and what follows from them.
+// in      the variables of the process, of a listener and of a tcprules class; the later ones win
+// out     Served: the start as postern-smtpd judges it, certificates, the way out; shared by all sessions of the class
+// lives   as long as a session that is served with it, over any number of reloads
+// errors  in `start`: an event with a row and a reply, and problems in sentences
+// source  daemon/start.hpp; tcprules(1)
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/start.hpp"
+#include "engine/session.hpp"
+#include "listener/certificates.hpp"
+#include "listener/lane.hpp"
+
+namespace postern::listener {
+
+struct Served {
+  std::vector<std::string> variables;      // NAME=VALUE, each name once
+  std::vector<const char*> pointers;       // to them, and a null pointer
+  std::vector<std::string> check_program;  // hostname checkprogram subprogram...
+  daemon::Start start;
+  bool is_served = false;                            // a client gets 220
+  std::string refusal;                               // or why not, when the settings themselves say no
+  std::shared_ptr<const Certificates> certificates;  // null: nobody here can encrypt
+  std::shared_ptr<Lane> lane;                        // null when the start is refused
+
+  [[nodiscard]] engine::Service service() const {
+    return {.settings_and_facts = start.settings_and_facts,
+            .host = start.host,
+            .databytes = start.databytes,
+            .max_recipients = start.max_recipients};
+  }
+  [[nodiscard]] bool is_implicit_tls() const { return start.settings_and_facts.has(spec::bit::SSL); }
+};
+
+}  // namespace postern::listener

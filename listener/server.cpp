@@ -1,0 +1,282 @@
+#include "listener/server.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "listener/file_watch.hpp"
+#include "listener/http_pages.hpp"
+#include "listener/log_buffer.hpp"
+#include "listener/loop_thread.hpp"
+#include "listener/policies.hpp"
+#include "listener/privileges.hpp"
+#include "listener/sockets.hpp"
+#include "listener/systemd.hpp"
+
+namespace postern::listener {
+namespace {
+
+constexpr int exit_refused = 100;
+constexpr unsigned end_seconds = 5;  // for jobs in hand, after all patience
+
+const char* from_environment(const char* name) { return std::getenv(name); }
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  static_cast<void>(!::getrandom(&seed, sizeof seed, 0));
+  return seed;
+}
+
+// As many sessions as may be, and what serves them.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class Server {
+ public:
+  explicit Server(const ServerStart& start)
+      : start_(start), settings_(start.settings), log_(STDERR_FILENO), voice_{.program = "postern", .output = &log_} {}
+
+  int run() {
+    block_signals();
+    if (!prepare()) return exit_refused;
+    if (!start_threads()) return exit_refused;
+    notifier_.ready();
+    phase_ = Phase::ready;
+    log("ready", "serving");
+    wait_for_the_end();
+    shut_down();
+    return 0;
+  }
+
+ private:
+  // ---- start
+
+  void block_signals() {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL);
+    sigemptyset(&signals_);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, number);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  bool prepare() {
+    raise_descriptor_limit();
+    if (settings_.loops == 0) settings_.loops = std::max(1U, std::thread::hardware_concurrency());
+    if (::chdir(settings_.home.c_str()) != 0 && settings_.home_must_exist)
+      return refused("cannot enter the home " + settings_.home + ": " + ::strerror(errno) +
+                     ": set home to a folder with control/ in it");
+    if (!judge() || !bind() || !change_identity()) return false;
+    return true;
+  }
+
+  bool judge() {
+    auto made = Policies::make(settings_, start_.environment, voice_);
+    if (!made) {
+      for (const std::string& sentence : made.error()) log("config", sentence);
+      return false;
+    }
+    policies_ = std::move(*made);
+    for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    return true;
+  }
+
+  bool bind() {
+    auto inherited = inherited_sockets(from_environment);
+    if (!inherited) return refused(inherited.error());
+    forget_systemd_variables();
+    auto sockets = Sockets::bind(settings_, settings_.loops, std::move(*inherited));
+    if (!sockets) return refused(sockets.error());
+    sockets_ = std::move(*sockets);
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i) log("listen", write(sockets_->at(i)).view());
+    if (settings_.metrics.empty()) return true;
+    const auto at = parse_endpoint(settings_.metrics);
+    if (!at) return refused("metrics=\"" + settings_.metrics + "\": write an address and a port, as 127.0.0.1:9925");
+    auto listening = listen_for_http(std::string(write(at->address).view()), at->port);
+    if (!listening) return refused(listening.error());
+    metrics_socket_ = std::move(*listening);
+    return true;
+  }
+
+  bool change_identity() {
+    std::optional<Account> account;
+    if (!settings_.user.empty()) {
+      auto found = look_up(settings_.user);
+      if (!found) return refused(found.error());
+      account = std::move(*found);
+    }
+    if (!settings_.chroot.empty())
+      if (const auto changed = change_root(settings_.chroot); !changed) return refused(changed.error());
+    if (account)
+      if (const auto dropped = drop_privileges(*account); !dropped) return refused(dropped.error());
+    if (!account && ::geteuid() == 0) log("warning", "runs as root: set user to an account that owns nothing else");
+    return true;
+  }
+
+  bool start_threads() {
+    log_.start();
+    if (const auto opened = policies_->open_lanes(lanes_); !opened) return refused(opened.error());
+    metrics_.emplace(settings_.loops, refusal_names());
+    clients_.emplace(settings_.clients, settings_.exempt_from_limits, random_seed());
+    checkers_.emplace(settings_.checkers);
+    const Shared shared{.clients = *clients_, .checkers = *checkers_, .metrics = *metrics_, .voice = voice_};
+    for (unsigned i = 0; i < settings_.loops; ++i) {
+      auto loop = Loop::make();
+      if (!loop) return refused(loop.error());
+      threads_.push_back(std::make_unique<LoopThread>(std::move(*loop), shared, i));
+      if (const auto started = threads_.back()->start(policies_, sockets_->row(i)); !started)
+        return refused(started.error());
+    }
+    return start_pages();
+  }
+
+  bool start_pages() {
+    watch_files();
+    if (!metrics_socket_.is_open()) return true;
+    pages_.emplace(*metrics_, Build{.version = start_.version, .policy = spec::policy_hash()}, phase_);
+    endpoint_.emplace(std::move(metrics_socket_), *pages_);
+    if (const auto started = endpoint_->start(); !started) return refused(started.error());
+    log("metrics", "127.0.0.1:" + std::to_string(endpoint_->port()));
+    return true;
+  }
+
+  // ---- service
+
+  void wait_for_the_end() {
+    constexpr timespec tick{.tv_sec = 1, .tv_nsec = 0};
+    for (;;) {
+      const int number = ::sigtimedwait(&signals_, nullptr, &tick);
+      if (number == SIGTERM || number == SIGINT) return;
+      if (number == SIGHUP || (number < 0 && watch_.settled())) reload();
+      notifier_.watchdog();
+    }
+  }
+
+  void watch_files() {
+    std::vector<std::string> paths = policies_->files();
+    if (!settings_.file.empty()) paths.push_back(settings_.file);
+    watch_.watch(std::move(paths));
+  }
+
+  void reload() {
+    notifier_.reloading();
+    const auto changed = read_and_judge();
+    metrics_->shard(0).reloaded(changed ? ReloadResult::done : ReloadResult::failed);
+    if (changed)
+      log("reload", "done: new sessions are served with it");
+    else
+      log("reload", "refused, and nothing has changed: " + changed.error());
+    watch_files();
+    notifier_.ready();
+  }
+
+  std::expected<void, std::string> read_and_judge() {
+    Configuration next = settings_;
+    if (start_.read_again) {
+      auto read = start_.read_again();
+      if (!read) return std::unexpected(std::move(read.error()));
+      next = std::move(*read);
+    }
+    if (!has_same_sockets(next)) return std::unexpected(std::string("the listeners are others: restart for that"));
+    auto made = Policies::make(next, start_.environment, voice_);
+    if (!made) {
+      std::string all;
+      for (const std::string& sentence : made.error()) all += (all.empty() ? "" : "; ") + sentence;
+      return std::unexpected(std::move(all));
+    }
+    if (auto opened = (*made)->open_lanes(lanes_); !opened) return opened;
+    next.loops = settings_.loops;
+    settings_ = std::move(next);
+    const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
+    clients_->set(settings_.clients, settings_.exempt_from_limits);
+    for (const auto& thread : threads_) thread->use(policies_);
+    for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    return {};
+  }
+
+  [[nodiscard]] bool has_same_sockets(const Configuration& next) const {
+    if (next.listeners.size() != settings_.listeners.size()) return false;
+    for (std::size_t i = 0; i < next.listeners.size(); ++i) {
+      const ListenerSettings &a = next.listeners[i], &b = settings_.listeners[i];
+      if (a.at != b.at || a.socket_name != b.socket_name) return false;
+    }
+    return true;
+  }
+
+  // ---- end
+
+  void shut_down() {
+    phase_ = Phase::stopping;
+    notifier_.stopping();
+    log("end", "shutting down");
+    for (const auto& thread : threads_) thread->shut_down(false);
+    if (!wait_until_empty(settings_.shutdown_seconds)) {
+      for (const auto& thread : threads_) thread->shut_down(true);
+      wait_until_empty(end_seconds);
+    }
+    for (const auto& thread : threads_) thread->end();
+    if (endpoint_) endpoint_->stop();
+    log("end", "all sessions are over");
+    log_.stop();
+  }
+
+  [[nodiscard]] std::size_t sessions() const {
+    std::size_t count = 0;
+    for (const auto& thread : threads_) count += thread->sessions();
+    return count;
+  }
+
+  bool wait_until_empty(unsigned seconds) {
+    const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the loops have heard of it by then
+    while (sessions() != 0 && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return sessions() == 0;
+  }
+
+  // ---- words
+
+  bool refused(std::string_view sentence) {
+    log("config", sentence);
+    return false;
+  }
+  void log(std::string_view event, std::string_view sentence) { daemon::LogLine(event, voice_).note(sentence).write(); }
+
+  const ServerStart& start_;
+  Configuration settings_;
+  sigset_t signals_{};
+  LogBuffer log_;
+  daemon::LogVoice voice_;
+  Notifier notifier_{from_environment};
+  std::atomic<Phase> phase_ = Phase::starting;
+  std::shared_ptr<const Policies> policies_;
+  std::optional<Sockets> sockets_;
+  daemon::Descriptor metrics_socket_;
+  Lanes lanes_;
+  std::optional<Metrics> metrics_;
+  std::optional<MonitoringPages> pages_;
+  std::optional<HttpEndpoint> endpoint_;
+  std::optional<ClientTable> clients_;
+  std::optional<Workers> checkers_;
+  std::vector<std::unique_ptr<LoopThread>> threads_;
+  FileWatch watch_;
+};
+
+}  // namespace
+
+int serve(const ServerStart& start) { return Server(start).run(); }
+
+}  // namespace postern::listener

@@ -1,0 +1,32 @@
+// The sockets that clients come to: bound before privileges are dropped, one for each listener and loop.
+// in      the listeners of a configuration; sockets that systemd holds
+// out     for each loop a row of sockets in the order of the listeners. They share a port by SO_REUSEPORT, so that the
+//         kernel spreads clients over the loops; one that systemd holds is in every row
+// lives   as long as Sockets
+// errors  a sentence with place and mend
+// source  socket(7): SO_REUSEPORT; ipv6(7): IPV6_V6ONLY; sd_listen_fds(3)
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "listener/configuration.hpp"
+#include "listener/systemd.hpp"
+
+namespace postern::listener {
+
+class Sockets {
+ public:
+  [[nodiscard]] static std::expected<Sockets, std::string> bind(const Configuration& settings, unsigned loops,
+                                                                std::vector<InheritedSocket> inherited);
+
+  [[nodiscard]] std::vector<int> row(unsigned loop) const;
+  // Where a listener really is: port 0 has become one that was free.
+  [[nodiscard]] Endpoint at(std::size_t listener) const;
+
+ private:
+  std::vector<std::vector<daemon::Descriptor>> by_listener_;
+};
+
+}  // namespace postern::listener
