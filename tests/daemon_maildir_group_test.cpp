@@ -55,7 +55,7 @@ class Waiting {
 
 std::vector<Outcome> deliver(const MaildirSettings& settings, const std::vector<Mail>& mails) {
   MaildirRoot root(settings);
-  MaildirGroup group(root);
+  MaildirGroup group(root, SyncMany::Way::together);
   Waiting waiting(root);
   for (const Mail& mail : mails) waiting.add(mail);
   return waiting.commit(group);
@@ -105,7 +105,7 @@ TEST_F(MaildirGroupTest, no_message_is_a_group_too) { EXPECT_EQ(summary(deliver(
 
 TEST_F(MaildirGroupTest, a_group_is_used_again_and_so_are_its_messages) {
   MaildirRoot root(settings());
-  MaildirGroup group(root);
+  MaildirGroup group(root, SyncMany::Way::together);
   MaildirMessage message(root);
   const std::string envelope = envelope_for({"a@example.com"});
   for (int i = 0; i < 3; ++i) {
@@ -130,7 +130,7 @@ TEST_F(MaildirGroupTest, messages_are_begun_on_one_thread_and_made_durable_on_an
   std::vector<std::jthread> committers;
   for (std::size_t i = 0; i < groups.size(); ++i)
     committers.emplace_back([&, i] {
-      MaildirGroup group(root);
+      MaildirGroup group(root, SyncMany::Way::together);
       summaries[i] = summary(groups[i]->commit(group));
     });
   committers.clear();
@@ -155,7 +155,7 @@ TEST_F(MaildirGroupTest, many_mailboxes_need_few_descriptors) {
 
 TEST_F(MaildirGroupTest, a_broken_envelope_defers_only_its_message) {
   MaildirRoot root(settings());
-  MaildirGroup group(root);
+  MaildirGroup group(root, SyncMany::Way::together);
   std::vector<std::unique_ptr<MaildirMessage>> messages;
   std::vector<PreparedMessage> prepared;
   const std::string good = envelope_for({"a@example.com"});
@@ -269,7 +269,7 @@ TEST_F(MaildirGroupTest, a_mailbox_that_cannot_be_made_defers_only_its_messages)
 // Stores groups and tells after each how many messages were accepted so far, until it is killed.
 [[noreturn]] void store_until_killed(const MaildirSettings& settings, int told) {
   MaildirRoot root(settings);
-  MaildirGroup group(root);
+  MaildirGroup group(root, SyncMany::Way::together);
   for (unsigned number = 0;;) {
     Waiting waiting(root);
     for (int i = 0; i < 20; ++i, ++number)

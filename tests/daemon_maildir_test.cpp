@@ -270,26 +270,10 @@ TEST_F(MaildirTest, works_without_proc) {
   EXPECT_EQ(fs::directory_iterator(root_ / ".tmp"), fs::directory_iterator());
 }
 
-// Runs DISABLED_Once below under strace, which sees the order of system calls and can make one fail.
-class MaildirTracedTest : public MaildirTest {
+class MaildirTracedTest : public TracedMaildirPlace {
  protected:
-  void SetUp() override {
-    MaildirTest::SetUp();
-    if (std::system("strace -o /dev/null true 2>/dev/null") != 0) GTEST_SKIP() << "no strace here";
-  }
-
-  // What strace saw between the first message, which makes the mailboxes, and the end.
   [[nodiscard]] std::string trace(const std::string& options) const {
-    const std::string log = root_ / "trace";
-    const std::string command = "ASAN_OPTIONS=detect_leaks=0 POSTERN_TEST_ROOT=" + root_.string() +
-                                "/mail strace -y -o " + log + " " + options + " " +
-                                fs::read_symlink("/proc/self/exe").string() +
-                                " --gtest_also_run_disabled_tests --gtest_filter=DISABLED_Once.* >/dev/null";
-    fs::create_directory(root_ / "mail");
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    const std::string calls = contents(log);
-    const std::size_t begin = calls.find("/second-message");
-    return begin == std::string::npos ? calls : calls.substr(calls.find('\n', begin) + 1);
+    return TracedMaildirPlace::trace("DISABLED_Once", options);
   }
 };
 

@@ -30,19 +30,21 @@ class SyncManyTest : public testing::Test {
 };
 
 TEST_F(SyncManyTest, any_number_is_synced) {
-  SyncMany sync;
+  SyncMany sync(SyncMany::Way::together);
   for (const std::size_t count : {0UZ, 1UZ, 2UZ, 3UZ, 4UZ, 2UZ, 63UZ, 64UZ, 65UZ, 200UZ})
     EXPECT_EQ(sync.sync(std::vector(count, file_.number())), std::vector<int>(count)) << count;
 }
 
 TEST_F(SyncManyTest, each_has_its_own_error) {
-  SyncMany sync;
-  const int file = file_.number(), folder = folder_.number(), pipe = pipe_.write_end.number();
-  for (int again = 0; again < 2; ++again) {
-    EXPECT_EQ(sync.sync(std::vector{file, pipe, folder, file}), (std::vector{0, EINVAL, 0, 0}));
-    EXPECT_EQ(sync.sync(std::vector{pipe, file, -1, file, pipe}), (std::vector{EINVAL, 0, EBADF, 0, EINVAL}));
-    EXPECT_EQ(sync.sync(std::vector{file, folder, file, -1}), (std::vector{0, 0, 0, EBADF}));
-    EXPECT_EQ(sync.sync(std::vector{-1}), std::vector{EBADF});
+  for (const SyncMany::Way way : {SyncMany::Way::together, SyncMany::Way::in_turn}) {
+    SyncMany sync(way);
+    const int file = file_.number(), folder = folder_.number(), pipe = pipe_.write_end.number();
+    for (int again = 0; again < 2; ++again) {
+      EXPECT_EQ(sync.sync(std::vector{file, pipe, folder, file}), (std::vector{0, EINVAL, 0, 0}));
+      EXPECT_EQ(sync.sync(std::vector{pipe, file, -1, file, pipe}), (std::vector{EINVAL, 0, EBADF, 0, EINVAL}));
+      EXPECT_EQ(sync.sync(std::vector{file, folder, file, -1}), (std::vector{0, 0, 0, EBADF}));
+      EXPECT_EQ(sync.sync(std::vector{-1}), std::vector{EBADF});
+    }
   }
 }
 

@@ -67,4 +67,28 @@ class MaildirPlace : public testing::Test {
   std::size_t descriptors_before_ = 0;
 };
 
+// Runs a disabled test of this program under strace, which sees the order of system calls and can make one fail.
+class TracedMaildirPlace : public MaildirPlace {
+ protected:
+  void SetUp() override {
+    MaildirPlace::SetUp();
+    if (std::system("strace -o /dev/null true 2>/dev/null") != 0) GTEST_SKIP() << "no strace here";
+  }
+
+  // What strace saw between the mark of the second message or group (access(2)) and the end; the first one makes the
+  // mailboxes. The test finds its root, which is root_/mail, in POSTERN_TEST_ROOT.
+  [[nodiscard]] std::string trace(const std::string& suite, const std::string& options) const {
+    const std::string log = root_ / "trace";
+    const std::string command = "ASAN_OPTIONS=detect_leaks=0 POSTERN_TEST_ROOT=" + root_.string() +
+                                "/mail strace -y -o " + log + " " + options + " " +
+                                std::filesystem::read_symlink("/proc/self/exe").string() +
+                                " --gtest_also_run_disabled_tests --gtest_filter=" + suite + ".* >/dev/null";
+    std::filesystem::create_directory(root_ / "mail");
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    const std::string calls = contents(log);
+    const std::size_t begin = calls.find("/second-message");
+    return begin == std::string::npos ? calls : calls.substr(calls.find('\n', begin) + 1);
+  }
+};
+
 }  // namespace postern::daemon
