@@ -49,6 +49,7 @@ using postern::daemon::MaildirMessage;
 using postern::daemon::MaildirRoot;
 using postern::daemon::Outcome;
 using postern::daemon::PreparedMessage;
+using postern::daemon::SyncMany;
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
@@ -81,7 +82,7 @@ class Store {
     must(fsync(root_.number()) == 0, "fsync");
   }
 
-  void commit(std::size_t count, postern::daemon::SyncMany& together) {
+  void commit(std::size_t count, SyncMany& together) {
     std::vector<File> files;
     for (std::size_t i = 0; i < count; ++i) files.push_back(create());
     sync(files, together);
@@ -106,7 +107,7 @@ class Store {
     return file;
   }
 
-  void sync(const std::vector<File>& files, postern::daemon::SyncMany& together) const {
+  void sync(const std::vector<File>& files, SyncMany& together) const {
     if (syncing_ == Syncing::whole_file_system) return must(syncfs(root_.number()) == 0, "syncfs");
     std::vector<int> descriptors;
     for (const File& file : files) descriptors.push_back(file.descriptor.number());
@@ -143,7 +144,7 @@ long run_threads(Store& store, int clients, Clock::time_point end) {
   std::vector<std::jthread> threads;
   for (int i = 0; i < clients; ++i)
     threads.emplace_back([&] {
-      postern::daemon::SyncMany alone;
+      SyncMany alone(SyncMany::Way::in_turn);
       for (; Clock::now() < end; ++stored) store.commit(1, alone);
     });
   threads.clear();
@@ -187,13 +188,14 @@ long run_groups(const std::vector<Commit>& committers, std::size_t clients, Cloc
 }
 
 Commit commit_to(const std::shared_ptr<Store>& store) {
-  return [store, together = std::make_shared<postern::daemon::SyncMany>()](std::size_t count) {
+  return [store, together = std::make_shared<SyncMany>(SyncMany::Way::together)](std::size_t count) {
     store->commit(count, *together);
   };
 }
 
 Commit commit_with_postern(const std::shared_ptr<MaildirRoot>& root, std::size_t mailboxes) {
-  return [root, mailboxes, group = std::make_shared<MaildirGroup>(*root), next = 0UZ](std::size_t count) mutable {
+  return [root, mailboxes, group = std::make_shared<MaildirGroup>(*root, SyncMany::Way::together),
+          next = 0UZ](std::size_t count) mutable {
     std::vector<std::unique_ptr<MaildirMessage>> messages;
     std::vector<std::string> envelopes;
     for (std::size_t i = 0; i < count; ++i) {

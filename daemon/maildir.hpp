@@ -19,7 +19,8 @@ namespace postern::daemon {
 
 class Maildir final : public HandOver {
  public:
-  explicit Maildir(MaildirSettings settings) : root_(std::move(settings)), message_(root_), group_(root_) {}
+  explicit Maildir(MaildirSettings settings)
+      : root_(std::move(settings)), message_(root_), group_(root_, SyncMany::Way::in_turn) {}
 
   // Whether mail could be written there; asked at start, so that a mistyped root is found before a client finds it.
   [[nodiscard]] static bool usable(const std::string& root);

@@ -34,7 +34,7 @@ class MaildirGroup {
   // More than this in one commit gain little and keep the first waiting: who gathers stops here.
   static constexpr std::size_t max_messages = 64;
 
-  explicit MaildirGroup(MaildirRoot& root) : root_(&root) {}
+  MaildirGroup(MaildirRoot& root, SyncMany::Way way) : root_(&root), sync_(way) {}
 
   [[nodiscard]] std::vector<Outcome> commit(std::span<const PreparedMessage> messages);
 

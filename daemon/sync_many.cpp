@@ -12,7 +12,6 @@ namespace postern::daemon {
 namespace {
 
 constexpr std::size_t max_together = 64;
-constexpr std::size_t few = 4;  // fewer do not pay for making the context
 
 int sync_one(int descriptor) { return ::fsync(descriptor) == 0 ? 0 : errno; }
 
@@ -20,7 +19,7 @@ int sync_one(int descriptor) { return ::fsync(descriptor) == 0 ? 0 : errno; }
 
 std::vector<int> SyncMany::sync(std::span<const int> descriptors) {
   std::vector<int> errors(descriptors.size());
-  if (!is_worth_while(descriptors.size())) {
+  if (!goes_together(descriptors.size())) {
     std::ranges::transform(descriptors, errors.begin(), sync_one);
     return errors;
   }
@@ -31,9 +30,9 @@ std::vector<int> SyncMany::sync(std::span<const int> descriptors) {
   return errors;
 }
 
-bool SyncMany::is_worth_while(std::size_t count) {
-  if (count < 2 || is_refused_) return false;
-  if (context_ == 0 && count >= few) is_refused_ = ::syscall(SYS_io_setup, max_together, &context_) != 0;
+bool SyncMany::goes_together(std::size_t count) {
+  if (count < 2 || way_ == Way::in_turn) return false;
+  if (context_ == 0 && ::syscall(SYS_io_setup, max_together, &context_) != 0) way_ = Way::in_turn;
   return context_ != 0;
 }
 

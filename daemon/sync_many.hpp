@@ -3,13 +3,15 @@
 // in      descriptors open for anything
 // out     errno of each, in their order, 0: it is on the disk
 // how     one io_submit(2) and one io_getevents(2), by system call: no library. Where the kernel refuses (no such call,
-//         a filter, a bound) and for a few at first, for whom it is not worth while: fsync(2), one after another
+//         a filter, a bound): fsync(2), one after another
 // lives   belongs to one thread, and waits until all are done
 // source  fsync(2), io_submit(2)
 #pragma once
 
 #include <linux/aio_abi.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -17,7 +19,12 @@ namespace postern::daemon {
 
 class SyncMany {
  public:
-  SyncMany() = default;
+  enum class Way : std::uint8_t {
+    together,
+    in_turn,  // for a process that soon ends: making and ending a context for io_submit is dearer than a few waits
+  };
+
+  explicit SyncMany(Way way) : way_(way) {}
   SyncMany(const SyncMany&) = delete;
   SyncMany& operator=(const SyncMany&) = delete;
   ~SyncMany() { close(); }
@@ -25,14 +32,14 @@ class SyncMany {
   [[nodiscard]] std::vector<int> sync(std::span<const int> descriptors);
 
  private:
-  [[nodiscard]] bool is_worth_while(std::size_t count);
+  [[nodiscard]] bool goes_together(std::size_t count);
   void sync_together(std::span<const int> descriptors, std::span<int> errors);
   [[nodiscard]] std::size_t submit(std::span<const int> descriptors);
   void collect(std::size_t count, std::span<int> errors);
   void close();
 
   aio_context_t context_ = 0;  // 0: none yet
-  bool is_refused_ = false;
+  Way way_;                    // in_turn also after a refusal
 };
 
 }  // namespace postern::daemon

@@ -18,6 +18,7 @@
 #include "daemon/maildir.hpp"
 #include "daemon/maildir_name.hpp"
 #include "spec/limits.hpp"
+#include "tests/maildir_place.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -25,28 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using Result = Outcome::Result;
 using namespace std::string_literals;
-
-std::string contents(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string envelope_for(const std::vector<std::string>& forward_paths) {
-  std::string octets = "Fsender@client.example\0"s;
-  for (const std::string& forward_path : forward_paths) octets += 'T' + forward_path + '\0';
-  return octets + '\0';
-}
-
-std::vector<fs::path> messages_in(const fs::path& mailbox) {
-  std::vector<fs::path> paths;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(mailbox / "new", error)) paths.push_back(entry.path());
-  return paths;
-}
-
-std::size_t open_descriptors() {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), {}));
-}
 
 Outcome deliver_to(const MaildirSettings& settings, const std::vector<std::string>& forward_paths,
                    const std::string& message) {
@@ -56,37 +35,12 @@ Outcome deliver_to(const MaildirSettings& settings, const std::vector<std::strin
   return maildir.finish(envelope_for(forward_paths));
 }
 
-class MaildirTest : public testing::Test {
+class MaildirTest : public MaildirPlace {
  protected:
-  void SetUp() override {
-    std::string path = testing::TempDir() + "postern_maildir_XXXXXX";
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    root_ = path;
-    descriptors_before_ = open_descriptors();
-  }
-
-  void TearDown() override {
-    EXPECT_EQ(open_descriptors(), descriptors_before_) << "descriptors are left open";
-    fs::remove_all(root_);
-  }
-
-  [[nodiscard]] MaildirSettings settings() const {
-    return {.root = root_, .host = "mail.example.com", .default_domain = "example.com"};
-  }
-
   [[nodiscard]] Outcome deliver(const std::vector<std::string>& forward_paths,
                                 const std::string& message = "Subject: t\n\nhello\n") const {
     return deliver_to(settings(), forward_paths, message);
   }
-
-  [[nodiscard]] std::size_t files_below_root() const {
-    std::size_t files = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(root_)) files += entry.is_regular_file() ? 1U : 0U;
-    return files;
-  }
-
-  fs::path root_;
-  std::size_t descriptors_before_ = 0;
 };
 
 // RFC 5321 4.4
@@ -316,26 +270,10 @@ TEST_F(MaildirTest, works_without_proc) {
   EXPECT_EQ(fs::directory_iterator(root_ / ".tmp"), fs::directory_iterator());
 }
 
-// Runs DISABLED_Once below under strace, which sees the order of system calls and can make one fail.
-class MaildirTracedTest : public MaildirTest {
+class MaildirTracedTest : public TracedMaildirPlace {
  protected:
-  void SetUp() override {
-    MaildirTest::SetUp();
-    if (std::system("strace -o /dev/null true 2>/dev/null") != 0) GTEST_SKIP() << "no strace here";
-  }
-
-  // What strace saw between the first message, which makes the mailboxes, and the end.
   [[nodiscard]] std::string trace(const std::string& options) const {
-    const std::string log = root_ / "trace";
-    const std::string command = "ASAN_OPTIONS=detect_leaks=0 POSTERN_TEST_ROOT=" + root_.string() +
-                                "/mail strace -y -o " + log + " " + options + " " +
-                                fs::read_symlink("/proc/self/exe").string() +
-                                " --gtest_also_run_disabled_tests --gtest_filter=DISABLED_Once.* >/dev/null";
-    fs::create_directory(root_ / "mail");
-    EXPECT_EQ(std::system(command.c_str()), 0);
-    const std::string calls = contents(log);
-    const std::size_t begin = calls.find("/second-message");
-    return begin == std::string::npos ? calls : calls.substr(calls.find('\n', begin) + 1);
+    return TracedMaildirPlace::trace("DISABLED_Once", options);
   }
 };
 
