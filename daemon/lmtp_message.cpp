@@ -30,8 +30,9 @@ void LmtpMessage::write(std::string_view octets) {
   if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<char[]>(lmtp_memory_octets);
   lines_ += static_cast<std::uint64_t>(std::ranges::count(octets, '\n'));
   last_ = octets.back();
-  while (error_ == 0 && !octets.empty()) {
+  while (!octets.empty()) {
     if (buffered_ == lmtp_memory_octets) error_ = flush();
+    if (error_ != 0) return file_.close();  // at once: what is left of the disk is of use to others
     const std::size_t taken = std::min(octets.size(), lmtp_memory_octets - buffered_);
     octets.copy(buffer_.get() + buffered_, taken);
     buffered_ += taken;

@@ -5,7 +5,7 @@
 namespace postern::daemon {
 namespace {
 
-std::uint64_t eight_octets(const char* octets) {
+std::uint64_t first_eight(std::string_view octets) {
   std::uint64_t word = 0;
   for (unsigned i = 0; i < 8; ++i) word |= std::uint64_t{static_cast<unsigned char>(octets[i])} << (8 * i);
   return word;
@@ -41,7 +41,7 @@ void SipHash::add(std::string_view octets) {
   while (!octets.empty()) {
     const unsigned held = size_ % 8;
     if (held == 0 && octets.size() >= 8) {
-      compress(eight_octets(octets.data()));
+      compress(first_eight(octets));
       octets.remove_prefix(8);
       size_ += 8;
       continue;

@@ -221,6 +221,14 @@ class Home(Folder):
         found = run_json("check", "--certificate", "yes", env=env, expect=FINE)
         self.assertEqual((found["facts"]["backend"], found["settings"]["AUTH"]), (1, 1))
 
+    def test_a_mail_cluster_must_have_an_ip_address(self):
+        env = {"POSTERN_LMTP": "tcp:localhost:24"}
+        found = run_json("check", "--certificate", "yes", env=env, expect=REFUSED)
+        self.assertEqual(found["start"]["rule"], "connect.no_hand_over")
+        self.assertIn("no_hand_over", ids(found))
+        run("check", "--certificate", "yes", env=env | {"QMAILQUEUE": "/bin/queue"}, expect=FINE)
+        run("check", "--certificate", "yes", env={"POSTERN_LMTP": "tcp:[::1]:24"}, expect=FINE)
+
 
 class Advice(unittest.TestCase):
     def found(self, **env):

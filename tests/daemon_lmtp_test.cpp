@@ -1,69 +1,27 @@
-// Hand-over to a mail cluster: what it says becomes one outcome, nobody loses mail, and as few as can be get it twice.
+// Hand-over to a mail cluster: what it says becomes one outcome, and no message is lost.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
-#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <iterator>
 #include <regex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "daemon/lmtp.hpp"
 #include "spec/limits.hpp"
-#include "spec/policy_row.hpp"
-#include "tests/lmtp_cluster.hpp"
+#include "tests/lmtp_meeting.hpp"
 
 namespace postern::daemon {
 namespace {
 
-using Result = Outcome::Result;
 using namespace std::string_literals;
-using Strings = std::vector<std::string>;
 
-const std::string message = "Subject: t\n\nhello\n";
-
-std::string envelope_for(const Strings& forward_paths, const std::string& reverse_path = "me@client.example") {
-  std::string octets = 'F' + reverse_path + '\0';
-  for (const std::string& forward_path : forward_paths) octets += 'T' + forward_path + '\0';
-  return octets + '\0';
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
-
-LmtpSettings settings_for(const std::string& address) {
-  LmtpSettings settings{.address = parse_lmtp_address(address).value(),
-                        .host = "mx.example.org",
-                        .default_domain = "example.org",
-                        .file_folder = testing::TempDir()};
-  settings.timeouts = {.connect_seconds = 1, .reply_seconds = 1, .delivery_seconds = 1};
-  return settings;
-}
-
-Outcome deliver(LmtpPool& pool, const Strings& forward_paths = {"a@x.example"}, const std::string& mail = message) {
-  Lmtp lmtp(pool);
-  lmtp.begin("Received: x\n", "me@client.example");
-  lmtp.write(mail);
-  return lmtp.finish(envelope_for(forward_paths));
-}
-
-struct Meeting {
-  explicit Meeting(std::vector<Manner> manners) : cluster(std::move(manners)), pool(settings_for(cluster.address())) {}
-
-  [[nodiscard]] Outcome deliver(const Strings& forward_paths = {"a@x.example"}, const std::string& mail = message) {
-    return daemon::deliver(pool, forward_paths, mail);
-  }
-
-  Cluster cluster;
-  LmtpPool pool;
-};
-
-void expect_deferred(const Outcome& outcome, spec::HandOverText text) {
-  EXPECT_EQ(outcome.result, Result::deferred);
-  EXPECT_EQ(outcome.verdict, spec::text_of(text));
-  EXPECT_FALSE(outcome.cause.empty());
-}
-
-Manner with_rcpt(Strings replies) { return {.rcpt = std::move(replies)}; }
-Manner with_delivery(Strings replies) { return {.delivery = std::move(replies)}; }
 
 // RFC 2033 4.1, 4.2; RFC 1870 6; RFC 6152 2
 TEST(Lmtp, says_what_is_to_be_said) {
@@ -157,6 +115,25 @@ TEST(Lmtp, without_room_for_a_file_the_message_is_deferred) {
   EXPECT_EQ(deliver(pool).result, Result::accepted) << "small ones need none";
 }
 
+TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
+  Meeting meeting({Manner{}});
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  Lmtp lmtp(meeting.pool);
+  lmtp.begin("Received: x\n", "me@client.example");
+  const std::size_t open_before = open_descriptors();
+  lmtp.write(std::string(300'000, 'x'));
+  EXPECT_EQ(open_descriptors(), open_before);
+  const Outcome outcome = lmtp.finish(envelope_for({"a@x.example"}));
+  setrlimit(RLIMIT_FSIZE, &before);
+  expect_deferred(outcome, spec::HandOverText::cannot_store);
+  EXPECT_TRUE(outcome.cause.contains("EFBIG")) << outcome.cause;
+  EXPECT_EQ(meeting.cluster.connections(), 0U);
+}
+
 // RFC 5321 4.2.5: each kind of answer, wherever it comes
 TEST(Lmtp, one_outcome_for_all_recipients) {
   struct Case {
@@ -208,10 +185,10 @@ TEST(Lmtp, what_does_not_speak_lmtp_refuses_no_message) {
 }
 
 TEST(Lmtp, garbage_is_deferred_wherever_it_comes) {
-  const std::vector<std::string> garbage{
-      "hello\r\n",          "25\r\n",        "250_ok\r\n",
-      "999 x\r\n",          "354 again\r\n", "250-a\r\n251 b\r\n",
-      "250 bare\n250 lf\n", "160 x\r\n",     "250 " + std::string(3000, 'x') + "\r\n"};
+  const std::vector<std::string> garbage{"hello\r\n",     "25\r\n",
+                                         "250_ok\r\n",    "999 x\r\n",
+                                         "354 again\r\n", "250-a\r\n251 b\r\n",
+                                         "160 x\r\n",     "250 " + std::string(3000, 'x') + "\r\n"};
   for (const std::string& reply : garbage) {
     for (const Manner& manner : {Manner{.mail = reply}, with_rcpt({reply}), with_delivery({reply})}) {
       Meeting meeting({manner});
@@ -241,9 +218,10 @@ TEST(Lmtp, the_end_of_the_connection_is_deferred_wherever_it_comes) {
 
 // RFC 5321 4.5.3.2
 TEST(Lmtp, silence_is_deferred_wherever_it_comes) {
-  for (const Manner& manner : {Manner{.greeting = silence}, Manner{.lhlo = silence}, Manner{.mail = silence},
-                               with_rcpt({silence}), Manner{.data = silence}, with_delivery({silence})}) {
-    Meeting meeting({manner});
+  for (const Manner& manner :
+       {Manner{.mail = "250 a bare LF ends no line\n"}, Manner{.greeting = silence}, Manner{.lhlo = silence},
+        Manner{.mail = silence}, with_rcpt({silence}), Manner{.data = silence}, with_delivery({silence})}) {
+    Meeting meeting({manner}, impatient);
     const auto begun = std::chrono::steady_clock::now();
     const Outcome outcome = meeting.deliver();
     expect_deferred(outcome, spec::HandOverText::cluster_failed);
@@ -253,13 +231,16 @@ TEST(Lmtp, silence_is_deferred_wherever_it_comes) {
 }
 
 TEST(Lmtp, a_reply_that_trickles_does_not_last_longer_than_its_time) {
-  Meeting meeting({Manner{
-      .greeting = "220 " + std::string(100, 'x') + "\r\n", .answers_octet_by_octet = true, .octet_milliseconds = 100}});
+  Meeting meeting({Manner{.greeting = "220 " + std::string(100, 'x') + "\r\n",
+                          .answers_octet_by_octet = true,
+                          .octet_milliseconds = 100}},
+                  impatient);
   const auto begun = std::chrono::steady_clock::now();
   expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
 }
 
+// RFC 3463 3.5
 TEST(Lmtp, a_cluster_that_is_down_is_deferred_at_once) {
   LmtpPool nowhere(settings_for("unix:/nonexistent/lmtp"));
   expect_deferred(deliver(nowhere), spec::HandOverText::cluster_unreachable);
@@ -295,155 +276,6 @@ TEST(Lmtp, an_abandoned_message_is_gone) {
   lmtp.begin("Received: y\n", "me@client.example");
   EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"})).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails(), Strings{"Received: y\r\n.\r\n"});
-}
-
-// ---- connections
-
-TEST(LmtpConnections, are_used_again) {
-  Meeting meeting({Manner{}});
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(meeting.deliver().result, Result::accepted);
-  EXPECT_EQ(meeting.cluster.connections(), 1U);
-  EXPECT_EQ(std::ranges::count(meeting.cluster.commands(), "LHLO mx.example.org"), 1);
-}
-
-TEST(LmtpConnections, one_that_ended_while_idle_is_replaced) {
-  Cluster other({Manner{}});
-  LmtpPool pool(settings_for(other.address()));
-  EXPECT_EQ(deliver(pool).result, Result::accepted);
-  other.stop();
-  EXPECT_EQ(pool.idle(), 1U);
-  expect_deferred(deliver(pool), spec::HandOverText::cluster_unreachable);
-  EXPECT_EQ(pool.idle(), 0U);
-}
-
-TEST(LmtpConnections, one_that_ends_at_mail_is_replaced_once) {
-  for (const std::string last_word : {"", "421 4.4.2 idle too long\r\n"}) {  // until its second MAIL it looks alive
-    Meeting meeting({Manner{.second = {last_word, ""}}, Manner{}});
-    EXPECT_EQ(meeting.deliver().result, Result::accepted);
-    EXPECT_EQ(meeting.deliver().result, Result::accepted);
-    EXPECT_EQ(meeting.cluster.connections(), 2U);
-    EXPECT_EQ(meeting.cluster.mails().size(), 2U);
-  }
-}
-
-TEST(LmtpConnections, one_that_ends_later_is_not_replaced) {
-  Meeting meeting({Manner{.second = {"250 ok\r\n", ""}}, Manner{}});
-  EXPECT_EQ(meeting.deliver().result, Result::accepted);
-  expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
-  EXPECT_EQ(meeting.cluster.connections(), 1U);
-}
-
-TEST(LmtpConnections, a_new_one_that_ends_at_mail_is_not_replaced) {
-  Meeting meeting({Manner{.mail = ""}, Manner{}});
-  expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
-  EXPECT_EQ(meeting.cluster.connections(), 1U);
-}
-
-TEST(LmtpConnections, one_with_an_unasked_word_is_not_used_again) {
-  Meeting meeting({with_delivery({"250 ok\r\n250 and more\r\n"})});
-  EXPECT_EQ(meeting.deliver().result, Result::accepted);
-  EXPECT_EQ(meeting.deliver().result, Result::accepted);
-  EXPECT_EQ(meeting.cluster.connections(), 2U);
-}
-
-TEST(LmtpConnections, only_so_many_are_kept_and_only_so_long) {
-  Cluster cluster({Manner{}});
-  LmtpSettings settings = settings_for(cluster.address());
-  settings.max_idle = 2;
-  settings.idle_seconds = 1;
-  LmtpPool pool(settings);
-  const auto fresh = [&] { return LmtpLink::open(settings.address, settings.host, settings.timeouts).value(); };
-  for (int i = 0; i < 3; ++i) pool.give_back(fresh());
-  EXPECT_EQ(pool.idle(), 2U);
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
-  pool.close_old();
-  EXPECT_EQ(pool.idle(), 0U);
-  EXPECT_FALSE(pool.take().has_value());
-}
-
-TEST(LmtpConnections, many_threads_share_them) {
-  Meeting meeting({Manner{}});
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 8; ++i)
-      threads.emplace_back([&] {
-        for (int j = 0; j < 20; ++j) EXPECT_EQ(meeting.deliver().result, Result::accepted);
-      });
-  }
-  EXPECT_EQ(meeting.cluster.mails().size(), 160U);
-  EXPECT_LE(meeting.cluster.connections(), 160U / 2) << "they are used again";
-  EXPECT_LE(meeting.pool.idle(), meeting.pool.settings().max_idle);
-}
-
-// ---- RFC 2033 4.2, RFC 5321 6.1: sent again, and not taken twice
-
-const std::string kept = "250 kept\r\n", full = "452 full\r\n", refused = "550 gone\r\n";
-
-// Who is named by RCPT in each transaction.
-std::vector<Strings> transactions(Cluster& cluster) {
-  std::vector<Strings> all;
-  for (const std::string& command : cluster.commands()) {
-    if (command.starts_with("MAIL ")) all.emplace_back();
-    if (command.starts_with("RCPT ")) all.back().push_back(command.substr(9, command.size() - 10));
-  }
-  return all;
-}
-
-Manner one_transaction(Strings delivery) { return {.delivery = std::move(delivery), .closes_after_mail = true}; }
-
-const Strings three{"a@x.example", "b@x.example", "c@x.example"};
-
-TEST(LmtpTakenBefore, those_who_took_it_are_spared_when_it_comes_again) {
-  Meeting meeting({one_transaction({kept, full, kept}), one_transaction({full}), Manner{}});
-  EXPECT_EQ(meeting.deliver(three).result, Result::deferred);
-  EXPECT_EQ(meeting.deliver(three).result, Result::deferred);
-  EXPECT_EQ(meeting.deliver(three).result, Result::accepted);
-  EXPECT_EQ(meeting.deliver(three).result, Result::accepted) << "once accepted, the same message is a new one";
-  EXPECT_EQ(transactions(meeting.cluster), (std::vector<Strings>{three, {"b@x.example"}, {"b@x.example"}, three}));
-}
-
-TEST(LmtpTakenBefore, nobody_is_asked_when_everybody_has_it) {
-  Meeting meeting({one_transaction({kept, full}), Manner{}});
-  EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
-  const Outcome outcome = meeting.deliver({"a@x.example"});  // a client that sends to each by itself
-  EXPECT_EQ(outcome.result, Result::accepted);
-  EXPECT_TRUE(std::regex_match(outcome.verdict, std::regex(R"(\d{10} lmtp)"))) << outcome.verdict;
-  EXPECT_EQ(meeting.cluster.connections(), 1U);
-  EXPECT_EQ(meeting.deliver({"b@x.example"}).result, Result::accepted);
-  EXPECT_EQ(meeting.cluster.mails().size(), 2U);
-}
-
-TEST(LmtpTakenBefore, another_message_sender_or_recipient_is_not_spared) {
-  Meeting meeting({one_transaction({kept, full}), Manner{}});
-  EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
-  EXPECT_EQ(meeting.deliver({"a@x.example"}, message + "!").result, Result::accepted);
-  EXPECT_EQ(meeting.deliver({"A@x.example"}).result, Result::accepted);
-  Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "other@client.example");
-  lmtp.write(message);
-  EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"}, "other@client.example")).result, Result::accepted);
-  EXPECT_EQ(meeting.cluster.mails().size(), 4U);
-}
-
-TEST(LmtpTakenBefore, another_received_field_is_the_same_message) {
-  Meeting meeting({one_transaction({kept, full}), Manner{}});
-  EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
-  Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: at another time\n", "me@client.example");
-  for (const char octet : message) lmtp.write({&octet, 1});
-  EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example", "b@x.example"})).result, Result::accepted);
-  EXPECT_EQ(transactions(meeting.cluster).back(), Strings{"b@x.example"});
-}
-
-TEST(LmtpTakenBefore, the_log_hears_how_many_took_it) {
-  Meeting meeting({one_transaction({kept, full, kept}), one_transaction({refused}), Manner{.delivery = {kept, ""}}});
-  EXPECT_EQ(meeting.deliver(three).cause, "2 of 3 recipients took it");
-  EXPECT_EQ(meeting.deliver(three).result, Result::refused);
-  const Outcome outcome = meeting.deliver(three);
-  EXPECT_TRUE(outcome.cause.ends_with("at delivery, 1 of 3 recipients took it")) << outcome.cause;
-  EXPECT_EQ(transactions(meeting.cluster).back(), three) << "a refusal ends it, too";
-  EXPECT_EQ(meeting.deliver(three).result, Result::deferred);
-  EXPECT_EQ(transactions(meeting.cluster).back(), (Strings{"b@x.example", "c@x.example"}));
 }
 
 }  // namespace
