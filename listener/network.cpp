@@ -54,7 +54,7 @@ Address Address::of_ipv6(std::span<const std::uint8_t, 16> octets) {
 
 bool Address::is_ipv4() const { return std::memcmp(octets_.data(), mapped_prefix.data(), mapped_prefix.size()) == 0; }
 
-std::span<const std::uint8_t> Address::octets() const {
+std::span<const std::uint8_t> Address::octets() const& {
   return std::span(octets_).subspan(is_ipv4() ? mapped_prefix.size() : 0);
 }
 
