@@ -207,6 +207,18 @@ TEST_F(Table, many_addresses_push_out_neither_sessions_nor_guessers) {
   EXPECT_EQ(1000, table.figures().clients);
 }
 
+TEST_F(Table, who_guessed_long_ago_is_pushed_out_like_anybody) {
+  ClientTable table({0, 0, 0, 1, 2}, {}, 1, 100);
+  table.auth_failed(tom, start);
+  EXPECT_EQ(Admission::ok, table.admit(tom, start + 2h));
+  table.leave(tom);
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    EXPECT_EQ(Admission::ok, table.admit(ipv4(i), start + 2h));
+    table.leave(ipv4(i));
+  }
+  EXPECT_EQ(Admission::ok, table.admit(tom, start + 2h));  // forgotten, so not too fast
+}
+
 TEST_F(Table, guessers_fill_at_most_half) {
   ClientTable table({0, 0, 0, 1, 0}, {}, 1, 1000);
   EXPECT_EQ(Admission::ok, table.admit(tim, start));
