@@ -48,7 +48,7 @@ std::string bits_of(const Address& address) {
   unsigned set_before = 0;
   for (const std::uint8_t octet : address.octets())
     for (unsigned bit = 0; bit < 8; ++bit) {
-      if ((octet << bit & 0x80U) == 0)
+      if ((octet & 0x80U >> bit) == 0)
         text += '0';
       else if (address.is_ipv4())
         text += ipv4_letters[text.size()];

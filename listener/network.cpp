@@ -55,7 +55,7 @@ Address Address::of_ipv6(std::span<const std::uint8_t, 16> octets) {
 
 bool Address::is_ipv4() const { return std::memcmp(octets_.data(), mapped_prefix.data(), mapped_prefix.size()) == 0; }
 
-std::span<const std::uint8_t> Address::octets() const {
+std::span<const std::uint8_t> Address::octets() const& {
   return std::span(octets_).subspan(is_ipv4() ? mapped_prefix.size() : 0);
 }
 
@@ -64,9 +64,8 @@ Network::Network(const Address& inside, unsigned bits) : bits_(std::min(bits, in
   first_ = Address::of_ipv6(octets);
 }
 
-bool Network::contains(const Address& address) const {
-  return address.is_ipv4() == first_.is_ipv4() && Network(address, bits_).first_ == first_;
-}
+// The mapping is among the bits that are compared, so the two kinds never meet.
+bool Network::contains(const Address& address) const { return Network(address, bits_).first_ == first_; }
 
 std::optional<Address> parse_address(std::string_view text) {
   std::array<char, INET6_ADDRSTRLEN> name{};

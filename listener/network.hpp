@@ -28,9 +28,10 @@ class Address {
   [[nodiscard]] bool is_ipv4() const;
   [[nodiscard]] unsigned bits() const { return is_ipv4() ? 32 : 128; }
   // In network order: four, or sixteen; they die with the Address.
-  [[nodiscard]] std::span<const std::uint8_t> octets() const;
+  [[nodiscard]] std::span<const std::uint8_t> octets() const&;
+  std::span<const std::uint8_t> octets() const&& = delete;
   // IPv4 in its mapped form: one key for every table.
-  [[nodiscard]] const std::array<std::uint8_t, 16>& mapped() const { return octets_; }
+  [[nodiscard]] std::array<std::uint8_t, 16> mapped() const { return octets_; }
 
   friend auto operator<=>(const Address&, const Address&) = default;
 
@@ -82,6 +83,7 @@ class Network {
 // Text in a room of its own: `192.0.2.1`, `2001:db8::1`, `10.0.0.0/8`, `[2001:db8::1]:25`.
 class AddressText {
  public:
+  // Good until the end of the expression when the text is a temporary.
   [[nodiscard]] std::string_view view() const { return {octets_.data(), size_}; }
   [[nodiscard]] const char* c_str() const { return octets_.data(); }
   void append(std::string_view text);

@@ -196,6 +196,12 @@ class Classes(Folder):
         found = self.classes([(b"echo '127.", b"+RELAYCLIENT=\0"), (b"", b"")], "--strict", expect=WARNINGS)
         self.assertIn("idle_class", ids(found["echo '127."]))
 
+    def test_a_network_as_the_forks_write_it_is_an_address(self):
+        # 10.0.0.0/8 and 2001:db8::/32 of ucspi-tcp6
+        networks = [(b"_0000e0g0", b""), (b"^00`000000000000a0000bc0de0fgh000", b""), (b"^" + bytes(range(96, 224)), b"")]
+        for each in self.classes(networks, "--strict", expect=FINE).values():
+            self.assertNotIn("idle_class", ids(each))
+
 
 class Home(Folder):
     def test_without_rcpthosts_nothing_is_ours(self):

@@ -74,6 +74,26 @@ TEST_F(Cdb, what_is_no_cdb_is_malformed) {
   EXPECT_EQ(EPROTO, text.find("alice").error());
 }
 
+TEST_F(Cdb, a_copy_outlives_the_file) {
+  home_.write_cdb("a.cdb", {{"one", "1"}, {"two", std::string(100'000, '2')}});
+  CdbFile copy;
+  ASSERT_EQ(0, copy.open_copy("a.cdb"));
+  std::filesystem::resize_file("a.cdb", 0);
+  EXPECT_EQ("1", copy.find("one").value());
+  EXPECT_EQ(std::string(100'000, '2'), copy.find("two").value());
+}
+
+TEST_F(Cdb, what_is_no_cdb_is_not_copied) {
+  home_.write("text", std::string(4096, 'x'));
+  home_.write("empty", "");
+  home_.write_unreadable("folder");
+  CdbFile file;
+  EXPECT_EQ(EPROTO, file.open_copy("text"));
+  EXPECT_EQ(EPROTO, file.open_copy("empty"));
+  EXPECT_EQ(EINVAL, file.open_copy("folder"));
+  EXPECT_EQ(ENOENT, file.open_copy("absent"));
+}
+
 TEST_F(Cdb, a_file_cut_anywhere_is_not_usable) {
   home_.write_cdb("a.cdb", {{"one", "1"}, {"two", "22"}});
   const std::string whole = home_.read("a.cdb");

@@ -1,0 +1,15 @@
+// wanted: deleted
+// The octets of an address lie in it: of a temporary one they would dangle.
+#include "listener/network.hpp"
+
+std::size_t count(std::span<const std::uint8_t> octets) { return octets.size(); }
+
+std::size_t of_an_address() {
+  const postern::listener::Address address;
+#ifdef MISUSE
+  const auto octets = postern::listener::client_of(address).octets();
+#else
+  const auto octets = address.octets();
+#endif
+  return count(octets);
+}
