@@ -5,12 +5,19 @@
 #include <cerrno>
 #include <charconv>
 
+#include "daemon/json_escape.hpp"
+
 namespace postern::daemon {
 namespace {
 
+constexpr std::string_view quote = "\"";
 constexpr std::string_view cut_mark = "...";
 constexpr std::string_view dangerous = "\"\\=";  // the signs that fields are made of
-constexpr std::size_t room_for_end = cut_mark.size() + 1;
+constexpr std::string_view cut_member = ",\"cut\":true}";
+constexpr std::size_t room_for_end = cut_mark.size() + 1;                           // and the line end
+constexpr std::size_t room_for_json_end = cut_mark.size() + 2 + cut_member.size();  // and a quote, and the line end
+
+constexpr std::size_t max_key_octets = 64;  // ours are short
 
 bool is_plain(char octet, std::string_view allowed) {
   if (allowed.contains(octet)) return true;
@@ -28,36 +35,88 @@ std::string_view as_decimal(std::uint64_t number, std::array<char, 20>& room) {
   return {room.data(), static_cast<std::size_t>(end - room.data())};
 }
 
+// The first octets of a value of the client; in UTF-8 no character is cut in two.
+std::string_view beginning_of(std::string_view octets) {
+  if (octets.size() <= max_client_octets_logged) return octets;
+  std::size_t end = max_client_octets_logged;
+  const auto is_inside = [octets](std::size_t at) { return (static_cast<unsigned char>(octets[at]) & 0xc0U) == 0x80; };
+  for (int i = 0; i < 3 && is_inside(end); ++i) --end;
+  return octets.substr(0, is_inside(end) ? max_client_octets_logged : end);
+}
+
 }  // namespace
 
-LogLine::LogLine(std::string_view event, LogVoice voice) : output_(voice.output) {
+LogLine::LogLine(std::string_view event, LogVoice voice) : output_(voice.output), form_(voice.form) {
+  if (is_json())
+    begin_json(voice.program, event);
+  else
+    begin_text(voice.program, event);
+  close();
+}
+
+void LogLine::begin_text(std::string_view program, std::string_view event) {
   std::array<char, 20> room;
-  append(voice.program);
+  append(program);
   append("[");
   append(as_decimal(static_cast<std::uint64_t>(::getpid()), room));
   append("]: ");
   append_escaped(event, {});
 }
 
-void LogLine::append(std::string_view text) {
-  if (is_full_) return;
-  if (size_ + text.size() <= octets_.size() - room_for_end) {
-    text.copy(octets_.data() + size_, text.size());
-    size_ += text.size();
-    return;
-  }
-  cut_mark.copy(octets_.data() + size_, cut_mark.size());
-  size_ += cut_mark.size();
-  is_full_ = true;
+void LogLine::begin_json(std::string_view program, std::string_view event) {
+  append("{\"program\":\"");
+  is_in_string_ = true;
+  append_escaped(program, {});
+  end_string();
+  number("pid", static_cast<std::uint64_t>(::getpid())).field("event", event);
 }
 
-void LogLine::append_key(std::string_view key) {
-  append(" ");
-  append(key);
-  append("=");
+void LogLine::append(std::string_view text) {
+  if (is_full_) return;
+  if (size_ + text.size() > octets_.size() - (is_json() ? room_for_json_end : room_for_end)) return cut();
+  text.copy(octets_.data() + size_, text.size());
+  size_ += text.size();
+}
+
+void LogLine::cut() {
+  is_full_ = true;
+  if (is_json() && !is_in_string_) return;  // close() says it
+  cut_mark.copy(octets_.data() + size_, cut_mark.size());
+  size_ += cut_mark.size();
+  if (is_json()) octets_[size_++] = '"';
+}
+
+void LogLine::close() {
+  end_ = size_;
+  if (!is_json()) return;
+  const std::string_view tail = is_full_ ? cut_member : "}";
+  tail.copy(octets_.data() + size_, tail.size());
+  end_ += tail.size();
+}
+
+void LogLine::begin_value(std::string_view key, std::string_view first) {
+  std::array<char, 96> room;  // in one piece: a key without a value would be no JSON
+  std::size_t size = 0;
+  const auto add = [&](std::string_view text) { size += text.copy(room.data() + size, room.size() - size); };
+  add(is_json() ? ",\"" : " ");
+  add(key.substr(0, max_key_octets));
+  add(is_json() ? "\":" : "=");
+  add(first);
+  append({room.data(), size});
+  is_in_string_ = !is_full_ && first == quote;
+}
+
+void LogLine::end_string() {
+  append(quote);
+  is_in_string_ = false;
 }
 
 void LogLine::append_escaped(std::string_view text, std::string_view allowed) {
+  while (is_json() && !text.empty()) {
+    const Escaped escaped = escape_for_json(text);
+    append(escaped.text());
+    text.remove_prefix(escaped.taken);
+  }
   for (const char octet : text) {
     const std::array<char, 4> escaped = escape(octet);
     append(is_plain(octet, allowed) ? std::string_view(&octet, 1) : std::string_view(escaped.data(), escaped.size()));
@@ -65,40 +124,45 @@ void LogLine::append_escaped(std::string_view text, std::string_view allowed) {
 }
 
 LogLine& LogLine::field(std::string_view key, std::string_view text) {
-  const bool is_quoted = text.empty() || text.contains(' ');
-  append_key(key);
-  if (is_quoted) append("\"");
+  const bool is_quoted = is_json() || text.empty() || text.contains(' ');
+  begin_value(key, is_quoted ? quote : "");
   append_escaped(text, is_quoted ? " =" : "");
-  if (is_quoted) append("\"");
+  if (is_quoted) end_string();
+  close();
   return *this;
 }
 
 LogLine& LogLine::number(std::string_view key, std::uint64_t number) {
   std::array<char, 20> room;
-  append_key(key);
-  append(as_decimal(number, room));
+  begin_value(key, as_decimal(number, room));
+  close();
   return *this;
 }
 
 LogLine& LogLine::client(std::string_view key, std::string_view octets) {
-  append_key(key);
-  append_escaped(octets.substr(0, max_client_octets_logged), {});
-  if (octets.size() > max_client_octets_logged) append(cut_mark);
+  const std::string_view beginning = is_json() ? beginning_of(octets) : octets.substr(0, max_client_octets_logged);
+  begin_value(key, is_json() ? quote : "");
+  append_escaped(beginning, {});
+  if (beginning.size() < octets.size()) append(cut_mark);
+  if (is_json()) end_string();
+  close();
   return *this;
 }
 
 LogLine& LogLine::note(std::string_view sentence) {
+  if (is_json()) return field("note", sentence);
   append(": ");
   append_escaped(sentence, " =\"");
+  close();
   return *this;
 }
 
 void LogLine::write(int descriptor) {
-  octets_[size_] = '\n';  // append() leaves room for it
-  if (output_ != nullptr) return output_->write({octets_.data(), size_ + 1});
+  octets_[end_] = '\n';  // append() leaves room for it
+  if (output_ != nullptr) return output_->write({octets_.data(), end_ + 1});
   ssize_t written = 0;
   do {
-    written = ::write(descriptor, octets_.data(), size_ + 1);
+    written = ::write(descriptor, octets_.data(), end_ + 1);
   } while (written < 0 && errno == EINTR);
 }
 

@@ -1,11 +1,13 @@
 // One event, one line, one write: `postern-smtpd[PID]: refuse rule=mail_tls_first reply="503 STARTTLS first" user=al`
 // in      our own words (field, number, note) and octets of the client (client); never a password
 // out     a line of at most max_log_line_octets on descriptor 2; what does not fit is cut and ends with `...`
+// json    the same as one JSON object: {"program":"postern","pid":7,"event":"refuse","rule":"...","note":"..."}; numbers
+//         are numbers, all else is text (daemon/json_escape). What is cut is valid still, and has "cut":true at its end
 // forging octets of the client outside 33..126, and `"`, `\` and `=`, become `\xHH`: they can make neither a line nor
 //         a field, nor end one
 // errors  none told: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
 // cost    getpid and write; a buffer on the stack; allocates nothing
-// source  multilog(8); deviation D17
+// source  multilog(8); RFC 8259; deviation D17
 #pragma once
 
 #include <array>
@@ -27,10 +29,13 @@ class LogOutput {
   ~LogOutput() = default;
 };
 
-// Who speaks, and to whom.
+enum class LogForm : std::uint8_t { text, json };
+
+// Who speaks, to whom, and how.
 struct LogVoice {
   std::string_view program = "postern-smtpd";
   LogOutput* output = nullptr;  // null: descriptor 2
+  LogForm form = LogForm::text;
 };
 
 class LogLine {
@@ -43,17 +48,27 @@ class LogLine {
   LogLine& note(std::string_view sentence);                        // ours, for people; the last thing on the line
 
   void write(int descriptor = 2);  // to which it goes when the voice has no output
-  [[nodiscard]] std::string_view text() const { return {octets_.data(), size_}; }
+  [[nodiscard]] std::string_view text() const { return {octets_.data(), end_}; }
 
  private:
+  [[nodiscard]] bool is_json() const { return form_ == LogForm::json; }
+  void begin_text(std::string_view program, std::string_view event);
+  void begin_json(std::string_view program, std::string_view event);
   void append(std::string_view text);  // whole or not at all: an escape is never cut in two
-  void append_key(std::string_view key);
+  void begin_value(std::string_view key,
+                   std::string_view first);  // the first octets of the value: they go with the key
+  void end_string();
   void append_escaped(std::string_view text, std::string_view allowed);
+  void cut();
+  void close();  // makes what there is a whole line, without its line end; more may follow
 
   LogOutput* output_;
+  LogForm form_;
   std::array<char, max_log_line_octets> octets_;
-  std::size_t size_ = 0;
+  std::size_t size_ = 0;  // without what close() put behind
+  std::size_t end_ = 0;   // with it
   bool is_full_ = false;
+  bool is_in_string_ = false;
 };
 
 }  // namespace postern::daemon

@@ -56,7 +56,7 @@ Result set_user(Account& account, std::string_view name) {
   const passwd* entry = number ? ::getpwuid(*number) : ::getpwnam(std::string(name).c_str());
   if (entry == nullptr && !number)
     return trouble("no user \"" + std::string(name) + "\": create it (useradd --system), or name another");
-  account.user = entry != nullptr ? entry->pw_uid : *number;
+  account.user = entry != nullptr ? entry->pw_uid : number.value_or(0);
   if (account.user == 0) return trouble("user \"" + std::string(name) + "\" is root: name a user of its own");
   if (account.name.contains(':')) return {};
   if (entry == nullptr)

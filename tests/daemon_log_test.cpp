@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "daemon/log.hpp"
@@ -103,6 +105,139 @@ TEST(Log, a_line_leaves_in_one_write) {
 }
 
 TEST(Log, a_closed_log_is_no_trouble) { LogLine("x").write(-1); }
+
+const LogVoice in_json{.program = "postern", .output = nullptr, .form = LogForm::json};
+
+nlohmann::json parsed(const LogLine& line) { return nlohmann::json::parse(line.text(), nullptr, false); }
+
+TEST(LogInJson, a_line_is_one_object) {
+  LogLine line("refuse", in_json);
+  line.field("rule", "mail.starttls_first").client("user", "alice").number("octets", 18446744073709551615ULL);
+  line.field("empty", "").note("a \"sentence\"\n");
+  EXPECT_EQ("{\"program\":\"postern\",\"pid\":" + std::to_string(::getpid()) +
+                ",\"event\":\"refuse\",\"rule\":\"mail.starttls_first\",\"user\":\"alice\","
+                "\"octets\":18446744073709551615,\"empty\":\"\",\"note\":\"a \\\"sentence\\\"\\u000a\"}",
+            line.text());
+}
+
+TEST(LogInJson, every_line_is_whole_whenever_it_is_looked_at) {
+  LogLine line("x", in_json);
+  EXPECT_EQ("x", parsed(line)["event"]);
+  EXPECT_EQ(7, parsed(line.number("n", 7))["n"]);
+  EXPECT_EQ("", parsed(line.client("c", ""))["c"]);
+}
+
+TEST(LogInJson, characters_stay_what_they_are) {  // RFC 3629 3; RFC 8259 7
+  LogLine line("x", in_json);
+  const std::string text = "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xab = \"";
+  line.client("v", text);
+  EXPECT_EQ(text, parsed(line)["v"]);
+  EXPECT_TRUE(line.text().contains("gr\xc3\xbc"));
+}
+
+TEST(LogInJson, octets_that_are_no_utf_8_are_told_apart) {  // RFC 3629 4; deviation D17
+  const auto value = [](std::string_view octets) {
+    LogLine line("x", in_json);
+    return parsed(line.client("v", octets))["v"].get<std::string>();
+  };
+  EXPECT_EQ("\\xff\\xc3", value("\xff\xc3"));                    // the latter is the half of one
+  EXPECT_EQ("\\xc0\\x80", value("\xc0\x80"));                    // not the shortest form of NUL
+  EXPECT_EQ("\\xe0\\x9f\\xbf", value("\xe0\x9f\xbf"));           // nor this
+  EXPECT_EQ("\\xf0\\x8f\\xbf\\xbf", value("\xf0\x8f\xbf\xbf"));  // nor this
+  EXPECT_EQ("\\xed\\xa0\\x80", value("\xed\xa0\x80"));           // a surrogate
+  EXPECT_EQ("\\xf4\\x90\\x80\\x80", value("\xf4\x90\x80\x80"));  // above U+10FFFF
+  EXPECT_EQ(
+      "\\x80"
+      "a",
+      value("\x80"
+            "a"));
+  EXPECT_EQ(
+      "\\xc3"
+      "a",
+      value("\xc3"
+            "a"));
+  EXPECT_EQ("\\x5cxff", value("\\xff"));  // what looks like one is none
+}
+
+TEST(LogInJson, nothing_can_turn_or_break_a_line) {  // deviation D17
+  std::string all;
+  for (int octet = 0; octet < 32; ++octet) all += static_cast<char>(octet);
+  all += "\x7f\xc2\x85\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xd8\x9c";
+  LogLine line("x", in_json);
+  line.client("v", all);
+  for (const char octet : line.text()) EXPECT_TRUE(octet >= ' ' && octet < 127);
+  EXPECT_EQ(all, parsed(line)["v"]);
+}
+
+TEST(LogInJson, one_value_of_a_client_is_cut_between_characters) {
+  for (std::size_t before = 0; before < 5; ++before) {
+    std::string text(max_client_octets_logged - before, 'u');
+    text += "\xf0\x9f\x93\xab and more";
+    LogLine line("x", in_json);
+    const std::string value = parsed(line.client("v", text))["v"];
+    EXPECT_TRUE(value.ends_with("...")) << value;
+    EXPECT_FALSE(value.contains("\\x")) << value;
+  }
+  LogLine line("x", in_json);
+  const std::string garbage(300, '\x80');
+  EXPECT_TRUE(parsed(line.client("v", garbage))["v"].get<std::string>().ends_with("..."));
+}
+
+TEST(LogInJson, a_cut_line_is_valid_wherever_it_is_cut) {
+  for (std::size_t octets = 0; octets < 120; ++octets) {
+    LogLine line("x", in_json);
+    line.field("fill", std::string(850 + octets, 'f')).number("number", 1234567890).client("who", "\n\xc3\xa4\xff\"");
+    line.field("empty", "")
+        .note("the end, and more than fits into a line that is nearly full by now, whatever comes first");
+    EXPECT_LT(line.text().size(), max_log_line_octets);
+    const nlohmann::json object = parsed(line);
+    ASSERT_TRUE(object.is_object()) << line.text();
+    EXPECT_EQ(true, object["cut"]) << line.text();
+    EXPECT_EQ(1234567890, object.value("number", 1234567890)) << line.text();
+  }
+}
+
+TEST(LogInJson, a_line_that_just_fits_is_not_cut) {
+  bool was_whole = false;
+  for (std::size_t octets = 900; octets < 1000; ++octets) {
+    LogLine line("x", in_json);
+    line.field("v", std::string(octets, 'f'));
+    const nlohmann::json object = parsed(line);
+    ASSERT_TRUE(object.is_object()) << line.text();
+    was_whole = was_whole || !object.contains("cut");
+    EXPECT_EQ(object.contains("cut"), object["v"].get<std::string>().ends_with("..."));
+  }
+  EXPECT_TRUE(was_whole);
+}
+
+TEST(LogInJson, any_octets_make_a_valid_line) {
+  std::uint32_t chance = 1;
+  const auto octet = [&chance] {
+    chance = chance * 1664525 + 1013904223;
+    return static_cast<char>(chance >> 24U);
+  };
+  for (int round = 0; round < 2000; ++round) {
+    LogLine line("x", in_json);
+    for (int i = 0; i < 1 + round % 9; ++i) {
+      std::string text;
+      for (int n = 0; n < round % 211; ++n) text += octet();
+      line.client("c", text).field("f", text);
+    }
+    ASSERT_TRUE(parsed(line).is_object()) << line.text();
+    ASSERT_LT(line.text().size(), max_log_line_octets);
+  }
+}
+
+TEST(LogInJson, the_voice_writes_whole_lines) {
+  struct Output final : LogOutput {
+    void write(std::string_view line) override { said += line; }
+    std::string said;
+  } output;
+  LogLine("x", {.program = "postern", .output = &output, .form = LogForm::json}).note("n").write();
+  EXPECT_TRUE(output.said.ends_with(",\"note\":\"n\"}\n"));
+  LogLine("x", {.program = "postern", .output = &output}).note("n").write();
+  EXPECT_TRUE(output.said.ends_with("]: x: n\n"));
+}
 
 }  // namespace
 }  // namespace postern::daemon

@@ -1,0 +1,34 @@
+// Which system calls this process and its children may make: two filters, built by libseccomp.
+// strict  an allow-list for a listener that runs no program. Not on it: `execve`, `ptrace`, mounts, modules and their
+//         kind end the process at once, for no library calls them by chance. Everything else unforeseen gets ENOSYS, and
+//         the kernel's log a line: libraries know how to do without a new call, and a mail server that dies of a new libc
+//         would do more harm than the call. Threads may start, processes not; no memory is both writable and executable;
+//         sockets are of AF_UNIX, AF_INET and AF_INET6; limits can be read, not changed
+// open    a deny-list for a listener that runs queue or check programs: what no child of a mail server needs. What a
+//         program could use to look into others, to change the kernel or to hide ends it; what libraries merely try
+//         (io_uring, keyrings, bpf, perf, userfaultfd, clone3) gets ENOSYS
+// set-id  qmail-queue is set-user-id, and PR_SET_NO_NEW_PRIVS would take that away. Whether a program is set-id, or runs
+//         one that is (a wrapper in QMAILQUEUE), cannot be known; so the open filter is always loaded without it. That
+//         needs CAP_SYS_ADMIN: before the drop of privileges. The kernel asks for it lest a set-id program be fooled by a
+//         call that fails silently; nothing on the list gives up a right, and what confines (unshare, mount) kills
+// errors  FilterProblem with errno; the process is as before
+// when    before the first thread is best; threads that run already get the filter too (TSYNC)
+// source  seccomp(2), seccomp_rule_add(3)
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+namespace postern::listener {
+
+enum class FilterKind : std::uint8_t { strict, open };
+
+struct FilterProblem {
+  int error_number;
+  std::string where;  // the call of libseccomp, or the system call whose rule failed
+};
+
+[[nodiscard]] std::expected<void, FilterProblem> load_filter(FilterKind kind);
+
+}  // namespace postern::listener
