@@ -38,6 +38,11 @@ void StoreJob::run() {
   }
 }
 
+std::string spool_folder(const daemon::Environment& environment) {
+  const std::string_view folder = environment.value_of("TMPDIR");
+  return folder.empty() ? "/tmp" : std::string(folder);
+}
+
 namespace {
 
 // Takes everything and keeps nothing: for measuring what comes before it.
@@ -47,12 +52,6 @@ class DiscardLane final : public Lane {
   void submit(std::unique_ptr<StoreJob>) override {}
   [[nodiscard]] std::optional<Outcome> foregone_outcome() const override { return daemon::discarded(); }
 };
-
-// Where a message waits that is too large for memory.
-std::string spool_folder(const daemon::Environment& environment) {
-  const std::string_view folder = environment.value_of("TMPDIR");
-  return folder.empty() ? "/tmp" : std::string(folder);
-}
 
 // A hand-over of the daemon, on a thread of the lane.
 template <typename HandOver>
@@ -145,7 +144,7 @@ class MaildirParcel final : public Parcel {
   void write(std::string_view octets) override { message_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {
     const daemon::PreparedMessage prepared{.message = &message_, .envelope_octets = envelope_octets};
-    return daemon::MaildirGroup(root_).commit({&prepared, 1}).front();
+    return daemon::MaildirGroup(root_, daemon::SyncMany::Way::in_turn).commit({&prepared, 1}).front();
   }
   [[nodiscard]] daemon::MaildirMessage& message() { return message_; }
 
@@ -197,7 +196,7 @@ class MaildirLane final : public Lane {
   }
 
   void commit_groups() {
-    daemon::MaildirGroup committing(root_);
+    daemon::MaildirGroup committing(root_, daemon::SyncMany::Way::together);
     for (Jobs group = take_group(); !group.empty(); group = take_group()) {
       std::vector<daemon::PreparedMessage> prepared;
       for (const auto& job : group) {

@@ -72,6 +72,9 @@ class Lane {
   [[nodiscard]] virtual std::optional<daemon::Outcome> foregone_outcome() const { return std::nullopt; }
 };
 
+// Where a message waits that is too large for memory: TMPDIR, or /tmp.
+[[nodiscard]] std::string spool_folder(const daemon::Environment& environment);
+
 // threads   how many messages are handed over at once
 [[nodiscard]] std::expected<std::shared_ptr<Lane>, std::string> make_lane(const daemon::Start& start,
                                                                           const daemon::Environment& environment,

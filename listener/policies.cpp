@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/maildir.hpp"
+#include "daemon/number.hpp"
 #include "daemon/tcp_rule.hpp"
 
 namespace postern::listener {
@@ -44,6 +45,23 @@ std::vector<std::string> variables_of(const char* const* process_environment, co
 std::string lane_key(const daemon::Start& start) {
   return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
          std::string(daemon::host_name(start)) + '\n' + std::to_string(start.error_descriptor.value_or(-1));
+}
+
+bool needs_program(const daemon::Start& start) {
+  return start.hand_over == daemon::HandOverKind::queue_program || start.backend == daemon::BackendKind::check_program;
+}
+
+// None for a Unix socket.
+std::optional<std::uint16_t> lmtp_port(std::string_view address) {
+  if (!address.starts_with("tcp:")) return std::nullopt;
+  const auto port = daemon::parse_unsigned(address.substr(address.rfind(':') + 1), 65535);
+  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
+}
+
+std::string folder_of(const std::string& file) {
+  const std::size_t slash = file.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : file.substr(0, slash);
 }
 
 daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::Start& start,
@@ -114,6 +132,9 @@ std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view clas
 // A Maildir is looked at again: by now the process may be somebody who may not write there.
 void Policies::open_lane(Served& served, const daemon::Environment& environment) const {
   const daemon::Start& start = served.start;
+  if (programs_ == Programs::refused && needs_program(start))
+    return refuse(served, spec::Event::connect_no_hand_over,
+                  "a program is to be run, and the sandbox was entered without one: restart");
   if (start.hand_over == daemon::HandOverKind::maildir && !daemon::Maildir::usable(start.hand_over_path))
     return refuse(served, spec::Event::connect_no_hand_over,
                   start.hand_over_path + ": the user who serves cannot write there: give it to him");
@@ -122,8 +143,9 @@ void Policies::open_lane(Served& served, const daemon::Environment& environment)
   served.lane = std::move(*lane);
 }
 
-std::expected<void, std::string> Policies::open_lanes(Lanes& lanes) const {
+std::expected<void, std::string> Policies::open_lanes(Lanes& lanes, Programs programs) const {
   lanes_ = &lanes;
+  programs_ = programs;
   for (std::size_t i = 0; i < classes_.size(); ++i) {
     Served& served = *classes_[i].begin()->second;
     open_lane(served, daemon::Environment(served.pointers.data()));
@@ -139,6 +161,31 @@ std::vector<std::string> Policies::warnings() const {
     for (const std::string& warning : classes_[i].begin()->second->start.warnings)
       sentences.push_back(sentence(i, warning));
   return sentences;
+}
+
+bool Policies::runs_programs() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(classes_, [](const Classes& c) { return needs_program(c.begin()->second->start); });
+}
+
+Reach Policies::reach() const {
+  Reach reach{.writable = {}, .readable = system_folders(), .tcp_connect = {}, .tcp_bind = {}};
+  reach.readable.emplace_back(".");  // the home
+  for (const std::string& file : files()) reach.readable.push_back(folder_of(file));
+  if (!settings_.file.empty()) reach.readable.push_back(folder_of(settings_.file));
+  for (const ListenerSettings& listener : settings_.listeners)
+    if (!listener.tcprules.empty()) reach.readable.push_back(folder_of(listener.tcprules));
+  const std::lock_guard lock(mutex_);
+  for (const Classes& classes : classes_) {
+    const Served& served = *classes.begin()->second;
+    const daemon::Environment environment(served.pointers.data());
+    if (!served.start.auth_cdb.empty()) reach.readable.push_back(folder_of(served.start.auth_cdb));
+    if (served.start.hand_over == daemon::HandOverKind::maildir) reach.writable.push_back(served.start.hand_over_path);
+    if (served.start.hand_over != daemon::HandOverKind::lmtp) continue;
+    reach.writable.push_back(spool_folder(environment));
+    if (const auto port = lmtp_port(served.start.hand_over_path)) reach.tcp_connect.push_back(*port);
+  }
+  return reach;
 }
 
 std::vector<std::string> Policies::files() const {

@@ -19,6 +19,7 @@
 #include "daemon/environment.hpp"
 #include "daemon/journal.hpp"
 #include "listener/configuration.hpp"
+#include "listener/landlock.hpp"
 #include "listener/served.hpp"
 
 namespace postern::listener {
@@ -41,11 +42,17 @@ class Policies {
   [[nodiscard]] static Made make(Configuration settings, const char* const* process_environment,
                                  daemon::LogVoice voice);
   // Before the first find(), and by the thread that made it.
-  [[nodiscard]] std::expected<void, std::string> open_lanes(Lanes& lanes) const;
+  // programs   are refused once a sandbox without them is entered
+  enum class Programs : std::uint8_t { allowed, refused };
+  [[nodiscard]] std::expected<void, std::string> open_lanes(Lanes& lanes, Programs programs) const;
 
   [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
   [[nodiscard]] const Configuration& settings() const { return settings_; }
   [[nodiscard]] std::vector<std::string> warnings() const;
+  // Whether a client may have a program run for it: a queue program or a check program.
+  [[nodiscard]] bool runs_programs() const;
+  // Where files are read and written, for the sandbox.
+  [[nodiscard]] Reach reach() const;
   // What it was made from, beside the configuration file: a change of one wants a reload.
   [[nodiscard]] std::vector<std::string> files() const;
 
@@ -65,6 +72,7 @@ class Policies {
   Configuration settings_;
   const char* const* process_environment_;
   mutable Lanes* lanes_ = nullptr;
+  mutable Programs programs_ = Programs::allowed;
   daemon::LogVoice voice_;
   mutable std::mutex mutex_;
   mutable std::vector<Classes> classes_;  // by listener; under mutex_

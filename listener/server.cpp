@@ -20,6 +20,7 @@
 #include "listener/loop_thread.hpp"
 #include "listener/policies.hpp"
 #include "listener/privileges.hpp"
+#include "listener/sandbox.hpp"
 #include "listener/sockets.hpp"
 #include "listener/systemd.hpp"
 
@@ -48,7 +49,12 @@ void raise_descriptor_limit() {
 class Server {
  public:
   explicit Server(const ServerStart& start)
-      : start_(start), settings_(start.settings), log_(STDERR_FILENO), voice_{.program = "postern", .output = &log_} {}
+      : start_(start),
+        settings_(start.settings),
+        log_(STDERR_FILENO),
+        voice_{.program = "postern",
+               .output = &log_,
+               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text} {}
 
   int run() {
     block_signals();
@@ -118,17 +124,31 @@ class Server {
       if (!found) return refused(found.error());
       account = std::move(*found);
     }
+    const bool runs_programs = policies_->runs_programs();
+    if (settings_.is_sandboxed && runs_programs && !shut_in(enter_open_sandbox())) return false;
     if (!settings_.chroot.empty())
       if (const auto changed = change_root(settings_.chroot); !changed) return refused(changed.error());
     if (account)
       if (const auto dropped = drop_privileges(*account); !dropped) return refused(dropped.error());
+    if (settings_.is_sandboxed && !runs_programs) {
+      if (!shut_in(enter_strict_sandbox(policies_->reach()))) return false;
+      programs_ = Policies::Programs::refused;
+    }
     if (!account && ::geteuid() == 0) log("warning", "runs as root: set user to an account that owns nothing else");
+    return true;
+  }
+
+  bool shut_in(std::expected<Sandbox, std::string> entered) {
+    if (!entered) return refused(entered.error());
+    sandbox_ = std::move(*entered);
+    for (const std::string& sentence : sandbox_->warnings) log("warning", sentence);
+    log("sandbox", sandbox_->in_force);
     return true;
   }
 
   bool start_threads() {
     log_.start();
-    if (const auto opened = policies_->open_lanes(lanes_); !opened) return refused(opened.error());
+    if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) return refused(opened.error());
     metrics_.emplace(settings_.loops, refusal_names());
     clients_.emplace(settings_.clients, settings_.exempt_from_limits, random_seed());
     checkers_.emplace(settings_.checkers);
@@ -197,7 +217,7 @@ class Server {
       for (const std::string& sentence : made.error()) all += (all.empty() ? "" : "; ") + sentence;
       return std::unexpected(std::move(all));
     }
-    if (auto opened = (*made)->open_lanes(lanes_); !opened) return opened;
+    if (auto opened = (*made)->open_lanes(lanes_, programs_); !opened) return opened;
     next.loops = settings_.loops;
     settings_ = std::move(next);
     const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
@@ -263,6 +283,8 @@ class Server {
   Notifier notifier_{from_environment};
   std::atomic<Phase> phase_ = Phase::starting;
   std::shared_ptr<const Policies> policies_;
+  Policies::Programs programs_ = Policies::Programs::allowed;
+  std::optional<Sandbox> sandbox_;
   std::optional<Sockets> sockets_;
   daemon::Descriptor metrics_socket_;
   Lanes lanes_;
