@@ -27,7 +27,8 @@ constexpr std::string_view allowed_when_strict =
     "open openat stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat "
     "getcwd "
     "chdir fchdir getdents64 mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat fchmod umask "
-    "fsync fdatasync ftruncate fallocate fadvise64 flock "
+    "fsync fdatasync sync_file_range io_setup io_submit io_getevents io_pgetevents io_destroy ftruncate fallocate "
+    "fadvise64 flock memfd_create "
     // waiting
     "poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 timerfd_create "
     "timerfd_settime timerfd_gettime signalfd4 "

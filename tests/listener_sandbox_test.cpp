@@ -177,8 +177,8 @@ TEST_F(Sandboxed, hostile_calls_end_the_process) {
 
 TEST_F(Sandboxed, unforeseen_calls_are_refused_and_nothing_worse) {
   for (const long number :
-       {SYS_personality, SYS_io_uring_setup, SYS_keyctl, SYS_bpf, SYS_userfaultfd, SYS_perf_event_open,
-        SYS_memfd_create, SYS_setuid, SYS_chroot, SYS_symlink, SYS_chown, SYS_shmget, 9999})
+       {SYS_personality, SYS_io_uring_setup, SYS_keyctl, SYS_bpf, SYS_userfaultfd, SYS_perf_event_open, SYS_pidfd_open,
+        SYS_setuid, SYS_chroot, SYS_symlink, SYS_chown, SYS_shmget, 9999})
     EXPECT_EQ(ENOSYS, inside([number] { return error_of(::syscall(number, 0, 0, 0, 0, 0, 0)); })) << number;
 }
 
