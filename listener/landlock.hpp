@@ -20,7 +20,7 @@
 namespace postern::listener {
 
 struct Reach {
-  std::vector<std::string> writable;       // folders: read, write, make and remove files and folders
+  std::vector<std::string> writable;       // folders: read, write, make and remove files in them; with LMTP also TMPDIR
   std::vector<std::string> readable;       // folders and files
   std::vector<std::uint16_t> tcp_connect;  // ports of any host; no others
   std::vector<std::uint16_t> tcp_bind;
