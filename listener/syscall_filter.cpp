@@ -28,6 +28,8 @@ constexpr std::string_view allowed_when_strict =
     "getcwd "
     "chdir fchdir getdents64 mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat fchmod umask "
     "fsync fdatasync ftruncate fallocate fadvise64 flock "
+    // files made durable together (daemon/sync_many)
+    "sync_file_range io_setup io_submit io_getevents io_destroy "
     // waiting
     "poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 timerfd_create "
     "timerfd_settime timerfd_gettime signalfd4 "
