@@ -71,8 +71,9 @@ int MaildirFolders::open_mailbox(const std::string& mailbox, Descriptor& opened)
 // Those still open go first, which makes room for the others.
 void MaildirFolders::sync(SyncMany& sync) {
   std::vector<Entry*> entries;
-  for (Entry& entry : folders_) entries.push_back(&entry);
-  std::ranges::stable_partition(entries, [](const Entry* entry) { return entry->second.descriptor.is_open(); });
+  for (const bool is_open : {true, false})
+    for (Entry& entry : folders_)
+      if (entry.second.descriptor.is_open() == is_open) entries.push_back(&entry);
   for (std::size_t at = 0; at < entries.size(); at += max_open_folders)
     sync_some(std::span(entries).subspan(at, std::min(max_open_folders, entries.size() - at)), sync);
 }

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/aio_abi.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -111,6 +113,25 @@ TEST_F(Sandboxed, a_message_is_delivered_durably) {
       }));
   EXPECT_TRUE(std::filesystem::exists(folder_ + "/mail/mx.example/u/new"));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/mail/.tmp"));  // linked from /proc/self/fd, which stays in reach
+}
+
+TEST_F(Sandboxed, files_are_synced_together) {
+  const auto sync = [this] {
+    const int file = ::open((folder_ + "/mail").c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    aio_context_t context = 0;
+    if (::syscall(SYS_io_setup, 4, &context) != 0) return 1;
+    iocb request{};
+    request.aio_lio_opcode = IOCB_CMD_FSYNC;
+    request.aio_fildes = static_cast<std::uint32_t>(file);
+    iocb* requests = &request;
+    io_event event{};
+    if (::sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE) != 0) return 2;
+    if (::syscall(SYS_io_submit, context, 1, &requests) != 1) return 3;
+    if (::syscall(SYS_io_getevents, context, 1, 1, &event, nullptr) != 1 || event.res != 0) return 4;
+    return ::syscall(SYS_io_destroy, context) == 0 ? 0 : 5;
+  };
+  if (in_a_child(sync) != 0) GTEST_SKIP() << "not even outside of the sandbox";
+  EXPECT_EQ(0, inside(sync));
 }
 
 TEST_F(Sandboxed, a_message_is_delivered_after_the_drop_of_privileges) {
