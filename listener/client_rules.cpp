@@ -72,12 +72,12 @@ class Search {
  private:
   bool finds(std::string_view begin, std::string_view end = {}) {
     key_.assign(begin).append(end);
-    const auto value = file_.find(key_);
-    if (value && !*value) return false;
+    const auto found = file_.find(key_);
+    if (found && !found->has_value()) return false;
     rule_.key = key_;
     rule_.standing = Standing::unreadable;
-    if (!value) return true;
-    rule_.value = **value;
+    if (!found) return true;
+    rule_.value = found->value_or(std::string_view());
     rule_.standing = daemon::denies(rule_.value) ? Standing::denied : Standing::allowed;
     return true;
   }

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -25,14 +24,12 @@ std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> octets, unsigne
   return octets;
 }
 
-// One to three digits, no leading zero.
+// Without leading zeros.
 std::optional<unsigned> parse_bits(std::string_view text) {
-  unsigned bits = 0;
-  const char* const end = text.data() + text.size();
-  if (text.size() > 3 || (text.size() > 1 && text.front() == '0')) return std::nullopt;
-  const auto [stop, error] = std::from_chars(text.data(), end, bits);
-  if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-  return bits;
+  constexpr unsigned most = 128;
+  const auto bits = daemon::parse_unsigned(text, most);
+  if (!bits || (text.starts_with('0') && text.size() > 1)) return std::nullopt;
+  return static_cast<unsigned>(*bits);
 }
 
 std::unexpected<std::string> problem(std::string_view text, std::string_view what) {

@@ -1,8 +1,10 @@
 #include "listener/proxy_header.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 #include <optional>
+
+#include "daemon/number.hpp"
 
 namespace postern::listener {
 namespace {
@@ -18,12 +20,9 @@ ProxyHeader no_address(std::size_t consumed) { return {.kind = Kind::no_address,
 
 // proxy-protocol.txt 2.1: digits without leading zeros.
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-  if (text.front() == '0' && text.size() > 1) return std::nullopt;
-  return port;
+  const auto port = daemon::parse_unsigned(text, 65535);
+  if (!port || (text.starts_with('0') && text.size() > 1)) return std::nullopt;
+  return static_cast<std::uint16_t>(*port);
 }
 
 // Up to the next space, which is consumed.
