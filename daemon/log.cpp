@@ -19,9 +19,18 @@ constexpr std::size_t room_for_json_end = cut_mark.size() + 2 + cut_member.size(
 
 constexpr std::size_t max_key_octets = 64;  // ours are short
 
-bool is_plain(char octet, std::string_view allowed) {
-  if (allowed.contains(octet)) return true;
-  return octet > 32 && octet < 127 && !dangerous.contains(octet);
+constexpr std::array<bool, 256> plain = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t octet = 33; octet < 127; ++octet) table[octet] = !dangerous.contains(static_cast<char>(octet));
+  return table;
+}();
+
+// How many octets at the front of a text may stand as they are.
+std::size_t plain_octets(std::string_view text, std::string_view allowed) {
+  std::size_t octets = 0;
+  while (octets < text.size() && (plain[static_cast<unsigned char>(text[octets])] || allowed.contains(text[octets])))
+    ++octets;
+  return octets;
 }
 
 std::array<char, 4> escape(char octet) {
@@ -117,10 +126,21 @@ void LogLine::append_escaped(std::string_view text, std::string_view allowed) {
     append(escaped.text());
     text.remove_prefix(escaped.taken);
   }
-  for (const char octet : text) {
-    const std::array<char, 4> escaped = escape(octet);
-    append(is_plain(octet, allowed) ? std::string_view(&octet, 1) : std::string_view(escaped.data(), escaped.size()));
+  while (!text.empty() && !is_full_) {
+    const std::size_t octets = plain_octets(text, allowed);
+    append_as_fits(text.substr(0, octets));
+    text.remove_prefix(octets);
+    if (text.empty()) return;
+    const std::array<char, 4> escaped = escape(text.front());
+    append({escaped.data(), escaped.size()});
+    text.remove_prefix(1);
   }
+}
+
+void LogLine::append_as_fits(std::string_view text) {
+  const std::size_t room = octets_.size() - room_for_end - size_;
+  append(text.substr(0, room));
+  if (text.size() > room) cut();
 }
 
 LogLine& LogLine::field(std::string_view key, std::string_view text) {

@@ -54,7 +54,8 @@ class LogLine {
   [[nodiscard]] bool is_json() const { return form_ == LogForm::json; }
   void begin_text(std::string_view program, std::string_view event);
   void begin_json(std::string_view program, std::string_view event);
-  void append(std::string_view text);  // whole or not at all: an escape is never cut in two
+  void append_as_fits(std::string_view text);  // where any octet may be the last
+  void append(std::string_view text);          // whole or not at all: an escape is never cut in two
   void begin_value(std::string_view key,
                    std::string_view first);  // the first octets of the value: they go with the key
   void end_string();

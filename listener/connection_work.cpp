@@ -104,7 +104,7 @@ Step Connection::check_recipient() {
   const auto judgement = context_.recipients->judge(
       session_->envelope().reverse_path(), session_->mailbox(),
       {.local_ip = write(local_end().address).view(),
-       .relay_value = is_authenticated ? std::string_view() : environment().value_of("RELAYCLIENT")});
+       .relay_value = is_authenticated ? std::string_view() : std::string_view(served_->relay_value)});
   if (!judgement.problem.empty()) context_.journal_of(remote_, number_).trouble(judgement.problem);
   return session_->report(judgement.event, judgement.address);
 }

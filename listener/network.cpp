@@ -144,9 +144,18 @@ void AddressText::append_number(unsigned number) {
 }
 
 AddressText write(const Address& address) {
-  std::array<char, INET6_ADDRSTRLEN> name{};
-  ::inet_ntop(address.is_ipv4() ? AF_INET : AF_INET6, address.octets().data(), name.data(), name.size());
   AddressText text;
+  if (address.is_ipv4()) {  // every line of the log has one: not by way of printf(3)
+    const auto octets = address.octets();
+    text.append_number(octets[0]);
+    for (const std::uint8_t octet : octets.subspan(1)) {
+      text.append(".");
+      text.append_number(octet);
+    }
+    return text;
+  }
+  std::array<char, INET6_ADDRSTRLEN> name{};
+  ::inet_ntop(AF_INET6, address.octets().data(), name.data(), name.size());
   text.append(name.data());
   return text;
 }

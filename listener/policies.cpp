@@ -123,6 +123,7 @@ std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view clas
   for (std::string& word : served->check_program) arguments.push_back(word.data());
   const daemon::Environment environment(served->pointers.data());
   served->start = daemon::judge_start(arguments, environment, listener.place);
+  served->relay_value = environment.value_of("RELAYCLIENT");
   judge_session(*served);
   if (served->is_served) load_certificates(*served, listener, environment);
   if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);

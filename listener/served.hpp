@@ -24,6 +24,7 @@ struct Served {
   std::vector<const char*> pointers;       // to them, and a null pointer
   std::vector<std::string> check_program;  // hostname checkprogram subprogram...
   daemon::Start start;
+  std::string relay_value;                           // of RELAYCLIENT
   bool is_served = false;                            // a client gets 220
   std::string refusal;                               // or why not, when the settings themselves say no
   std::shared_ptr<const Certificates> certificates;  // null: nobody here can encrypt

@@ -63,7 +63,6 @@ class TimerWheel {
   std::array<TimerLink, slots> ring_;
   std::size_t hand_ = 0;
   Time reached_;
-  std::size_t armed_ = 0;
 };
 
 }  // namespace postern::listener
