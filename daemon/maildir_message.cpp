@@ -26,13 +26,14 @@ void MaildirMessage::begin(std::string_view received, std::string_view reverse_p
 
 void MaildirMessage::write(std::string_view octets) {
   size_ += octets.size();
-  while (error_ == 0 && buffer_ != nullptr && !octets.empty()) {
-    if (buffered_ == buffer_octets) flush();
-    const std::size_t taken = std::min(octets.size(), buffer_octets - buffered_);
-    std::ranges::copy(octets.substr(0, taken), buffer_.get() + buffered_);
-    buffered_ += taken;
-    octets.remove_prefix(taken);
+  if (error_ != 0 || buffer_ == nullptr) return;
+  if (octets.size() > buffer_octets - buffered_) {  // what does not fit is large enough to go as it is
+    flush();
+    if (error_ == 0) note(file_.write(octets), "write");
+    return;
   }
+  std::ranges::copy(octets, buffer_.get() + buffered_);
+  buffered_ += octets.size();
 }
 
 void MaildirMessage::flush() {

@@ -188,6 +188,7 @@ void Connection::abandon_message() {
 
 void Connection::store(const Step& step) {
   if (message_ == nullptr) return;
+  if (message_->octets.empty() && step.data.size() > spool_octets / 4) message_->octets.reserve(spool_octets * 3);
   message_->octets += step.data;
   if (!step.is_decision && message_->octets.size() >= spool_octets) submit(StoreJob::Goal::spool);
 }
@@ -220,6 +221,7 @@ void Connection::stored(StoreJob& job) {
   patience_began_ = context_.loop.now();
   if (job.goal() == StoreJob::Goal::spool) {
     message_->parcel = std::move(job.parcel);
+    message_->octets = std::move(job.octets);  // empty: its room is used again
   } else {
     message_.reset();
     take(handed_over(job.outcome));
