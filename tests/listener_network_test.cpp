@@ -120,7 +120,7 @@ TEST(Network, one_host_is_one_client) {  // RFC 4291 2.5.4
   EXPECT_EQ(address("2001:db8:1:2::"), client_of(address("2001:db8:1:2:3:4:5:6")));
   EXPECT_EQ(24, spec::ipv4_network_bits);
   EXPECT_EQ("192.0.2.0/24", text_of(network_of(address("192.0.2.1"))));
-  EXPECT_EQ(Network(address("2001:db8:1:2::3"), spec::ipv6_network_bits), network_of(address("2001:db8:1:2:3::")));
+  EXPECT_EQ(Network(address("2001:db8:1:2::3"), spec::ipv6_network_bits), network_of(address("2001:db8:1:9:3::")));
 }
 
 TEST(Network, ends_of_connections_come_from_the_kernel) {
