@@ -59,8 +59,25 @@ TEST(LmtpConnections, a_new_one_that_ends_at_mail_is_not_replaced) {
 TEST(LmtpConnections, one_with_an_unasked_word_is_not_used_again) {
   Meeting meeting({with_delivery({"250 ok\r\n250 and more\r\n"})});
   EXPECT_EQ(meeting.deliver().result, Result::accepted);
+  EXPECT_EQ(meeting.pool.idle(), 0U);
   EXPECT_EQ(meeting.deliver().result, Result::accepted);
   EXPECT_EQ(meeting.cluster.connections(), 2U);
+}
+
+TEST(LmtpConnections, a_word_said_while_idle_answers_no_command) {
+  Meeting meeting({Manner{.late_word = "250 as if asked\r\n"}, Manner{.mail = "451 no\r\n"}});
+  EXPECT_EQ(meeting.deliver().result, Result::accepted);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(meeting.deliver().verdict, "451 no");
+  EXPECT_EQ(meeting.cluster.connections(), 2U);
+}
+
+TEST(LmtpConnections, one_that_says_421_is_left_at_once) {
+  Meeting meeting({Manner{.rcpt = {"421 closing\r\n"}, .rset = silence}});
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(meeting.deliver().verdict, "<a@x.example>: 421 closing");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+  EXPECT_EQ(meeting.pool.idle(), 0U);
 }
 
 TEST(LmtpConnections, only_so_many_are_kept_and_only_so_long) {
@@ -127,7 +144,48 @@ TEST(LmtpTakenBefore, nobody_is_asked_when_everybody_has_it) {
   EXPECT_TRUE(std::regex_match(outcome.verdict, std::regex(R"(\d{10} lmtp)"))) << outcome.verdict;
   EXPECT_EQ(meeting.cluster.connections(), 1U);
   EXPECT_EQ(meeting.deliver({"b@x.example"}).result, Result::accepted);
-  EXPECT_EQ(meeting.cluster.mails().size(), 2U);
+  EXPECT_EQ(meeting.deliver({"a@x.example"}).result, Result::accepted);
+  EXPECT_EQ(transactions(meeting.cluster).back(), Strings{"a@x.example"}) << "spared once, and no more";
+}
+
+// What would be lost mail: RCPT was taken, and nothing was delivered.
+TEST(LmtpTakenBefore, who_was_only_taken_at_rcpt_is_not_spared) {
+  Meeting meeting({with_rcpt({kept, full, kept, kept})});
+  EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
+  Meeting other({Manner{.delivery = {""}}, Manner{}});
+  EXPECT_EQ(other.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
+  for (Meeting* each : {&meeting, &other}) {
+    EXPECT_EQ(each->deliver({"a@x.example"}).result, Result::accepted);
+    EXPECT_EQ(each->cluster.mails().size(), each == &other ? 2U : 1U);
+    EXPECT_EQ(transactions(each->cluster).back(), Strings{"a@x.example"});
+  }
+}
+
+TEST(LmtpTakenBefore, one_hand_over_serves_one_message_after_the_other) {
+  Meeting meeting({one_transaction({kept, full}), Manner{}});
+  Lmtp lmtp(meeting.pool);
+  const auto send = [&](const std::string& mail) {
+    lmtp.begin("Received: x\n", "me@client.example");
+    lmtp.write(mail);
+    return lmtp.finish(envelope_for({"a@x.example", "b@x.example"})).result;
+  };
+  EXPECT_EQ(send(message), Result::deferred);
+  EXPECT_EQ(send("another\n"), Result::accepted);
+  EXPECT_EQ(send(message), Result::accepted);
+  EXPECT_EQ(transactions(meeting.cluster).back(), Strings{"b@x.example"});
+}
+
+TEST(LmtpTakenBefore, are_remembered_as_long_as_the_client_tries_again) {
+  Cluster cluster({one_transaction({kept, full}), one_transaction({full}), Manner{}});
+  LmtpSettings settings = settings_for(cluster.address());
+  settings.taken_seconds = 4;
+  LmtpPool pool(std::move(settings));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(deliver(pool, {"a@x.example", "b@x.example"}).result, Result::deferred);
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+  }
+  EXPECT_EQ(deliver(pool, {"a@x.example", "b@x.example"}).result, Result::accepted);
+  EXPECT_EQ(transactions(cluster).back(), Strings{"b@x.example"});
 }
 
 TEST(LmtpTakenBefore, another_message_sender_or_recipient_is_not_spared) {

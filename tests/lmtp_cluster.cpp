@@ -85,6 +85,10 @@ class Cluster::Conversation {
     }
     for (std::size_t i = 0; i < recipients_; ++i)
       if (!say(at(manner_.delivery, i))) return false;
+    if (!manner_.late_word.empty()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      if (!send(manner_.late_word)) return false;
+    }
     return !manner_.closes_after_mail;
   }
 

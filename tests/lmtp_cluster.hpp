@@ -28,6 +28,7 @@ struct Manner {
   std::size_t answers_after_recipients = 0;  // MAIL and RCPT are answered when so many RCPT have come
   std::size_t dies_after_data_octets = 0;    // of mail data; 0: never
   std::vector<std::string> second{};         // what MAIL, then DATA is answered in the second transaction
+  std::string late_word{};                   // said unasked, 50 ms after those replies
   bool closes_after_mail = false;            // after all replies to one message
 };
 
