@@ -69,6 +69,8 @@ void Acceptor::rest(int error) {
   context_.loop.arm(*this, std::chrono::milliseconds(rest_milliseconds));
 }
 
-void Acceptor::on_time() { static_cast<void>(start()); }
+void Acceptor::on_time() {
+  if (const int error = start(); error != 0) rest(error);
+}
 
 }  // namespace postern::listener
