@@ -73,6 +73,7 @@ class Server {
 
   void block_signals() {
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // a bound of file size (ulimit -f) is a write that fails, and a 451
     ::signal(SIGCHLD, SIG_DFL);
     sigemptyset(&signals_);
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, number);
