@@ -194,6 +194,7 @@ class Server {
 
   void reload() {
     notifier_.reloading();
+    watch_.look();
     const auto changed = read_and_judge();
     metrics_->shard(0).reloaded(changed ? ReloadResult::done : ReloadResult::failed);
     if (changed)
