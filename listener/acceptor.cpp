@@ -35,6 +35,7 @@ void Acceptor::stop() {
 }
 
 void Acceptor::on_ready(std::uint32_t) {
+  if (!context_.has_memory()) return rest(ENOMEM);
   for (int i = 0; i < max_accepted && is_watched_; ++i)
     if (!accept_one()) return;
 }
