@@ -1,7 +1,7 @@
 // Starts another program with some of our descriptors, and waits for it with a bound.
 // in      a path (no search in PATH), its argv and environment, who gets which descriptor
 // out     the pid; later how it ended. The child has 0, 1, 2 and the redirected descriptors, and no others; no signal
-//         is blocked in it, and SIGPIPE and SIGCHLD do what they do by default
+//         is blocked in it, and SIGPIPE, SIGXFSZ and SIGCHLD do what they do by default
 // errors  errno as a value when the program cannot be started, also when it cannot be executed: then there is no child
 // cost    clone as by vfork (posix_spawn): nothing of our memory is copied
 // source  qmail-queue(8), checkpassword interface: what a child finds on its descriptors

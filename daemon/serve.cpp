@@ -103,6 +103,7 @@ engine::Counters counters_of(std::string_view word) {
 
 void enter_home(const Environment& environment, const Journal& journal) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a bound of file size (ulimit -f) is a write that fails, and a 451
   std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
   const std::string home(environment.value_of("POSTERN_HOME"));
   if (chdir(home.empty() ? "/var/qmail" : home.c_str()) != 0)

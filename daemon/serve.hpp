@@ -35,7 +35,7 @@ struct Conversation {
 
 [[nodiscard]] int serve(const Conversation& conversation);
 
-// SIGPIPE ignored, and the home as the current folder. An unusable home is found by judge_start.
+// SIGPIPE and SIGXFSZ ignored, and the home as the current folder. An unusable home is found by judge_start.
 void enter_home(const Environment& environment, const Journal& journal);
 
 }  // namespace postern::daemon

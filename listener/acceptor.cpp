@@ -35,6 +35,7 @@ void Acceptor::stop() {
 }
 
 void Acceptor::on_ready(std::uint32_t) {
+  if (!context_.has_memory()) return rest(ENOMEM);
   for (int i = 0; i < max_accepted && is_watched_; ++i)
     if (!accept_one()) return;
 }
@@ -69,6 +70,8 @@ void Acceptor::rest(int error) {
   context_.loop.arm(*this, std::chrono::milliseconds(rest_milliseconds));
 }
 
-void Acceptor::on_time() { static_cast<void>(start()); }
+void Acceptor::on_time() {
+  if (const int error = start(); error != 0) rest(error);
+}
 
 }  // namespace postern::listener

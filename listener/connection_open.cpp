@@ -120,7 +120,8 @@ void Connection::discard_early_input() {
 void Connection::begin_handshake() {
   starts_tls_ = false;
   phase_ = Phase::handshake;
-  TlsSession tls = served_->certificates == nullptr ? nullptr : served_->certificates->open_session(channel_.number());
+  const bool is_possible = served_->certificates != nullptr && context_.has_memory();
+  TlsSession tls = is_possible ? served_->certificates->open_session(channel_.number()) : nullptr;
   if (tls == nullptr) {
     context_.journal_of(remote_, number_).trouble("TLS cannot begin: no certificate, or no memory");
     return handshake_ended(false);

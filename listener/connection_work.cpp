@@ -154,6 +154,7 @@ void Connection::resume(Event event) {
 void Connection::begin_message() {
   begin_window();
   if (served_->lane->foregone_outcome()) return;
+  if (!context_.has_memory()) return;
   message_ = std::make_unique<Message>();
   message_->received = daemon::received_field(trace_facts(), std::time(nullptr));
   message_->parcel = served_->lane->open(environment());
@@ -161,6 +162,9 @@ void Connection::begin_message() {
 
 Step Connection::hand_over() {
   if (const auto outcome = served_->lane->foregone_outcome()) return handed_over(*outcome);
+  if (message_ == nullptr)
+    return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
+                        "no memory for another message"});
   submit(StoreJob::Goal::finish);
   return {};
 }

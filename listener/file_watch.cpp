@@ -15,7 +15,7 @@ void mix(std::uint64_t& state, std::uint64_t number) {
 
 }  // namespace
 
-std::uint64_t FileWatch::look() const {
+std::uint64_t FileWatch::state() const {
   std::uint64_t state = 0xcbf29ce484222325;
   for (const std::string& path : paths_) {
     struct stat file{};
@@ -28,13 +28,16 @@ std::uint64_t FileWatch::look() const {
   return state;
 }
 
+void FileWatch::look() { known_ = last_ = state(); }
+
 void FileWatch::watch(std::vector<std::string> paths) {
+  if (paths == paths_) return;
   paths_ = std::move(paths);
-  known_ = last_ = look();
+  look();
 }
 
 bool FileWatch::settled() {
-  const std::uint64_t now = look();
+  const std::uint64_t now = state();
   const bool is_settled = now == std::exchange(last_, now);
   return is_settled && std::exchange(known_, now) != now;
 }

@@ -1,6 +1,7 @@
 // Whether any of some files has changed: looked at by name, so that a file that is renamed into place counts too.
 // in      paths; files that are not there may come
 // out     settled(): once for each change, and only when a second look finds them as the first did: who writes is done
+// order   look(), read the files, watch(): what changes while they are read counts as a change
 // cost    one stat(2) a file and look
 // errors  none: a file that cannot be looked at is one that is not there
 #pragma once
@@ -13,11 +14,13 @@ namespace postern::listener {
 
 class FileWatch {
  public:
-  void watch(std::vector<std::string> paths);  // as they are now
+  void look();  // what there is now is known
+  // Files that were watched already stay known as look() found them.
+  void watch(std::vector<std::string> paths);
   [[nodiscard]] bool settled();
 
  private:
-  [[nodiscard]] std::uint64_t look() const;
+  [[nodiscard]] std::uint64_t state() const;
 
   std::vector<std::string> paths_;
   std::uint64_t known_ = 0, last_ = 0;

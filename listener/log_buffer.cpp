@@ -1,8 +1,10 @@
 #include "listener/log_buffer.hpp"
 
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -19,6 +21,7 @@ void LogBuffer::stop() {
   {
     const std::lock_guard lock(mutex_);
     if (!std::exchange(is_running_, false)) return;
+    is_ending_ = true;
   }
   has_lines_.notify_all();
   thread_.join();
@@ -54,18 +57,24 @@ void LogBuffer::work() {
   }
 }
 
+// In pieces that a pipe with room takes at once, so that a reader who stops never holds us in write(2).
 void LogBuffer::write_out(std::string_view octets) const {
-  while (!octets.empty()) {
-    const ssize_t written = ::write(descriptor_, octets.data(), octets.size());
-    if (written >= 0) {
+  while (!octets.empty() && wait_for_room()) {
+    const ssize_t written = ::write(descriptor_, octets.data(), std::min<std::size_t>(octets.size(), PIPE_BUF));
+    if (written >= 0)
       octets.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd waiting{.fd = descriptor_, .events = POLLOUT, .revents = 0};
-      ::poll(&waiting, 1, 1000);
-    } else if (errno != EINTR) {
+    else if (errno != EINTR && errno != EAGAIN)
       return;
-    }
   }
+}
+
+bool LogBuffer::wait_for_room() const {
+  constexpr int moment_milliseconds = 100;
+  for (int waited = 0; waited <= end_milliseconds; waited += is_ending_ ? moment_milliseconds : 0) {
+    pollfd waiting{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+    if (::poll(&waiting, 1, moment_milliseconds) > 0) return true;
+  }
+  return false;
 }
 
 }  // namespace postern::listener

@@ -2,12 +2,14 @@
 // to multilog, say) makes no client wait.
 // in      whole lines
 // out     the same on a descriptor, in their order, within gather_milliseconds when the reader keeps up
-// bounds  max_octets wait; lines beyond that are dropped, and how many is told when there is room again
+// bounds  max_octets wait; lines beyond that are dropped, and how many is told when there is room again. At the end a
+//         reader that takes nothing has end_milliseconds more
 // threads write() is anybody's; the destructor writes what is left
 // errors  none told: a log that cannot be written to has nobody to tell
 // source  multilog(8): it may stop reading for as long as it likes
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +26,7 @@ class LogBuffer final : public daemon::LogOutput {
  public:
   static constexpr std::size_t max_octets = std::size_t{4} << 20U;
   static constexpr unsigned gather_milliseconds = 20;
+  static constexpr int end_milliseconds = 2000;
 
   explicit LogBuffer(int descriptor) : descriptor_(descriptor) {}
   LogBuffer(const LogBuffer&) = delete;
@@ -37,6 +40,7 @@ class LogBuffer final : public daemon::LogOutput {
  private:
   void work();
   void write_out(std::string_view octets) const;
+  [[nodiscard]] bool wait_for_room() const;
 
   int descriptor_;
   std::mutex mutex_;
@@ -44,6 +48,7 @@ class LogBuffer final : public daemon::LogOutput {
   std::string lines_;          // under mutex_
   std::uint64_t dropped_ = 0;  // under mutex_
   bool is_running_ = false;    // under mutex_
+  std::atomic<bool> is_ending_ = false;
   std::thread thread_;
 };
 

@@ -17,6 +17,7 @@
 #include "listener/client_rules.hpp"
 #include "listener/client_table.hpp"
 #include "listener/configuration.hpp"
+#include "listener/headroom.hpp"
 #include "listener/loop.hpp"
 #include "listener/metrics.hpp"
 #include "listener/workers.hpp"
@@ -47,6 +48,7 @@ struct LoopContext {
   std::vector<std::unique_ptr<ClientRules>> rules{};  // by listener; null where there are none
   bool is_shutting_down = false;
   std::uint64_t sessions_begun = 0;
+  Headroom headroom{};
   std::vector<Connection*> connections{};
 
   std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of whoever is at rest
@@ -62,6 +64,8 @@ struct LoopContext {
   [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
   // Its views live until the next call.
   [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session);
+
+  [[nodiscard]] bool has_memory() { return headroom.is_there(loop.now()); }
 
   [[nodiscard]] daemon::Journal own_journal() const { return daemon::Journal("none", {}, voice); }
 

@@ -73,6 +73,7 @@ class Server {
 
   void block_signals() {
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // a bound of file size (ulimit -f) is a write that fails, and a 451
     ::signal(SIGCHLD, SIG_DFL);
     sigemptyset(&signals_);
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, number);
@@ -193,6 +194,7 @@ class Server {
 
   void reload() {
     notifier_.reloading();
+    watch_.look();
     const auto changed = read_and_judge();
     metrics_->shard(0).reloaded(changed ? ReloadResult::done : ReloadResult::failed);
     if (changed)
@@ -245,12 +247,19 @@ class Server {
     for (const auto& thread : threads_) thread->shut_down(false);
     if (!wait_until_empty(settings_.shutdown_seconds)) {
       for (const auto& thread : threads_) thread->shut_down(true);
-      wait_until_empty(end_seconds);
+      if (!wait_until_empty(end_seconds)) break_off();
     }
     for (const auto& thread : threads_) thread->end();
     if (endpoint_) endpoint_->stop();
     log("end", "all sessions are over");
     log_.stop();
+  }
+
+  // A thread that waits for a program, a back end or a disk cannot be ended otherwise. Nothing that it holds was answered.
+  [[noreturn]] void break_off() {
+    log("end", std::to_string(sessions()) + " sessions are broken off: what they wait for does not come");
+    log_.stop();
+    std::_Exit(0);
   }
 
   [[nodiscard]] std::size_t sessions() const {

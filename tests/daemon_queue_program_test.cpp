@@ -38,6 +38,7 @@ class QueueProgramTest : public testing::Test {
  protected:
   void SetUp() override {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     std::string path = testing::TempDir() + "postern_queue_XXXXXX";
     ASSERT_NE(mkdtemp(path.data()), nullptr);
     folder_ = path;
@@ -284,13 +285,15 @@ TEST_F(QueueProgramTest, has_ordinary_signals) {
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGTERM);
   sigprocmask(SIG_BLOCK, &blocked, &before);
-  EXPECT_EQ(run("grep SigBlk /proc/self/status >$FOLDER/blocked; sh -c 'kill -PIPE $$; echo lives' >$FOLDER/pipe; " +
+  EXPECT_EQ(run("grep SigBlk /proc/self/status >$FOLDER/blocked; sh -c 'kill -PIPE $$; echo lives' >$FOLDER/pipe; "
+                "sh -c 'kill -XFSZ $$; echo lives' >$FOLDER/size; " +
                 read_all)
                 .result,
             Result::accepted);
   sigprocmask(SIG_SETMASK, &before, nullptr);
   EXPECT_EQ(contents(folder_ / "blocked"), "SigBlk:\t0000000000000000\n");
   EXPECT_EQ(contents(folder_ / "pipe"), "") << "SIGPIPE is still ignored";
+  EXPECT_EQ(contents(folder_ / "size"), "") << "SIGXFSZ is still ignored";
 }
 
 TEST(Child, redirects_may_overlap) {
