@@ -50,7 +50,7 @@ class Player {
   void happen(spec::Event event, std::string_view text);
   void take(const engine::Step& step, spec::Guards before);
   void change_workspace();
-  void check_views(const engine::Step& step, std::span<const char> scratch);
+  void check_views(const engine::Step& step);
   void check_stored();
   void hear_message();
   void complain(std::string_view what);
