@@ -36,7 +36,9 @@ fuzz::SessionInput session_of(const tests::Dialogue& dialogue) {
   for (const tests::Item& item : dialogue.items) {
     if (item.kind == tests::ItemKind::client) input.script.parts.back().octets += item.octets;
     if (item.kind != tests::ItemKind::event) continue;
-    if (tests::is_outcome_of_a_look_up(item.event)) {
+    if (spec::name_of(item.event).starts_with("connect.")) {
+      input.start = item.event;
+    } else if (tests::is_outcome_of_a_look_up(item.event)) {
       input.script.fates.push_back(fate_of(item.event));
     } else {
       input.script.parts.back().then = item.event;

@@ -4,7 +4,7 @@
 // judged  at every step: the laws, the second opinion, one reply a command; the input ends at an unreadable page; what
 //         the session shows lies in the input, in `scratch` or in itself; step() and report() allocate nothing (where a
 //         sanitizer counts); what is to be stored is what the naive reader of RFC 5321 4.5.2 makes of the octets
-// limits  most_octets of input; more is cut off
+// limits  most_octets of input, and what its long octets stand for
 // source  engine/session.hpp; proptests/judge.hpp; RFC 3207 4.2
 #pragma once
 
@@ -43,13 +43,14 @@ class Player {
  private:
   void start(const SessionView& view);
   void play_part(std::string_view part, std::size_t piece_octets);
+  void play_for_ever(std::string_view part);
   void pump();
   bool take_step();
   bool take_outcome();
   void happen(spec::Event event, std::string_view text);
   void take(const engine::Step& step, spec::Guards before);
   void change_workspace();
-  void check_views(const engine::Step& step, std::span<const char> scratch);
+  void check_views(const engine::Step& step);
   void check_stored();
   void hear_message();
   void complain(std::string_view what);

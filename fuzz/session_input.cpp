@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace postern::fuzz {
 namespace {
@@ -17,6 +18,20 @@ constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, E
                                Event::too_slow,       Event::shutting_down};
 constexpr unsigned first_world = 0xF0;
 
+// How a session can start: connect.ready, then the others as spec/events.toml has them.
+const std::vector<Event>& starts() {
+  static const std::vector<Event> all = [] {
+    std::vector<Event> events{Event::connect_ready};
+    for (std::size_t i = 0; i < spec::event_count; ++i) {
+      const auto event = static_cast<Event>(i);
+      const bool is_start = spec::name_of(event).starts_with("connect.") || event == Event::shutting_down;
+      if (is_start && event != Event::connect_ready) events.push_back(event);
+    }
+    return events;
+  }();
+  return all;
+}
+
 template <std::size_t N>
 void set(spec::Guards& guards, const std::array<std::uint64_t, N>& bits, std::uint8_t octet) {
   for (std::size_t i = 0; i < N; ++i) guards.set(bits[i], (octet >> i & 1) != 0);
@@ -31,14 +46,38 @@ char octet_of(spec::Guards guards, const std::array<std::uint64_t, N>& bits) {
 
 }  // namespace
 
-Event world_of(char octet) { return worlds[static_cast<unsigned char>(octet) - first_world]; }
+// The octet behind it says that it is meant: the sum of all octets of the body before it.
+bool BodyReader::is_meant(std::size_t at) const {
+  if (at + 1 >= body_.size()) return false;
+  unsigned sum = 0;
+  for (const char octet : body_.substr(0, at)) sum += static_cast<unsigned char>(octet);
+  return static_cast<unsigned char>(body_[at + 1]) == sum % 256;
+}
+
+std::optional<BodyPart> BodyReader::next() {
+  static const std::string long_one(long_octets, 'x');
+  while (at_ < body_.size()) {
+    const std::size_t begin = at_;
+    while (at_ < body_.size() && !is_world(body_[at_])) ++at_;
+    if (at_ != begin) return BodyPart{.octets = body_.substr(begin, at_ - begin), .event = {}};
+    const auto what = static_cast<unsigned char>(body_[at_++]) - first_world;
+    if (what < worlds.size()) return BodyPart{.octets = {}, .event = worlds[what], .at = begin};
+    if (what == worlds.size() + 1 && long_ones_++ < most_long) return BodyPart{.octets = long_one, .event = {}};
+    if (what == worlds.size() && is_meant(begin)) {
+      ++at_;
+      return BodyPart{.octets = long_one, .event = {}, .is_endless = true};
+    }
+  }
+  return {};
+}
 
 SessionView view_session_input(std::span<const std::uint8_t> octets) {
   SessionView view;
   if (octets.size() < head_octets) return view;
   set(view.settings_and_facts, settings, octets[0]);
   set(view.settings_and_facts, facts, octets[1]);
-  if ((octets[1] & is_limited) != 0) view.databytes = 100, view.max_recipients = 2;
+  if ((octets[1] & is_limited) != 0) view.databytes = 100, view.max_recipients = octets[2] % 8 == 7 ? 0 : 2;
+  if (const std::size_t start = octets[1] >> 4U; start < starts().size()) view.start = starts()[start];
   view.piece_octets = std::max<std::size_t>(octets[2], 1);
   for (std::size_t i = 0; i < fate_count; ++i) view.fates[i] = (octets[3 + i / 2] >> (i % 2 * 4)) & 7U;
   const auto body = octets.subspan(head_octets);
@@ -49,6 +88,7 @@ SessionView view_session_input(std::span<const std::uint8_t> octets) {
 SessionInput read_session_input(std::span<const std::uint8_t> octets) {
   const SessionView view = view_session_input(octets);
   SessionInput input;
+  input.start = view.start;
   proptests::Script& script = input.script;
   script.settings_and_facts = view.settings_and_facts;
   script.databytes = view.databytes;
@@ -56,13 +96,12 @@ SessionInput read_session_input(std::span<const std::uint8_t> octets) {
   script.fates.assign(view.fates.begin(), view.fates.end());
   input.cut = {tests::Cut::How::in_pieces, view.piece_octets};
   script.parts.emplace_back();
-  for (const char octet : view.body) {
-    if (is_world(octet)) {
-      script.parts.back().then = world_of(octet);
-      script.parts.emplace_back();
-    } else {
-      script.parts.back().octets += octet;
-    }
+  BodyReader body(view.body);
+  while (const auto part = body.next()) {
+    script.parts.back().octets += part->octets;
+    if (!part->event) continue;
+    script.parts.back().then = part->event;
+    script.parts.emplace_back();
   }
   return input;
 }
@@ -73,6 +112,8 @@ std::string write_session_input(const SessionInput& input) {
   octets += octet_of(script.settings_and_facts, settings);
   octets += octet_of(script.settings_and_facts, facts);
   if (script.databytes != 0) octets.back() = static_cast<char>(octets.back() | is_limited);
+  const auto start = static_cast<unsigned>(std::ranges::find(starts(), input.start) - starts().begin());
+  octets.back() = static_cast<char>(octets.back() | static_cast<char>(start << 4U));
   octets += static_cast<char>(input.cut.octets);
   const auto fate = [&](std::size_t i) { return i < script.fates.size() ? script.fates[i] & 7U : 0U; };
   for (std::size_t i = 0; i < fate_count; i += 2) octets += static_cast<char>(fate(i) | fate(i + 1) << 4U);

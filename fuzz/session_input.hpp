@@ -1,14 +1,19 @@
 // How a script of a session stands in the octets of a fuzzer.
-// in      [settings] [facts and limits] [cut] [how look-ups end: two to an octet, four octets, used again from the front;
-//         proptests/script.hpp: outcome_for] then what the client sends, these octets being what befalls the session:
+// in      [settings] [facts, limits, how it starts] [cut] [how look-ups end: two to an octet, four octets, used again from
+//         the front; proptests/script.hpp: outcome_for] then what the client sends, these octets being what befalls it:
 //           0xF0 handshake.done   0xF1 handshake.failed   0xF2 timeout   0xF3 eof   0xF4 too_slow   0xF5 shutting_down
-// out     SessionView, which copies nothing; Script and Cut, which do; and back, for seeds
+//           0xF6 mail data for ever, when the octet behind it is the sum of all before (it is slow, and must be meant)
+//           0xF7 long_octets times `x`; so often at most_long only
+// out     SessionView, which copies nothing, and BodyReader; Script and Cut, which do copy; and back, for seeds
 // errors  none: every input is some script
-// source  spec/settings.toml (the order of settings and facts); proptests/script.hpp
+// start   the upper half of its octet: 0 and numbers that mean nothing are connect.ready, 1 is the first other event of the start
+// limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8
+// source  spec/settings.toml (the order of settings and facts); spec/events.toml (of the start); proptests/script.hpp
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,10 +24,13 @@ namespace postern::fuzz {
 
 inline constexpr std::size_t head_octets = 7;
 inline constexpr std::size_t fate_count = 8;
+inline constexpr std::size_t long_octets = spec::max_command_line_octets;
+inline constexpr unsigned most_long = 8;
 
 // Points into the octets that were read.
 struct SessionView {
   spec::Guards settings_and_facts;
+  spec::Event start = spec::Event::connect_ready;
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
   std::size_t piece_octets = 1;
@@ -31,14 +39,36 @@ struct SessionView {
 };
 
 struct SessionInput {
+  spec::Event start = spec::Event::connect_ready;
   proptests::Script script;
   tests::Cut cut;
 };
 
 [[nodiscard]] SessionView view_session_input(std::span<const std::uint8_t> octets);
 // What an octet of the body stands for, when it is not the client's.
-[[nodiscard]] inline bool is_world(char octet) { return octet >= '\xF0' && octet <= '\xF5'; }
-[[nodiscard]] spec::Event world_of(char octet);
+[[nodiscard]] inline bool is_world(char octet) { return static_cast<unsigned char>(octet - '\xF0') < 8; }
+
+// Octets of the client, or something that befalls him.
+struct BodyPart {
+  std::string_view octets;
+  std::optional<spec::Event> event;
+  bool is_endless = false;  // the octets are sent again and again
+  std::size_t at = 0;       // where in the body the event stands
+};
+
+class BodyReader {
+ public:
+  explicit BodyReader(std::string_view body) : body_(body) {}
+  // Nothing at the end of the body.
+  [[nodiscard]] std::optional<BodyPart> next();
+
+ private:
+  [[nodiscard]] bool is_meant(std::size_t at) const;
+
+  std::string_view body_;
+  std::size_t at_ = 0;
+  unsigned long_ones_ = 0;
+};
 
 [[nodiscard]] SessionInput read_session_input(std::span<const std::uint8_t> octets);
 [[nodiscard]] std::string write_session_input(const SessionInput& input);

@@ -27,6 +27,7 @@ class Listing {
  public:
   explicit Listing(const SessionInput& input)
       : script_(input.script),
+        start_(input.start),
         driver_({.settings_and_facts = script_.settings_and_facts,
                  .host = tests::dialogue_host,
                  .databytes = script_.databytes,
@@ -45,7 +46,8 @@ class Listing {
   }
 
   std::string play() {
-    driver_.happen(spec::Event::connect_ready);
+    happens(start_);
+    driver_.happen(start_);
     hear();
     for (const proptests::Part& part : script_.parts) {
       for (std::string_view rest = part.octets; !rest.empty();) {
@@ -71,6 +73,7 @@ class Listing {
   }
 
   const proptests::Script& script_;
+  spec::Event start_;
   tests::Driver driver_;
   std::size_t asked_ = 0;
   std::string text_;

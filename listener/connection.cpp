@@ -19,7 +19,6 @@ using std::chrono::seconds;
 namespace {
 
 constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-constexpr seconds longest_goodbye{10};  // for the last reply to leave
 constexpr seconds longest_draining{2};  // for the client to hear it
 constexpr std::size_t most_drained = std::size_t{1} << 20U;
 

@@ -1,0 +1,66 @@
+// Which transitions of the policy the kept sessions take, of all that some session can take:
+//   transitions FOLDER...              exit 1 when one is not taken
+//   transitions --add FOLDER...        writes sessions that take more of them into the first folder
+// source  spec/verify.hpp (explore): every decision under every setting and fact
+#include "fuzz/transitions.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fuzz/play.hpp"
+#include "fuzz/spec_folder.hpp"
+#include "fuzz/walk.hpp"
+#include "proptests/all_decisions.hpp"
+
+namespace {
+
+using namespace postern;
+using fuzz::Transitions;
+
+void take(std::span<const std::uint8_t> octets, Transitions& taken) {
+  static const proptests::Judge judge(fuzz::spec_folder());
+  static fuzz::Player player(judge);
+  const fuzz::SessionView view = fuzz::view_session_input(octets);
+  for (const auto& decision : player.play(view, fuzz::most_octets, tests::AfterStarttls::same_session).decisions)
+    taken.add(decision.before, decision.event);
+}
+
+void take_sessions_of(const std::filesystem::path& folder, Transitions& taken) {
+  if (!std::filesystem::is_directory(folder)) return;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    std::ifstream in(file.path(), std::ios::binary);
+    const std::vector<std::uint8_t> octets(std::istreambuf_iterator<char>(in), {});
+    take(octets, taken);
+  }
+}
+
+void add_sessions(const spec::Model& model, const Transitions& all, const std::filesystem::path& folder,
+                  Transitions& taken) {
+  std::size_t count = 0;
+  fuzz::walk(model, all, taken, [&](const std::string& session) {
+    const std::string name = "walk." + std::to_string(std::hash<std::string>()(session));
+    std::ofstream(folder / name, std::ios::binary) << session;
+    take({reinterpret_cast<const std::uint8_t*>(session.data()), session.size()}, taken);
+    ++count;
+  });
+  std::printf("%zu sessions added\n", count);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool adds = argc > 2 && std::string_view(argv[1]) == "--add";
+  const spec::Model model = proptests::load_spec(fuzz::spec_folder());
+  Transitions all(model), taken(model);
+  static_cast<void>(spec::explore(model, [&](std::uint64_t word, std::size_t event, const spec::Row&) {
+    all.add(spec::Guards{word}, static_cast<spec::Event>(event));
+  }));
+  for (int i = adds ? 2 : 1; i < argc; ++i) take_sessions_of(argv[i], taken);
+  if (adds) add_sessions(model, all, argv[2], taken);
+  return taken.tell_missing_of(all) == 0 ? 0 : 1;
+}
