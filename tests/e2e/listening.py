@@ -11,6 +11,7 @@ import random
 import re
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -37,20 +38,22 @@ def seconds(usual):
     return float(os.environ.get("RELIABILITY_SECONDS", usual))
 
 
+def command(port=0):
+    return [os.environ["POSTERN"], "serve", "--listen", f"127.0.0.1:{port}", "--host", HOST, "--domain", OURS]
+
+
 class Serve(peer.Service):
     """`postern serve` in a home; `port` is where it listens. `limits` are set before it starts: {RLIMIT_...: number}."""
 
     def __init__(self, home, options=(), limits=None, maildir="mail", **settings):
-        arguments = [os.environ["POSTERN"], "serve", "--listen", "127.0.0.1:0", "--host", HOST, "--domain", OURS]
-        if maildir:
-            arguments += ["--maildir", maildir]
         environment = {"PATH": os.environ["PATH"], "HOME": "/"} | {name: str(value) for name, value in settings.items()}
 
         def limit():
             for name, number in (limits or {}).items():
                 resource.setrlimit(name, (number, number))
 
-        super().__init__([*arguments, *options], environment, cwd=home.path, stdin=subprocess.DEVNULL, preexec_fn=limit)
+        arguments = [*command(), *(["--maildir", maildir] if maildir else []), *options]
+        super().__init__(arguments, environment, cwd=home.path, stdin=subprocess.DEVNULL, preexec_fn=limit)
         if "ready: serving" not in self.wait_for_log("ready: serving"):
             log = self.log()
             self.stop()
@@ -236,3 +239,35 @@ class Case(unittest.TestCase):
             reply = client.deliver(Letter(octets).wire()[:-5].decode())
             self.assertEqual(reply[:3], code, reply)
             return reply
+
+
+class Trouble:
+    """What tests/e2e/trouble.c does to a process: compiled once a home, steered while the process runs."""
+
+    SHAPE = struct.Struct("=16s5q")
+
+    def __init__(self, home):
+        self._library, self._file = home.path / "trouble.so", home.path / "trouble"
+        compiler = os.environ.get("CC", "cc")
+        subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", self._library, HERE / "trouble.c", "-ldl"], check=True)
+        self._file.write_bytes(bytes(self.SHAPE.size))
+        self._file.chmod(0o666)
+
+    def environment(self):
+        return {"LD_PRELOAD": self._library, "TROUBLE": self._file}
+
+    def fail(self, call, error=0, skip=0, count=1):
+        """From now on: after `skip` calls, `count` fail."""
+        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0))
+
+    def jump(self, seconds):
+        """The wall clock is so far from the true one."""
+        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, seconds))
+
+    def failed(self):
+        """How many calls have failed."""
+        return self.SHAPE.unpack(self._file.read_bytes())[4]
+
+    def _write(self, octets):
+        with open(self._file, "r+b") as file:  # the same file: it is mapped
+            file.write(octets)

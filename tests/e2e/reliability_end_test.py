@@ -1,0 +1,116 @@
+"""SIGTERM: who is at rest hears 421, who is in mail data may finish, who does not is ended by a bound; nothing is lost."""
+
+import fcntl
+import re
+import signal
+import subprocess
+import time
+
+import peer
+from peer import OURS
+
+import listening
+
+SHUTDOWN_SECONDS, END_SECONDS = 30, 5  # spec/limits.hpp; listener/server.cpp
+ENDING = "421 shutting down (#4.3.2)"
+
+
+class End(listening.Case):
+    def connect(self, server):
+        client = server.connect()
+        self.addCleanup(client.close)
+        return client
+
+    def begin_letter(self, client, letter):
+        client.say("EHLO client.example", "MAIL FROM:<me@sender.example>", f"RCPT TO:<user@{OURS}>")
+        self.assertEqual(client.say("DATA")[:3], "354")
+        client.send(letter.wire()[:100])
+        letter.copies = 1
+
+    def test_everybody_is_served_to_the_end_or_told(self):
+        server = self.serve()
+        idle = [self.connect(server) for _ in range(20)]
+        inside_tls = self.connect(server).starttls()
+        half_a_line = self.connect(server)
+        half_a_line.send("MAIL FR")
+        writing, letter = self.connect(server), listening.Letter()
+        self.begin_letter(writing, letter)
+        senders = self.load(server)
+        self.assertTrue(peer.until(lambda: len(senders.answered) > 100))
+        server.signal(signal.SIGTERM)
+        for client in [*idle, inside_tls, half_a_line]:
+            self.assertEqual(client.reply(), ENDING)
+            self.assertEqual(client.rest(), b"")
+        self.assertTrue(server.is_alive())
+        writing.send(letter.wire()[100:])
+        self.assertRegex(writing.reply(), r"\A250 ok \d+ qp \d+\Z")
+        self.assertEqual(writing.reply(), ENDING)
+        self.assertEqual(server.exit_code(5), 0)
+        senders.stop()
+        self.assertEqual([reply for reply in senders.other if reply != ENDING], [])
+        senders[0].answered.append(letter)
+        self.assert_nothing_lost(senders)
+
+    def test_many_times_under_load(self):
+        end, rounds, answered = time.monotonic() + listening.seconds(5), 0, 0
+        while time.monotonic() < end:
+            server = self.serve()
+            senders = self.load(server, per_session=3)
+            time.sleep(0.3)
+            began = time.monotonic()
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.exit_code(5), 0)
+            self.assertLess(time.monotonic() - began, 3)
+            senders.stop()
+            self.assertEqual([reply for reply in senders.other if reply != ENDING], [])
+            # Whoever was in mail data has heard 250 or 421: none is left without an answer.
+            self.assertEqual([letter.name for letter in senders.unanswered], [])
+            self.assert_nothing_lost(senders)
+            self.home.forget_mail()
+            rounds, answered = rounds + 1, answered + len(senders.answered)
+        print(f"{rounds} times ended; {answered} letters answered", end=" ", flush=True)
+
+    def test_who_does_not_finish_is_ended_by_the_bound(self):
+        """A client in the middle of its letter, and a queue program that never ends: one after the other would take a minute."""
+        queue = self.home.script("queue", "echo $$ >pid; exec sleep 600")
+        servers = self.serve(), self.serve(maildir=None, QMAILQUEUE=queue)
+        letter, clients = listening.Letter(), [self.connect(server) for server in servers]
+        for client in clients:
+            self.begin_letter(client, letter)
+            client.socket.settimeout(SHUTDOWN_SECONDS + END_SECONDS)
+        clients[1].send(letter.wire()[100:])
+        self.assertTrue(peer.until((self.home.path / "pid").exists))
+        mute = self.connect(servers[0])
+        began = time.monotonic()
+        for server in servers:
+            server.signal(signal.SIGTERM)
+        self.assertEqual(mute.reply(), ENDING)
+        self.assertEqual(clients[0].reply(), ENDING)
+        self.assertGreater(time.monotonic() - began, SHUTDOWN_SECONDS - 1)
+        for server in servers:
+            self.assertEqual(server.exit_code(END_SECONDS + 5), 0, server.log())
+        self.assertEqual(clients[1].reply(), "")
+        self.assertIn("1 sessions are broken off", servers[1].log())
+        self.assertEqual(self.home.stored() + self.home.leftovers(), [])
+
+    def test_a_log_that_nobody_reads_holds_neither_mail_nor_the_end(self):
+        process = subprocess.Popen([*listening.command(), "--maildir", self.home.mail], stderr=subprocess.PIPE, env={},
+                                   cwd=self.home.path)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait, peer.PATIENCE_SECONDS)
+        self.addCleanup(process.kill)
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        words = "".join(iter(lambda: process.stderr.readline().decode(), f"postern[{process.pid}]: ready: serving\n"))
+        port = int(re.search(r"listen: 127\.0\.0\.1:(\d+)", words)[1])
+        for _ in range(30):
+            with peer.Client(port) as client:
+                client.say(*["RUBBISH " + "x" * 400] * 10)
+        with peer.Client(port) as client:
+            client.say("EHLO client.example")
+            self.assertEqual(client.deliver("Subject: unheard\r\n\r\nstill taken")[:3], "250")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(10), 0)
+
+
+if __name__ == "__main__":
+    listening.main()

@@ -1,0 +1,140 @@
+"""A reload, by SIGHUP or because a file changed: no session fails, what is wrong is refused loudly and changes nothing, and what
+is new is for new sessions, while old ones go on.
+"""
+
+import signal
+import ssl
+import time
+
+import peer
+
+import listening
+
+TIMES = 100
+NOTICED_SECONDS = 4  # two looks, a second apart; and this machine may be busy
+
+
+class Reload(listening.Case):
+    def connect(self, server):
+        client = server.connect()
+        self.addCleanup(client.close)
+        return client
+
+    def certificate_of(self, client):
+        return ssl.DER_cert_to_PEM_cert(client.socket.getpeercert(binary_form=True)).strip()
+
+    def served_certificate(self, server):
+        with server.connect().starttls() as client:
+            return self.certificate_of(client)
+
+    def replace(self, name, text):
+        new = self.home.control / (name + ".new")
+        new.write_text(text)
+        new.rename(self.home.control / name)
+
+    def reload(self, server, word="done"):
+        """Until the log tells of one more."""
+        before = server.log().count("reload: ")
+        server.signal(signal.SIGHUP)
+        self.assertTrue(peer.until(lambda: server.log().count("reload: ") > before))
+        self.assertRegex(server.log().rsplit("reload: ", 1)[1], rf"\A{word}")
+
+    def test_a_hundred_times_under_load(self):
+        server = self.serve()
+        senders = self.load(server, 4, per_session=5) + self.load(server, 2, per_session=2, tls=True)
+        old = self.connect(server).starttls()
+        old.say("EHLO client.example")
+        for number in range(TIMES):
+            if number % 10 == 0:
+                self.replace("servercert.pem", self.home.pem.read_text())
+            self.reload(server)
+        self.assertEqual(old.say("NOOP"), "250 ok")
+        answered = sum(len(sender.answered) for sender in senders)
+        for sender in senders:
+            sender.is_stopped = True
+        for sender in senders:
+            sender.join(peer.PATIENCE_SECONDS)
+            self.assertEqual(sender.other + sender.broken, [])
+        print(f"{answered} letters answered during {TIMES} reloads", end=" ", flush=True)
+        self.assertGreater(answered, TIMES)
+        self.assertEqual(server.log().count("refused"), 0)
+        every = [letter for sender in senders for letter in sender.answered]
+        self.assertEqual(listening.losses(self.home.mail, every, [])[:5], [])
+
+    def test_it_leaves_nothing_behind(self):
+        server = self.serve()
+        for _ in range(5):
+            self.reload(server)
+        before = server.descriptors(), server.threads()
+        memory = server.memory()
+        for _ in range(TIMES):
+            self.reload(server)
+        self.assertEqual((server.descriptors(), server.threads()), before)
+        self.assertLess(server.memory(), memory + 1024)
+
+    def test_a_new_certificate_is_for_new_sessions(self):
+        server = self.serve()
+        old = self.connect(server).starttls()
+        first = self.served_certificate(server)
+        key, certificate = peer.make_certificate(self.home.path, "next")
+        began = time.monotonic()
+        self.replace("servercert.pem", key + certificate)
+        self.assertTrue(peer.until(lambda: self.served_certificate(server) != first))
+        print(f"served after {time.monotonic() - began:.1f} s", end=" ", flush=True)
+        self.assertLess(time.monotonic() - began, NOTICED_SECONDS)
+        self.assertEqual(self.served_certificate(server), certificate.strip())
+        self.assertEqual((self.certificate_of(old), old.say("EHLO client.example")[:3]), (first, "250"))
+        self.assertEqual(old.deliver("Subject: old\r\n\r\nbut served")[:3], "250")
+
+    def test_a_broken_certificate_is_refused_and_the_old_one_stays(self):
+        server = self.serve()
+        good, first = self.home.pem.read_text(), self.served_certificate(server)
+        key, _ = peer.make_certificate(self.home.path, "other")
+        for broken in ("", "no PEM at all\n", self.home.key, good.replace(self.home.key, key), good[:len(good) // 2]):
+            self.replace("servercert.pem", broken)
+            with self.subTest(broken=broken[:40]):
+                self.reload(server, "refused, and nothing has changed: ")
+                self.assertEqual(self.served_certificate(server), first)
+        self.replace("servercert.pem", good)
+        self.reload(server)
+        self.assertEqual(self.served_certificate(server), first)
+
+    def test_a_certificate_that_is_written_slowly_is_read_whole(self):
+        server = self.serve()
+        key, certificate = peer.make_certificate(self.home.path, "slow")
+        text, step = key + certificate, 150
+        with open(self.home.pem, "w", encoding="ascii") as file:
+            for at in range(0, len(text), step):
+                file.write(text[at:at + step])
+                file.flush()
+                time.sleep(0.3)
+        self.assertTrue(peer.until(lambda: self.served_certificate(server) == certificate.strip(), NOTICED_SECONDS))
+        self.assertNotIn("refused", server.log())
+
+    def test_control_files_are_noticed_and_judged(self):
+        server = self.serve()
+        self.assertIn("250-SIZE 0", self.connect(server).say("EHLO client.example"))
+        old = self.connect(server)
+        self.replace("databytes", "4711\n")
+        self.assertIn("reload: done", server.wait_for_log("reload: done"))
+        self.assertIn("250-SIZE 4711", self.connect(server).say("EHLO client.example"))
+        self.assertIn("250-SIZE 0", old.say("EHLO client.example"))
+        self.replace("databytes", "many\n")
+        self.assertIn("reload: refused, and nothing has changed: ", server.wait_for_log("reload: refused"))
+        self.assertRegex(server.log(), r"reload: refused.*control/databytes")
+        self.assertIn("250-SIZE 4711", self.connect(server).say("EHLO client.example"))
+
+    def test_the_folder_of_the_mail_goes_and_comes_back(self):
+        server = self.serve()
+        self.assert_delivers(server)
+        self.home.mail.rename(self.home.path / "away")
+        self.assert_delivers(server, "451")
+        self.reload(server, "refused, and nothing has changed: ")
+        self.assert_delivers(server, "451")
+        (self.home.path / "away").rename(self.home.mail)
+        self.reload(server)
+        self.assert_delivers(server)
+
+
+if __name__ == "__main__":
+    listening.main()

@@ -1,0 +1,216 @@
+"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. Whoever cannot be served hears 4xx, nobody a
+false 250, and once the trouble is over everybody is served as before.
+"""
+
+import errno
+import resource
+import subprocess
+import time
+
+import peer
+
+import listening
+
+BIG = 300_000
+FULL = "451 unable to write mail: disk full (#4.3.1)"
+
+
+def memory_map(pid):
+    """Address space of the process, in octets: what RLIMIT_AS counts."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+class Disk(listening.Case):
+    def test_a_full_disk(self):
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.home.mail], stderr=subprocess.DEVNULL)
+        if done.returncode != 0:
+            self.skipTest("only root may mount a small file system; a_bound_of_file_size does without")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.home.mail], check=True)
+        server = self.serve()
+        self.assert_delivers(server)
+        self.assertEqual(self.assert_delivers(server, "451", 2_000_000), FULL)
+        filling = self.home.mail / "filling"
+        with open(filling, "wb", buffering=0) as file, self.assertRaises(OSError):
+            while True:
+                file.write(bytes(4096))
+        senders = self.load(server, 4, sizes=(200, 70_000, 2_000_000))
+        self.assertTrue(peer.until(lambda: len(senders.other) > 20))
+        filling.unlink()
+        before = len(senders.answered)
+        self.assertTrue(peer.until(lambda: len(senders.answered) > before + 5))
+        senders.stop()
+        self.assertEqual(set(senders.other), {FULL})
+        self.assertEqual(senders.broken, [])
+        self.home.forget_mail()
+        self.assert_delivers(server)
+
+    def test_a_bound_of_file_size(self):
+        server = self.serve(limits={resource.RLIMIT_FSIZE: 150_000})
+        self.assert_delivers(server, "451", BIG)
+        self.assert_delivers(server, "250", 100_000)
+        self.assertEqual(self.home.leftovers(), [])
+
+    def test_a_bound_of_file_size_for_what_waits_for_a_queue_program(self):
+        server = self.serve(maildir=None, limits={resource.RLIMIT_FSIZE: 150_000}, QMAILQUEUE="/bin/true",
+                            TMPDIR=self.home.path)
+        self.assert_delivers(server, "451", BIG)
+
+    def test_a_disk_that_fails_here_and_there(self):
+        trouble = listening.Trouble(self.home)
+        server = self.serve(**trouble.environment())
+        self.assert_delivers(server)
+        kept = len(self.home.stored())
+        for call in ("write", "fsync", "linkat", "mkdirat"):
+            for skip in range(6):
+                for octets in (600, BIG):
+                    trouble.fail(call, errno.EIO, skip)
+                    with server.connect() as client, self.subTest(call=call, skip=skip, octets=octets):
+                        client.say("EHLO client.example")
+                        recipient = f"{call}{skip}.{octets}@{peer.OURS}"
+                        reply = client.deliver(listening.Letter(octets).wire()[:-5].decode(), recipient=recipient)
+                        self.assertEqual(reply[:3], "451" if trouble.failed() else "250", reply)
+                        stored = self.home.stored()
+                        kept += 0 if trouble.failed() else 1
+                        self.assertEqual(len(stored), kept)
+                        self.assertEqual(self.home.leftovers(), [])
+            trouble.fail("", count=0)
+            self.assert_delivers(server)
+            kept += 1
+
+    def test_writes_that_take_half(self):
+        trouble = listening.Trouble(self.home)
+        server = self.serve(**trouble.environment())
+        trouble.fail("half a write", count=1 << 30)
+        senders = self.load(server, 4)
+        self.assertTrue(peer.until(lambda: len(senders.answered) > 100))
+        senders.stop()
+        self.assertGreater(trouble.failed(), 100)
+        self.assertEqual(senders.other + senders.broken, [])
+        self.assert_nothing_lost(senders)
+
+    def test_a_disk_that_fails_under_load(self):
+        trouble = listening.Trouble(self.home)
+        server = self.serve(**trouble.environment())
+        senders = self.load(server)
+        failed = {}
+        end = time.monotonic() + listening.seconds(4)
+        while time.monotonic() < end:
+            for call in ("write", "fsync", "linkat", "io_submit", "io_getevents", "io_event"):
+                trouble.fail(call, errno.EIO, skip=5, count=3)
+                peer.until(lambda: trouble.failed() == 3, 0.2)
+                failed[call] = failed.get(call, 0) + trouble.failed()
+        trouble.fail("", count=0)
+        before = len(senders.answered)
+        self.assertTrue(peer.until(lambda: len(senders.answered) > before + 50))
+        senders.stop()
+        print(failed, f"{len(senders.other)} letters deferred, {len(senders.answered)} accepted", end=" ", flush=True)
+        self.assertEqual({reply[:3] for reply in senders.other}, {"451"})
+        self.assertEqual(senders.broken, [])
+        self.assert_nothing_lost(senders)
+        for call, count in failed.items():
+            self.assertGreater(count, 0, f"{call} was never made to fail")
+
+
+class Descriptors(listening.Case):
+    def exhaust(self, server):
+        """Clients as many as are greeted, and some who wait."""
+        greeted = []
+        for _ in range(200):
+            client = server.connect(greeted=False, patience=0.5)
+            self.addCleanup(client.close)
+            try:
+                self.assertEqual(client.reply()[:3], "220")
+            except TimeoutError:
+                return greeted, [client] + [server.connect(greeted=False, patience=5) for _ in range(5)]
+            client.socket.settimeout(peer.PATIENCE_SECONDS)
+            greeted.append(client)
+        self.fail("descriptors without end")
+
+    def test_none_is_left_for_a_message_or_a_client(self):
+        server = self.serve(limits={resource.RLIMIT_NOFILE: 64})
+        greeted, waiting = self.exhaust(server)
+        for client in greeted[:5]:
+            client.say("EHLO client.example")
+            for lines in (1, 2000):
+                self.assertEqual(client.deliver("Subject: none\r\n\r\n" + "\r\n".join(["x" * 70] * lines))[:3], "451")
+                client.say("RSET")
+        self.assertEqual(self.home.stored(), [])
+        self.assertIn("cannot accept clients just now: Too many open files", server.log())
+        self.assertLess(server.log().count("cannot accept clients"), 6)
+        for client in greeted[:-1]:
+            client.close()
+        for client in waiting:
+            self.assertEqual(client.reply()[:3], "220")
+            client.close()
+        self.assert_delivers(server)
+        self.assertEqual(greeted[-1].say("NOOP"), "250 ok")
+
+    def test_none_is_left_for_a_queue_program(self):
+        queue = self.home.script("queue", "cat >/dev/null; cat <&1 >/dev/null")
+        server = self.serve(maildir=None, limits={resource.RLIMIT_NOFILE: 64}, QMAILQUEUE=queue)
+        greeted, waiting = self.exhaust(server)
+        greeted[0].say("EHLO client.example")
+        self.assertEqual(greeted[0].deliver("Subject: none\r\n\r\nx")[:3], "451")
+        for client in greeted + waiting:
+            client.close()
+        self.assert_delivers(server)
+
+    def test_clients_cannot_be_accepted_or_watched_for_a_while(self):
+        trouble = listening.Trouble(self.home)
+        server = self.serve(**trouble.environment())
+        for call, error in (("accept4", errno.EMFILE), ("accept4", errno.ENFILE), ("accept4", errno.ENOBUFS),
+                            ("accept4", errno.ENOMEM), ("accept4", errno.ECONNABORTED), ("epoll_ctl", errno.ENOMEM)):
+            with self.subTest(call=call, error=errno.errorcode[error]):
+                trouble.fail(call, error, count=5)
+                clients = [server.connect(greeted=False, patience=5) for _ in range(10)]
+                heard = [client.reply()[:3] for client in clients]
+                for client in clients:
+                    client.close()
+                self.assertEqual(heard.count("220"), 10 if call == "accept4" else 5)
+                self.assertEqual(trouble.failed(), 5)
+        self.assert_delivers(server)
+
+    def test_listening_is_taken_up_again_although_that_fails_at_first(self):
+        trouble = listening.Trouble(self.home)
+        server = self.serve(**trouble.environment())
+        trouble.fail("accept4", errno.EMFILE, count=1 << 30)
+        client = server.connect(greeted=False, patience=5)
+        self.assertTrue(peer.until(lambda: trouble.failed() > 0))
+        trouble.fail("epoll_ctl", errno.ENOMEM, count=20)
+        self.assertTrue(peer.until(lambda: trouble.failed() == 20, 10))
+        self.assertEqual(client.reply()[:3], "220")
+        client.close()
+
+
+class Memory(listening.Case):
+    def test_the_address_space_is_used_up(self):
+        """An allocation that fails would end the process: so nothing new is begun when little is left."""
+        server = self.serve()
+        free = resource.prlimit(server.pid, resource.RLIMIT_AS)
+        senders = self.load(server, sizes=(200, 100_000), patience=60)
+        self.assertTrue(peer.until(lambda: len(senders.answered) > 50))
+        resource.prlimit(server.pid, resource.RLIMIT_AS, (memory_map(server.pid) + (30 << 20), free[1]))
+        crowd = []
+        while len(crowd) < 5000 and "Cannot allocate memory" not in server.log():
+            client = server.connect(greeted=False)
+            self.addCleanup(client.close)
+            client.send("EHLO client.example\r\nSTARTTLS\r\n")
+            crowd.append(client)
+        time.sleep(1)
+        self.assertIn("cannot accept clients just now: Cannot allocate memory", server.log())
+        self.assertTrue(server.is_alive(), server.log()[-1000:])
+        resource.prlimit(server.pid, resource.RLIMIT_AS, free)
+        for client in crowd:
+            client.close()
+        before = len(senders.answered)
+        self.assertTrue(peer.until(lambda: len(senders.answered) > before + 50))
+        senders.stop()
+        print(f"{len(crowd)} clients, {len(senders.other)} letters deferred", end=" ", flush=True)
+        self.assertLessEqual({reply[:3] for reply in senders.other}, {"421", "451", "454"})
+        self.assertEqual(senders.broken, [])
+        self.assert_nothing_lost(senders)
+
+
+if __name__ == "__main__":
+    listening.main()
