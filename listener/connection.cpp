@@ -122,10 +122,11 @@ bool Connection::read_more(std::size_t& octets) {
   return got.progress != Progress::closed;
 }
 
-// How many octets were consumed: all, unless half a line is left, or something has to be waited for.
+// How many octets were consumed: all, unless half a line is left, or something has to be waited for, were it only that
+// the client reads what it was answered.
 std::size_t Connection::process(std::span<char> unread) {
   std::size_t consumed = 0;
-  while (phase_ == Phase::serving) {
+  while (phase_ == Phase::serving && unsent_.empty()) {
     const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
     const Step step = session_->step(rest, context_.decoded);
     if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
@@ -201,6 +202,7 @@ void Connection::send_unsent() {
   unsent_.shrink_to_fit();
   watch_output(false);
   patience_began_ = context_.loop.now();
+  is_resumed_ = carry_.size() != 0;
 }
 
 void Connection::watch_output(bool on) {
@@ -224,7 +226,7 @@ void Connection::end_turn() {
   }
   if (phase_ == Phase::closing && unsent_.empty()) close_gracefully();
   settle_workspace();
-  if (phase_ == Phase::serving || (phase_ == Phase::closing && !unsent_.empty())) arm_patience();
+  if (phase_ == Phase::serving) arm_patience();
   if (phase_ == Phase::over) try_to_leave();
 }
 

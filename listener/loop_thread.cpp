@@ -47,6 +47,8 @@ void LoopThread::shut_down(bool must_end) {
     context_->is_shutting_down = true;
     const std::vector<Connection*> sessions = context_->connections;
     for (Connection* session : sessions) session->shut_down(must_end);
+    sessions_ = context_->connections.size();
+    has_heard_ = true;
   });
 }
 

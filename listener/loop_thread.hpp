@@ -37,6 +37,7 @@ class LoopThread {
   void use(std::shared_ptr<const Policies> policies);
   // No new clients; who is at rest is told so now. `must_end`: everybody is.
   void shut_down(bool must_end);
+  [[nodiscard]] bool has_heard() const { return has_heard_; }       // of shut_down(): sessions() will not grow any more
   [[nodiscard]] std::size_t sessions() const { return sessions_; }  // a moment ago
   void end();
 
@@ -46,6 +47,7 @@ class LoopThread {
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<LoopContext> context_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::atomic<bool> has_heard_ = false;
   std::atomic<std::size_t> sessions_ = 0;
   std::jthread thread_;
 };

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -262,6 +263,10 @@ class Server {
     std::_Exit(0);
   }
 
+  [[nodiscard]] bool are_empty() const {
+    return std::ranges::all_of(threads_, [](const auto& thread) { return thread->has_heard(); }) && sessions() == 0;
+  }
+
   [[nodiscard]] std::size_t sessions() const {
     std::size_t count = 0;
     for (const auto& thread : threads_) count += thread->sessions();
@@ -270,10 +275,9 @@ class Server {
 
   bool wait_until_empty(unsigned seconds) {
     const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the loops have heard of it by then
-    while (sessions() != 0 && std::chrono::steady_clock::now() < end)
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    return sessions() == 0;
+    while (!are_empty() && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return are_empty();
   }
 
   // ---- words

@@ -6,6 +6,7 @@ grow. The kernel's own memory for sockets is not in it.
 """
 
 import resource
+import socket
 import threading
 import time
 
@@ -134,6 +135,31 @@ class Crowd(listening.Case):
         self.tell(f"beside {SLOW} slow clients", times)
         self.assertGreater(slow.sent, SLOW)
         self.assertLess(percentile(times, 99), MOST_SECONDS)
+
+    def test_who_does_not_read_is_not_read(self):
+        """Each HELP of 6 octets has a reply that is many times longer: it is answered only as fast as it is read."""
+        server = self.serve()
+        before = server.memory()
+        deaf = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        self.addCleanup(lambda: [client.close() for client in deaf])
+        sent = 0
+        for _ in range(50):
+            for client in deaf:
+                client.setblocking(False)
+                try:
+                    sent += client.send(b"HELP\r\n" * 10_000)
+                except BlockingIOError:
+                    pass
+            time.sleep(0.01)
+        kib = (server.memory() - before) / len(deaf)
+        print(f"{sent / len(deaf) / 1024:.0f} KiB sent by each, {kib:.1f} KiB of memory for it", end=" ", flush=True)
+        self.assertGreater(sent / len(deaf), 1 << 20)
+        self.assertLess(kib, 200)
+        deaf[0].setblocking(True)
+        deaf[0].settimeout(peer.PATIENCE_SECONDS)
+        heard = 0
+        while heard < 1 << 20:
+            heard += len(deaf[0].recv(1 << 16))
 
 
 if __name__ == "__main__":
