@@ -302,6 +302,9 @@ void Connection::die(std::string_view how) {
     context_.metrics.session_closed();
   }
   abandon_message();
+  // Closing is not enough: a child that is just being started shares the socket until it runs its program, and so long
+  // epoll would go on naming this object.
+  context_.loop.forget(channel_.number());
   channel_.close();
 }
 

@@ -180,6 +180,11 @@ class Senders(list):
         return [item for sender in self for item in getattr(sender, name)]
 
 
+def name_of(octets):
+    found = re.search(rb"^Subject: (letter-\S+)$", octets, re.M)
+    return found and found[1].decode()
+
+
 def found_in(mail):
     """How often each letter is in new/, by name; and sentences about files that are no whole message."""
     counts, problems = {}, []
@@ -187,11 +192,11 @@ def found_in(mail):
         if not file.is_file():
             continue
         octets = file.read_bytes()
-        name = re.search(rb"^Subject: (letter-\S+)$", octets, re.M)
+        name = name_of(octets)
         if file.parent.name != "new" or not TRACE.match(octets) or not name:
             problems.append(f"{file}: {octets[:200]!r}")
             continue
-        counts.setdefault(name[1].decode(), []).append(TRACE.sub(b"", octets, count=1))
+        counts.setdefault(name, []).append(TRACE.sub(b"", octets, count=1))
     return counts, problems
 
 
@@ -244,7 +249,7 @@ class Case(unittest.TestCase):
 class Trouble:
     """What tests/e2e/trouble.c does to a process: compiled once a home, steered while the process runs."""
 
-    SHAPE = struct.Struct("=16s5q")
+    SHAPE = struct.Struct("=16s6q")
 
     def __init__(self, home):
         self._library, self._file = home.path / "trouble.so", home.path / "trouble"
@@ -258,11 +263,14 @@ class Trouble:
 
     def fail(self, call, error=0, skip=0, count=1):
         """From now on: after `skip` calls, `count` fail."""
-        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0))
+        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0, 0))
 
     def jump(self, seconds):
         """The wall clock is so far from the true one."""
-        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, seconds))
+        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, seconds, 0))
+
+    def stop_the_clock(self, moment):
+        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, 0, moment))
 
     def failed(self):
         """How many calls have failed."""

@@ -15,7 +15,7 @@ ROUNDS = 100
 
 class Crash(listening.Case):
     def test_nothing_is_lost_when_it_is_killed_at_any_moment(self):
-        end, rounds, answered, unanswered = time.monotonic() + listening.seconds(20), 0, 0, 0
+        end, rounds, answered, unanswered = time.monotonic() + listening.seconds(10), 0, 0, 0
         while time.monotonic() < end and rounds < ROUNDS:
             senders = self.one_round()
             answered, unanswered = answered + len(senders.answered), unanswered + len(senders.unanswered)
