@@ -1,7 +1,7 @@
 // postern check: is this environment fit to start with, and what is dangerous in it?
 #include <nlohmann/json.hpp>
 
-#include "cli/class_judgement.hpp"
+#include "cli/check_file.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -10,7 +10,7 @@ namespace {
 constexpr int exit_fine = 0, exit_warnings = 1, exit_refused = 2;
 
 struct Options {
-  std::string file, folder, tcprules;
+  std::string config, file, folder, tcprules;
   FactOptions facts;
   bool is_strict = false, as_json = false;
 };
@@ -27,6 +27,11 @@ Variables variables_of(const Options& options) {
 
 int check(const Policy& policy, const Options& options) {
   const Comparison comparison(policy);
+  if (!options.config.empty()) {
+    const FileJudgement judged = judge_file(policy, comparison, options.config);
+    print(options.as_json ? dumped(to_json(policy, judged)) : write_text(policy, judged));
+    return exit_code(judged.worst(), options.is_strict);
+  }
   const Variables base = variables_of(options);
   if (options.tcprules.empty()) {
     const Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
@@ -45,13 +50,16 @@ int check(const Policy& policy, const Options& options) {
 void add_check(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand(
       "check",
-      "Is this environment fit to start with? Says what is refused and why, what is dangerous, which settings have no\n"
+      "Is this environment, or this file of postern serve, fit to start with? Says what is refused and why, what is "
+      "dangerous, which settings have no\n"
       "effect, and which cell of the usual settings this is.\n"
       "\n"
       "  postern check                                   the environment of this process\n"
       "  postern check --env /service/smtpd/run          a run script, or a file of NAME=VALUE lines\n"
       "  postern check --envdir /service/smtpd/env --strict\n"
       "  postern check --env smtpd.env --tcprules /etc/tcp/smtp.cdb    each class of clients by itself\n"
+      "  postern check -c /etc/postern/postern.toml      all of what `postern serve -c` would refuse, and each "
+      "listener\n"
       "\n"
       "Exit code: 0 fine, 1 warnings or dangers with --strict, 2 the start would be refused, 100 cannot be read.");
   const auto options = std::make_shared<Options>();
@@ -62,7 +70,12 @@ void add_check(CLI::App& app, Program& program) {
       ->excludes(file);
   verb->add_option("--tcprules", options->tcprules, "and each class of a tcprules cdb on top of them")
       ->type_name("CDB");
+  CLI::Option* config = verb->add_option("-c,--config", options->config,
+                                         "a file of postern serve; of the others only --strict and --json go with it")
+                            ->type_name("FILE");
   options->facts.add_to(*verb, "control/servercert.pem of POSTERN_HOME", "AUTH_CDB is set, or AUTH=1");
+  for (CLI::Option* option : verb->get_options())
+    if (option != config && option != verb->get_help_ptr()) option->excludes(config);
   verb->add_flag("--strict", options->is_strict, "exit code 1 when there is a danger or a warning");
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback(
