@@ -1,9 +1,7 @@
 // postern check: is this environment fit to start with, and what is dangerous in it?
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/judgement.hpp"
-#include "cli/tcprules.hpp"
+#include "cli/check_file.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -12,54 +10,10 @@ namespace {
 constexpr int exit_fine = 0, exit_warnings = 1, exit_refused = 2;
 
 struct Options {
-  std::string file, folder, tcprules;
+  std::string config, file, folder, tcprules;
   FactOptions facts;
   bool is_strict = false, as_json = false;
 };
-
-struct ClassJudgement {
-  TcpClass tcp_class;
-  std::vector<Judgement> judgement;  // none when these clients are denied
-};
-
-// The class that holds for clients of whom no other record speaks.
-bool holds_for_everybody(const TcpClass& tcp_class) { return tcp_class.address.empty() || tcp_class.address == "="; }
-
-std::string title_of(const TcpClass& tcp_class) {
-  if (tcp_class.address.empty()) return "everybody else";
-  return tcp_class.address == "=" ? "everybody with a name" : "class " + tcp_class.address;
-}
-
-Variables environment_of(const Variables& base, const TcpClass& tcp_class, const std::string& path) {
-  Variables variables = base;
-  variables.remarks.clear();
-  for (const auto& [name, value] : tcp_class.sets) variables.set(name, value);
-  variables.origin = title_of(tcp_class) + " of " + path;
-  return variables;
-}
-
-std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison& comparison, const Variables& base,
-                                          const Options& options) {
-  std::vector<TcpClass> classes = read_tcprules(options.tcprules);
-  // No record for everybody else: tcpserver lets them in, with its own environment.
-  if (std::ranges::none_of(classes, [](const TcpClass& c) { return c.address.empty(); })) classes.emplace_back();
-  std::vector<ClassJudgement> judged;
-  for (TcpClass& tcp_class : classes) {
-    ClassJudgement result{.tcp_class = std::move(tcp_class), .judgement = {}};
-    if (!result.tcp_class.is_denied) {
-      const Clients clients = holds_for_everybody(result.tcp_class) ? Clients::everybody : Clients::chosen;
-      const Variables variables = environment_of(base, result.tcp_class, options.tcprules);
-      result.judgement.push_back(judge(policy, comparison, variables, options.facts.said(), clients));
-    }
-    if (!result.tcp_class.problem.empty() && !result.judgement.empty()) {
-      std::vector<Advice>& advice = result.judgement.front().advice;
-      advice.push_back({Grade::warning, "idle_class", result.tcp_class.problem, "tcprules(1)"});
-      std::ranges::stable_sort(advice, {}, &Advice::grade);
-    }
-    judged.push_back(std::move(result));
-  }
-  return judged;
-}
 
 int exit_code(Grade worst, bool is_strict) {
   if (worst == Grade::refusal) return exit_refused;
@@ -73,26 +27,22 @@ Variables variables_of(const Options& options) {
 
 int check(const Policy& policy, const Options& options) {
   const Comparison comparison(policy);
+  if (!options.config.empty()) {
+    const FileJudgement judged = judge_file(policy, comparison, options.config);
+    print(options.as_json ? dumped(to_json(policy, judged)) : write_text(policy, judged));
+    return exit_code(judged.worst(), options.is_strict);
+  }
   const Variables base = variables_of(options);
   if (options.tcprules.empty()) {
     const Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
     print(options.as_json ? dumped(to_json(policy, judgement)) : write_text(policy, judgement));
     return exit_code(judgement.worst(), options.is_strict);
   }
-  Json json = {{"of", options.tcprules}, {"classes", Json::array()}};
-  std::string text;
-  Grade worst = Grade::note;
-  for (const ClassJudgement& each : judge_classes(policy, comparison, base, options)) {
-    Json entry = each.judgement.empty() ? Json{{"of", title_of(each.tcp_class)}, {"verdict", "denied"}}
-                                        : to_json(policy, each.judgement.front());
-    entry["address"] = each.tcp_class.address;
-    json["classes"].push_back(std::move(entry));
-    text += each.judgement.empty() ? title_of(each.tcp_class) + "\ndenied   by tcpserver\n\n"
-                                   : write_text(policy, each.judgement.front()) + "\n";
-    if (!each.judgement.empty()) worst = std::min(worst, each.judgement.front().worst());
-  }
-  print(options.as_json ? dumped(json) : text);
-  return exit_code(worst, options.is_strict);
+  const auto classes =
+      judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
+  print(options.as_json ? dumped({{"of", options.tcprules}, {"classes", to_json(policy, classes)}})
+                        : write_text(policy, classes));
+  return exit_code(worst_of(classes), options.is_strict);
 }
 
 }  // namespace
@@ -100,13 +50,16 @@ int check(const Policy& policy, const Options& options) {
 void add_check(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand(
       "check",
-      "Is this environment fit to start with? Says what is refused and why, what is dangerous, which settings have no\n"
+      "Is this environment, or this file of postern serve, fit to start with? Says what is refused and why, what is "
+      "dangerous, which settings have no\n"
       "effect, and which cell of the usual settings this is.\n"
       "\n"
       "  postern check                                   the environment of this process\n"
       "  postern check --env /service/smtpd/run          a run script, or a file of NAME=VALUE lines\n"
       "  postern check --envdir /service/smtpd/env --strict\n"
       "  postern check --env smtpd.env --tcprules /etc/tcp/smtp.cdb    each class of clients by itself\n"
+      "  postern check -c /etc/postern/postern.toml      all of what `postern serve -c` would refuse, and each "
+      "listener\n"
       "\n"
       "Exit code: 0 fine, 1 warnings or dangers with --strict, 2 the start would be refused, 100 cannot be read.");
   const auto options = std::make_shared<Options>();
@@ -117,7 +70,12 @@ void add_check(CLI::App& app, Program& program) {
       ->excludes(file);
   verb->add_option("--tcprules", options->tcprules, "and each class of a tcprules cdb on top of them")
       ->type_name("CDB");
+  CLI::Option* config = verb->add_option("-c,--config", options->config,
+                                         "a file of postern serve; of the others only --strict and --json go with it")
+                            ->type_name("FILE");
   options->facts.add_to(*verb, "control/servercert.pem of POSTERN_HOME", "AUTH_CDB is set, or AUTH=1");
+  for (CLI::Option* option : verb->get_options())
+    if (option != config && option != verb->get_help_ptr()) option->excludes(config);
   verb->add_flag("--strict", options->is_strict, "exit code 1 when there is a danger or a warning");
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback(

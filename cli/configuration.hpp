@@ -33,6 +33,7 @@ struct Configuration {
 // What is said about a configuration beside its settings; none: look, or assume.
 struct SaidFacts {
   std::optional<bool> certificate, backend, relay_client;
+  bool home_is_here = false;  // then what is not found in it is not there
 };
 
 [[nodiscard]] Configuration parse_configuration(const Policy& policy, const std::vector<std::string>& words,

@@ -9,8 +9,10 @@ namespace postern::cli {
 namespace {
 
 constexpr const char* about =
-    "postern asks the policy that postern-smtpd follows: the table in it is the one that the server was built with.\n"
+    "postern receives mail, and answers for the policy by which it does, which is that of postern-smtpd, too.\n"
     "\n"
+    "  postern serve -c postern.toml        receives mail, for many clients at once\n"
+    "  postern check -c postern.toml        is this file fit to start with?\n"
     "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
     "  postern explain FORCE_TLS=1 AUTH=1   what does a client see, and what is accepted when?\n"
     "  postern matrix                       the table of the 14 usual settings, and all 64 by behaviour\n"

@@ -4,7 +4,9 @@
 #include <array>
 #include <memory>
 
+#include "cli/serve_start.hpp"
 #include "cli/verbs.hpp"
+#include "daemon/log.hpp"
 #include "listener/server.hpp"
 
 namespace postern::cli {
@@ -12,7 +14,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> listens, domains;
-  std::string host, maildir, certificate;
+  std::string file, host, maildir, certificate;
   bool discards = false;
 };
 
@@ -45,7 +47,20 @@ listener::Configuration configuration_of(Options options) {
   return settings;
 }
 
+constexpr int exit_refused = 100;
+
+int serve_file(const std::string& file) {
+  const auto start = start_of_file(file);
+  if (start) return listener::serve(*start);
+  for (const std::string& sentence : start.error())
+    daemon::LogLine("config", {.program = "postern"}).note(sentence).write();
+  return exit_refused;
+}
+
 int serve(const Options& options) {
+  if (!options.file.empty()) return serve_file(options.file);
+  if (options.listens.empty())
+    throw UsageError("serve what? -c FILE, or --listen ADDRESS:PORT; see postern serve --help");
   return listener::serve(
       {.settings = configuration_of(options), .read_again = {}, .environment = environ, .version = POSTERN_VERSION});
 }
@@ -53,14 +68,44 @@ int serve(const Options& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, Program& program) {
-  CLI::App* verb = app.add_subcommand("serve", "Receives mail.");
+  CLI::App* verb = app.add_subcommand(
+      "serve",
+      "Receives mail: one process, many clients, no front end.\n"
+      "\n"
+      "  postern serve -c /etc/postern/postern.toml      all that can be said, in a file\n"
+      "  postern check -c /etc/postern/postern.toml      what is wrong with it, before\n"
+      "\n"
+      "  postern serve --listen 127.0.0.1:2525 --maildir mail --domain example.org\n"
+      "      a trial without file: mail for example.org goes to mail/example.org/USER/new\n"
+      "  postern serve --listen 127.0.0.1:2525 --discard --certificate server.pem\n"
+      "      all mail is thrown away, STARTTLS is offered\n"
+      "\n"
+      "A file may be as short as this:\n"
+      "\n"
+      "  [variables]\n"
+      "  POSTERN_MAILDIR = \"/var/mail\"\n"
+      "  [[listener]]\n"
+      "  ip = \"0.0.0.0\"\n"
+      "  port = 25\n"
+      "\n"
+      "SIGHUP, or a change of the file or of a control file: it is read again, for new sessions. SIGTERM, SIGINT: it "
+      "ends.\n"
+      "Exit code: 0 after a signal, 100 when the start is refused; the log, on standard error, says why.");
   const auto options = std::make_shared<Options>();
-  verb->add_option("--listen", options->listens, "address and port; more than once for several")->required();
-  verb->add_option("--maildir", options->maildir, "where mail goes: DIR/DOMAIN/LOCAL-PART/new");
-  verb->add_option("--domain", options->domains, "whose mail is taken from everybody; more than once for several");
-  verb->add_option("--host", options->host, "our name, for the greeting");
-  verb->add_option("--certificate", options->certificate, "PEM file with key, certificate and chain");
-  verb->add_flag("--discard", options->discards, "throw all mail away");
+  CLI::Option* file =
+      verb->add_option("-c,--config", options->file, "the file; no other option goes with it")->type_name("FILE");
+  const auto for_a_trial = [&](CLI::Option* option) { return option->excludes(file); };
+  for_a_trial(verb->add_option("--listen", options->listens, "address and port; more than once for several"))
+      ->type_name("ADDRESS:PORT");
+  for_a_trial(verb->add_option("--maildir", options->maildir, "where mail goes: DIR/DOMAIN/LOCAL-PART/new"))
+      ->type_name("DIR");
+  for_a_trial(
+      verb->add_option("--domain", options->domains, "whose mail is taken from everybody; more than once for several"))
+      ->type_name("DOMAIN");
+  for_a_trial(verb->add_option("--host", options->host, "our name, for the greeting"))->type_name("NAME");
+  for_a_trial(verb->add_option("--certificate", options->certificate, "PEM file with key, certificate and chain"))
+      ->type_name("FILE");
+  for_a_trial(verb->add_flag("--discard", options->discards, "throw all mail away"));
   verb->callback([&program, options] { program.chosen = [options] { return serve(*options); }; });
 }
 

@@ -35,7 +35,7 @@ class Looker {
       : policy_(policy), variables_(variables), said_(said) {
     const std::string home = variables.value_of("POSTERN_HOME");
     home_ = home.empty() ? default_home : home;
-    has_home_ = fs::is_directory(home_ / "control");
+    has_home_ = said.home_is_here || fs::is_directory(home_ / "control");
   }
 
   Surroundings look() {
@@ -115,7 +115,9 @@ class Looker {
   // The only way to hand over that can be judged from anywhere: its address is wrong here and there alike.
   void look_for_cluster() {
     const std::string address = variables_.value_of("POSTERN_LMTP");
-    if (address.empty() || !variables_.value_of("QMAILQUEUE").empty()) return;
+    const bool goes_elsewhere =
+        !variables_.value_of("QMAILQUEUE").empty() || variables_.value_of("POSTERN_DISCARD") == "1";
+    if (address.empty() || goes_elsewhere) return;
     if (const auto parsed = daemon::parse_lmtp_address(address); !parsed)
       refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct Configuration {
   std::string file;  // it was read from; empty: from options
   std::string home = "/var/qmail";
   bool home_must_exist = true;
-  std::string user, group, chroot;
+  std::string user;          // user:group:group, as privileges.hpp has it; empty: whoever starts it
+  std::string chroot;        // all paths are in it, the home too; empty: none
   unsigned loops = 0;        // 0: as many as there are processors
   unsigned checkers = 4;     // threads that judge passwords
   unsigned hand_overs = 32;  // messages handed over at once, each way out by itself
@@ -48,7 +50,7 @@ struct Configuration {
   std::string tls_groups;
   LogFormat log = LogFormat::text;
   bool is_sandboxed = true;
-  std::string metrics;  // `127.0.0.1:9925`; empty: none
+  std::optional<Endpoint> metrics;  // `127.0.0.1:9925`; none: no page
   std::vector<ListenerSettings> listeners;
 };
 

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <utility>
 
+#include "daemon/cdb_file.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
 #include "daemon/tcp_rule.hpp"
@@ -93,6 +94,11 @@ Policies::Made Policies::make(Configuration settings, const char* const* process
     for (const std::string& problem : served->start.problems) problems.push_back(made->sentence(i, problem));
     if (served->start.problems.empty() && !served->is_served) problems.push_back(made->sentence(i, served->refusal));
     made->classes_.emplace_back().emplace("", served);
+    // Later a broken file keeps its last rules (loop_context); here there are none, and everybody would be shut out.
+    const std::string& rules = made->settings_.listeners[i].tcprules;
+    if (!rules.empty() && daemon::inspect_cdb(rules.c_str()) != daemon::CdbCondition::usable)
+      problems.push_back(
+          made->sentence(i, "tcprules = \"" + rules + "\" is not a readable cdb file: make it with tcprules"));
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return made;

@@ -21,6 +21,7 @@
 #include "listener/loop_thread.hpp"
 #include "listener/policies.hpp"
 #include "listener/privileges.hpp"
+#include "listener/restart.hpp"
 #include "listener/sandbox.hpp"
 #include "listener/sockets.hpp"
 #include "listener/systemd.hpp"
@@ -47,6 +48,14 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string joined(const std::vector<std::string>& texts, const std::string& sign) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : sign) + text;
+  return all;
+}
+
+unsigned default_loops() { return std::max(1U, std::thread::hardware_concurrency()); }
+
 class Server {
  public:
   explicit Server(const ServerStart& start)
@@ -55,7 +64,9 @@ class Server {
         log_(STDERR_FILENO),
         voice_{.program = "postern",
                .output = &log_,
-               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text} {}
+               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text} {
+    if (settings_.loops == 0) settings_.loops = default_loops();
+  }
 
   int run() {
     block_signals();
@@ -67,6 +78,13 @@ class Server {
     wait_for_the_end();
     shut_down();
     return 0;
+  }
+
+  std::vector<Notice> rehearse() {
+    is_rehearsal_ = true;
+    if (go_home() && judge() && change_identity())
+      if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) refused(opened.error());
+    return std::move(notices_);
   }
 
  private:
@@ -83,11 +101,21 @@ class Server {
 
   bool prepare() {
     raise_descriptor_limit();
-    if (settings_.loops == 0) settings_.loops = std::max(1U, std::thread::hardware_concurrency());
+    return go_home() && judge() && bind() && change_identity();
+  }
+
+  // The root first: every path means the same at the start and at a reload.
+  bool go_home() {
+    if (!settings_.user.empty()) {
+      auto found = look_up(settings_.user);
+      if (!found) return refused(found.error());
+      account_ = std::move(*found);
+    }
+    if (!settings_.chroot.empty())
+      if (const auto changed = change_root(settings_.chroot); !changed) return refused(changed.error());
     if (::chdir(settings_.home.c_str()) != 0 && settings_.home_must_exist)
       return refused("cannot enter the home " + settings_.home + ": " + ::strerror(errno) +
                      ": set home to a folder with control/ in it");
-    if (!judge() || !bind() || !change_identity()) return false;
     return true;
   }
 
@@ -110,33 +138,26 @@ class Server {
     if (!sockets) return refused(sockets.error());
     sockets_ = std::move(*sockets);
     for (std::size_t i = 0; i < settings_.listeners.size(); ++i) log("listen", write(sockets_->at(i)).view());
-    if (settings_.metrics.empty()) return true;
-    const auto at = parse_endpoint(settings_.metrics);
-    if (!at) return refused("metrics=\"" + settings_.metrics + "\": write an address and a port, as 127.0.0.1:9925");
-    auto listening = listen_for_http(std::string(write(at->address).view()), at->port);
+    if (!settings_.metrics) return true;
+    const Endpoint& at = *settings_.metrics;
+    auto listening = listen_for_http(std::string(write(at.address).view()), at.port);
     if (!listening) return refused(listening.error());
     metrics_socket_ = std::move(*listening);
     return true;
   }
 
   bool change_identity() {
-    std::optional<Account> account;
-    if (!settings_.user.empty()) {
-      auto found = look_up(settings_.user);
-      if (!found) return refused(found.error());
-      account = std::move(*found);
-    }
     const bool runs_programs = policies_->runs_programs();
     if (settings_.is_sandboxed && runs_programs && !shut_in(enter_open_sandbox())) return false;
-    if (!settings_.chroot.empty())
-      if (const auto changed = change_root(settings_.chroot); !changed) return refused(changed.error());
-    if (account)
-      if (const auto dropped = drop_privileges(*account); !dropped) return refused(dropped.error());
+    if (account_)
+      if (const auto dropped = drop_privileges(*account_); !dropped) return refused(dropped.error());
     if (settings_.is_sandboxed && !runs_programs) {
-      if (!shut_in(enter_strict_sandbox(policies_->reach()))) return false;
+      reach_ = policies_->reach();
+      if (!shut_in(enter_strict_sandbox(reach_))) return false;
+      is_confined_ = sandbox_->landlock.abi != 0;
       programs_ = Policies::Programs::refused;
     }
-    if (!account && ::geteuid() == 0) log("warning", "runs as root: set user to an account that owns nothing else");
+    if (!account_ && ::geteuid() == 0) log("warning", "runs as root: set user to an account that owns nothing else");
     return true;
   }
 
@@ -171,7 +192,7 @@ class Server {
     pages_.emplace(*metrics_, Build{.version = start_.version, .policy = spec::policy_hash()}, phase_);
     endpoint_.emplace(std::move(metrics_socket_), *pages_);
     if (const auto started = endpoint_->start(); !started) return refused(started.error());
-    log("metrics", "127.0.0.1:" + std::to_string(endpoint_->port()));
+    log("metrics", write(Endpoint{.address = settings_.metrics->address, .port = endpoint_->port()}).view());
     return true;
   }
 
@@ -213,30 +234,20 @@ class Server {
       if (!read) return std::unexpected(std::move(read.error()));
       next = std::move(*read);
     }
-    if (!has_same_sockets(next)) return std::unexpected(std::string("the listeners are others: restart for that"));
+    if (next.loops == 0) next.loops = default_loops();
+    if (const auto names = wants_restart(settings_, next); !names.empty())
+      return std::unexpected("changed: " + joined(names, ", ") + "; restart for that");
     auto made = Policies::make(next, start_.environment, voice_);
-    if (!made) {
-      std::string all;
-      for (const std::string& sentence : made.error()) all += (all.empty() ? "" : "; ") + sentence;
-      return std::unexpected(std::move(all));
-    }
+    if (!made) return std::unexpected(joined(made.error(), "; "));
+    if (const std::string place = beyond_reach(reach_, (*made)->reach()); is_confined_ && !place.empty())
+      return std::unexpected("the sandbox was made without " + place + ": restart for that");
     if (auto opened = (*made)->open_lanes(lanes_, programs_); !opened) return opened;
-    next.loops = settings_.loops;
     settings_ = std::move(next);
     const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
     clients_->set(settings_.clients, settings_.exempt_from_limits);
     for (const auto& thread : threads_) thread->use(policies_);
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
     return {};
-  }
-
-  [[nodiscard]] bool has_same_sockets(const Configuration& next) const {
-    if (next.listeners.size() != settings_.listeners.size()) return false;
-    for (std::size_t i = 0; i < next.listeners.size(); ++i) {
-      const ListenerSettings &a = next.listeners[i], &b = settings_.listeners[i];
-      if (a.at != b.at || a.socket_name != b.socket_name) return false;
-    }
-    return true;
   }
 
   // ---- end
@@ -286,7 +297,12 @@ class Server {
     log("config", sentence);
     return false;
   }
-  void log(std::string_view event, std::string_view sentence) { daemon::LogLine(event, voice_).note(sentence).write(); }
+  void log(std::string_view event, std::string_view sentence) {
+    if (is_rehearsal_)
+      notices_.push_back({std::string(event), std::string(sentence)});
+    else
+      daemon::LogLine(event, voice_).note(sentence).write();
+  }
 
   const ServerStart& start_;
   Configuration settings_;
@@ -295,9 +311,12 @@ class Server {
   daemon::LogVoice voice_;
   Notifier notifier_{from_environment};
   std::atomic<Phase> phase_ = Phase::starting;
+  std::optional<Account> account_;
   std::shared_ptr<const Policies> policies_;
   Policies::Programs programs_ = Policies::Programs::allowed;
   std::optional<Sandbox> sandbox_;
+  Reach reach_;
+  bool is_confined_ = false;  // to reach_
   std::optional<Sockets> sockets_;
   daemon::Descriptor metrics_socket_;
   Lanes lanes_;
@@ -308,10 +327,14 @@ class Server {
   std::optional<Workers> checkers_;
   std::vector<std::unique_ptr<LoopThread>> threads_;
   FileWatch watch_;
+  bool is_rehearsal_ = false;
+  std::vector<Notice> notices_;
 };
 
 }  // namespace
 
 int serve(const ServerStart& start) { return Server(start).run(); }
+
+std::vector<Notice> rehearse(const ServerStart& start) { return Server(start).rehearse(); }
 
 }  // namespace postern::listener

@@ -2,7 +2,8 @@
 // in      a configuration; how to read it again; the variables of the process
 // out     the exit code: 0 after SIGTERM or SIGINT, 100 when the configuration or the machine does not allow a start: then
 //         sentences on the log, and nothing was bound that a client could have met
-// order   judge, bind, drop privileges, shut in, then threads: nothing of a client is ever touched with privileges
+// order   change root, judge, bind, drop privileges, shut in, then threads: nothing of a client is ever touched with
+//         privileges
 // reload  SIGHUP, or a file that changed: everything is made anew beside what serves, and takes its place as a whole; what
 //         is wrong is told loudly, and what serves goes on. Sessions end as they began
 // end     who is at rest is told `421 shutting down`; what is in hand has shutdown_seconds
@@ -13,6 +14,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "listener/configuration.hpp"
 
@@ -27,5 +29,13 @@ struct ServerStart {
 };
 
 [[nodiscard]] int serve(const ServerStart& start);
+
+// A line that the log would have: event `config` for what refuses the start, `warning`, `sandbox`.
+struct Notice {
+  std::string event, sentence;
+};
+// The start, but for its sockets: what of it does not hang on what else runs here. The process changes as it would at a
+// start, for ever: call it in a child.
+[[nodiscard]] std::vector<Notice> rehearse(const ServerStart& start);
 
 }  // namespace postern::listener

@@ -1,0 +1,35 @@
+// `postern check -c`: what `postern serve -c` would refuse, in its own words, and what each of its listeners is told.
+// in      the path of the file; this process may become one that knows no other root and home than the file's
+// out     FileJudgement: advice on the start as a whole, a judgement for each listener and each class of its tcprules
+// how     the file is read as serve reads it, and the start is rehearsed (listener/server.hpp) by who calls
+// errors  std::runtime_error: no process or pipe to be had
+// source  docs/operating.md
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/class_judgement.hpp"
+
+namespace postern::cli {
+
+struct ListenerJudgement {
+  Judgement judgement;
+  std::string tcprules;  // empty: no classes
+  std::vector<ClassJudgement> classes;
+};
+
+struct FileJudgement {
+  std::string file;
+  std::vector<Advice> advice;                // the gravest first
+  std::vector<ListenerJudgement> listeners;  // none when the file cannot be understood
+
+  [[nodiscard]] Grade worst() const;
+};
+
+[[nodiscard]] FileJudgement judge_file(const Policy& policy, const Comparison& comparison, const std::string& file);
+
+[[nodiscard]] std::string write_text(const Policy& policy, const FileJudgement& judgement);
+[[nodiscard]] Json to_json(const Policy& policy, const FileJudgement& judgement);
+
+}  // namespace postern::cli

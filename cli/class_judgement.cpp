@@ -1,0 +1,75 @@
+#include "cli/class_judgement.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace postern::cli {
+namespace {
+
+// The class that holds for clients of whom no other record speaks.
+bool holds_for_everybody(const TcpClass& tcp_class) { return tcp_class.address.empty() || tcp_class.address == "="; }
+
+std::string title_of(const TcpClass& tcp_class) {
+  if (tcp_class.address.empty()) return "everybody else";
+  return tcp_class.address == "=" ? "everybody with a name" : "class " + tcp_class.address;
+}
+
+Variables environment_of(const Variables& base, const TcpClass& tcp_class, const std::string& path) {
+  Variables variables = base;
+  variables.remarks.clear();
+  for (const auto& [name, value] : tcp_class.sets) variables.set(name, value);
+  variables.origin = title_of(tcp_class) + " of " + path;
+  return variables;
+}
+
+}  // namespace
+
+std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison& comparison, const Variables& base,
+                                          const TcpRulesFile& rules) {
+  std::vector<TcpClass> classes = read_tcprules(rules.path);
+  // No record for everybody else: tcpserver lets them in, with its own environment.
+  if (std::ranges::none_of(classes, [](const TcpClass& c) { return c.address.empty(); })) classes.emplace_back();
+  std::vector<ClassJudgement> judged;
+  for (TcpClass& tcp_class : classes) {
+    ClassJudgement result{.tcp_class = std::move(tcp_class), .judgement = {}};
+    if (!result.tcp_class.is_denied) {
+      const Clients clients = holds_for_everybody(result.tcp_class) ? Clients::everybody : Clients::chosen;
+      const Variables variables = environment_of(base, result.tcp_class, rules.path);
+      result.judgement.push_back(judge(policy, comparison, variables, rules.said, clients));
+    }
+    if (!result.tcp_class.problem.empty() && !result.judgement.empty()) {
+      std::vector<Advice>& advice = result.judgement.front().advice;
+      advice.push_back({Grade::warning, "idle_class", result.tcp_class.problem, "tcprules(1)"});
+      std::ranges::stable_sort(advice, {}, &Advice::grade);
+    }
+    judged.push_back(std::move(result));
+  }
+  return judged;
+}
+
+Grade worst_of(const std::vector<ClassJudgement>& classes) {
+  Grade worst = Grade::note;
+  for (const ClassJudgement& each : classes)
+    if (!each.judgement.empty()) worst = std::min(worst, each.judgement.front().worst());
+  return worst;
+}
+
+std::string write_text(const Policy& policy, const std::vector<ClassJudgement>& classes) {
+  std::string text;
+  for (const ClassJudgement& each : classes)
+    text += each.judgement.empty() ? title_of(each.tcp_class) + "\ndenied   by tcprules\n\n"
+                                   : write_text(policy, each.judgement.front()) + "\n";
+  return text;
+}
+
+Json to_json(const Policy& policy, const std::vector<ClassJudgement>& classes) {
+  Json json = Json::array();
+  for (const ClassJudgement& each : classes) {
+    json.push_back(each.judgement.empty() ? Json{{"of", title_of(each.tcp_class)}, {"verdict", "denied"}}
+                                          : to_json(policy, each.judgement.front()));
+    json.back()["address"] = each.tcp_class.address;
+  }
+  return json;
+}
+
+}  // namespace postern::cli

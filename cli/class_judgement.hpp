@@ -1,0 +1,33 @@
+// What `check` says of each class of clients in a tcprules cdb.
+// in      the variables below the classes; the cdb; what the caller said about the facts
+// out     a judgement a class, none where it is denied; the one for everybody else is always there
+// errors  UsageError: as read_tcprules
+// source  tcprules(1)
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/judgement.hpp"
+#include "cli/tcprules.hpp"
+
+namespace postern::cli {
+
+struct ClassJudgement {
+  TcpClass tcp_class;
+  std::vector<Judgement> judgement;  // none when these clients are denied
+};
+
+struct TcpRulesFile {
+  std::string path;
+  SaidFacts said;
+};
+
+[[nodiscard]] std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison& comparison,
+                                                        const Variables& base, const TcpRulesFile& rules);
+
+[[nodiscard]] Grade worst_of(const std::vector<ClassJudgement>& classes);
+[[nodiscard]] std::string write_text(const Policy& policy, const std::vector<ClassJudgement>& classes);
+[[nodiscard]] Json to_json(const Policy& policy, const std::vector<ClassJudgement>& classes);
+
+}  // namespace postern::cli

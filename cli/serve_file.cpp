@@ -1,0 +1,254 @@
+#include "cli/serve_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+#include "cli/file_value.hpp"
+#include "cli/serve_variables.hpp"
+
+namespace postern::cli {
+namespace {
+
+using listener::ListenerSettings;
+constexpr std::uint32_t no_bound = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t an_hour = 3600;
+
+// A table's variables, each with its place.
+struct Assignment {
+  std::string name, text;
+  const toml::node* node;
+};
+using Assignments = std::vector<Assignment>;
+
+const Assignment* find(const Assignments& assignments, std::string_view name) {
+  const auto found = std::ranges::find(assignments, name, &Assignment::name);
+  return found == assignments.end() ? nullptr : &*found;
+}
+
+constexpr std::array<std::string_view, 4> ways_out{"QMAILQUEUE", "POSTERN_LMTP", "POSTERN_MAILDIR", "POSTERN_DISCARD"};
+bool is_way_out(std::string_view name) { return std::ranges::find(ways_out, name) != ways_out.end(); }
+
+// The port that a socket of ours has (packaging/*.socket), when nobody says PORT.
+unsigned usual_port(std::string_view socket_name) {
+  if (socket_name == "submission") return 587;
+  return socket_name == "submissions" ? 465 : 25;
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string shown) : problems_(std::move(shown)) {}
+
+  ServeFile read(const toml::table& root) {
+    if (const toml::node* const common = root.get("variables"); common != nullptr && common->is_table())
+      take_variables(*common->as_table(), common_);
+    const auto table = [this](auto take) {
+      return [this, take](const FileValue& value) {
+        if (value.node.is_table()) return (this->*take)(*value.node.as_table());
+        problems_.add(value.node.source(), "write [" + std::string(value.name) + "]");
+      };
+    };
+    take_table(root,
+               {{"server", table(&Reader::take_server)},
+                {"limits", table(&Reader::take_limits)},
+                {"tls", table(&Reader::take_tls)},
+                {"variables", table(&Reader::take_common)},
+                {"listener", [this](const FileValue& value) { take_listeners(value); }}},
+               problems_);
+    if (!root.contains("listener")) problems_.add(root.source(), "there is no [[listener]]: nobody could come");
+    if (!problems_.is_empty()) return std::unexpected(std::move(problems_).sentences());
+    return std::move(settings_);
+  }
+
+ private:
+  void take_server(const toml::table& table) {
+    listener::Configuration& s = settings_;
+    const auto log = [&](const FileValue& v) {
+      if (v.choice({"text", "json"}) == 1) s.log = listener::LogFormat::json;
+    };
+    take_table(table,
+               {{"home", [&](const FileValue& v) { v.text(s.home); }},
+                {"user", [&](const FileValue& v) { v.text(s.user); }},
+                {"chroot", [&](const FileValue& v) { v.text(s.chroot); }},
+                {"domains", [&](const FileValue& v) { v.texts(s.domains); }},
+                {"loops", [&](const FileValue& v) { v.number(s.loops, 1, 256); }},
+                {"checkers", [&](const FileValue& v) { v.number(s.checkers, 1, 1024); }},
+                {"hand_overs", [&](const FileValue& v) { v.number(s.hand_overs, 1, 1024); }},
+                {"shutdown_seconds", [&](const FileValue& v) { v.number(s.shutdown_seconds, 0, an_hour); }},
+                {"sandbox", [&](const FileValue& v) { v.flag(s.is_sandboxed); }},
+                {"log", log},
+                {"metrics", [&](const FileValue& v) { v.endpoint(s.metrics); }}},
+               problems_);
+  }
+
+  void take_limits(const toml::table& table) {
+    listener::Configuration& s = settings_;
+    const auto count = [](std::uint32_t& out) { return [&out](const FileValue& v) { v.number(out, 0, no_bound); }; };
+    take_table(table,
+               {{"sessions", count(s.clients.sessions)},
+                {"sessions_per_address", count(s.clients.sessions_per_client)},
+                {"sessions_per_network", count(s.clients.sessions_per_network)},
+                {"connections_per_minute", count(s.clients.connections_per_minute)},
+                {"failed_auths_per_hour", count(s.clients.failed_auths_per_hour)},
+                {"exempt", [&](const FileValue& v) { v.networks(s.exempt_from_limits); }},
+                {"min_data_octets_per_second", count(s.min_data_octets_per_second)},
+                {"data_rate_seconds", [&](const FileValue& v) { v.number(s.data_rate_seconds, 1, an_hour); }}},
+               problems_);
+  }
+
+  void take_tls(const toml::table& table) {
+    listener::Configuration& s = settings_;
+    const auto minimum = [&](const FileValue& v) {
+      if (v.choice({"1.2", "1.3"}) == 1) s.only_tls_1_3 = true;
+    };
+    take_table(table,
+               {{"minimum", minimum},
+                {"groups", [&](const FileValue& v) { v.text(s.tls_groups); }},
+                {"tickets", [&](const FileValue& v) { v.flag(s.gives_tickets); }}},
+               problems_, [](std::string_view key) -> std::optional<std::string> {
+                 return key == "ciphers" ? "is the variable TLSCIPHERS, in [variables] or [[listener]]" : "";
+               });
+  }
+
+  // Already taken, before all listeners.
+  void take_common(const toml::table& table) {
+    for (const auto& [key, node] : table)
+      if (!is_variable(key.str())) problems_.add(key.source(), std::string(key.str()) + " " + no_variable(key.str()));
+    if (const Assignment* const port = find(common_, "PORT"); port != nullptr)
+      problems_.add(port->node->source(), "PORT is of one [[listener]]");
+  }
+
+  void take_variables(const toml::table& table, Assignments& out) {
+    const Assignment* way_out = nullptr;
+    for (const auto& [key, node] : table) {
+      if (!is_variable(key.str())) continue;
+      auto taken = take_variable({.name = key.str(), .node = node, .problems = problems_});
+      if (taken) out.push_back({std::string(key.str()), std::move(*taken), &node});
+    }
+    for (const Assignment& each : out) {
+      if (!is_way_out(each.name)) continue;
+      if (way_out != nullptr)
+        problems_.add(each.node->source(),
+                      each.name + " and " + way_out->name + ": mail goes one way; write one of them");
+      way_out = &each;
+    }
+  }
+
+  void take_listeners(const FileValue& value) {
+    const toml::array* const array = value.node.as_array();
+    if (array == nullptr || !array->is_array_of_tables())
+      return problems_.add(value.node.source(), "write [[listener]], with two brackets");
+    for (const toml::node& node : *array) take_listener(*node.as_table());
+  }
+
+  void take_listener(const toml::table& table) {
+    ListenerSettings one{.place = problems_.place(table.source())};
+    Assignments own;
+    take_variables(table, own);
+    take_address(table, one);
+    take_small_keys(table, {{"ip", [](const FileValue&) {}},
+                            {"port", [](const FileValue&) {}},
+                            {"socket", [](const FileValue&) {}},
+                            {"certificates", [&](const FileValue& v) { v.texts(one.certificates); }},
+                            {"check_program", [&](const FileValue& v) { take_check_program(v, one); }},
+                            {"tcprules", [&](const FileValue& v) { v.text(one.tcprules); }},
+                            {"proxies", [&](const FileValue& v) { v.networks(one.proxies); }}});
+    if (const Assignment* const cdb = find(own, "AUTH_CDB"); cdb != nullptr && !one.check_program.empty())
+      problems_.add(cdb->node->source(), "AUTH_CDB and check_program: one judges passwords; write one of them");
+    one.variables = variables_of(own, one);
+    settings_.listeners.push_back(std::move(one));
+  }
+
+  void take_small_keys(const toml::table& table, const std::vector<FileKey>& keys) {
+    take_table(table, keys, problems_, [](std::string_view key) -> std::optional<std::string> {
+      if (is_variable(key)) return std::nullopt;
+      if (is_in_capitals(key)) return no_variable(key);
+      std::string capitals(key);
+      for (char& c : capitals) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+      return is_variable(capitals) ? "is written " + capitals : "";
+    });
+  }
+
+  void take_check_program(const FileValue& value, ListenerSettings& one) {
+    value.texts(one.check_program);
+    const toml::array* const words = value.node.as_array();
+    if (words != nullptr && words->size() < 3)
+      value.not_allowed(
+          "only a host name, a program and what it is to run are allowed, as "
+          "[\"mx.example.org\", \"/bin/checkpassword\", \"/bin/true\"]");
+  }
+
+  void take_address(const toml::table& table, ListenerSettings& one) {
+    const auto value = [&](std::string_view name) { return FileValue{name, *table.get(name), problems_}; };
+    const bool has_socket = table.contains("socket"), has_ip = table.contains("ip"), has_port = table.contains("port");
+    if (has_socket == has_ip || has_ip != has_port)
+      return problems_.add(table.source(),
+                           "a [[listener]] has ip and port, or socket, the name of one that systemd holds");
+    if (has_socket) {
+      value("socket").text(one.socket_name);
+    } else {
+      value("port").number(one.at.port, 0, 65535);
+      const auto address = listener::parse_address(value("ip").node.value_exact<std::string>().value_or(""));
+      if (!address)
+        return value("ip").not_allowed("only an IP address in quotes is allowed; \"0.0.0.0\" and \"::\" are all");
+      one.at.address = *address;
+    }
+    refuse_twin(table, one);
+  }
+
+  // Port 0 is another one each time.
+  void refuse_twin(const toml::table& table, const ListenerSettings& one) {
+    const auto is_twin = [&](const ListenerSettings& other) {
+      return other.at == one.at && other.socket_name == one.socket_name &&
+             (!one.socket_name.empty() || one.at.port != 0);
+    };
+    const auto found = std::ranges::find_if(settings_.listeners, is_twin);
+    if (found == settings_.listeners.end()) return;
+    const std::string what = one.socket_name.empty() ? std::string(write(one.at).view()) : "socket " + one.socket_name;
+    problems_.add(table.source(), "a second listener at " + what + ": " + found->place + " is the first");
+  }
+
+  std::vector<std::string> variables_of(const Assignments& own, const ListenerSettings& one) {
+    const bool has_way_out = std::ranges::any_of(own, [](const Assignment& a) { return is_way_out(a.name); });
+    std::vector<std::string> variables;
+    for (const Assignment& each : common_) {
+      const bool is_other_way = has_way_out && is_way_out(each.name);
+      const bool is_other_judge = !one.check_program.empty() && each.name == "AUTH_CDB";
+      if (!is_other_way && !is_other_judge && find(own, each.name) == nullptr) variables.push_back(each.text);
+    }
+    for (const Assignment& each : own) variables.push_back(each.text);
+    const unsigned port = one.socket_name.empty() ? one.at.port : usual_port(one.socket_name);
+    if (find(own, "PORT") == nullptr && port != 0) variables.push_back("PORT=" + std::to_string(port));
+    return variables;
+  }
+
+  FileProblems problems_;
+  listener::Configuration settings_;
+  Assignments common_;
+};
+
+}  // namespace
+
+ServeFile read_serve_file(const std::string& path, const std::string& shown) {
+  const auto wrong = [](std::string sentence) { return std::unexpected(std::vector{std::move(sentence)}); };
+  if (std::filesystem::is_directory(path)) return wrong(shown + ": is a folder; name the file in it");
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad()) return wrong(shown + ": cannot be read: " + std::strerror(errno));
+  try {
+    ServeFile made = Reader(shown).read(toml::parse(text, shown));
+    if (made) made->file = path;
+    return made;
+  } catch (const toml::parse_error& error) {
+    return wrong(shown + " line " + std::to_string(error.source().begin.line) + ": " +
+                 std::string(error.description()));
+  }
+}
+
+}  // namespace postern::cli

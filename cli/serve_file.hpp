@@ -1,0 +1,24 @@
+// The file of `postern serve -c`: tables [server], [limits], [tls], [variables], and one [[listener]] an address.
+// in      a path; TOML. Names in capitals are the variables of postern-smtpd, all others the listener's own
+// out     listener::Configuration; paths in it are as they were written, so relative to its home
+// errors  all sentences at once, by line: `postern.toml line 7: SSL = 2: only 0 and 1 are allowed`
+// ways    what a [[listener]] says wins over [variables]. Of what excludes each other, the ways for mail to go and the
+//         judges of passwords, one table may name one, and a [[listener]] that names one has none of [variables]
+// source  docs/operating.md: The file
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "listener/configuration.hpp"
+
+namespace postern::cli {
+
+using ServeFile = std::expected<listener::Configuration, std::vector<std::string>>;
+
+// path   where it is read; `shown` is what sentences call it
+[[nodiscard]] ServeFile read_serve_file(const std::string& path, const std::string& shown);
+
+}  // namespace postern::cli

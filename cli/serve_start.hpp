@@ -1,0 +1,18 @@
+// What `postern serve -c FILE` starts with; the same for `postern check -c FILE`.
+// in      the file, as the caller wrote it; the environment of this process
+// out     ServerStart, which reads the file again by its absolute path; with chroot, by its path in there
+// errors  all sentences that are wrong with file and environment
+// source  docs/operating.md: The file, Reload
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "listener/server.hpp"
+
+namespace postern::cli {
+
+[[nodiscard]] std::expected<listener::ServerStart, std::vector<std::string>> start_of_file(const std::string& file);
+
+}  // namespace postern::cli

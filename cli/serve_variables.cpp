@@ -1,0 +1,117 @@
+#include "cli/serve_variables.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/settings_env.hpp"
+#include "spec/limits.hpp"
+
+namespace postern::cli {
+namespace {
+
+enum class Kind : std::uint8_t { number, text };
+struct Variable {
+  std::string_view name;
+  Kind kind;
+};
+constexpr std::array variables = {
+    Variable{"PORT", Kind::number},
+    Variable{"SSL", Kind::number},
+    Variable{"FORCE_TLS", Kind::number},
+    Variable{"DENY_TLS", Kind::number},
+    Variable{"AUTH", Kind::number},
+    Variable{"REQUIRE_AUTH", Kind::number},
+    Variable{"ALLOW_INSECURE_AUTH", Kind::number},
+    Variable{"QMAILQUEUE", Kind::text},
+    Variable{"ERROR_FD", Kind::number},
+    Variable{"POSTERN_LMTP", Kind::text},
+    Variable{"POSTERN_MAILDIR", Kind::text},
+    Variable{"POSTERN_DISCARD", Kind::number},
+    Variable{"TMPDIR", Kind::text},
+    Variable{"AUTH_CDB", Kind::text},
+    Variable{"RELAYCLIENT", Kind::text},
+    Variable{"DATABYTES", Kind::number},
+    Variable{"SMTPGREETING", Kind::text},
+    Variable{"MAXRCPT", Kind::number},
+    Variable{"GREETDELAY", Kind::number},
+    Variable{"DROP_PRE_GREET", Kind::number},
+    Variable{"TLS_SERVER_CERT", Kind::text},
+    Variable{"TLSCIPHERS", Kind::text},
+};
+
+const Variable* find(std::string_view name) {
+  const auto found = std::ranges::find(variables, name, &Variable::name);
+  return found == variables.end() ? nullptr : &*found;
+}
+
+// What the reader of the environment says of this one; nothing when it is content.
+std::string allowed_by_reader(const std::string& assignment) {
+  const std::array<const char*, 2> one{assignment.c_str(), nullptr};
+  const daemon::Environment environment(one.data());
+  const auto settings = daemon::read_settings(environment, {});
+  if (!settings.problems.empty()) return std::string(settings.problems.front().allowed);
+  const auto numbers = daemon::read_numbers(environment, {});
+  return numbers.problems.empty() ? "" : std::string(numbers.problems.front().allowed);
+}
+
+std::optional<std::string> take_number(const FileValue& value) {
+  if (value.node.is_string()) {
+    value.not_allowed("only a number without quotes is allowed");
+    return std::nullopt;
+  }
+  if (value.name == "ERROR_FD") {  // read where programs are run
+    std::uint32_t descriptor = 0;
+    value.number(descriptor, 2, 255);
+    return "ERROR_FD=" + std::to_string(descriptor);
+  }
+  const std::string assignment = std::string(value.name) + "=" + written(value.node);
+  if (const std::string allowed = allowed_by_reader(assignment); !allowed.empty()) {
+    value.not_allowed(allowed);
+    return std::nullopt;
+  }
+  return assignment;
+}
+
+std::optional<std::string> take_text(const FileValue& value) {
+  const auto text = value.node.value_exact<std::string>();
+  if (!text || !is_clean(*text)) {
+    value.not_allowed("only a text in quotes is allowed, without control characters");
+    return std::nullopt;
+  }
+  return std::string(value.name) + "=" + *text;
+}
+
+}  // namespace
+
+bool is_variable(std::string_view name) { return find(name) != nullptr; }
+
+bool is_in_capitals(std::string_view name) {
+  return std::ranges::none_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+std::string no_variable(std::string_view name) {
+  if (name == "POSTERN_HOME") return "is home in [server] here";
+  if (name.starts_with("TCP")) return "is of each client, and found by the listener itself";
+  std::string names;
+  for (const Variable& each : variables) names += (names.empty() ? "" : ", ") + std::string(each.name);
+  return "is no variable of postern, only " + names +
+         " are; one for a queue program or check program goes into the environment of the service";
+}
+
+std::optional<std::string> take_variable(const FileValue& value) {
+  return find(value.name)->kind == Kind::number ? take_number(value) : take_text(value);
+}
+
+std::vector<std::string> variables_beside(const std::string& file, const char* const* environment) {
+  std::vector<std::string> sentences;
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view name = std::string_view(*environment).substr(0, std::string_view(*environment).find('='));
+    const bool is_read = (is_variable(name) && name != "TMPDIR") || name == "POSTERN_HOME";
+    if (is_read)
+      sentences.push_back(std::string(name) + " in the environment: beside a file it has no say; write it into " +
+                          file + ", or unset it");
+  }
+  return sentences;
+}
+
+}  // namespace postern::cli

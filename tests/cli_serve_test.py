@@ -1,0 +1,372 @@
+"""postern serve -c and postern check -c: what is wrong with a file is told with its place, by both in the same words."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from cli_check_test import Folder, write_cdb
+from cli_program import PROGRAM, SETTINGS, SOURCE, all_settings, run, run_json, verdict
+
+FINE, REFUSED, USAGE = 0, 2, 100
+PATIENCE_SECONDS = 30
+LISTENER = '[[listener]]\nip = "127.0.0.1"\nport = 0\n'
+DISCARDING = LISTENER + "POSTERN_DISCARD = 1\n"
+IS_ROOT = os.geteuid() == 0
+
+
+def log_of(text):
+    """(event, sentence) of each line of the log."""
+    return re.findall(r"^postern\[\d+\]: ([a-z]+): (.*)$", text, re.M)
+
+
+def problems_of(text):
+    return [sentence for event, sentence in log_of(text) if event == "config"]
+
+
+def refusals_of(judgement):
+    return [piece["text"] for piece in judgement["advice"] if piece["grade"] == "refusal"]
+
+
+def make_certificate(path):
+    made = subprocess.run(["openssl", "req", "-x509", "-nodes", "-days", "7", "-subj", "/CN=mx.example.org", "-newkey", "ec",
+                           "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", f"{path}.key", "-out", f"{path}.crt"],
+                          capture_output=True, timeout=PATIENCE_SECONDS)
+    made.check_returncode()
+    with open(path, "w") as file:
+        for part in ("key", "crt"):
+            with open(f"{path}.{part}") as source:
+                file.write(source.read())
+
+
+class Home(Folder):
+    """A home with control/, a certificate, users.cdb and mail/; a file beside it."""
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)
+        self.path("home/control/me", "mx.example.org\n")
+        self.path("home/control/rcpthosts", "example.org\n")
+        make_certificate(self.path("home/control/servercert.pem"))
+        write_cdb(self.path("home/users.cdb"), [(b"alice", b"$5$x$y")])
+        os.mkdir(self.path("home/mail"))
+        self.home = self.path("home")
+
+    def file(self, text, server=""):
+        return self.path("postern.toml", f'[server]\nhome = "{self.home}"\n{server}{text}')
+
+    def check(self, text, server="", expect=None, env=None):
+        return run_json("check", "-c", self.file(text, server), expect=expect, env=env)
+
+    def refused_alike(self, text, server="", env=None):
+        """The sentences of serve, which are those of check."""
+        file = self.file(text, server)
+        said = problems_of(run("serve", "-c", file, expect=USAGE, env=env)[2])
+        self.assertEqual(said, refusals_of(run_json("check", "-c", file, expect=REFUSED, env=env)))
+        self.assertNotEqual(said, [])
+        return [sentence.replace(file, "FILE") for sentence in said]
+
+
+class Sentences(Home):
+    def said_of(self, line, table="listener"):
+        """What is said of one line more in a file that is fine without it."""
+        heads = {"listener": DISCARDING, "variables": DISCARDING + "[variables]\n", "limits": DISCARDING + "[limits]\n",
+                 "tls": DISCARDING + "[tls]\n", "": DISCARDING}
+        if table == "server":
+            said = self.refused_alike(DISCARDING, server=line + "\n")
+        else:
+            said = self.refused_alike(heads[table] + line + "\n")
+        self.assertEqual(len(said), 1, said)
+        place, sentence = said[0].split(": ", 1)
+        number = 3 if table == "server" else 3 + heads[table].count("\n")
+        self.assertEqual(place, f"FILE line {number}", said)
+        return sentence
+
+    def test_a_value_is_told_with_what_is_allowed(self):
+        for table, line, wanted in [
+                ("server", 'loops = "two"', 'loops = "two": only a number from 1 to 256 is allowed'),
+                ("server", "loops = 0", "loops = 0: only a number from 1 to 256 is allowed"),
+                ("server", "sandbox = 1", "sandbox = 1: only true and false are allowed"),
+                ("server", 'user = ""', 'user = "": only a text in quotes is allowed, not empty and without control characters'),
+                ("server", 'log = "xml"', 'log = "xml": only "text" and "json" are allowed'),
+                ("server", "domains = \"example.org\"",
+                 'domains = "example.org": only an array of texts is allowed, as ["one", "two"]'),
+                ("server", 'metrics = "localhost:9925"', 'metrics = "localhost:9925": only an address and a port are allowed, '
+                 'as "127.0.0.1:9925" or "[::1]:9925"'),
+                ("limits", "sessions = -1", "sessions = -1: only a number from 0 to 4294967295 is allowed"),
+                ("limits", 'exempt = ["10.0.0.1/8"]',
+                 'exempt = "10.0.0.1/8": 10.0.0.1/8: has bits set behind its first; write 10.0.0.0/8'),
+                ("limits", "exempt = [10]", 'exempt = 10: only a network in quotes is allowed, as "10.0.0.0/8"'),
+                ("tls", "minimum = 1.3", 'minimum = 1.3: only "1.2" and "1.3" are allowed'),
+                ("variables", "SSL = 2", "SSL = 2: only 0 and 1 are allowed (unset or empty means 0)"),
+                ("variables", "SSL = true", "SSL = true: only 0 and 1 are allowed (unset or empty means 0)"),
+                ("variables", 'SSL = "1"', 'SSL = "1": only a number without quotes is allowed'),
+                ("variables", "AUTH_CDB = 1", "AUTH_CDB = 1: only a text in quotes is allowed, without control characters"),
+                ("listener", "GREETDELAY = 3601",
+                 "GREETDELAY = 3601: only a number from 0 to 3600 is allowed (unset or empty means 0)"),
+                ("listener", "ERROR_FD = 1", "ERROR_FD = 1: only a number from 2 to 255 is allowed"),
+                ("listener", 'check_program = ["/bin/checkpassword"]', "check_program = an array: only a host name, a program "
+                 'and what it is to run are allowed, as ["mx.example.org", "/bin/checkpassword", "/bin/true"]')]:
+            with self.subTest(line):
+                self.assertEqual(self.said_of(line, table), wanted)
+
+    def test_a_key_that_is_none_is_told_where_it_belongs(self):
+        for table, line, wanted in [
+                ("server", "group = 1", "group is no key here, only home, user, chroot, "),
+                ("", "[listeners]", "listeners is no key here, only server, limits, tls, variables, listener are"),
+                ("tls", 'ciphers = "x"', "ciphers is the variable TLSCIPHERS, in [variables] or [[listener]]"),
+                ("listener", "ssl = 1", "ssl is written SSL"),
+                ("listener", 'prot = "x"', "prot is no key here, only ip, port, socket, certificates, "),
+                ("variables", "FORCE_TSL = 1", "FORCE_TSL is no variable of postern, only PORT, SSL, FORCE_TLS, "),
+                ("variables", "PORT = 25", "PORT is of one [[listener]]"),
+                ("variables", 'POSTERN_HOME = "/"', "POSTERN_HOME is home in [server] here"),
+                ("variables", 'TCPREMOTEIP = "::1"', "TCPREMOTEIP is of each client, and found by the listener itself")]:
+            with self.subTest(line):
+                said = self.said_of(line, table) if table else self.refused_alike(DISCARDING + line + "\n")[0]
+                self.assertIn(wanted, said)
+
+    def test_an_address_is_complete_and_there_once(self):
+        for text, wanted in [
+                ("", "there is no [[listener]]: nobody could come"),
+                ("[listener]\n", "write [[listener]], with two brackets"),
+                ("[[listener]]\nport = 25\n", "a [[listener]] has ip and port, or socket, the name of one that systemd holds"),
+                ('[[listener]]\nip = "localhost"\nport = 1\n', 'ip = "localhost": only an IP address in quotes is allowed'),
+                ('[[listener]]\nip = "::1"\nport = 65536\n', "port = 65536: only a number from 0 to 65535 is allowed"),
+                ('[[listener]]\nip = "::1"\nport = 25\n' * 2, "a second listener at [::1]:25: FILE line 3 is the first"),
+                ('[[listener]]\nsocket = "smtp"\n' * 2, "a second listener at socket smtp: FILE line 3 is the first")]:
+            with self.subTest(text):
+                self.assertIn(wanted, self.refused_alike(text)[0])
+
+    def test_mail_goes_one_way_and_one_judges_passwords(self):
+        said = self.refused_alike(LISTENER + 'POSTERN_MAILDIR = "mail"\nPOSTERN_LMTP = "unix:/x"\n')
+        self.assertIn("POSTERN_MAILDIR and POSTERN_LMTP: mail goes one way; write one of them", said[0])
+        said = self.refused_alike(DISCARDING + 'AUTH_CDB = "users.cdb"\ncheck_program = ["a", "b", "c"]\n')
+        self.assertIn("AUTH_CDB and check_program: one judges passwords; write one of them", said[0])
+
+    def test_everything_is_told_at_once_in_the_order_of_the_file(self):
+        said = self.refused_alike(LISTENER + "SSL = 2\nAUTH = 3\n[variables]\nDENY_TLS = 4\n[server.x]\n[limits]\nsessions = 1.5\n",
+                                  server="loops = 0\n")
+        self.assertEqual([int(re.search(r"line (\d+)", sentence)[1]) for sentence in said], [3, 7, 8, 10, 11, 13])
+
+    def test_what_is_no_toml_is_told_with_its_line(self):
+        self.assertRegex(self.refused_alike("a = = 1\n")[0], r"^FILE line 3: ")
+        code, _, log = run("serve", "-c", self.path("none.toml"))
+        self.assertEqual((code, problems_of(log)), (USAGE, [self.path("none.toml") + ": cannot be read: No such file or directory"]))
+        self.assertIn("is a folder", run("serve", "-c", self.folder, expect=USAGE)[2])
+
+    def test_a_variable_of_the_environment_has_no_say_beside_a_file(self):
+        said = self.refused_alike(DISCARDING, env={"FORCE_TLS": "1", "TMPDIR": "/tmp", "PATH": "/bin"})
+        self.assertEqual(said, ["FORCE_TLS in the environment: beside a file it has no say; write it into FILE, or unset it"])
+
+    def test_the_manual_knows_the_variables_that_the_file_knows(self):
+        names = re.search(r"only (.*?) are;", self.said_of("NONE = 1", "variables"))[1].split(", ")
+        with open(os.path.join(SOURCE, "docs/operating.md")) as file:
+            table = file.read().split("## Variables")[1].split("\n## ")[0]
+        documented = {name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`([A-Z_]+)`", row)}
+        self.assertEqual(documented - {"POSTERN_HOME", "TCPREMOTEIP"}, set(names))
+
+
+class Starts(Home):
+    """What only a look at the machine shows."""
+
+    def test_a_start_that_is_refused_is_refused_by_check_in_the_same_words(self):
+        maildir = LISTENER + 'POSTERN_MAILDIR = "mail"\n'
+        for text, server, wanted in [
+                (maildir, 'chroot = "/none"\n', "the new root /none"),
+                (maildir, 'user = "no-such-user"\n', "no-such-user"),
+                (LISTENER + 'POSTERN_MAILDIR = "none"\n', "", "is not a folder that this user can write in"),
+                (LISTENER + 'POSTERN_LMTP = "tcp:localhost:24"\n', "", "tcp:localhost:24"),
+                (LISTENER, "", "cannot run bin/qmail-queue"),
+                (maildir + 'AUTH_CDB = "none.cdb"\n', "", "is not a readable cdb file"),
+                (maildir + 'tcprules = "none.cdb"\n', "", 'tcprules = "none.cdb" is not a readable cdb file'),
+                (maildir + 'SSL = 1\nTLS_SERVER_CERT = "none.pem"\n', "", "none.pem"),
+                (maildir + 'certificates = ["none.pem"]\n', "", "none.pem"),
+                (maildir + "FORCE_TLS = 1\nDENY_TLS = 1\n", "", "DENY_TLS"),
+                (maildir + '[tls]\ngroups = "none"\n', "", "none"),
+                (maildir + "AUTH = 1\nREQUIRE_AUTH = 1\nDENY_TLS = 1\n" + 'AUTH_CDB = "users.cdb"\n', "", "AUTH")]:
+            with self.subTest(text + server):
+                self.assertIn(wanted, self.refused_alike(text, server)[0])
+
+    def test_the_home_must_be_there(self):
+        self.home = "/no/such/home"
+        self.assertIn("cannot enter the home /no/such/home", self.refused_alike(DISCARDING)[0])
+
+    @unittest.skipUnless(IS_ROOT, "only root can become another")
+    def test_the_user_who_serves_must_be_able_to_write(self):
+        text, server = LISTENER + 'POSTERN_MAILDIR = "mail"\n', 'user = "nobody"\n'
+        self.assertIn("the user who serves cannot write there", self.refused_alike(text, server)[0])
+        os.chmod(self.path("home/mail"), 0o777)
+        self.check(text, server, expect=FINE)
+
+    def test_all_64_settings_are_judged_as_they_start(self):
+        text = '[variables]\nPOSTERN_MAILDIR = "mail"\n'
+        wanted = []
+        for port, settings in enumerate(all_settings(), 1000):
+            text += f'[[listener]]\nip = "127.0.0.1"\nport = {port}\n' + ('AUTH_CDB = "users.cdb"\n' if settings["AUTH"] else "")
+            text += "".join(f"{name} = {value}\n" for name, value in settings.items())
+            wanted.append(verdict(settings))
+        found = self.check(text, expect=REFUSED)
+        self.assertEqual([each["verdict"] for each in found["listeners"]], wanted)
+        refused = [re.search(r"line (\d+)", sentence)[1] for sentence in refusals_of(found)]
+        judged = [re.search(r"line (\d+),", each["of"])[1] for each in found["listeners"] if each["verdict"] != "live"]
+        self.assertEqual(refused, judged)
+        self.refused_alike(text)
+
+
+class Judgements(Home):
+    def test_each_listener_is_judged_for_its_port(self):
+        found = self.check(DISCARDING.replace("port = 0", "port = 587") + "PORT = 25\nFORCE_TLS = 1\n"
+                           '[[listener]]\nsocket = "submissions"\nPOSTERN_DISCARD = 1\n', expect=FINE)
+        first, second = ([piece["id"] for piece in each["advice"]] for each in found["listeners"])
+        self.assertIn("force_tls_on_port_25", first)
+        self.assertIn("clear_on_port_465", second)
+
+    def test_a_check_program_and_domains_are_seen(self):
+        os.unlink(self.path("home/control/rcpthosts"))
+        ids = lambda found: [piece["id"] for piece in found["listeners"][0]["advice"]]
+        self.assertIn("no_rcpthosts", ids(self.check(DISCARDING)))
+        text = DISCARDING + 'check_program = ["mx.example.org", "/bin/true", "/bin/true"]\n'
+        found = self.check(text, 'domains = ["example.org"]\n', expect=FINE)
+        self.assertNotIn("no_rcpthosts", ids(found))
+        self.assertEqual((found["listeners"][0]["settings"]["AUTH"], found["listeners"][0]["backend_from"]), (1, "check_program"))
+
+    def test_each_class_of_tcprules_is_judged(self):
+        write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"D\0"), (b"127.", b"+SSL=O\0"), (b"", b"+RELAYCLIENT=\0")])
+        found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)
+        classes = {each["address"]: each for each in found["listeners"][0]["classes"]}
+        self.assertEqual(classes["10."]["verdict"], "denied")
+        self.assertIn("bad_value", [piece["id"] for piece in classes["127."]["advice"]])
+        self.assertIn("open_relay", [piece["id"] for piece in classes[""]["advice"]])
+
+    def test_a_listener_that_names_a_way_has_no_other(self):
+        text = '[variables]\nQMAILQUEUE = "/no/queue"\nAUTH_CDB = "none.cdb"\n'
+        self.check(text + DISCARDING + 'check_program = ["a", "b", "c"]\n', expect=FINE)
+
+    def test_text_and_strictness(self):
+        file = self.file(DISCARDING)
+        text = run("check", "-c", file, expect=FINE)[1]
+        self.assertIn(f"{file} line 3, 127.0.0.1:0\n", text)
+        self.assertIn("warning  runs as root" if IS_ROOT else "POSTERN_DISCARD=1: all mail", text)
+        run("check", "--strict", "-c", file, expect=1)
+
+    def test_other_options_do_not_go_with_a_file(self):
+        file = self.file(DISCARDING)
+        for arguments in (["check", "--env", file], ["check", "--tcprules", file], ["check", "--backend", "yes"],
+                          ["serve", "--listen", "127.0.0.1:0"], ["serve", "--discard"]):
+            self.assertIn("excludes", run(*arguments, "-c", file, expect=USAGE)[2])
+        run("serve", expect=USAGE)
+
+    def test_the_help_teaches(self):
+        text = run("serve", "--help", expect=FINE)[1]
+        for words in ("postern serve -c", "postern check -c", "--listen 127.0.0.1:2525 --maildir", "[[listener]]", "SIGHUP",
+                      "Exit code"):
+            self.assertIn(words, text)
+        example = "".join(line.strip() + "\n" for line in text.split("as short as this:")[1].split("SIGHUP")[0].splitlines())
+        example = example.replace("/var/mail", self.path("home/mail"))
+        run("check", "-c", self.file(example), expect=FINE)
+
+    def test_the_sample_is_fine(self):
+        with open(os.path.join(SOURCE, "packaging/postern.toml")) as file:
+            text = file.read()
+        self.assertIn('home = "/var/lib/postern"', text)
+        file = self.path("sample.toml", text.replace("/var/lib/postern", self.home))
+        found = run_json("check", "-c", file, expect=FINE)
+        self.assertEqual([each["settings"]["PORT"] for each in found["listeners"]], [25, 587, 465])
+        for each in found["listeners"]:
+            self.assertTrue(each["table"]["exact"], each["of"])
+            self.assertLessEqual({piece["grade"] for piece in each["advice"]}, {"note"}, each["advice"])
+        settings = re.sub(r"^# (?=[a-z_]+ = )", "", text, flags=re.M)  # what it leaves out is right, too
+        write_cdb(self.path("home/tcp.smtp.cdb"), [(b"", b"")])
+        settings = settings.replace("/var/lib/postern", self.home).replace('user = "postern"', "").replace("# [limits]", "[limits]")
+        run("check", "-c", self.path("sample.toml", settings), expect=FINE)
+
+
+class Running(Home):
+    def start(self, text, server=""):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([PROGRAM, "serve", "-c", self.file(text, server)], stderr=self.log, env={})
+        self.addCleanup(self.end)
+        self.until(lambda: "ready" in self.events())
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def lines(self):
+        self.log.seek(0)
+        return log_of(self.log.read().decode())
+
+    def events(self):
+        return [event for event, _ in self.lines()]
+
+    def until(self, is_true):
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not is_true():
+            if time.monotonic() > end or self.process.poll() is not None:
+                self.fail(self.lines())
+            time.sleep(0.02)
+
+    def greeting(self):
+        port = next(int(said.rsplit(":", 1)[1]) for event, said in self.lines() if event == "listen")
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as client:
+            return client.makefile("rb").readline().decode()
+
+    def reload(self, text, server=""):
+        """The sentence of the reload."""
+        count = self.events().count("reload")
+        self.file(text, server)
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: self.events().count("reload") > count)
+        return [said for event, said in self.lines() if event == "reload"][-1]
+
+    def test_a_reload_takes_what_it_can_and_says_what_it_cannot(self):
+        self.start(DISCARDING + 'SMTPGREETING = "one"\n')
+        self.assertEqual(self.greeting(), "220 one ESMTP\r\n")
+        self.assertIn("done", self.reload(DISCARDING + 'SMTPGREETING = "two"\n'))
+        self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
+        said = self.reload(DISCARDING + 'SMTPGREETING = "three"\n', "loops = 7\ncheckers = 9\n")
+        self.assertEqual(said, "refused, and nothing has changed: changed: loops, checkers; restart for that")
+        said = self.reload(DISCARDING + "SSL = 2\n")
+        self.assertIn("line 7: SSL = 2: only 0 and 1 are allowed", said)
+        self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(PATIENCE_SECONDS), 0)
+
+    def test_a_reload_does_not_promise_what_the_sandbox_forbids(self):
+        os.mkdir(self.path("home/other"))
+        self.start(LISTENER + 'POSTERN_MAILDIR = "mail"\n')
+        if not any("Landlock ABI" in said for event, said in self.lines() if event == "sandbox"):
+            self.skipTest("no Landlock here")
+        said = self.reload(LISTENER + 'POSTERN_LMTP = "tcp:127.0.0.1:24"\n')
+        self.assertIn("the sandbox was made without", said)
+
+    def test_metrics_are_where_they_are_said_to_be(self):
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            self.skipTest("no IPv6 here")
+        self.start(DISCARDING, 'metrics = "[::1]:0"\n')
+        at = next(said for event, said in self.lines() if event == "metrics")
+        self.assertRegex(at, r"^\[::1\]:\d+$")
+        with socket.create_connection(("::1", int(at.rsplit(":", 1)[1])), PATIENCE_SECONDS) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertIn(b"200", client.makefile("rb").readline())
+
+    @unittest.skipUnless(IS_ROOT, "only root can change the root")
+    def test_with_another_root_a_path_means_the_same_at_start_and_reload(self):
+        self.home, root = "/home", self.folder
+        text, server = LISTENER + 'POSTERN_MAILDIR = "/home/mail"\nSMTPGREETING = "one"\n', f'chroot = "{root}"\n'
+        found = self.check(text, server, expect=FINE)
+        self.assertEqual(found["listeners"][0]["facts"]["certificate"], 1)
+        self.start(text, server)
+        self.assertEqual(self.greeting(), "220 one ESMTP\r\n")
+        self.assertIn("done", self.reload(text.replace("one", "two"), server))
+        self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
