@@ -5,6 +5,7 @@ itself go on for so long; without it each takes a few seconds.
 """
 
 import itertools
+import json
 import os
 import pathlib
 import random
@@ -42,17 +43,30 @@ def command(port=0):
     return [os.environ["POSTERN"], "serve", "--listen", f"127.0.0.1:{port}", "--host", HOST, "--domain", OURS]
 
 
-class Serve(peer.Service):
-    """`postern serve` in a home; `port` is where it listens. `limits` are set before it starts: {RLIMIT_...: number}."""
+def write_file(home, server="", limits="", maildir="mail", **variables):
+    """postern.toml in this home, put into place by a rename; `server` and `limits` are lines of those tables."""
+    variables = {"SMTPGREETING": HOST, "POSTERN_MAILDIR": maildir} | variables
+    lines = "".join(f"{name} = {json.dumps(value, default=str)}\n" for name, value in variables.items() if value)
+    text = f'[server]\nhome = "{home.path}"\ndomains = ["{OURS}"]\n{server}\n[limits]\n{limits}\n[variables]\n{lines}'
+    new, file = home.path / "postern.toml.new", home.path / "postern.toml"
+    new.write_text(text + '[[listener]]\nip = "127.0.0.1"\nport = 0\n')
+    return new.rename(file)
 
-    def __init__(self, home, options=(), limits=None, maildir="mail", **settings):
+
+class Serve(peer.Service):
+    """`postern serve` in a home; `port` is where it listens. `limits` are set before it starts: {RLIMIT_...: number}. With
+    `file` it is told everything by that file."""
+
+    def __init__(self, home, limits=None, maildir="mail", file=None, **settings):
         environment = {"PATH": os.environ["PATH"], "HOME": "/"} | {name: str(value) for name, value in settings.items()}
 
         def limit():
             for name, number in (limits or {}).items():
                 resource.setrlimit(name, (number, number))
 
-        arguments = [*command(), *(["--maildir", maildir] if maildir else []), *options]
+        arguments = [*command(), *(["--maildir", maildir] if maildir else [])]
+        if file:
+            arguments = [os.environ["POSTERN"], "serve", "-c", file]
         super().__init__(arguments, environment, cwd=home.path, stdin=subprocess.DEVNULL, preexec_fn=limit)
         if "ready: serving" not in self.wait_for_log("ready: serving"):
             log = self.log()

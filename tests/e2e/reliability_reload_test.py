@@ -2,6 +2,7 @@
 is new is for new sessions, while old ones go on.
 """
 
+import re
 import signal
 import ssl
 import time
@@ -123,6 +124,22 @@ class Reload(listening.Case):
         self.assertIn("reload: refused, and nothing has changed: ", server.wait_for_log("reload: refused"))
         self.assertRegex(server.log(), r"reload: refused.*control/databytes")
         self.assertIn("250-SIZE 4711", self.connect(server).say("EHLO client.example"))
+
+    def test_a_broken_file_is_refused_and_the_old_one_stays(self):
+        server = self.serve(file=listening.write_file(self.home, DATABYTES=1000))
+        size = lambda: re.search(r"^250.SIZE (\d+)$", self.connect(server).say("EHLO client.example"), re.M)[1]
+        self.assertEqual(size(), "1000")
+        for wrong in ({"server": "no = toml ="}, {"server": "unheard_of = 1"}, {"limits": "sessions = \"many\""},
+                      {"DATABYTES": "many"}, {"POSTERN_MAILDIR": "nowhere"}, {"SSL": "O"}):
+            with self.subTest(wrong=wrong):
+                listening.write_file(self.home, **wrong)
+                self.reload(server, "refused, and nothing has changed: ")
+                self.assertEqual(size(), "1000")
+        listening.write_file(self.home, DATABYTES=2000)
+        self.reload(server)
+        self.assertEqual(size(), "2000")
+        listening.write_file(self.home, DATABYTES=3000)
+        self.assertTrue(peer.until(lambda: size() == "3000", NOTICED_SECONDS), "noticed only when told")
 
     def test_the_folder_of_the_mail_goes_and_comes_back(self):
         server = self.serve()
