@@ -252,12 +252,20 @@ class Case(unittest.TestCase):
     def assert_nothing_lost(self, senders, mail=None):
         self.assertEqual(losses(mail or self.home.mail, senders.answered, senders.unanswered)[:5], [])
 
-    def assert_delivers(self, server, code="250", octets=600, **more):
-        with server.connect(**more) as client:
+    def deliver(self, server, octets=600):
+        """The reply to one letter of one client."""
+        with server.connect() as client:
             client.say("EHLO client.example")
-            reply = client.deliver(Letter(octets).wire()[:-5].decode())
-            self.assertEqual(reply[:3], code, reply)
-            return reply
+            return client.deliver(Letter(octets).wire()[:-5].decode())
+
+    def assert_delivers(self, server, code="250", octets=600):
+        reply = self.deliver(server, octets)
+        self.assertEqual(reply[:3], code, reply)
+        return reply
+
+    def assert_recovers(self, server):
+        """Clients that have left may still be there for a moment."""
+        self.assertTrue(peer.until(lambda: self.deliver(server)[:3] == "250"), server.log()[-1000:])
 
 
 class Trouble:

@@ -143,7 +143,7 @@ class Descriptors(listening.Case):
         for client in waiting:
             self.assertEqual(client.reply()[:3], "220")
             client.close()
-        self.assert_delivers(server)
+        self.assert_recovers(server)
         self.assertEqual(greeted[-1].say("NOOP"), "250 ok")
 
     def test_none_is_left_for_a_queue_program(self):
@@ -154,7 +154,7 @@ class Descriptors(listening.Case):
         self.assertEqual(greeted[0].deliver("Subject: none\r\n\r\nx")[:3], "451")
         for client in greeted + waiting:
             client.close()
-        self.assert_delivers(server)
+        self.assert_recovers(server)
 
     def test_clients_cannot_be_accepted_or_watched_for_a_while(self):
         trouble = listening.Trouble(self.home)
