@@ -1,0 +1,167 @@
+"""Starts the servers that bench/compare.py and bench/serve.py measure, and reads what they take.
+
+A Server runs in a fresh folder, in a session of its own and, where there is one, in a cpuacct control group of its own: so
+the CPU time is that of the whole tree of processes, the dead included. It stays on 127.0.0.1, and stop() ends all of it.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+CPUACCT = pathlib.Path("/sys/fs/cgroup/cpuacct")
+POSTFIX = """compatibility_level = 3.6
+config_directory = {0}/etc
+queue_directory = {0}/spool
+data_directory = {0}/data
+myhostname = mx.example.test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+local_recipient_maps =
+virtual_mailbox_domains = example.test
+virtual_mailbox_maps = static:user/
+virtual_mailbox_base = {0}/mail
+smtpd_peername_lookup = no
+smtpd_recipient_restrictions = check_recipient_access static:HOLD, permit_auth_destination, reject
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+default_process_limit = 200
+in_flow_delay = 0
+"""
+POSTFIX_TLS = """smtpd_tls_security_level = may
+smtpd_tls_chain_files = {0}/pem
+smtpd_tls_received_header = no
+"""
+MASTER = """127.0.0.1:{0} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def certificate(folder):
+    """A key and a certificate of its own for mx.example.test (ECDSA P-256) in one PEM file."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "7",
+                    "-subj", "/CN=mx.example.test", "-keyout", folder / "key", "-out", folder / "crt"],
+                   check=True, stderr=subprocess.DEVNULL)
+    (folder / "pem").write_bytes((folder / "key").read_bytes() + (folder / "crt").read_bytes())
+    return folder / "pem"
+
+
+def postfix_hold(folder, port, has_tls=False):
+    """Postfix that puts every message on hold: one synced queue file a message, and no delivery."""
+    for name in ("etc", "spool", "data", "mail"):
+        (folder / name).mkdir()
+    shutil.chown(folder / "data", "postfix")
+    settings = POSTFIX.format(folder)
+    if has_tls:
+        certificate(folder)
+        settings += POSTFIX_TLS.format(folder)
+    (folder / "etc/main.cf").write_text(settings)
+    (folder / "etc/master.cf").write_text(MASTER.format(port))
+    subprocess.run(["postfix", "-c", str(folder / "etc"), "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return ["/usr/lib/postfix/sbin/master", "-c", str(folder / "etc"), "-d"], {}
+
+
+class Server:
+    """`make(folder, port)` gives the program's words and its variables."""
+
+    def __init__(self, name, make, root, greets=True):
+        self.port = free_port()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=root))
+        os.chmod(self.folder, 0o755)
+        self.group = CPUACCT / f"postern-bench-{os.getpid()}-{self.port}"
+        try:
+            self.group.mkdir()
+        except OSError:
+            self.group = None
+        argv, env = make(self.folder, self.port)
+        with open(self.folder / "log", "wb") as log:
+            self.process = subprocess.Popen(argv, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=self.enter)
+        self.wait_until_it_serves(greets)
+
+    def enter(self):
+        os.setsid()
+        if self.group:
+            (self.group / "cgroup.procs").write_text(str(os.getpid()))
+
+    def wait_until_it_serves(self, greets):
+        for _ in range(200):
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 2) as s:
+                    if not greets or s.recv(3) == b"220":
+                        return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise SystemExit(f"a server did not start: {self.process.args}")
+
+    def tree(self):
+        if self.group:
+            return [int(pid) for pid in (self.group / "cgroup.procs").read_text().split()]
+        found, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            found.append(pid)
+            try:
+                for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                    todo += map(int, (task / "children").read_text().split())
+            except OSError:
+                pass
+        return found
+
+    def cpu_seconds(self):
+        if self.group:
+            return int((self.group / "cpuacct.usage").read_text()) * 1e-9
+        ticks = 0
+        for pid in self.tree():
+            try:
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                ticks += sum(map(int, fields[11:15]))
+            except OSError:
+                pass
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_kib(self):
+        """What the tree holds for itself, and its share of what it holds with others (PSS)."""
+        total = 0
+        for pid in self.tree():
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        return total
+
+    def signal(self, number):
+        for pid in self.tree():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def stop(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.signal(number)
+            for _ in range(250):
+                if self.process.poll() is not None and not (self.group and self.tree()):
+                    break
+                time.sleep(0.02)
+        if self.group and not self.tree():
+            self.group.rmdir()
+        shutil.rmtree(self.folder, ignore_errors=True)
