@@ -34,7 +34,7 @@ class RcptHosts {
 
   ControlList list_{"rcpthosts"};
   CdbFile more_;
-  std::optional<int> more_error_;  // what opening it gave; ENOENT: there is none
+  std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none
   std::string problem_;
 };
 
