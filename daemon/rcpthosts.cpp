@@ -52,7 +52,7 @@ RcptHosts::Standing RcptHosts::standing_of(std::string_view address) {
 // What is not there stays so; what cannot be read is tried again, as control.hpp says of lists.
 int RcptHosts::open_cdb() {
   if (more_error_) return *more_error_;
-  const int error_number = more_.open(more_path);
+  const int error_number = reading_ == Reading::copied ? more_.open_copy(more_path) : more_.open(more_path);
   if (error_number == 0 || error_number == ENOENT) more_error_ = error_number;
   return error_number;
 }

@@ -98,6 +98,16 @@ TEST_F(RcptHostsTest, what_could_not_be_read_is_tried_again) {
   EXPECT_EQ(Standing::ours, standing_of("x@more.example"));
 }
 
+TEST_F(RcptHostsTest, a_cdb_that_is_copied_may_be_written_over) {
+  home_.write("control/rcpthosts", "");
+  home_.write_cdb("control/morercpthosts.cdb", {{"more.example", ""}});
+  RcptHosts hosts(RcptHosts::Reading::copied);
+  EXPECT_EQ(Standing::ours, hosts.standing_of("x@more.example"));
+  home_.write("control/morercpthosts.cdb", "");
+  EXPECT_EQ(Standing::ours, hosts.standing_of("x@more.example"));
+  EXPECT_EQ(Standing::foreign, hosts.standing_of("x@other.example"));
+}
+
 TEST_F(RcptHostsTest, a_cdb_of_garbage_is_unknowable) {
   home_.write("control/rcpthosts", "");
   home_.write("control/morercpthosts.cdb", std::string(8192, 'g'));
