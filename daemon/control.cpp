@@ -164,11 +164,10 @@ ControlList::State ControlList::load() {
   auto list = read_list(name_);
   if (!list) {
     problem_ = describe(list.error());
-    state_ = State::unusable;
-  } else {
-    state_ = list->has_value() ? State::present : State::absent;
-    text_ = std::move(*list).value_or(std::string{});
+    return State::unusable;
   }
+  state_ = list->has_value() ? State::present : State::absent;
+  text_ = std::move(*list).value_or(std::string{});
   return *state_;
 }
 

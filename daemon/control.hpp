@@ -62,7 +62,8 @@ class ControlEntries {
   std::size_t line_ = 0;
 };
 
-// A list that is read when it is first asked for, and then kept.
+// A list that is read when it is first asked for, and then kept. One that cannot be read is tried again: it may be for want
+// of a descriptor just now, and in a listener the answer would stay until a reload.
 class ControlList {
  public:
   enum class State : std::uint8_t { absent, present, unusable };
@@ -76,7 +77,7 @@ class ControlList {
 
  private:
   std::string_view name_;
-  std::optional<State> state_;
+  std::optional<State> state_;  // none: not read yet
   std::string text_;
   std::string problem_;
 };

@@ -49,9 +49,12 @@ RcptHosts::Standing RcptHosts::standing_of(std::string_view address) {
   return standing_in_cdb(domain);
 }
 
+// What is not there stays so; what cannot be read is tried again, as control.hpp says of lists.
 int RcptHosts::open_cdb() {
-  if (!more_error_) more_error_ = more_.open(more_path);
-  return *more_error_;
+  if (more_error_) return *more_error_;
+  const int error_number = reading_ == Reading::copied ? more_.open_copy(more_path) : more_.open(more_path);
+  if (error_number == 0 || error_number == ENOENT) more_error_ = error_number;
+  return error_number;
 }
 
 RcptHosts::Standing RcptHosts::standing_in_cdb(std::string_view domain) {

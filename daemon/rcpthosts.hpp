@@ -20,7 +20,10 @@ class RcptHosts {
  public:
   enum class Standing : std::uint8_t { ours, foreign, unknowable };
 
-  RcptHosts() = default;
+  // copied: for a process that outlives many sessions, and must not die (SIGBUS) when the cdb is written over in place
+  enum class Reading : std::uint8_t { mapped, copied };
+
+  explicit RcptHosts(Reading reading = Reading::mapped) : reading_(reading) {}
   // These domains and no file, one a line as in control/rcpthosts.
   explicit RcptHosts(std::string domains) : list_("rcpthosts", std::move(domains)), more_error_(ENOENT) {}
 
@@ -33,8 +36,9 @@ class RcptHosts {
   [[nodiscard]] Standing unknowable(std::string problem);
 
   ControlList list_{"rcpthosts"};
+  Reading reading_ = Reading::mapped;
   CdbFile more_;
-  std::optional<int> more_error_;  // what opening it gave; ENOENT: there is none
+  std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none
   std::string problem_;
 };
 

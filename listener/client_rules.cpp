@@ -130,6 +130,11 @@ std::string reason_for(int error_number) {
                                 : std::string("cannot be read: ") + std::strerror(error_number);
 }
 
+// Of the process or the machine, not of the file: the next look may succeed.
+bool may_pass(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM || error_number == EIO;
+}
+
 }  // namespace
 
 ClientRules::Identity ClientRules::identity_of(const char* path) {
@@ -151,6 +156,7 @@ ClientRules::News ClientRules::refresh(Time now) {
   seen_ = identity;
   auto file = std::make_unique<daemon::CdbFile>();
   if (const int error_number = file->open_copy(path_.c_str()); error_number != 0) {
+    if (may_pass(error_number)) seen_ = {};
     problem_ = path_ + " " + reason_for(error_number) + (file_ ? "; the rules read before stay in use" : "");
     return News::refused;
   }

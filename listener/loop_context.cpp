@@ -54,7 +54,8 @@ void LoopContext::use(std::shared_ptr<const Policies> next) {
   const Configuration& settings = policies->settings();
   std::string domains;
   for (const std::string& domain : settings.domains) domains += domain + '\n';
-  recipients = domains.empty() ? std::make_unique<daemon::Recipients>() : std::make_unique<daemon::Recipients>(domains);
+  recipients = domains.empty() ? std::make_unique<daemon::Recipients>(daemon::RcptHosts::Reading::copied)
+                               : std::make_unique<daemon::Recipients>(domains);
   rules.clear();
   for (const ListenerSettings& listener : settings.listeners)
     rules.push_back(listener.tcprules.empty() ? nullptr : std::make_unique<ClientRules>(listener.tcprules));

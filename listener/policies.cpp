@@ -111,11 +111,16 @@ std::string Policies::sentence(std::size_t listener, std::string_view problem) c
 std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_view class_value) const {
   const std::lock_guard lock(mutex_);
   const auto found = classes_[listener].find(class_value);
-  if (found != classes_[listener].end()) return found->second;
+  // Why it is refused may pass: a descriptor that was missing, a folder that was not mounted.
+  constexpr std::chrono::seconds patience{5};
+  const Time now = std::chrono::steady_clock::now();
+  if (found != classes_[listener].end() && (found->second->is_served || now - found->second->judged < patience))
+    return found->second;
   auto served = judge(listener, class_value);
+  served->judged = now;
   for (const std::string& problem : served->start.problems)
     daemon::LogLine("config", voice_).note(sentence(listener, problem)).write();
-  return classes_[listener].emplace(class_value, std::move(served)).first->second;
+  return classes_[listener].insert_or_assign(std::string(class_value), std::move(served)).first->second;
 }
 
 std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view class_value) const {

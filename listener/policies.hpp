@@ -1,6 +1,7 @@
 // How every class of clients of every listener is served: made from one configuration, and replaced as a whole by a reload.
 // in      a configuration; the variables of the process; the ways out that are there already
-// out     Served, by listener and class of tcprules; each is judged when it is first asked for, and then kept
+// out     Served, by listener and class of tcprules; each is judged when it is first asked for, and then kept; one that is refused is
+//         judged again after five seconds
 // lives   as long as a session or loop that uses it
 // threads find() is anybody's
 // errors  make() tells every sentence that is wrong with the configuration as a whole: then nothing is replaced. A class

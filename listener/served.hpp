@@ -16,6 +16,7 @@
 #include "engine/session.hpp"
 #include "listener/certificates.hpp"
 #include "listener/lane.hpp"
+#include "listener/timer_wheel.hpp"
 
 namespace postern::listener {
 
@@ -29,6 +30,7 @@ struct Served {
   std::string refusal;                               // or why not, when the settings themselves say no
   std::shared_ptr<const Certificates> certificates;  // null: nobody here can encrypt
   std::shared_ptr<Lane> lane;                        // null when the start is refused
+  Time judged{};                                     // when that was
 
   [[nodiscard]] engine::Service service() const {
     return {.settings_and_facts = start.settings_and_facts,

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -131,6 +132,16 @@ TEST_F(Control, a_list_tells_absent_from_unusable) {
   ControlList unusable("rcpthosts");
   EXPECT_EQ(ControlList::State::unusable, unusable.load());
   EXPECT_EQ("control/rcpthosts: cannot be read: Is a directory", unusable.problem());
+}
+
+TEST_F(Control, a_list_that_could_not_be_read_is_tried_again) {
+  home_.write_unreadable("control/rcpthosts");
+  ControlList list("rcpthosts");
+  EXPECT_EQ(ControlList::State::unusable, list.load());
+  std::filesystem::remove("control/rcpthosts");
+  home_.write("control/rcpthosts", "example.com\n");
+  EXPECT_EQ(ControlList::State::present, list.load());
+  EXPECT_TRUE(list.contains("example.com"));
 }
 
 }  // namespace

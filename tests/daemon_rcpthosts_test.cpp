@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "daemon/rcpthosts.hpp"
@@ -86,6 +87,25 @@ TEST_F(RcptHostsTest, a_broken_cdb_is_unknowable_but_only_for_who_needs_it) {
   EXPECT_EQ(Standing::unknowable, standing_of("x@more.example"));
   EXPECT_EQ("control/morercpthosts.cdb: cannot be read: not a well-formed cdb", hosts_.problem());
   EXPECT_EQ(Standing::unknowable, standing_of("x@more.example"));
+}
+
+TEST_F(RcptHostsTest, what_could_not_be_read_is_tried_again) {
+  home_.write("control/rcpthosts", "");
+  home_.write_unreadable("control/morercpthosts.cdb");
+  EXPECT_EQ(Standing::unknowable, standing_of("x@more.example"));
+  std::filesystem::remove("control/morercpthosts.cdb");
+  home_.write_cdb("control/morercpthosts.cdb", {{"more.example", ""}});
+  EXPECT_EQ(Standing::ours, standing_of("x@more.example"));
+}
+
+TEST_F(RcptHostsTest, a_cdb_that_is_copied_may_be_written_over) {
+  home_.write("control/rcpthosts", "");
+  home_.write_cdb("control/morercpthosts.cdb", {{"more.example", ""}});
+  RcptHosts hosts(RcptHosts::Reading::copied);
+  EXPECT_EQ(Standing::ours, hosts.standing_of("x@more.example"));
+  home_.write("control/morercpthosts.cdb", "");
+  EXPECT_EQ(Standing::ours, hosts.standing_of("x@more.example"));
+  EXPECT_EQ(Standing::foreign, hosts.standing_of("x@other.example"));
 }
 
 TEST_F(RcptHostsTest, a_cdb_of_garbage_is_unknowable) {

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -135,6 +136,19 @@ TEST_F(Rules, a_new_file_that_is_no_cdb_is_refused_once) {
   EXPECT_EQ(News::reread, rules.refresh(start + 5s));
   EXPECT_EQ("", rules.problem());
   EXPECT_EQ(Standing::allowed, rules.find(from("192.0.2.1")).standing);
+}
+
+TEST_F(Rules, a_file_that_could_not_be_opened_for_want_of_descriptors_is_tried_again) {
+  home_.write_cdb("rules.cdb", {{"192.0.2.1", deny}});
+  ClientRules rules("rules.cdb");
+  rlimit before{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &before));
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &none));
+  EXPECT_EQ(News::refused, rules.refresh(start));
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &before));
+  EXPECT_EQ(News::reread, rules.refresh(start + 1s));
+  EXPECT_EQ(Standing::denied, rules.find(from("192.0.2.1")).standing);
 }
 
 TEST_F(Rules, without_a_file_nobody_is_let_in) {

@@ -141,6 +141,35 @@ class Reload(listening.Case):
         listening.write_file(self.home, DATABYTES=3000)
         self.assertTrue(peer.until(lambda: size() == "3000", NOTICED_SECONDS), "noticed only when told")
 
+    def test_a_class_of_clients_that_was_refused_is_judged_again(self):
+        """What is missing for it may come later: a folder, a descriptor."""
+        rules = self.home.path / "rules.cdb"
+        peer.make_cdb(rules, {"127.0.0.2": f"+POSTERN_MAILDIR={self.home.path / 'later'}\0", "": ""})
+        file = listening.write_file(self.home, "sandbox = false")
+        file.write_text(file.read_text() + 'tcprules = "rules.cdb"\n')
+        server = self.serve(file=file)
+        greeting = lambda source: server.connect(source=source).greeting[:3]
+        self.assertEqual((greeting("127.0.0.1"), greeting("127.0.0.2")), ("220", "421"))
+        (self.home.path / "later").mkdir()
+        self.assertTrue(peer.until(lambda: greeting("127.0.0.2") == "220"))
+
+    def test_a_list_of_domains_may_be_written_over_in_place(self):
+        more = peer.make_cdb(self.home.control / "morercpthosts.cdb", {f"{i}.example": "" for i in range(2000)})
+        file = listening.write_file(self.home)
+        file.write_text(file.read_text().replace(f'domains = ["{peer.OURS}"]', ""))
+        server = self.serve(file=file)
+
+        def judgement(number):
+            with server.connect() as client:
+                return client.say("HELO client.example", "MAIL FROM:<>", f"RCPT TO:<user@{number}.example>")[2][:3]
+        self.assertEqual((judgement(1), judgement(2001)), ("250", "553"))
+        more.write_bytes(b"")  # truncated, as cp does it
+        for number in range(0, 2000, 100):
+            self.assertIn(judgement(number), ("250", "451"))
+        self.assertTrue(server.is_alive())
+        peer.make_cdb(more, {"2001.example": ""})
+        self.assertTrue(peer.until(lambda: judgement(2001) == "250", 2 * NOTICED_SECONDS))
+
     def test_the_folder_of_the_mail_goes_and_comes_back(self):
         server = self.serve()
         self.assert_delivers(server)
