@@ -69,7 +69,7 @@ class Connection final : public Watcher, public Timer {
   void refuse(spec::Event event);
   void begin_handshake();
   void continue_handshake();
-  void handshake_ended(bool is_done);
+  void handshake_ended(spec::Event event);
   void greet();
   void greet_now(spec::Event event);
   void discard_early_input();
