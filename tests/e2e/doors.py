@@ -51,8 +51,8 @@ class Classes:
 class Door:
     """One listener of a process: its check program, and its classes."""
 
-    def __init__(self, base, check_words=(), proxies=None, denied=()):
-        self.base, self.check_words, self.proxies, self.denied = base, check_words, proxies, denied
+    def __init__(self, base, check_words=(), proxies=None):
+        self.base, self.check_words, self.proxies, self.denied = base, check_words, proxies, []
         self.classes, self.port = Classes(base), None
 
     def lines(self, rules):
