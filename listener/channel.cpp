@@ -87,10 +87,15 @@ Progress Channel::handshake() {
   return Progress::done;
 }
 
+bool Channel::has_lost_client() {
+  const unsigned long error = ERR_peek_error();
+  return error == 0 || (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+}
+
 std::string Channel::take_failure() {
-  const bool has_reason = ERR_peek_error() != 0;
-  return has_reason ? "the TLS handshake failed: " + daemon::take_tls_error()
-                    : "the client left during the TLS handshake";
+  if (!has_lost_client()) return "the TLS handshake failed: " + daemon::take_tls_error();
+  ERR_clear_error();
+  return "the client left during the TLS handshake";
 }
 
 void Channel::end_output() {

@@ -40,7 +40,9 @@ class Channel {
 
   void start_tls(TlsSession session) { tls_ = std::move(session); }
   [[nodiscard]] Progress handshake();
-  [[nodiscard]] std::string take_failure();  // of the handshake
+  // Of the handshake that has just failed: whether it did for want of a client, and in a sentence.
+  [[nodiscard]] static bool has_lost_client();
+  [[nodiscard]] static std::string take_failure();
 
   // Nothing more will be said: close_notify inside TLS, and the end of the stream.
   void end_output();

@@ -98,10 +98,11 @@ void Connection::on_time() {
 void Connection::serve() {
   if (phase_ != Phase::serving || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
   const std::span<char> input(context_.input);
-  std::size_t octets = carry_.take_into(input);
+  const std::size_t carried = carry_.take_into(input);
+  std::size_t octets = carried;
   bool has_ended = false;
   if (!std::exchange(is_resumed_, false)) has_ended = !read_more(octets);
-  const std::size_t consumed = process(input.first(octets));
+  const std::size_t consumed = process(input.first(octets), carried);
   const std::span<char> rest = input.subspan(consumed, octets - consumed);
   carry_.keep(rest);
   explicit_bzero(rest.data(), rest.size());
@@ -123,14 +124,18 @@ bool Connection::read_more(std::size_t& octets) {
 }
 
 // How many octets were consumed: all, unless half a line is left, or something has to be waited for, were it only that
-// the client reads what it was answered.
-std::size_t Connection::process(std::span<char> unread) {
+// the client reads what it was answered. The first `carried` are known from before.
+std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
   std::size_t consumed = 0;
+  bool is_same_line = std::exchange(is_in_line_, false);
+  const bool was_in_line = is_same_line;
   while (phase_ == Phase::serving && unsent_.empty()) {
     const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
     const Step step = session_->step(rest, context_.decoded);
     if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
     consumed += step.consumed;
+    is_in_line_ = !step.is_decision && (!rest.empty() || is_in_line_);
+    is_same_line = is_same_line && !step.is_decision;
     if (!step.data.empty()) store(step);
     note_progress(step);
     if (step.is_decision)
@@ -138,6 +143,9 @@ std::size_t Connection::process(std::span<char> unread) {
     else if (step.consumed == 0 || consumed == unread.size())
       break;
   }
+  // A line that begins is progress, and going on with it is none: so silence is told from slowness.
+  if (is_in_line_ && !was_in_line) patience_began_ = context_.loop.now();
+  drips_ = is_in_line_ && is_same_line && (drips_ || unread.size() > carried);
   return consumed;
 }
 
@@ -249,7 +257,7 @@ void Connection::patience_is_over() {
   const Time now = context_.loop.now();
   const bool is_mail_data = session_->guards().has(bit::waiting_mail_data);
   if (now >= patience_began_ + seconds(served_->start.timeout_seconds))
-    return take(session_->report(carry_.size() == 0 || is_mail_data ? Event::timeout : Event::too_slow));
+    return take(session_->report(drips_ && !is_mail_data ? Event::too_slow : Event::timeout));
   if (!is_mail_data || now < window_end()) return;
   const Configuration& settings = context_.policies->settings();
   const std::uint64_t wanted = std::uint64_t{settings.min_data_octets_per_second} * settings.data_rate_seconds;

@@ -69,7 +69,7 @@ class Connection final : public Watcher, public Timer {
   void refuse(spec::Event event);
   void begin_handshake();
   void continue_handshake();
-  void handshake_ended(bool is_done);
+  void handshake_ended(spec::Event event);
   void greet();
   void greet_now(spec::Event event);
   void discard_early_input();
@@ -90,7 +90,7 @@ class Connection final : public Watcher, public Timer {
   void advance();
   void serve();
   [[nodiscard]] bool read_more(std::size_t& octets);
-  [[nodiscard]] std::size_t process(std::span<char> unread);
+  [[nodiscard]] std::size_t process(std::span<char> unread, std::size_t carried);
   void take(engine::Step step);
   void say(const engine::Step& step);
   void append_output(std::string_view octets);
@@ -153,6 +153,8 @@ class Connection final : public Watcher, public Timer {
   bool knows_local_ = false;
   bool watches_output_ = false;
   bool ended_by_quit_ = false;
+  bool is_in_line_ = false;   // half a line has come
+  bool drips_ = false;        // and later more of it, but not its end
   bool starts_tls_ = false;  // once what is unsent is sent
   bool is_greeted_ = false;
   std::uint32_t place_ = 0;          // in LoopContext::connections

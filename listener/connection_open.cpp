@@ -124,7 +124,7 @@ void Connection::begin_handshake() {
   TlsSession tls = is_possible ? served_->certificates->open_session(channel_.number()) : nullptr;
   if (tls == nullptr) {
     context_.journal_of(remote_, number_).trouble("TLS cannot begin: no certificate, or no memory");
-    return handshake_ended(false);
+    return handshake_ended(Event::handshake_failed);
   }
   channel_.start_tls(std::move(tls));
   wait_at_most(seconds(std::min(served_->start.timeout_seconds, spec::max_handshake_seconds)));
@@ -136,18 +136,21 @@ void Connection::continue_handshake() {
   is_readable_ = progress == Progress::done;  // OpenSSL may hold what came behind the handshake
   if (progress == Progress::again) return watch_output(channel_.wants_output());
   watch_output(false);
-  if (progress == Progress::closed) context_.journal_of(remote_, number_).trouble(channel_.take_failure());
-  handshake_ended(progress == Progress::done);
+  if (progress == Progress::done) return handshake_ended(Event::handshake_done);
+  const Event event = Channel::has_lost_client() ? Event::eof : Event::handshake_failed;
+  context_.journal_of(remote_, number_).trouble(Channel::take_failure());
+  handshake_ended(event);
 }
 
-void Connection::handshake_ended(bool is_done) {
+void Connection::handshake_ended(Event event) {
+  const bool is_done = event == Event::handshake_done;
   context_.metrics.tls_handshake(is_done ? version_of(channel_.tls_version()) : TlsVersion::none,
                                  is_done ? TlsResult::done : TlsResult::failed);
   if (is_done) context_.journal_of(remote_, number_).tls(channel_.tls_version(), channel_.tls_cipher());
   if (!is_greeted_) return is_done ? greet() : die("close");
   phase_ = Phase::serving;
   patience_began_ = context_.loop.now();
-  take(session_->report(is_done ? Event::handshake_done : Event::handshake_failed));
+  take(session_->report(event));
   serve();
 }
 

@@ -136,7 +136,7 @@ std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view clas
   served->start = daemon::judge_start(arguments, environment, listener.place);
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_session(*served);
-  if (served->is_served) load_certificates(*served, listener, environment);
+  load_certificates(*served, listener, environment);
   if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
   return served;
 }
@@ -230,13 +230,20 @@ void Policies::refuse(Served& served, spec::Event event, std::string sentence) {
   served.start.problems.push_back(std::move(sentence));
 }
 
+// Who may not start is told so inside TLS, where TLS comes first: as postern-smtpd does.
 void Policies::load_certificates(Served& served, const ListenerSettings& listener,
                                  const daemon::Environment& environment) const {
-  const spec::Guards guards = served.start.settings_and_facts;
-  const bool has_use = guards.has(spec::bit::SSL) || guards.has(spec::bit::certificate);
-  if (!has_use) return;
-  auto loaded = Certificates::load(tls_settings(settings_, served.start, environment), listener.certificates);
-  if (!loaded) return refuse(served, spec::Event::connect_broken_certificate, std::move(loaded.error()));
+  const bool has_use = served.is_implicit_tls() || served.start.settings_and_facts.has(spec::bit::certificate);
+  if (!has_use || !(served.is_served || served.is_implicit_tls())) return;
+  daemon::TlsSettings settings = tls_settings(settings_, served.start, environment);
+  auto loaded = Certificates::load(settings, listener.certificates);
+  if (!loaded && !settings.ciphers.empty()) {  // a TLSCIPHERS that selects nothing stops no mail
+    served.start.warnings.push_back(std::exchange(loaded.error(), {}));
+    settings.ciphers.clear();
+    loaded = Certificates::load(settings, listener.certificates);
+  }
+  if (!loaded && served.is_served) refuse(served, spec::Event::connect_broken_certificate, std::move(loaded.error()));
+  if (!loaded) return;
   for (const std::string& warning : (*loaded)->warnings()) served.start.warnings.push_back(warning);
   served.certificates = std::move(*loaded);
 }

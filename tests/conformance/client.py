@@ -1,6 +1,7 @@
 """Holds one dialogue with the program under test and writes down what it answered.
 
-The program gets one end of a socket pair as descriptors 0 and 1, as from tcpserver, and is started anew each time.
+postern-smtpd gets one end of a socket pair as descriptors 0 and 1, as from tcpserver, and is started anew each time; the
+listener is listener.py's matter.
 """
 
 import os
@@ -201,39 +202,50 @@ class Dialogue:
 
 
 class Client:
-    """Runs sessions against one program; may be used by many threads at once."""
+    """Runs sessions against postern-smtpd; may be used by many threads at once."""
 
     def __init__(self, program, homes, timeout_seconds):
         self._program, self._homes, self._timeout_seconds = program, homes, timeout_seconds
-        self._tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls_context.check_hostname = False
-        self._tls_context.verify_mode = ssl.CERT_NONE
+        self._tls_context = make_tls_context()
 
     def hold(self, configuration, session, queue_prefix):
         environment = self._homes.environment(configuration, session) | {"QUEUE_PREFIX": queue_prefix}
         arguments = [self._program, *self._homes.arguments(configuration)]
         ours, its = socket.socketpair()
         connection = Connection(ours, self._timeout_seconds)
-        steps = list(session.steps)
-        early = steps.pop(0) if steps and steps[0].kind == "early" else None
+        early, steps = early_and_later(session)
         if early:
             connection.send(early.octets)
         process = Process(arguments, environment, its)
         its.close()
-        spoken = self._speak(connection, early, steps)
+        spoken = speak(Dialogue(connection, self._tls_context), early, steps)
+        connection.close()
         code, log = process.finish(self._timeout_seconds)
         return Transcript(spoken, code, collect_queue(queue_prefix), log)
 
-    def _speak(self, connection, early, steps):
-        dialogue = Dialogue(connection, self._tls_context)
-        dialogue.open(early)
-        for step in steps:
-            if dialogue.is_over():
-                break
-            dialogue.perform(step)
-        dialogue.close()
-        connection.close()
-        return dialogue.steps
+
+def make_tls_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def early_and_later(session):
+    """What is sent before the program is there, or None; and all other steps."""
+    has_early = session.steps and session.steps[0].kind == "early"
+    return (session.steps[0], session.steps[1:]) if has_early else (None, session.steps)
+
+
+def speak(dialogue, early, steps):
+    """All steps, in the words of the recording."""
+    dialogue.open(early)
+    for step in steps:
+        if dialogue.is_over():
+            break
+        dialogue.perform(step)
+    dialogue.close()
+    return dialogue.steps
 
 
 def collect_queue(prefix):

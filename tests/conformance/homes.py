@@ -50,6 +50,9 @@ class Homes:
     def path(self, kind):
         return self.root / f"home-{kind}"
 
+    def has_certificate(self, kind):
+        return (self.path(kind) / "control/servercert.pem").exists()
+
     def environment(self, configuration, session):
         home = self.path(configuration.home)
         environment = CLIENT | {"POSTERN_HOME": str(home)}

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Replays what was recorded of the original against postern-smtpd and says where the two differ.
+"""Replays what was recorded of the original against postern-smtpd and `postern serve`, and says where they differ.
 
-Every configuration and session of the recording is held with the program (a new process each), and every reply, every
-stored envelope and message, and the exit code are compared. A difference must be explained by exactly one entry of
-deviations.toml, and every entry must explain something. Exit code: 0 when both hold, 1 otherwise.
+Every configuration and session of the recording is held with the programs (postern-smtpd: a new process each; the
+listener: a class of clients each), and every reply, every stored envelope and message, and the exit code are compared. A
+difference must be explained by exactly one entry of deviations.toml, and every entry must explain something. The two
+programs must answer alike, octet by octet, but for what pair.toml says. Exit code: 0 when all this holds, 1 otherwise.
 
 Only Python's standard library, a C compiler and the openssl command are used. See README.md beside this file.
 """
 
 import argparse
 import concurrent.futures
+import dataclasses
 import fnmatch
 import multiprocessing
 import os
@@ -24,31 +26,76 @@ from client import Client
 from deviations import Deviations, Place
 from homes import Homes
 from judge import Judge, Verdict
+from listener import Listener
+from pair import Comparison, Pairs
 from recording import Recording, load_configurations, load_sessions
+
+SMTPD, SERVE = "postern-smtpd", "postern serve"
 
 
 class Bench:
-    """All that is needed to hold and judge a dialogue."""
+    """All that is needed to hold and judge dialogues with postern-smtpd, with the listener, or with both."""
 
-    def __init__(self, program, root, timeout_seconds):
+    def __init__(self, arguments, root):
         self._root = root
         self.configurations = load_configurations()
         self.sessions = load_sessions()
         self.recording = Recording()
-        self.deviations = Deviations()
-        self._client = Client(program, Homes(root), timeout_seconds)
+        self.deviations, self.pairs = Deviations(), Pairs()
+        homes = Homes(root)
+        path = lambda word: word and str(pathlib.Path(word).resolve(strict=True))  # noqa: E731
+        self._client = Client(path(arguments.program), homes, arguments.timeout) if arguments.program else None
+        self._listener = Listener(path(arguments.serve), root, homes, arguments.timeout) if arguments.serve else None
 
     def work(self, configuration_glob, session_glob):
         return [Place(configuration, session)
                 for configuration in self.configurations if matches(configuration, configuration_glob)
                 for session in self.recording.sessions_of(configuration) if matches(session, session_glob)]
 
-    def hold(self, place, number=0):
-        prefix = f"{self._root}/queue-{number}"
-        return self._client.hold(self.configurations[place.configuration], self.sessions[place.session], prefix)
+    def start(self, work):
+        if self._listener:
+            for place in filter(self.pairs.can_be_told, work):
+                self._listener.expect(place, *self._parts(place))
+            self._listener.start()
+
+    def hold_all(self, places, threads):
+        """Transcripts of each program, by name and place."""
+        held = {}
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            if self._client:
+                held[SMTPD] = dict(zip(places, pool.map(self._hold_with_smtpd, places)))
+            if self._listener:
+                told = [place for place in places if self.pairs.can_be_told(place)]
+                held[SERVE] = dict(zip(told, pool.map(self._hold_with_listener, told)))
+                self._listener.settle(held[SERVE])
+        return held
 
     def judge(self, place, transcript):
         return Judge(self.recording, self.deviations, place.configuration, place.session).compare(transcript)
+
+    def end(self):
+        return self._listener.end() if self._listener else []
+
+    def _parts(self, place):
+        return self.configurations[place.configuration], self.sessions[place.session]
+
+    def _hold_with_smtpd(self, place):
+        prefix = f"{self._root}/queue-{place.configuration}-{place.session}".replace("/", "_")
+        return self._client.hold(*self._parts(place), f"{self._root}/{prefix}")
+
+    def _hold_with_listener(self, place):
+        return self._listener.hold(place, *self._parts(place))
+
+
+@dataclasses.dataclass
+class Total:
+    verdicts: dict  # by program
+    comparison: Comparison
+
+    def add(self, other):
+        for name, verdict in other.verdicts.items():
+            self.verdicts.setdefault(name, Verdict()).add(verdict)
+        self.comparison.add(other.comparison)
 
 
 def matches(name, glob):
@@ -57,14 +104,14 @@ def matches(name, glob):
 
 def judge_all(bench, work, processes, threads):
     """Dialogues in random order, so that the slow ones (a failed AUTH takes two seconds) overlap with all others."""
-    numbered = list(enumerate(work))
-    random.Random(0).shuffle(numbered)
-    total = Verdict()
+    shuffled = list(work)
+    random.Random(0).shuffle(shuffled)
+    total = Total({}, Comparison())
     fork = multiprocessing.get_context("fork")
     with concurrent.futures.ProcessPoolExecutor(processes, fork, adopt, (bench,)) as pool:
-        for verdict in pool.map(judge_some, [numbered[start::processes] for start in range(processes)],
-                                [threads] * processes):
-            total.add(verdict)
+        for part in pool.map(judge_some, [shuffled[start::processes] for start in range(processes)],
+                             [threads] * processes):
+            total.add(part)
     return total
 
 
@@ -73,22 +120,23 @@ def adopt(bench):
     judge_some.bench = bench
 
 
-def judge_some(numbered, threads):
-    def judge_one(item):
-        number, place = item
-        return bench.judge(place, bench.hold(place, number))
-
+def judge_some(places, threads):
     bench = judge_some.bench
-    total = Verdict()
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        for verdict in pool.map(judge_one, numbered):
-            total.add(verdict)
+    held = bench.hold_all(places, threads)
+    total = Total({name: Verdict() for name in held}, Comparison())
+    for name, transcripts in held.items():
+        for place, transcript in transcripts.items():
+            total.verdicts[name].add(bench.judge(place, transcript))
+    if len(held) == 2:
+        for place in held[SERVE]:
+            total.comparison.add(bench.pairs.compare(place, held[SMTPD][place], held[SERVE][place]))
     return total
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", required=True, help="the receiver, as build/release/bin/postern-smtpd")
+    parser.add_argument("--program", help="postern-smtpd, as build/release/bin/postern-smtpd")
+    parser.add_argument("--serve", help="the listener, as build/release/bin/serve_as_told; with both, they are compared")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--threads", type=int, default=32, help="dialogues at once in each process")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a reply")
@@ -97,7 +145,10 @@ def parse_arguments():
     parser.add_argument("--sample", type=int, metavar="N", help="only N dialogues, always the same ones")
     parser.add_argument("--show", nargs=2, metavar=("CONFIG", "SESSION"), help="print one dialogue")
     parser.add_argument("--shown", type=int, default=20, metavar="N", help="how many kinds of difference to print")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not (arguments.program or arguments.serve):
+        parser.error("--program, --serve, or both")
+    return arguments
 
 
 def select(bench, arguments):
@@ -107,21 +158,37 @@ def select(bench, arguments):
     return work
 
 
+def show(bench, place):
+    for name, transcripts in bench.hold_all([place], 1).items():
+        print(f"---- {name}")
+        report.show(bench, place, transcripts[place])
+
+
 def main():
     arguments = parse_arguments()
-    program = str(pathlib.Path(arguments.program).resolve(strict=True))
     with tempfile.TemporaryDirectory(prefix="postern-conformance-") as root:
-        bench = Bench(program, root, arguments.timeout)
-        if arguments.show:
-            place = Place(*arguments.show)
-            report.show(bench, place, bench.hold(place))
-            return 0
-        work = select(bench, arguments)
+        bench = Bench(arguments, root)
+        work = [Place(*arguments.show)] if arguments.show else select(bench, arguments)
         began = time.monotonic()
-        verdict = judge_all(bench, work, arguments.jobs, arguments.threads)
+        try:
+            bench.start(work)
+            if arguments.show:
+                show(bench, work[0])
+            else:
+                total = judge_all(bench, work, arguments.jobs, arguments.threads)
+        finally:
+            troubles = bench.end()
+            print(*troubles, sep="\n", end="\n" if troubles else "")
+        if arguments.show:
+            return len(troubles)
         seconds = time.monotonic() - began
     is_whole = len(work) == len(bench.work("*", "*"))
-    return report.summary(bench.deviations, verdict, work, is_whole, seconds, arguments.shown)
+    codes = [report.summary(name, bench.deviations, verdict, is_whole, arguments.shown)
+             for name, verdict in total.verdicts.items()]
+    if len(total.verdicts) == 2:
+        codes.append(report.pair_summary(bench.pairs, total.comparison, work if is_whole else [], arguments.shown))
+    print(f"{seconds:.0f} s")
+    return 1 if troubles or any(codes) else 0
 
 
 if __name__ == "__main__":

@@ -8,18 +8,35 @@ from recording import MISSING
 WIDTH = 400
 
 
-def summary(deviations, verdict, work, is_whole, seconds, shown):
+def summary(program, deviations, verdict, is_whole, shown):
     """Prints everything and returns the exit code."""
+    print(f"---- {program}")
     differences(verdict.unexplained, shown)
     stale = deviations.stale(verdict.used) if is_whole else []
     for entry in stale:
         print(f"stale: {entry.id} explains nothing: {entry.title}")
     explained(deviations, verdict.used)
-    print(f"\n{len({place.configuration for place in work})} configurations, {verdict.dialogues} dialogues, "
-          f"{verdict.steps} steps in {seconds:.0f} s")
+    print(f"\n{verdict.dialogues} dialogues, {verdict.steps} steps")
     print(f"equal {verdict.equal}, explained {sum(verdict.used.values())}, unexplained {len(verdict.unexplained)}, "
           + (f"stale entries {len(stale)}" if is_whole else "stale entries not looked for in a part"))
     return 1 if verdict.unexplained or stale else 0
+
+
+def pair_summary(pairs, comparison, whole_work, shown):
+    print("---- one against the other")
+    kinds = collections.Counter((place.session, place.sent, *texts) for place, *texts in comparison.unexplained)
+    examples = {(place.session, place.sent, *texts): place for place, *texts in comparison.unexplained}
+    for kind, count in kinds.most_common(shown):
+        place = examples[kind]
+        print(f"{count}x {place.session}, as in --show {place.configuration!r} {place.session}")
+        print(f"  sent {shorten(place.sent)}")
+        side_by_side(*kind[2:])
+    stale = pairs.stale(comparison.used, whole_work) if whole_work else []
+    for entry in stale:
+        print(f"stale: explains nothing: {entry['why']}")
+    print(f"{comparison.dialogues} dialogues, {comparison.steps} steps: equal {comparison.equal}, explained "
+          f"{sum(comparison.used.values())}, unexplained {len(comparison.unexplained)}")
+    return 1 if comparison.unexplained or stale else 0
 
 
 def explained(deviations, used):

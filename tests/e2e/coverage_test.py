@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Every rule of spec/policy.toml, but those of listener_rules.py, decides at least once in the real program.
+"""Every rule of spec/policy.toml decides at least once in postern-smtpd, but those of listener_rules.py, and in the
+listener, all of them.
 
-usage: coverage_test.py postern-smtpd trace_dialogues
+usage: coverage_test.py postern-smtpd postern trace_dialogues
 
-The dialogues of tests/dialogues and tests/e2e/dialogues are held with the program over a socket, each in a home of its
-own, where every outcome is brought about for real: control files, a check program, a queue program, TLS, silence. A
+The dialogues of tests/dialogues and tests/e2e/dialogues are held with postern-smtpd over a socket, each in a home of its
+own, and with `postern serve` over TCP, where every outcome is brought about for real: control files, a check program, a queue program, TLS, silence. A
 rule counts as taken when the program said line by line what the dialogue says; a rule that refuses also has to stand in
-the log, in its place. Dialogues whose outcomes no home can bring about in one session are listed, and count for nothing.
+the log, in its place; the listener counts the rules itself, and its metrics have to name each. Dialogues whose outcomes no home can bring about in one session are listed, and count for nothing.
 """
 
 import concurrent.futures
@@ -18,164 +19,27 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 
+import casts
 import listener_rules
 import peer
 import stage
+from scenes import Impossible, Scene, exit_codes, rules
 
 THREADS = 16
-SPEC = peer.ROOT / "spec"
 RULE = re.compile(r"refuse client=\S+ rule=(\S+) ")
-CHECK_EXITS = {"credentials.accepted": 0, "credentials.rejected": 1, "credentials.broken": 111}
 # The sibling that shakes hands closes without asking its table (daemon/tls_main.cpp), as the rules say; so this one rule
 # is obeyed, and never looked up. `handshake.failed` is looked up when there is no sibling to be found.
 OBEYED_UNASKED = "timeout.in_handshake"
-SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "eof"}
-
-
-class Impossible(Exception):
-    """No home can bring it about."""
-
-
-def exit_codes():
-    """The first exit code for each text of a queue program."""
-    rows = tomllib.loads((SPEC / "replies.toml").read_text())
-    found = {}
-    for row in rows["queue_exit"]:
-        found.setdefault(row["text"], row["first"])
-    return found
-
-
-def rules():
-    return [row["id"] for row in tomllib.loads((SPEC / "policy.toml").read_text())["rule"]]
-
-
-class Scene:
-    """A dialogue, made ready in a folder."""
-
-    def __init__(self, dialogue, folder, certificate, queue_exits):
-        only_listener = [rule for rule, _ in dialogue["decisions"] if rule in listener_rules.RULES]
-        if only_listener:
-            raise Impossible(f"only a listener takes {only_listener[0]}")
-        self._dialogue, self._folder, self._queue_exits = dialogue, folder, queue_exits
-        world = dialogue["world"]
-        self._events = [(item[1], item[2]) for item in dialogue["items"] if item[0] == "="]
-        self._files = {"databytes": f"{dialogue['databytes']}\n"}
-        self._settings = {name: world[name] for name in world if name.isupper()}
-        self._settings |= {"QMAILQUEUE": folder.parent / "queue", "STANDIN_ENVELOPES": folder / "envelopes"}
-        self.arguments = [stage.HOST, folder.parent / "check", "/bin/true"] if world["backend"] else []
-        self.early = b""
-        if world["certificate"]:
-            self._files["servercert_pem"] = certificate
-        if dialogue["max_recipients"] < 1000:
-            if dialogue["max_recipients"] < 100:
-                raise Impossible("MAXRCPT is at least 100")
-            self._settings["MAXRCPT"] = dialogue["max_recipients"]
-        self._start()
-        self._recipients()
-        if any(name == "timeout" for name, _ in self._events):
-            self._files["timeoutsmtpd"] = "1\n"
-
-    def variables(self):
-        check = [CHECK_EXITS[name] for name, _ in self._events if name in CHECK_EXITS]
-        queue = [self._queue_exit(name, text) for name, text in self._events if name.startswith("hand_over.")]
-        if not (self._folder / "home").exists():
-            stage.make_home(self._folder / "home", **self._files)
-        return stage.environment(self._folder / "home", STANDIN_CHECK_EXITS=self._list("check", check),
-                                 STANDIN_EXITS=self._list("queue", queue), **self._settings)
-
-    def _list(self, name, codes):
-        file = self._folder / f"{name}-exits"
-        file.write_text("".join(f"{code}\n" for code in codes))
-        return file
-
-    def _queue_exit(self, name, text):
-        if name == "hand_over.accepted":
-            return 0
-        if text not in self._queue_exits:
-            raise Impossible(f"no exit code says {text!r}")
-        return self._queue_exits[text]
-
-    def _start(self):
-        event = self._events[0][0]
-        if event == "connect.bad_value":
-            self._settings["MAXRCPT"] = "many"
-        elif event == "connect.no_controls":
-            self._files["me"] = None
-        elif event == "connect.no_auth_cdb":
-            self._settings["AUTH_CDB"] = self._folder / "nowhere.cdb"
-        elif event == "connect.broken_certificate":
-            self._files["servercert_pem"] = "no certificate\n"
-        elif event == "connect.no_hand_over":
-            self._settings["QMAILQUEUE"] = self._folder / "nowhere"
-        elif event == "connect.early_talker":
-            self._settings["DROP_PRE_GREET"] = 1
-            self.early = b"EHLO client.example.com\r\n"
-
-    def _recipients(self):
-        standing, senders = {}, {}
-        for sender, mailbox, event in self._dialogue["lookups"]:
-            is_refused = event == "recipient.sender_refused"
-            if senders.setdefault(sender, is_refused) != is_refused:
-                raise Impossible(f"{sender} is refused and is not")
-            domain = mailbox.rpartition("@")[2] if "@" in mailbox else None
-            if not is_refused and domain and standing.setdefault(domain, event) != event:
-                raise Impossible(f"{domain} is {standing[domain]} and {event}")
-        events = set(standing.values())
-        if {"recipient.unknowable", "recipient.foreign"} <= events:
-            raise Impossible("lists that are readable and are not")
-        ours = [domain for domain, event in standing.items() if event == "recipient.ours"]
-        self._files["rcpthosts"] = "".join(f"{domain}\n" for domain in ours) or "nobody.example\n"
-        self._files["badmailfrom"] = "".join(f"{sender}\n" for sender, is_refused in senders.items() if is_refused)
-        if "recipient.unknowable" in events:
-            self._files["morercpthosts_cdb"] = "no cdb"
-        if self._dialogue["world"]["relay_client"]:
-            self._settings["RELAYCLIENT"] = self._added_by_relay_client()
-
-    def _added_by_relay_client(self):
-        texts = [text for name, text in self._events if name.startswith("recipient.")]
-        pairs = zip(texts, (mailbox for _, mailbox, _ in self._dialogue["lookups"]))
-        return next((text.removeprefix(mailbox) for text, mailbox in pairs if text), "")
-
-    def steps(self):
-        """What the client says until it listens is one burst."""
-        steps = []
-        for item in self._dialogue["items"]:
-            if item[0] == "C" and steps and steps[-1][0] == "C":
-                steps[-1][1] += item[1] * item[2]
-            elif item[0] == "C":
-                steps.append(["C", item[1] * item[2]])
-            elif item[0] in "SX":
-                line = re.sub(r"^250 ok \d+ qp \d+\r\n$", "250 ok <time> qp <qp>\r\n", item[1])
-                steps.append([item[0], line])
-            elif item[0] == "=":
-                steps += self._act(item[1], steps)
-        return steps
-
-    def _act(self, event, steps):
-        if event == "handshake.done":
-            return [["tls"]]
-        is_in_handshake = any(step == ["S", "220 ready for tls\r\n"] for step in steps) and ["tls"] not in steps
-        acts = SILENT_HANDSHAKES if is_in_handshake else {"timeout": "wait", "eof": "eof"}
-        return [[acts[event]]] if event in acts else []
-
-    def envelopes(self):
-        """As the queue program must have got them; nothing when the dialogue does not show them."""
-        all_items = [item for item in self._dialogue["items"] if item[0] in "FT"]
-        text = "".join(f"{item[0]}{item[1]}\0" for item in all_items)
-        return text.replace("\0F", "\0\0\nF") + "\0\n" if text else ""
-
-    def found_envelopes(self):
-        file = self._folder / "envelopes"
-        return file.read_bytes().decode("latin-1") if file.exists() else ""
-
 
 def hold(dialogue, program, folder, certificate, queue_exits, context):
     """(differences, rules taken)."""
+    special = special_of(dialogue)
+    if special:
+        raise Impossible(f"only a listener takes {special}")
     folder.mkdir()
     scene = Scene(dialogue, folder, certificate, queue_exits)
-    run = stage.Stage([program, *scene.arguments], scene.variables(), context, scene.early)
+    run = stage.ProcessStage([program, *scene.arguments], scene.variables(), context, scene.early)
     run.play(scene.steps())
     log = run.finish()
     differences = run.differences
@@ -192,57 +56,108 @@ def hold(dialogue, program, folder, certificate, queue_exits, context):
 def hold_without_sibling(scene, program, folder):
     """The program alone in a folder: nobody can shake hands, and its own table says what then."""
     alone = shutil.copy(program, folder / "postern-smtpd")
-    run = stage.Stage([alone, *scene.arguments], scene.variables(), None).play([
+    run = stage.ProcessStage([alone, *scene.arguments], scene.variables(), None).play([
         ["S", f"220 {stage.HOST} ESMTP\r\n"], ["C", "STARTTLS\r\n"], ["S", "220 ready for tls\r\n"], ["X"]])
     log = run.finish()
     return run.differences + ([] if " by=close " in log else ["a handshake without a sibling does not end by the table"])
 
 
-def is_noticed(dialogues, *stage_of):
-    """Whether a dialogue said to take another rule than it does is found to differ."""
+def doctored(dialogues):
+    """A dialogue that is said to take another rule than it does: that has to be found."""
     dialogue = next(each for each in dialogues if ["mail.starttls_first", 503] in each["decisions"])
-    doctored = [["mail.auth_first" if rule == "mail.starttls_first" else rule, code] for rule, code in dialogue["decisions"]]
-    return bool(hold(dialogue | {"decisions": doctored}, *stage_of)[0])
+    decisions = [["mail.auth_first" if rule == "mail.starttls_first" else rule, code] for rule, code in dialogue["decisions"]]
+    return dialogue | {"decisions": decisions}
 
 
-def main():
-    program, tracer = (str(pathlib.Path(word).resolve(strict=True)) for word in sys.argv[1:3])
-    folders = [peer.ROOT / "tests/dialogues", peer.ROOT / "tests/e2e/dialogues"]
-    told = subprocess.run([tracer, *folders], stdout=subprocess.PIPE, check=True).stdout
-    dialogues = [json.loads(line) for line in told.splitlines()]
-    began, taken, impossible, differing = time.monotonic(), {}, [], []
-    with tempfile.TemporaryDirectory(prefix="postern-coverage-") as root, \
-            concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-        root = pathlib.Path(root)
-        stage.make_standins(root)
-        certificate = "".join(peer.make_certificate(root))
-        common = (certificate, exit_codes(), stage.tls_context())
-        noticed = is_noticed(dialogues, program, root / "doctored", *common)
+def special_of(dialogue):
+    """The listener rule that makes it a dialogue for a listener."""
+    return next((rule.removesuffix(".in_handshake") for rule, _ in dialogue["decisions"] if rule in listener_rules.RULES),
+                None)
+
+
+class Report:
+    """What came of one program's dialogues."""
+
+    def __init__(self, name):
+        self.name, self.impossible, self.differing, self.taken, self.began = name, [], [], {}, time.monotonic()
+        self.dialogues = 0
+
+    def add(self, name, differences, rules_taken):
+        self.dialogues += 1
+        if differences:
+            self.differing.append("\n".join([name, *differences]))
+        for rule in () if differences else rules_taken:
+            self.taken.setdefault(rule, []).append(name)
+
+    def tell(self, wanted, note):
+        missing = [rule for rule in wanted if rule not in self.taken]
+        print(f"---- {self.name}")
+        print(*(f"not to be had in one home: {each}" for each in self.impossible), sep="\n")
+        print(*(f"differs: {each}" for each in self.differing), sep="\n")
+        print(*(f"never taken: {each}" for each in missing), sep="\n")
+        print(f"table coverage: {len(wanted) - len(missing)} of {len(wanted)} rules by {self.name}, {self.dialogues} "
+              f"dialogues, {time.monotonic() - self.began:.1f} s ({note})")
+        return bool(missing or self.differing)
+
+
+def cover_smtpd(program, dialogues, root, common):
+    report = Report("postern-smtpd")
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        if not hold(doctored(dialogues), program, root / "doctored", *common)[0]:
+            report.differing.append("a doctored dialogue is not noticed")
         runs = [(dialogue["name"], pool.submit(hold, dialogue, program, root / f"{number}", *common))
                 for number, dialogue in enumerate(dialogues)]
         for name, run in runs:
             try:
-                differences, rules_taken = run.result()
+                report.add(name, *run.result())
             except Impossible as why:
-                impossible.append(f"{name}: {why}")
-                continue
-            if differences:
-                differing.append("\n".join([name, *differences]))
-                continue
-            for rule in rules_taken:
-                taken.setdefault(rule, []).append(name)
-    if not noticed:
-        differing.append("a doctored dialogue is not noticed")
-    differing += listener_rules.offences(rules(), taken)
+                report.impossible.append(f"{name}: {why}")
+    report.differing += listener_rules.offences(rules(), report.taken)
     wanted = [rule for rule in rules() if rule not in listener_rules.RULES]
-    missing = [rule for rule in wanted if rule not in taken]
-    print(*(f"not to be had in one home: {each}" for each in impossible), sep="\n")
-    print(*(f"differs: {each}" for each in differing), sep="\n")
-    print(*(f"never taken: {each}" for each in missing), sep="\n")
-    print(f"table coverage: {len(wanted) - len(missing)} of {len(wanted)} rules by the real daemon, "
-          f"{len(runs) - len(impossible)} dialogues, {time.monotonic() - began:.1f} s "
-          f"({OBEYED_UNASKED} by what it does alone; {len(listener_rules.RULES)} more are the listener's)")
-    return 1 if missing or differing else 0
+    return report.tell(wanted, f"{OBEYED_UNASKED} by what it does alone; {len(listener_rules.RULES)} more are the listener's")
+
+
+def cover_listener(program, dialogues, root, common):
+    certificate, queue_exits, context = common
+    report, groups = Report("postern serve"), {}
+    (root / "server.pem").write_text(certificate)
+    for number, dialogue in enumerate(dialogues):
+        folder = root / f"scene-{number}"
+        folder.mkdir()
+        try:
+            scene = Scene(dialogue, folder, certificate, queue_exits)
+            key = special_of(dialogue), tuple(sorted(scene.files.items(), key=str))
+            cast = groups.setdefault(key, casts.Cast(key[0], scene.files))
+            cast.add(dialogue, scene, root / "server.pem", root / "queue")
+        except Impossible as why:
+            report.impossible.append(f"{dialogue['name']}: {why}")
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        for run in [pool.submit(cast.perform, program, root / f"cast-{number}", context)
+                    for number, cast in enumerate(groups.values())]:
+            held, counted = run.result()
+            for dialogue, differences in held:
+                wanted = {rule for rule, _ in dialogue["decisions"]}
+                uncounted = [f"the listener never counted {rule}" for rule in sorted(wanted - counted)]
+                report.add(dialogue["name"], differences + uncounted, wanted)
+    scene = Scene(doctored(dialogues), root / "scene-0", certificate, queue_exits)
+    cast = casts.Cast(None, scene.files)
+    cast.add(doctored(dialogues), scene, root / "server.pem", root / "queue")
+    if not cast.perform(program, root / "cast-doctored", context)[0][0][1]:
+        report.differing.append("a doctored dialogue is not noticed")
+    return report.tell(rules(), f"{len(groups)} processes, which count the rules themselves")
+
+
+def main():
+    smtpd, serve, tracer = (str(pathlib.Path(word).resolve(strict=True)) for word in sys.argv[1:4])
+    folders = [peer.ROOT / "tests/dialogues", peer.ROOT / "tests/e2e/dialogues"]
+    told = subprocess.run([tracer, *folders], stdout=subprocess.PIPE, check=True).stdout
+    dialogues = [json.loads(line) for line in told.splitlines()]
+    with tempfile.TemporaryDirectory(prefix="postern-coverage-") as root:
+        root = pathlib.Path(root)
+        stage.make_standins(root)
+        common = ("".join(peer.make_certificate(root)), exit_codes(), stage.tls_context())
+        failed = [cover_smtpd(smtpd, dialogues, root, common), cover_listener(serve, dialogues, root, common)]
+    return 1 if any(failed) else 0
 
 
 if __name__ == "__main__":

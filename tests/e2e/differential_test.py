@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Three ways, and a second opinion: random dialogues that the spec's interpreter, the generated table in the engine and
-the reference of proptests/ agree on are held with the real program over a socket; every line must be the same.
+the reference of proptests/ agree on are held with postern-smtpd and with `postern serve`; every line must be the same.
 
-usage: differential_test.py postern-smtpd write_random_dialogues [COUNT [SEED]]
+usage: differential_test.py postern-smtpd postern write_random_dialogues [COUNT [SEED]]
 """
 
 import concurrent.futures
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import doors
 import peer
 import stage
 
@@ -23,40 +24,93 @@ THREADS = 24
 
 
 class Theatre:
-    """Two homes times two size limits, and all that a dialogue needs to be held in one of them."""
+    """Two homes times two size limits, and all that a dialogue needs to be held in one of them by postern-smtpd."""
+
+    name = "postern-smtpd"
 
     def __init__(self, root, program):
-        self._program, self._root = program, root
+        self.program, self.root = program, root
+        root.mkdir()
         stage.make_standins(root)
         peer.make_cdb(root / "users.cdb", USERS)
         key, certificate = peer.make_certificate(root)
+        (root / "server.pem").write_text(key + certificate)
         for has_certificate in (0, 1):
             for databytes in (0, 1000):
-                stage.make_home(self._home(has_certificate, databytes), rcpthosts="d.example\n",
+                stage.make_home(self.home(has_certificate, databytes), rcpthosts="d.example\n",
                                 badmailfrom="spam@bad.example\n", databytes=f"{databytes}\n",
                                 servercert_pem=key + certificate if has_certificate else None)
-        self._context = stage.tls_context()
+        self.context = stage.tls_context()
 
-    def _home(self, has_certificate, databytes):
-        return self._root / f"home-{has_certificate}-{databytes}"
+    def home(self, has_certificate, databytes):
+        return self.root / f"home-{has_certificate}-{databytes}"
+
+    def variables(self, dialogue):
+        _, backend, relay_client = dialogue["facts"]
+        return dialogue["settings"] | {"QMAILQUEUE": self.root / "queue", "STANDIN_EXIT": dialogue["queue_exit"],
+                                       "RELAYCLIENT": "" if relay_client else None,
+                                       "AUTH_CDB": self.root / "users.cdb" if backend else None}
 
     def hold(self, dialogue):
         """What differed, as sentences."""
-        certificate, backend, relay_client = dialogue["facts"]
-        variables = stage.environment(
-            self._home(certificate, dialogue["databytes"]), **dialogue["settings"], QMAILQUEUE=self._root / "queue",
-            STANDIN_EXIT=dialogue["queue_exit"], RELAYCLIENT="" if relay_client else None,
-            AUTH_CDB=self._root / "users.cdb" if backend else None)
-        steps = stage.in_bursts(dialogue["steps"]) if dialogue["burst"] else dialogue["steps"]
-        run = stage.Stage([self._program], variables, self._context).play(steps)
+        variables = stage.environment(self.home(dialogue["facts"][0], dialogue["databytes"]), **self.variables(dialogue))
+        run = stage.ProcessStage([self.program], variables, self.context).play(steps_of(dialogue))
         log = run.finish()
         return [*run.differences, *(["the log:", log] if run.differences else [])]
+
+    def end(self):
+        return []
+
+
+class ListenerTheatre(Theatre):
+    """The same by `postern serve`: a process a home, a class of clients for all dialogues with the same variables."""
+
+    name = "postern serve"
+
+    def __init__(self, root, program, dialogues):
+        super().__init__(root, program)
+        self._doors, self._processes = {}, []
+        base = {"SMTPGREETING": "nobody.example", "DENY_TLS": "1", "QMAILQUEUE": str(root / "queue")}
+        for dialogue in dialogues:
+            home = self.home(dialogue["facts"][0], dialogue["databytes"])
+            door = self._doors.setdefault(home, doors.Door(base))
+            dialogue["address"] = door.classes.address_for(self._class_variables(dialogue))
+        for number, (home, door) in enumerate(self._doors.items()):
+            self._processes.append(doors.Listening(program, root / f"{number}", home, [door]))
+
+    def _class_variables(self, dialogue):
+        variables = {name: str(value) for name, value in self.variables(dialogue).items() if value is not None}
+        # sslserver before postern-smtpd has a certificate of its own
+        return variables | ({"TLS_SERVER_CERT": str(self.root / "server.pem")} if is_implicit(dialogue) else {})
+
+    def hold(self, dialogue):
+        door = self._doors[self.home(dialogue["facts"][0], dialogue["databytes"])]
+        run = stage.ListenerStage(door.port, dialogue["address"], self.context, is_implicit(dialogue))
+        run.play(steps_of(dialogue)).close()
+        return run.differences
+
+    def end(self):
+        return [f"the listener ended with {code}" for code in (process.end() for process in self._processes) if code]
+
+
+def is_implicit(dialogue):
+    return str(dialogue["settings"].get("SSL")) == "1"
+
+
+def steps_of(dialogue):
+    return stage.in_bursts(dialogue["steps"]) if dialogue["burst"] else dialogue["steps"]
 
 
 def hold_some(dialogues):
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         return [(dialogue, found) for dialogue, found in zip(dialogues, pool.map(hold_some.theatre.hold, dialogues))
                 if found]
+
+
+def hold_all(theatre, dialogues):
+    fork = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(2, fork, adopt, (theatre,)) as pool:
+        return [each for some in pool.map(hold_some, [dialogues[0::2], dialogues[1::2]]) for each in some]
 
 
 def adopt(theatre):
@@ -81,28 +135,37 @@ def is_noticed(theatre, dialogue):
     return bool(theatre.hold(dialogue | {"steps": steps}))
 
 
-def main():
-    program, writer = (str(pathlib.Path(word).resolve(strict=True)) for word in sys.argv[1:3])
-    count, seed = (sys.argv[3:] + ["10000", "1"])[:2] if len(sys.argv) < 5 else sys.argv[3:5]
-    made = subprocess.run([writer, count, seed, peer.ROOT / "spec"], stdout=subprocess.PIPE, check=True)
-    dialogues = [json.loads(line) for line in made.stdout.splitlines()]
-    random.Random(int(seed)).shuffle(dialogues)  # so that the slow ones overlap with all others
+def judge(theatre, dialogues, seed):
+    """Prints what differs; whether anything does."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="postern-differential-") as root:
-        theatre = Theatre(pathlib.Path(root), program)
-        fork = multiprocessing.get_context("fork")
-        with concurrent.futures.ProcessPoolExecutor(2, fork, adopt, (theatre,)) as pool:
-            noticed = is_noticed(theatre, dialogues[0])
-            found = [each for some in pool.map(hold_some, [dialogues[0::2], dialogues[1::2]]) for each in some]
+    try:
+        noticed = is_noticed(theatre, dialogues[0])
+        found = hold_all(theatre, dialogues)
+    finally:
+        troubles = theatre.end()
     tls = sum(any(step[0] == "tls" for step in dialogue["steps"]) for dialogue in dialogues)
     lines = sum(step[0] == "S" for dialogue in dialogues for step in dialogue["steps"])
     for dialogue, differences in found[:3]:
         print(written(dialogue), *differences, "", sep="\n")
+    print(*troubles, sep="\n", end="\n" if troubles else "")
     if not noticed:
         print("a doctored dialogue is not noticed")
-    print(f"held with the real program: {len(dialogues)} dialogues ({tls} with TLS), {lines} lines compared, "
+    print(f"held with {theatre.name}: {len(dialogues)} dialogues ({tls} with STARTTLS), {lines} lines compared, "
           f"{len(found)} dialogues differ, seed {seed}, {time.monotonic() - began:.1f} s")
-    return 1 if found or not noticed else 0
+    return bool(found or troubles or not noticed)
+
+
+def main():
+    smtpd, serve, writer = (str(pathlib.Path(word).resolve(strict=True)) for word in sys.argv[1:4])
+    count, seed = (sys.argv[4:] + ["10000", "1"])[:2] if len(sys.argv) < 6 else sys.argv[4:6]
+    made = subprocess.run([writer, count, seed, peer.ROOT / "spec"], stdout=subprocess.PIPE, check=True)
+    dialogues = [json.loads(line) for line in made.stdout.splitlines()]
+    random.Random(int(seed)).shuffle(dialogues)  # so that the slow ones overlap with all others
+    with tempfile.TemporaryDirectory(prefix="postern-differential-") as root:
+        root = pathlib.Path(root)
+        differs = [judge(Theatre(root / "smtpd", smtpd), dialogues, seed),
+                   judge(ListenerTheatre(root / "serve", serve, dialogues), dialogues, seed)]
+    return 1 if any(differs) else 0
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 """What the end-to-end tests stand on: a throw-away home, a real tcpserver before the program, a client with patience.
 
-The program under test is the first argument of each test file, or POSTERN_SMTPD. Everything happens on the loopback
+The program under test is the first argument of each test file, or POSTERN_SMTPD: postern-smtpd, or with POSTERN_SERVE or a
+first argument that ends in /postern the listener, `postern serve`. Everything happens on the loopback
 interface, every wait has an end, and what a test started is killed, as a process group, when the test is over.
 """
 
 import base64
+import functools
+import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -18,6 +22,7 @@ import tempfile
 import time
 import tomllib
 import unittest
+import urllib.request
 
 HOST = "mx.postern.example"
 OURS = "postern.example"
@@ -43,11 +48,29 @@ def program():
     return os.environ["POSTERN_SMTPD"]
 
 
+def is_listener():
+    """Whether `postern serve` is the program under test."""
+    return "POSTERN_SERVE" in os.environ
+
+
+def by_postern_smtpd_alone(reason):
+    """For tests that mean nothing to a listener."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(case):
+            if is_listener():
+                case.skipTest(reason)
+            test(case)
+        return run
+    return decorate
+
+
 def main():
     if len(sys.argv) > 1 and "/" in sys.argv[1]:
-        os.environ["POSTERN_SMTPD"] = os.path.abspath(sys.argv.pop(1))
-    if not os.access(os.environ.get("POSTERN_SMTPD", ""), os.X_OK):
-        sys.exit("usage: FILE_test.py PATH/postern-smtpd [TEST...], or POSTERN_SMTPD in the environment")
+        path = os.path.abspath(sys.argv.pop(1))
+        os.environ["POSTERN_SERVE" if path.endswith("/postern") else "POSTERN_SMTPD"] = path
+    if not os.access(os.environ.get("POSTERN_SERVE") or os.environ.get("POSTERN_SMTPD", ""), os.X_OK):
+        sys.exit("usage: FILE_test.py PATH/postern-smtpd|PATH/postern [TEST...], or POSTERN_SMTPD or POSTERN_SERVE set")
     unittest.main(verbosity=2)
 
 
@@ -222,6 +245,50 @@ class Tcpserver(Service):
         return Client(self.port, **more)
 
 
+SESSIONS = re.compile(r"^postern_open_sessions (\d+)$", re.MULTILINE)
+
+
+class Serve(Service):
+    """`postern serve` on a free port, with the home, the variables and the check program of postern-smtpd's environment."""
+
+    def __init__(self, environment, arguments=()):
+        variables = {name: value for name, value in environment.items() if name not in ("PATH", "POSTERN_HOME")}
+        if "QMAILQUEUE" in variables:
+            variables.pop("POSTERN_MAILDIR", None)
+        self._file = tempfile.NamedTemporaryFile("w", prefix="postern-e2e-", suffix=".toml")
+        listener = [f"{name} = {value if value.isdecimal() else json.dumps(value)}" for name, value in variables.items()]
+        listener += [f"check_program = {json.dumps([str(word) for word in arguments])}"] if arguments else []
+        self._file.write("\n".join(["[server]", f'home = "{environment["POSTERN_HOME"]}"', 'metrics = "127.0.0.1:0"',
+                                    "[[listener]]", 'ip = "127.0.0.1"', "port = 0", *listener, ""]))
+        self._file.flush()
+        super().__init__([os.environ["POSTERN_SERVE"], "serve", "-c", self._file.name],
+                         {"PATH": environment["PATH"]}, stdin=subprocess.DEVNULL)
+        if "]: ready: " not in self.wait_for_log("]: ready: "):
+            log = self.log()
+            self.stop()
+            raise TimeoutError("postern serve does not start:\n" + log)
+        self.port = int(re.search(r"\]: listen: \S+:(\d+)\n", self.log())[1])
+        self._metrics = re.search(r"\]: metrics: (\S+)\n", self.log())[1]
+
+    def connect(self, **more):
+        return Client(self.port, **more)
+
+    def others(self):
+        """Open sessions, and programs that were run for them."""
+        with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=PATIENCE_SECONDS) as page:
+            sessions = int(SESSIONS.search(page.read().decode())[1])
+        return super().others() + sessions * ["session"]
+
+    def stop(self):
+        super().stop()
+        self._file.close()
+
+
+def start_server(environment, arguments=(), **more):
+    """The program under test, ready for clients: postern-smtpd under tcpserver, or the listener."""
+    return Serve(environment, arguments) if is_listener() else Tcpserver(environment, arguments, **more)
+
+
 class Client:
     """The client's end of one connection, in clear or over TLS; every receive has a deadline."""
 
@@ -350,7 +417,10 @@ class Case(unittest.TestCase):
         cls.replies = replies()
 
     def serve(self, arguments=(), options=(), before=(), path=None, **settings):
-        server = Tcpserver(self.home.environment(**settings), arguments, options, before, path)
+        if options or before or path:  # of tcpserver's
+            server = Tcpserver(self.home.environment(**settings), arguments, options, before, path)
+        else:
+            server = start_server(self.home.environment(**settings), arguments)
         self.addCleanup(server.stop)
         return server
 

@@ -1,17 +1,19 @@
 """Where a written dialogue meets the real program: homes without stories, stand-ins that do as told, one run of a dialogue.
 
-The program gets one end of a socket pair as descriptors 0 and 1; steps are lists: ["C", octets] the client sends,
-["S", line] must come back, ["X", ""] the server must close, ["tls"] a handshake, ["garbage"] none, ["wait"] silence,
-["eof"] the client ends its side. Octets are texts in Latin-1.
+postern-smtpd gets one end of a socket pair as descriptors 0 and 1, the listener is called over TCP. Steps are lists:
+["C", octets] the client sends, ["drip", octets] and takes its time for it, ["S", line] must come back, ["X", ""] the server
+must close, ["tls"] a handshake, ["garbage"] none, ["wait"] silence, ["eof"] the client ends its side. Octets are texts in
+Latin-1.
 """
 
 import os
 import pathlib
 import re
 import socket
-import ssl
 import subprocess
+import time
 
+import doors
 import peer
 
 HOST = "mx.example.org"
@@ -46,44 +48,37 @@ def environment(home, **more):
 
 
 class Stage:
-    """One run of the program; `differences` are sentences, and empty when all was as written."""
+    """One dialogue over one socket; `differences` are sentences, and empty when all was as written."""
 
-    def __init__(self, arguments, variables, tls_context, early=b"", patience_seconds=30):
+    def __init__(self, sock, tls_context, patience_seconds=30):
         self.differences, self.heard = [], []
-        self._unread, self._context = b"", tls_context
-        self._socket, its = socket.socketpair()
-        self._socket.settimeout(patience_seconds)
-        if early:
-            self._socket.sendall(early)
-        self._log = os.memfd_create("log")
-        actions = [(os.POSIX_SPAWN_DUP2, its.fileno(), 0), (os.POSIX_SPAWN_DUP2, its.fileno(), 1),
-                   (os.POSIX_SPAWN_DUP2, self._log, 2)]
-        self._pid = os.posix_spawn(arguments[0], [str(word) for word in arguments], variables, file_actions=actions)
-        its.close()
+        self._unread, self._context, self._socket = b"", tls_context, sock
+        sock.settimeout(patience_seconds)
 
-    def play(self, steps):
+    def play(self, steps, is_whole=True):
+        """All steps, and then the end, unless more will be played."""
         for step in steps:
             if self.differences:
                 break
             getattr(self, "_" + {"C": "send", "S": "hear", "X": "hear_end"}.get(step[0], step[0]))(*step[1:])
-        if not self.differences and not (steps and steps[-1][0] == "X"):
+        if is_whole and not self.differences and not (steps and steps[-1][0] == "X"):
             self._eof()
             self._hear_end()
         return self
 
-    def finish(self):
-        """The log."""
+    def close(self):
         self._socket.close()
-        os.waitpid(self._pid, 0)
-        log = os.pread(self._log, 1 << 24, 0).decode("latin-1")
-        os.close(self._log)
-        return log
 
     def _send(self, octets):
         try:
             self._socket.sendall(octets.encode("latin-1"))
         except OSError:
             pass  # closed by the server: reading will tell
+
+    def _drip(self, octets):
+        for octet in octets:
+            self._send(octet)
+            time.sleep(0.1)
 
     def _hear(self, wanted):
         while b"\n" not in self._unread and self._receive():
@@ -130,6 +125,40 @@ class Stage:
             octets = b""
         self._unread += octets
         return len(octets)
+
+
+class ProcessStage(Stage):
+    """A process of postern-smtpd for this dialogue alone."""
+
+    def __init__(self, arguments, variables, tls_context, early=b""):
+        ours, its = socket.socketpair()
+        super().__init__(ours, tls_context)
+        if early:
+            ours.sendall(early)
+        self._log = os.memfd_create("log")
+        actions = [(os.POSIX_SPAWN_DUP2, its.fileno(), 0), (os.POSIX_SPAWN_DUP2, its.fileno(), 1),
+                   (os.POSIX_SPAWN_DUP2, self._log, 2)]
+        self._pid = os.posix_spawn(arguments[0], [str(word) for word in arguments], variables, file_actions=actions)
+        its.close()
+
+    def finish(self):
+        """The log."""
+        self.close()
+        os.waitpid(self._pid, 0)
+        log = os.pread(self._log, 1 << 24, 0).decode("latin-1")
+        os.close(self._log)
+        return log
+
+
+class ListenerStage(Stage):
+    """A connection to the listener; where TLS comes first it begins here."""
+
+    def __init__(self, port, address, tls_context, is_implicit=False, early=b""):
+        super().__init__(doors.connect(port, address), tls_context)
+        if is_implicit:
+            self._tls()
+        if early:
+            self._send(early.decode())
 
 
 def in_bursts(steps):

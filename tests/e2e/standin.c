@@ -2,6 +2,7 @@
 // in      STANDIN_EXIT: the exit code of each run; or STANDIN_EXITS, and STANDIN_CHECK_EXITS for `check`: a file with
 // one
 //         code a line, the first is taken
+//         STANDIN_SECONDS: how long a message takes
 //         STANDIN_ENVELOPES: a file to which each envelope is appended, with a LF
 // out     reads everything and drops it; `check` runs the program of its arguments when the code is 0
 #include <fcntl.h>
@@ -56,5 +57,7 @@ int main(int count, char** words) {
   size_t count_of_envelope = read_all(1);
   if (count_of_envelope == 0) return 54;  // the writer's way to abort
   keep_envelope(count_of_envelope);
+  const char* seconds = getenv("STANDIN_SECONDS");
+  if (seconds) sleep((unsigned)atoi(seconds));
   return next_code("STANDIN_EXITS");
 }

@@ -1,5 +1,6 @@
 // Stands in for qmail-queue: message on descriptor 0, envelope on 1.
-// in      QUEUE_PREFIX: stored as PREFIX.N.env and PREFIX.N.msg, N = 0, 1, ... in order of arrival
+// in      QUEUE_PREFIX: stored as PREFIX.N.env and PREFIX.N.msg, N = 0, 1, ... in order of arrival; QUEUE_FOLDER: PREFIX is
+//         the client's address in that folder
 //         QUEUE_EXIT: fail with this code after reading all; QUEUE_TEXT: first written to descriptor 4
 // errors  exit 54 an envelope without its end (the writer's way to abort), 91 an envelope of another shape, 53 cannot store
 #include <fcntl.h>
@@ -27,7 +28,11 @@ static void refuse_bad_envelope(size_t octets) {
 
 static int create(int number, const char *suffix) {
   char path[4096];
-  snprintf(path, sizeof path, "%s.%d.%s", getenv("QUEUE_PREFIX"), number, suffix);
+  const char *folder = getenv("QUEUE_FOLDER");
+  if (folder)
+    snprintf(path, sizeof path, "%s/%s.%d.%s", folder, getenv("TCPREMOTEIP"), number, suffix);
+  else
+    snprintf(path, sizeof path, "%s.%d.%s", getenv("QUEUE_PREFIX"), number, suffix);
   return open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
 }
 
