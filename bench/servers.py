@@ -103,7 +103,7 @@ class Server:
             (self.group / "cgroup.procs").write_text(str(os.getpid()))
 
     def wait_until_it_serves(self, greets):
-        for _ in range(200):
+        for _ in range(600):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 2) as s:
                     if not greets or s.recv(3) == b"220":
@@ -158,7 +158,7 @@ class Server:
     def stop(self):
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.signal(number)
-            for _ in range(250):
+            for _ in range(1000):
                 if self.process.poll() is not None and not (self.group and self.tree()):
                     break
                 time.sleep(0.02)

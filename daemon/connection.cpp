@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstring>
 #include <ctime>
 
@@ -77,8 +76,7 @@ void Connection::say(const Step& step) {
   }
   if (step.code >= 400) parts_.journal.refusal(step, session_);
   if (unsent_octets_ + step.reply.size() > output_.size()) flush();
-  std::ranges::copy(step.reply, output_.begin() + static_cast<std::ptrdiff_t>(unsent_octets_));
-  unsent_octets_ += step.reply.size();
+  unsent_octets_ += step.reply.copy(output_.data() + unsent_octets_, step.reply.size());
 }
 
 void Connection::flush() {

@@ -4,7 +4,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "daemon/received.hpp"
@@ -32,8 +31,7 @@ void MaildirMessage::write(std::string_view octets) {
     if (error_ == 0) note(file_.write(octets), "write");
     return;
   }
-  std::ranges::copy(octets, buffer_.get() + buffered_);
-  buffered_ += octets.size();
+  buffered_ += octets.copy(buffer_.get() + buffered_, octets.size());
 }
 
 void MaildirMessage::flush() {

@@ -1,12 +1,10 @@
 #include "engine/envelope.hpp"
 
-#include <algorithm>
-
 namespace postern::engine {
 
 void Envelope::append(char kind, std::string_view address) {
   storage_[size_++] = kind;
-  size_ = static_cast<std::size_t>(std::ranges::copy(address, storage_.begin() + size_).out - storage_.begin());
+  size_ += address.copy(storage_.data() + size_, address.size());
   storage_[size_++] = '\0';
   storage_[size_] = '\0';
 }

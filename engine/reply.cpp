@@ -6,10 +6,7 @@
 namespace postern::engine {
 
 void ReplyWriter::append(std::string_view text) {
-  const std::size_t room = storage_.size() - size_;
-  const std::string_view fits = text.substr(0, room);
-  std::ranges::copy(fits, storage_.begin() + static_cast<std::ptrdiff_t>(size_));
-  size_ += fits.size();
+  size_ += text.copy(storage_.data() + size_, storage_.size() - size_);
 }
 
 void ReplyWriter::append_fill(std::string_view name, const Fills& fills) {

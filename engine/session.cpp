@@ -1,7 +1,5 @@
 #include "engine/session.hpp"
 
-#include <algorithm>
-
 #include "engine/policy.hpp"
 
 namespace postern::engine {
@@ -81,9 +79,7 @@ Event Session::command_event(std::string_view text) {
 }
 
 void Session::keep_client_name(std::string_view name) {
-  const std::string_view kept = name.substr(0, spec::max_host_octets);
-  std::ranges::copy(kept, client_name_.begin());
-  client_name_octets_ = kept.size();
+  client_name_octets_ = name.copy(client_name_.data(), spec::max_host_octets);
 }
 
 Step Session::step_response(std::string_view unread) {

@@ -28,7 +28,7 @@ class Carry {
     if (octets.empty()) return;
     octets_ = std::make_unique_for_overwrite<char[]>(octets.size());
     size_ = octets.size();
-    std::ranges::copy(octets, octets_.get());
+    std::copy(octets.begin(), octets.end(), octets_.get());
   }
 
   // How many octets there were.

@@ -172,8 +172,7 @@ void Connection::say(const Step& step) {
 
 void Connection::append_output(std::string_view octets) {
   if (context_.unsent_octets + octets.size() > context_.output.size()) flush();
-  std::ranges::copy(octets, context_.output.begin() + static_cast<std::ptrdiff_t>(context_.unsent_octets));
-  context_.unsent_octets += octets.size();
+  context_.unsent_octets += octets.copy(context_.output.data() + context_.unsent_octets, octets.size());
 }
 
 // What the socket does not take is kept, and until it is gone nothing more is read.

@@ -132,9 +132,7 @@ Network network_of(const Address& address) {
 }
 
 void AddressText::append(std::string_view text) {
-  const std::size_t octets = std::min(text.size(), octets_.size() - 1 - size_);
-  std::ranges::copy(text.substr(0, octets), octets_.begin() + size_);
-  size_ = static_cast<std::uint8_t>(size_ + octets);
+  size_ = static_cast<std::uint8_t>(size_ + text.copy(octets_.data() + size_, octets_.size() - 1 - size_));
 }
 
 void AddressText::append_number(unsigned number) {

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Instructions that `postern serve` takes in user space, counted by callgrind: bench/instructions_serve.py --build BUILD_FOLDER.
+
+A session after the other, or a message: the difference of a long run and a short one, so that start and end do not count.
+Prints each figure against the last one of bench/instructions.txt, and fails where it is more than 3 % above. `--append LABEL`
+adds a line to that file: the version, or the version and what has changed.
+
+  build   cmake --preset bench && cmake --build --preset bench --target serve_alone load
+"""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import servers
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIGURES = HERE / "instructions.txt"
+SHORT, LONG = 200, 1200
+WORK = {  # one session at once: what many share a turn of the loop for is not shared
+    "session": "mode=ehlo",                          # greeting, EHLO, QUIT
+    "message": "a_session=100000",                   # 1 KiB, discarded
+    "pipelined": "a_session=100000 pipelined=1",     # the same
+    "durable": "a_session=100000",                   # 1 KiB, in a Maildir
+}
+
+
+def run(build, work, count):
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        out = pathlib.Path(folder) / "out"
+
+        def make(home, port):
+            (home / "mail").mkdir()
+            mail = [home / "mail"] if work == "durable" else []
+            return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", build / "bin/serve_alone", str(port), *mail], {}
+        server = servers.Server("callgrind", make, folder)
+        try:
+            subprocess.run([build / "bin/load", str(server.port), "sessions=1", f"messages={count}", *WORK[work].split()],
+                           check=True, stdout=subprocess.DEVNULL)
+        finally:
+            server.stop()
+        return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE).group(1))
+
+
+def last_figures():
+    """{work: instructions} of the last line."""
+    lines = [line for line in FIGURES.read_text().splitlines() if line and not line.startswith("#")]
+    return {} if not lines else {word.split("=")[0]: int(word.split("=")[1]) for word in lines[-1].split() if "=" in word}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build/bench")
+    parser.add_argument("--work", default=",".join(WORK))
+    parser.add_argument("--append", metavar="LABEL")
+    args = parser.parse_args()
+    before, figures, build = last_figures(), {}, args.build.resolve()
+    for work in args.work.split(","):
+        figures[work] = (run(build, work, LONG) - run(build, work, SHORT)) // (LONG - SHORT)
+        trend = f", {100 * figures[work] / before[work] - 100:+.1f} %" if work in before else ""
+        print(f"{work:10} {figures[work]:7} instructions{trend}", flush=True)
+    if args.append:
+        with open(FIGURES, "a") as file:
+            file.write(" ".join(f"{work}={count}" for work, count in figures.items()) + f"  {args.append}\n")
+    sys.exit(any(count > 1.03 * before.get(work, count) for work, count in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
