@@ -1,5 +1,5 @@
 // One command line.
-// oracle  the machine over classes and the machine over octets say the same, and of one short line in 32 the naive
+// oracle  the machine over classes and the machine over octets say the same, and of one short line in eight the naive
 //         reader of the ABNF; all views lie inside the line; the mailbox fits where the header says; input before an unreadable page; the sanitizers
 #include <cstdint>
 #include <cstdlib>
@@ -28,11 +28,11 @@ bool is_inside(std::string_view view, std::string_view line) {
 
 using Parsed = std::expected<grammar::Command, grammar::SyntaxError>;
 
-// The naive reader follows every alternative at once, which takes long: only one short line in 32 is read by it.
+// The naive reader follows every alternative at once, which takes long: only one short line in eight is read by it.
 bool is_for_naive(std::string_view line) {
   unsigned sum = 0;
   for (const char octet : line) sum = sum * 31 + static_cast<unsigned char>(octet);
-  return line.size() <= 64 && sum % 32 == 0;
+  return line.size() <= 64 && sum % 8 == 0;
 }
 
 void check_views(const Parsed& parsed, std::string_view line) {

@@ -82,7 +82,8 @@ void check(const grammar::Command& command, std::string_view line) {
   const std::string mailbox(mailbox_of(command.path));
   must(mailbox == naive_mailbox(command.path), "the mailbox is unquoted otherwise", line);
   if (command.path.domain.empty()) return;
-  const std::string again = quoted_again(command.path);
+  static tests::GuardedOctets guarded(2 * most_octets);
+  const std::string_view again = guarded.before_guard(quoted_again(command.path));
   const auto parsed = grammar::parse_command(again);
   must(parsed && mailbox_of(parsed->path) == mailbox, "the mailbox, quoted, is another one", again);
 }

@@ -50,7 +50,7 @@ Player::Player(const proptests::Judge& judge)
                   new(last_in(workspace_storage_[1], sizeof(engine::Workspace))) engine::Workspace} {}
 
 void Player::complain(std::string_view what) {
-  if (complaint_.empty()) complaint_ = what;
+  if (complaint_.empty() && !what.empty()) complaint_ = what;
 }
 
 void Player::start(const SessionView& view) {
@@ -69,8 +69,10 @@ void Player::change_workspace() {
   session_->use(*workspaces_[0]);
 }
 
-const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls) {
+const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls,
+                          const Trace* model) {
   view_ = &view;
+  model_ = model;
   after_starttls_ = after_starttls;
   trace_ = after_starttls == tests::AfterStarttls::same_session ? &whole_ : &cut_;
   trace_->decisions.clear();
@@ -197,10 +199,16 @@ void Player::check_views(const engine::Step& step) {
   if (!are_inside) complain("a view points outside");
 }
 
+void Player::judge(const proptests::Decision& decision) {
+  if (model_ == nullptr) return complain(judge_.complaint(decision));
+  const std::size_t at = trace_->decisions.size() - 1;
+  if (at >= model_->decisions.size() || model_->decisions[at] != decision) complain("a cut changes a decision");
+}
+
 void Player::take(const engine::Step& step, spec::Guards before) {
   trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session_->guards()});
   const proptests::Decision& decision = trace_->decisions.back();
-  if (const std::string& wrong = judge_.complaint(decision); !wrong.empty()) complain(wrong);
+  judge(decision);
   for (const proptests::SessionLaw& law : proptests::all_session_laws) {
     if (!law.is_kept({decision, step, *session_})) complain(law.name);
   }

@@ -35,8 +35,10 @@ struct Trace {
 class Player {
  public:
   explicit Player(const proptests::Judge& judge);
-  // The trace lives until the next play() with the same `after_starttls`.
-  const Trace& play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls);
+  // The trace lives until the next play() with the same `after_starttls`. `model`: what is to be said and done once more;
+  // then its decisions, which are judged already, are only compared.
+  const Trace& play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls,
+                    const Trace* model = nullptr);
   // The first thing that was wrong since the player was made.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
 
@@ -50,6 +52,7 @@ class Player {
   void happen(spec::Event event, std::string_view text);
   void take(const engine::Step& step, spec::Guards before);
   void change_workspace();
+  void judge(const proptests::Decision& decision);
   void check_views(const engine::Step& step);
   void check_stored();
   void hear_message();
@@ -68,6 +71,7 @@ class Player {
   tests::AfterStarttls after_starttls_{};
   Trace whole_, cut_;
   Trace* trace_ = nullptr;
+  const Trace* model_ = nullptr;
   std::string_view unread_;  // before the unreadable page
   std::string_view sent_;    // of the body: what of it is unread still
   std::string mail_data_;    // as the client sent it
