@@ -1,5 +1,5 @@
-"""Behind the server everything comes and goes: a queue program that fails, crashes and hangs in turn, a mail cluster that dies and
-comes back. Clients hear 451 meanwhile; what was answered with 250 has been taken, once; no child and no descriptor is left.
+"""Behind the server everything comes and goes: a queue program that fails, crashes and hangs in turn, a mail
+cluster that dies and comes back. Clients hear 451 meanwhile; what was answered with 250 has been taken, once; no child and no descriptor is left.
 """
 
 import collections

@@ -1,5 +1,5 @@
-"""The wall clock jumps by years, forth and back, or stands still: no letter gets the name of another, and no client is timed out by
-a clock that is not the one on which time is measured.
+"""The wall clock jumps by years, forth and back, or stands still: no letter gets the name of another, and no client is
+timed out by a clock that is not the one on which time is measured.
 """
 
 import random

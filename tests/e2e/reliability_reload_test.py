@@ -1,5 +1,5 @@
-"""A reload, by SIGHUP or because a file changed: no session fails, what is wrong is refused loudly and changes nothing, and what
-is new is for new sessions, while old ones go on.
+"""A reload, by SIGHUP or because a file changed: no session fails, what is wrong is refused loudly and changes nothing, and
+what is new is for new sessions, while old ones go on.
 """
 
 import re

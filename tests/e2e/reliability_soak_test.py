@@ -1,5 +1,5 @@
-"""Clients of all manners at once, for as long as RELIABILITY_SECONDS says: afterwards the process has the memory, the descriptors
-and the threads that it had after the first part, and has lost nothing.
+"""Clients of all manners at once, for as long as RELIABILITY_SECONDS says: afterwards the process has the memory, the
+descriptors and the threads that it had after the first part, and has lost nothing.
 """
 
 import os

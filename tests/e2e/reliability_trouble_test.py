@@ -1,5 +1,5 @@
-"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. Whoever cannot be served hears 4xx, nobody a
-false 250, and once the trouble is over everybody is served as before.
+"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. Whoever cannot be served hears
+4xx, nobody a false 250, and once the trouble is over everybody is served as before.
 """
 
 import errno
