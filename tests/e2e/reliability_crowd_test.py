@@ -77,7 +77,7 @@ class Crowd(listening.Case):
                 self.assertEqual((client.reply()[:3], client.reply()[:3]), ("220", "250"))
         return clients
 
-    def flow(self, server, seconds=3):
+    def flow(self, server, seconds=2):
         """The times that replies took while four clients deliver."""
         senders = self.load(server, 4, sizes=(600, 3000))
         time.sleep(listening.seconds(seconds))
@@ -131,7 +131,7 @@ class Crowd(listening.Case):
         slow = Slow(server.port, SLOW)
         self.addCleanup(slow.stop)
         slow.start()
-        times = self.flow(server, 6)
+        times = self.flow(server, 4)
         self.tell(f"beside {SLOW} slow clients", times)
         self.assertGreater(slow.sent, SLOW)
         self.assertLess(percentile(times, 99), MOST_SECONDS)
