@@ -47,6 +47,29 @@ listener::Configuration configuration_of(Options options) {
   return settings;
 }
 
+constexpr const char* about =
+    "Receives mail: one process, many clients, no front end.\n"
+    "\n"
+    "  postern serve -c /etc/postern/postern.toml      all that can be said, in a file\n"
+    "  postern check -c /etc/postern/postern.toml      what is wrong with it, before\n"
+    "\n"
+    "  postern serve --listen 127.0.0.1:2525 --maildir mail --domain example.org\n"
+    "      a trial without file: mail for example.org goes to mail/example.org/USER/new\n"
+    "  postern serve --listen 127.0.0.1:2525 --discard --certificate server.pem\n"
+    "      all mail is thrown away, STARTTLS is offered\n"
+    "\n"
+    "A file may be as short as this:\n"
+    "\n"
+    "  [variables]\n"
+    "  POSTERN_MAILDIR = \"/var/mail\"\n"
+    "  [[listener]]\n"
+    "  ip = \"0.0.0.0\"\n"
+    "  port = 25\n"
+    "\n"
+    "SIGHUP, or a change of the file or of a control file: it is read again, for new sessions. SIGTERM, SIGINT: it "
+    "ends.\n"
+    "Exit code: 0 after a signal, 100 when the start is refused; the log, on standard error, says why.";
+
 constexpr int exit_refused = 100;
 
 int serve_file(const std::string& file) {
@@ -68,29 +91,7 @@ int serve(const Options& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, Program& program) {
-  CLI::App* verb = app.add_subcommand(
-      "serve",
-      "Receives mail: one process, many clients, no front end.\n"
-      "\n"
-      "  postern serve -c /etc/postern/postern.toml      all that can be said, in a file\n"
-      "  postern check -c /etc/postern/postern.toml      what is wrong with it, before\n"
-      "\n"
-      "  postern serve --listen 127.0.0.1:2525 --maildir mail --domain example.org\n"
-      "      a trial without file: mail for example.org goes to mail/example.org/USER/new\n"
-      "  postern serve --listen 127.0.0.1:2525 --discard --certificate server.pem\n"
-      "      all mail is thrown away, STARTTLS is offered\n"
-      "\n"
-      "A file may be as short as this:\n"
-      "\n"
-      "  [variables]\n"
-      "  POSTERN_MAILDIR = \"/var/mail\"\n"
-      "  [[listener]]\n"
-      "  ip = \"0.0.0.0\"\n"
-      "  port = 25\n"
-      "\n"
-      "SIGHUP, or a change of the file or of a control file: it is read again, for new sessions. SIGTERM, SIGINT: it "
-      "ends.\n"
-      "Exit code: 0 after a signal, 100 when the start is refused; the log, on standard error, says why.");
+  CLI::App* verb = app.add_subcommand("serve", about);
   const auto options = std::make_shared<Options>();
   CLI::Option* file =
       verb->add_option("-c,--config", options->file, "the file; no other option goes with it")->type_name("FILE");
