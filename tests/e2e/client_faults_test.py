@@ -93,7 +93,7 @@ class Vanishing(peer.Case):
                 client.send(sent)
                 leave(client)
                 self.assert_nothing_left()
-        self.assertIn("TLS handshake", self.server.log())
+        self.assertIn("TLS handshake", self.server.wait_for_log("TLS handshake"))
 
     def test_gone_after_the_handshake(self):
         for leave in (reset, Client.close):
@@ -113,7 +113,7 @@ class Vanishing(peer.Case):
         self.assertEqual(client.say("QUIT"), f"221 {HOST}")
         client.close()
         self.assertTrue(self.server.is_idle())
-        self.assertIn("by=quit", self.server.log())
+        self.assertIn("by=quit", self.server.wait_for_log("by=quit"))
 
     def test_the_server_says_close_notify(self):
         client = self.connect().starttls()
@@ -205,7 +205,7 @@ class Silence(peer.Case):
         client = self.server.connect()
         client.say("EHLO client.example", "STARTTLS")
         self.assert_timeout(client, is_said=False)
-        self.assertIn("handshake", self.server.log())
+        self.assertIn("handshake", self.server.wait_for_log("handshake"))
 
     def test_within_the_handshake(self):
         """A drop now and then does not prolong it: the time is for the handshake as a whole."""
