@@ -4,7 +4,9 @@ timeoutsmtpd is 1 second where silence is tested; it is answered `421 timeout` w
 (deviation D16), also during the handshake and inside TLS.
 """
 
+import os
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -99,6 +101,19 @@ class Vanishing(peer.Case):
         for leave in (reset, Client.close):
             leave(self.connect().starttls())
         self.assert_nothing_left()
+
+    def test_gone_before_the_answer_to_quit_can_be_said(self):
+        """The answers before it fill the buffer, so that they are sent, and found unsendable, in the middle of QUIT."""
+        client = self.connect()
+        processes = peer.processes_of(self.server.pid)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        client.send("NOOP\r\n" * (8192 // len("250 ok\r\n")) + "QUIT\r\n")
+        reset(client)
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+        self.assert_nothing_left()
+        self.assertEqual(self.server.wait_for_log("]: end ").count("]: end "), 1)
 
     def test_gone_in_auth(self):
         for leave in (reset, Client.close):
