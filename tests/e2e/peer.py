@@ -253,16 +253,17 @@ SESSIONS = re.compile(r"^postern_open_sessions (\d+)$", re.MULTILINE)
 
 
 class Serve(Service):
-    """`postern serve` on a free port, with the home, the variables and the check program of postern-smtpd's environment."""
+    """`postern serve` on a free port, with the home, the variables and the check program of postern-smtpd's environment;
+    `keys` are more of its [[listener]]."""
 
-    def __init__(self, environment, arguments=(), tcprules=None):
+    def __init__(self, environment, arguments=(), **keys):
         variables = {name: value for name, value in environment.items() if name in LISTENER_VARIABLES}
         of_the_process = {name: value for name, value in environment.items() if name not in variables}
         if "QMAILQUEUE" in variables:
             variables.pop("POSTERN_MAILDIR", None)
         self._file = tempfile.NamedTemporaryFile("w", prefix="postern-e2e-", suffix=".toml")
         listener = [f"{name} = {value if value.isdecimal() else json.dumps(value)}" for name, value in variables.items()]
-        listener += [f'tcprules = "{tcprules}"'] if tcprules else []
+        listener += [f"{name} = {json.dumps(value)}" for name, value in keys.items()]
         listener += [f"check_program = {json.dumps([str(word) for word in arguments])}"] if arguments else []
         self._file.write("\n".join(["[server]", f'home = "{of_the_process.pop("POSTERN_HOME")}"', 'metrics = "127.0.0.1:0"',
                                     "[[listener]]", 'ip = "127.0.0.1"', "port = 0", *listener, ""]))
@@ -293,7 +294,7 @@ class Serve(Service):
 def start_server(environment, arguments=(), tcprules=None):
     """The program under test, ready for clients: postern-smtpd under tcpserver, or the listener."""
     if is_listener():
-        return Serve(environment, arguments, tcprules)
+        return Serve(environment, arguments, **({"tcprules": str(tcprules)} if tcprules else {}))
     return Tcpserver(environment, arguments, ("-x", tcprules) if tcprules else ())
 
 
