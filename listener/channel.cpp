@@ -29,6 +29,10 @@ Transfer Channel::read(std::span<char> into) {
   return read_records(into);
 }
 
+Transfer Channel::peek(std::span<char> into) const {
+  return transfer_of(::recv(socket_.number(), into.data(), into.size(), MSG_PEEK), true);
+}
+
 // One record after the other, until there is no more or no room: then the socket is empty, as after a short read in clear.
 Transfer Channel::read_records(std::span<char> into) {
   std::size_t octets = 0;
@@ -89,7 +93,8 @@ Progress Channel::handshake() {
 
 bool Channel::has_lost_client() {
   const unsigned long error = ERR_peek_error();
-  return error == 0 || (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+  return error == 0 ||
+         (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
 }
 
 std::string Channel::take_failure() {

@@ -31,6 +31,8 @@ class Channel {
 
   [[nodiscard]] Transfer read(std::span<char> into);
   [[nodiscard]] Transfer write(std::string_view octets);
+  // What read() would give, in clear; it stays there.
+  [[nodiscard]] Transfer peek(std::span<char> into) const;
   // Whether anything has come; takes nothing.
   [[nodiscard]] bool has_input();
   // Whether the next read may give the end of the stream, though the last one gave less than it was asked for.

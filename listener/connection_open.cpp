@@ -21,26 +21,28 @@ TlsVersion version_of(std::string_view name) {
 
 }  // namespace
 
-// All that came before the header's end is the proxy's, all behind it the client's.
+// The header alone is taken off the socket: what is behind it is the client's, and may be the first record of TLS. If it
+// were read here, nobody could say later whether it had come in clear.
 void Connection::read_proxy_header() {
   if (!is_readable_) return;
-  std::size_t octets = carry_.take_into(context_.input);
-  const bool has_ended = !read_more(octets);
-  const std::span<char> unread = std::span(context_.input).first(octets);
-  const ProxyHeader header = parse_proxy_header({unread.data(), unread.size()});
-  if (header.kind == ProxyHeader::Kind::malformed || (has_ended && header.kind == ProxyHeader::Kind::partial)) {
+  const std::span<char> room = std::span(context_.input).first(max_proxy_header_octets);
+  const Transfer seen = channel_.peek(room);
+  const ProxyHeader header = parse_proxy_header({room.data(), seen.octets});
+  const bool is_partial = header.kind == ProxyHeader::Kind::partial;
+  const bool has_ended = is_partial && (seen.progress == Progress::closed || has_hung_up_);
+  if (header.kind == ProxyHeader::Kind::malformed || has_ended) {
     context_.journal_of(remote_, number_)
         .trouble(has_ended ? "the proxy left before its header was whole" : describe(header.problem));
     return refuse(Event::connect_malformed_proxy);
   }
-  carry_.keep(unread.subspan(header.consumed));
-  if (header.kind == ProxyHeader::Kind::partial) return;
+  is_readable_ = !is_partial && (seen.octets > header.consumed || has_hung_up_);  // or else: until more has come
+  if (is_partial) return;
+  if (header.consumed != 0) static_cast<void>(channel_.read(room.first(header.consumed)));
   if (header.kind == ProxyHeader::Kind::proxied) {
     remote_ = header.source;
     local_ = header.destination;
     knows_local_ = true;
   }
-  is_resumed_ = carry_.size() != 0;
   admit();
 }
 
@@ -92,7 +94,7 @@ void Connection::greet() {
   const daemon::Start& start = served_->start;
   if (context_.is_shutting_down) return greet_now(Event::shutting_down);
   if (start.event != Event::connect_ready) return greet_now(start.event);
-  const bool speaks = start.drops_early_talkers && (carry_.size() != 0 || channel_.has_input());
+  const bool speaks = start.drops_early_talkers && channel_.has_input();
   if (speaks) return greet_now(Event::connect_early_talker);
   if (start.greet_delay_seconds == 0) return greet_now(Event::connect_ready);
   phase_ = Phase::greet;
@@ -111,8 +113,6 @@ void Connection::greet_now(Event event) {
 
 void Connection::discard_early_input() {
   constexpr int most_pieces = 64;
-  static_cast<void>(carry_.take_into(context_.input));
-  is_resumed_ = false;
   for (int piece = 0; piece < most_pieces; ++piece)
     if (channel_.read(context_.input).progress != Progress::done) return;
 }

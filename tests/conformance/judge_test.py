@@ -6,6 +6,7 @@ import unittest
 
 from deviations import Deviations, Place, bare
 from judge import Judge
+from pair import Pairs
 from recording import CLOSED, MISSING, Recording, load_configurations
 
 RECORDING = Recording()
@@ -25,6 +26,35 @@ def every_place():
     for configuration in load_configurations():
         for session in RECORDING.sessions_of(configuration):
             yield Place(configuration, session)
+
+
+class Pairing(unittest.TestCase):
+    """postern-smtpd beside the listener."""
+
+    def compare(self, ours, theirs):
+        return Pairs().compare(Place(PLAIN, "b_two_mail"), ours, theirs)
+
+    def test_the_same_is_equal(self):
+        comparison = self.compare(recorded(PLAIN, "b_two_mail"), recorded(PLAIN, "b_two_mail"))
+        self.assertEqual((comparison.equal, comparison.unexplained), (comparison.steps, []))
+
+    def test_one_octet_is_a_difference(self):
+        theirs = recorded(PLAIN, "b_two_mail")
+        theirs.steps[2] = (theirs.steps[2][0], theirs.steps[2][1] + " ")
+        ((place, *answers),) = self.compare(recorded(PLAIN, "b_two_mail"), theirs).unexplained
+        self.assertEqual(place.sent, theirs.steps[2][0])
+        self.assertEqual(answers[0] + " ", answers[1])
+
+    def test_another_message_or_end_is_a_difference(self):
+        for change in (lambda theirs: theirs.queued.append(("Fa\0", "x")), lambda theirs: setattr(theirs, "exit", "9"),
+                       lambda theirs: theirs.steps.pop()):
+            theirs = recorded(PLAIN, "b_two_mail")
+            change(theirs)
+            self.assertEqual(len(self.compare(recorded(PLAIN, "b_two_mail"), theirs).unexplained), 1)
+
+    def test_an_entry_that_covers_nothing_is_stale(self):
+        self.assertNotEqual(Pairs().stale({}, [Place(PLAIN, "b_two_mail")]), [])
+        self.assertEqual(Pairs().stale({}, every_place()), [])
 
 
 class Judging(unittest.TestCase):

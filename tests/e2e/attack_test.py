@@ -213,7 +213,7 @@ class Misuse(peer.Case):
         self.assertEqual(sum(bool(re.search(r"\]: auth (session=\S+ )?client=", line)) for line in lines), 1, lines)
         self.assertTrue(all(re.match(r"postern(-smtpd)?\[\d+\]: ", line) and line.isascii() for line in lines), lines)
         self.assertNotIn("accepted user=root", "".join(lines))
-        self.assertIn(r"user=\x0apostern-smtpd[1]:", self.server.log())
+        self.assertIn(r"user=\x0apostern-smtpd[1]:", self.server.wait_for_log("user="))
 
     def test_addresses_and_names_cannot_forge_a_log_line(self):
         with self.server.connect() as client:

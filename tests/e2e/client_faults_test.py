@@ -4,7 +4,9 @@ timeoutsmtpd is 1 second where silence is tested; it is answered `421 timeout` w
 (deviation D16), also during the handshake and inside TLS.
 """
 
+import os
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -93,12 +95,25 @@ class Vanishing(peer.Case):
                 client.send(sent)
                 leave(client)
                 self.assert_nothing_left()
-        self.assertIn("TLS handshake", self.server.log())
+        self.assertIn("TLS handshake", self.server.wait_for_log("TLS handshake"))
 
     def test_gone_after_the_handshake(self):
         for leave in (reset, Client.close):
             leave(self.connect().starttls())
         self.assert_nothing_left()
+
+    def test_gone_before_the_answer_to_quit_can_be_said(self):
+        """The answers before it fill the buffer, so that they are sent, and found unsendable, in the middle of QUIT."""
+        client = self.connect()
+        processes = peer.processes_of(self.server.pid)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        client.send("NOOP\r\n" * (8192 // len("250 ok\r\n")) + "QUIT\r\n")
+        reset(client)
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+        self.assert_nothing_left()
+        self.assertEqual(self.server.wait_for_log("]: end ").count("]: end "), 1)
 
     def test_gone_in_auth(self):
         for leave in (reset, Client.close):
@@ -113,7 +128,7 @@ class Vanishing(peer.Case):
         self.assertEqual(client.say("QUIT"), f"221 {HOST}")
         client.close()
         self.assertTrue(self.server.is_idle())
-        self.assertIn("by=quit", self.server.log())
+        self.assertIn("by=quit", self.server.wait_for_log("by=quit"))
 
     def test_the_server_says_close_notify(self):
         client = self.connect().starttls()
@@ -205,7 +220,7 @@ class Silence(peer.Case):
         client = self.server.connect()
         client.say("EHLO client.example", "STARTTLS")
         self.assert_timeout(client, is_said=False)
-        self.assertIn("handshake", self.server.log())
+        self.assertIn("handshake", self.server.wait_for_log("handshake"))
 
     def test_within_the_handshake(self):
         """A drop now and then does not prolong it: the time is for the handshake as a whole."""

@@ -54,7 +54,9 @@ class Theatre:
     def hold(self, dialogue):
         """What differed, as sentences."""
         variables = stage.environment(self.home(dialogue["facts"][0], dialogue["databytes"]), **self.variables(dialogue))
-        run = stage.ProcessStage([self.program], variables, self.context).play(steps_of(dialogue))
+        run = stage.ProcessStage([self.program], variables, self.context)
+        run.cuts = cuts_of(dialogue)
+        run.play(steps_of(dialogue))
         log = run.finish()
         return [*run.differences, *(["the log:", log] if run.differences else [])]
 
@@ -70,7 +72,7 @@ class ListenerTheatre(Theatre):
     def __init__(self, root, program, dialogues):
         super().__init__(root, program)
         self._doors, self._processes = {}, []
-        base = {"SMTPGREETING": "nobody.example", "DENY_TLS": "1", "QMAILQUEUE": str(root / "queue")}
+        base = {"SMTPGREETING": "nobody.example", "DENY_TLS": 1, "QMAILQUEUE": str(root / "queue")}
         for dialogue in dialogues:
             home = self.home(dialogue["facts"][0], dialogue["databytes"])
             door = self._doors.setdefault(home, doors.Door(base))
@@ -86,6 +88,7 @@ class ListenerTheatre(Theatre):
     def hold(self, dialogue):
         door = self._doors[self.home(dialogue["facts"][0], dialogue["databytes"])]
         run = stage.ListenerStage(door.port, dialogue["address"], self.context, is_implicit(dialogue))
+        run.cuts = cuts_of(dialogue)
         run.play(steps_of(dialogue)).close()
         return run.differences
 
@@ -99,6 +102,11 @@ def is_implicit(dialogue):
 
 def steps_of(dialogue):
     return stage.in_bursts(dialogue["steps"]) if dialogue["burst"] else dialogue["steps"]
+
+
+def cuts_of(dialogue):
+    """Every second dialogue is sent in pieces."""
+    return random.Random(dialogue["number"]) if dialogue["number"] % 2 else None
 
 
 def hold_some(dialogues):
@@ -160,6 +168,8 @@ def main():
     count, seed = (sys.argv[4:] + ["10000", "1"])[:2] if len(sys.argv) < 6 else sys.argv[4:6]
     made = subprocess.run([writer, count, seed, peer.ROOT / "spec"], stdout=subprocess.PIPE, check=True)
     dialogues = [json.loads(line) for line in made.stdout.splitlines()]
+    for number, dialogue in enumerate(dialogues):
+        dialogue["number"] = number
     random.Random(int(seed)).shuffle(dialogues)  # so that the slow ones overlap with all others
     with tempfile.TemporaryDirectory(prefix="postern-differential-") as root:
         root = pathlib.Path(root)

@@ -144,14 +144,16 @@ class OwnHandshake(Front):
         self.assertEqual(session.read(100).decode(), f"220 {HOST} ESMTP\r\n")
         self.assertEqual(self.replies_to(*early, b"QUIT\r\n"), f"221 {HOST}\r\n")
 
+    @peer.by_postern_smtpd_alone("a listener has no front end that could lie")
     def test_a_lie_about_ucspi_tls_is_not_believed(self):
         variables = {"SSLCTLFD": "97", "SSLREADFD": "98", "SSLWRITEFD": "99"}
         for more in ({}, {"PROTO": "SSL"}):
             words = ["env", *(f"{name}={value}" for name, value in (variables | more).items())]
-            server = self.serve(SSL=1, before=words)
+            server = self.serve_by_tcpserver(SSL=1, before=words)
             with self.subTest(more=more):
                 self.assert_no_plaintext(server.port, b"EHLO client.example\r\n")
 
+    @peer.by_postern_smtpd_alone("the listener does not start: cli_serve_test.py")
     def test_without_a_certificate_there_is_no_service(self):
         server = self.serve(SSL=1, TLS_SERVER_CERT=self.home.path / "missing.pem")
         self.assert_no_plaintext(server.port, b"EHLO client.example\r\n")
@@ -186,7 +188,7 @@ class Terminated(Front):
         return port
 
     def test_behind_stunnel_that_connects(self):
-        server = self.serve(SSL=1, AUTH_CDB=self.home.users, before=("env", "PROTO=SSL"))
+        server = self.serve_by_tcpserver(SSL=1, AUTH_CDB=self.home.users, before=("env", "PROTO=SSL"))
         self.assert_serves(self.stunnel(f"connect = 127.0.0.1:{server.port}"), r"with ESMTPSA; ")
 
     def test_behind_stunnel_that_runs_us(self):
@@ -201,8 +203,8 @@ class Terminated(Front):
         self.assert_serves(port, r"with ESMTPSA; ")
 
     def test_what_the_front_says_of_tls_is_in_the_received_field(self):
-        server = self.serve(SSL=1, AUTH_CDB=self.home.users,
-                            before=("env", "SSL_PROTOCOL=TLSv1.2", "SSL_CIPHER=ECDHE-RSA-AES128-GCM-SHA256"))
+        server = self.serve_by_tcpserver(SSL=1, AUTH_CDB=self.home.users,
+                                         before=("env", "SSL_PROTOCOL=TLSv1.2", "SSL_CIPHER=ECDHE-RSA-AES128-GCM-SHA256"))
         port = self.stunnel(f"connect = 127.0.0.1:{server.port}")
         self.assert_serves(port, r"with ESMTPSA \(TLSv1\.2 ECDHE-RSA-AES128-GCM-SHA256\); ")
 

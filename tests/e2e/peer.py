@@ -245,24 +245,31 @@ class Tcpserver(Service):
         return Client(self.port, **more)
 
 
+LISTENER_VARIABLES = {
+    "PORT", "SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "QMAILQUEUE", "ERROR_FD",
+    "POSTERN_LMTP", "POSTERN_MAILDIR", "POSTERN_DISCARD", "TMPDIR", "AUTH_CDB", "RELAYCLIENT", "DATABYTES", "SMTPGREETING",
+    "MAXRCPT", "GREETDELAY", "DROP_PRE_GREET", "TLS_SERVER_CERT", "TLSCIPHERS"}
 SESSIONS = re.compile(r"^postern_open_sessions (\d+)$", re.MULTILINE)
 
 
 class Serve(Service):
-    """`postern serve` on a free port, with the home, the variables and the check program of postern-smtpd's environment."""
+    """`postern serve` on a free port, with the home, the variables and the check program of postern-smtpd's environment;
+    `keys` are more of its [[listener]]."""
 
-    def __init__(self, environment, arguments=()):
-        variables = {name: value for name, value in environment.items() if name not in ("PATH", "POSTERN_HOME")}
+    def __init__(self, environment, arguments=(), **keys):
+        variables = {name: value for name, value in environment.items() if name in LISTENER_VARIABLES}
+        of_the_process = {name: value for name, value in environment.items() if name not in variables}
         if "QMAILQUEUE" in variables:
             variables.pop("POSTERN_MAILDIR", None)
         self._file = tempfile.NamedTemporaryFile("w", prefix="postern-e2e-", suffix=".toml")
         listener = [f"{name} = {value if value.isdecimal() else json.dumps(value)}" for name, value in variables.items()]
+        listener += [f"{name} = {json.dumps(value)}" for name, value in keys.items()]
         listener += [f"check_program = {json.dumps([str(word) for word in arguments])}"] if arguments else []
-        self._file.write("\n".join(["[server]", f'home = "{environment["POSTERN_HOME"]}"', 'metrics = "127.0.0.1:0"',
+        self._file.write("\n".join(["[server]", f'home = "{of_the_process.pop("POSTERN_HOME")}"', 'metrics = "127.0.0.1:0"',
                                     "[[listener]]", 'ip = "127.0.0.1"', "port = 0", *listener, ""]))
         self._file.flush()
         super().__init__([os.environ["POSTERN_SERVE"], "serve", "-c", self._file.name],
-                         {"PATH": environment["PATH"]}, stdin=subprocess.DEVNULL)
+                         of_the_process, stdin=subprocess.DEVNULL)
         if "]: ready: " not in self.wait_for_log("]: ready: "):
             log = self.log()
             self.stop()
@@ -284,9 +291,11 @@ class Serve(Service):
         self._file.close()
 
 
-def start_server(environment, arguments=(), **more):
+def start_server(environment, arguments=(), tcprules=None):
     """The program under test, ready for clients: postern-smtpd under tcpserver, or the listener."""
-    return Serve(environment, arguments) if is_listener() else Tcpserver(environment, arguments, **more)
+    if is_listener():
+        return Serve(environment, arguments, **({"tcprules": str(tcprules)} if tcprules else {}))
+    return Tcpserver(environment, arguments, ("-x", tcprules) if tcprules else ())
 
 
 class Client:
@@ -416,11 +425,13 @@ class Case(unittest.TestCase):
         cls.addClassCleanup(cls.home.remove)
         cls.replies = replies()
 
-    def serve(self, arguments=(), options=(), before=(), path=None, **settings):
-        if options or before or path:  # of tcpserver's
-            server = Tcpserver(self.home.environment(**settings), arguments, options, before, path)
-        else:
-            server = start_server(self.home.environment(**settings), arguments)
+    def serve(self, arguments=(), tcprules=None, **settings):
+        server = start_server(self.home.environment(**settings), arguments, tcprules)
+        self.addCleanup(server.stop)
+        return server
+
+    def serve_by_tcpserver(self, arguments=(), options=(), before=(), path=None, **settings):
+        server = Tcpserver(self.home.environment(**settings), arguments, options, before, path)
         self.addCleanup(server.stop)
         return server
 

@@ -19,6 +19,7 @@ import peer
 HOST = "mx.example.org"
 HERE = pathlib.Path(__file__).resolve().parent
 NUMBERS = re.compile(r"^250 ok \d{9,11} qp \d+\r\n$")  # the verdict of an accepted message
+MOST_CUT = 10_000  # octets; larger bursts go as they are
 TLS_ALERT = b"\x15\x03"
 
 
@@ -48,9 +49,11 @@ def environment(home, **more):
 
 
 class Stage:
-    """One dialogue over one socket; `differences` are sentences, and empty when all was as written."""
+    """One dialogue over one socket; `differences` are sentences, and empty when all was as written. With `cuts`, a
+    random.Random, the client sends in small pieces, each in a segment of its own."""
 
     def __init__(self, sock, tls_context, patience_seconds=30):
+        self.cuts = None
         self.differences, self.heard = [], []
         self._unread, self._context, self._socket = b"", tls_context, sock
         sock.settimeout(patience_seconds)
@@ -70,8 +73,13 @@ class Stage:
         self._socket.close()
 
     def _send(self, octets):
+        octets = octets.encode("latin-1")
         try:
-            self._socket.sendall(octets.encode("latin-1"))
+            while self.cuts and len(octets) > 1 and len(octets) < MOST_CUT:
+                piece = self.cuts.randint(1, min(len(octets), 20))
+                self._socket.sendall(octets[:piece])
+                octets = octets[piece:]
+            self._socket.sendall(octets)
         except OSError:
             pass  # closed by the server: reading will tell
 

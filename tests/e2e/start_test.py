@@ -155,7 +155,7 @@ class Siblings(peer.Case):
         return folder
 
     def test_without_its_sibling_starttls_ends_in_a_clear_log_line(self):
-        server = self.serve(path=self.folder("postern-smtpd") / "postern-smtpd")
+        server = self.serve_by_tcpserver(path=self.folder("postern-smtpd") / "postern-smtpd")
         with server.connect() as client:
             self.assert_code(250, client.deliver("in clear"))
             client.say("EHLO client.example")
@@ -167,14 +167,14 @@ class Siblings(peer.Case):
         self.assertIn(sentence, server.log())
 
     def test_without_its_sibling_ssl_is_no_service(self):
-        server = self.serve(path=self.folder("postern-smtpd") / "postern-smtpd", SSL=1)
+        server = self.serve_by_tcpserver(path=self.folder("postern-smtpd") / "postern-smtpd", SSL=1)
         with server.connect(greeted=False) as client:
             self.assertEqual(client.rest(), b"")
         self.assertIn("cannot run postern-smtpd-tls", server.wait_for_log("cannot run"))
 
     def test_too_little_memory_for_the_sibling_is_no_cleartext(self):
         """softlimit of 4 MB: enough in clear, too little to load a TLS library."""
-        server = self.serve(before=("prlimit", "--as=4000000"))
+        server = self.serve_by_tcpserver(before=("prlimit", "--as=4000000"))
         with server.connect() as client:
             client.say("EHLO client.example")
             self.assert_code(250, client.deliver("x" * 100_000))
@@ -188,12 +188,12 @@ class Siblings(peer.Case):
         link = self.home.path / "qmail-smtpd"
         link.symlink_to(folder / "postern-smtpd")
         for path in (folder / "postern-smtpd", link):
-            with self.subTest(path=path), self.serve(path=path).connect().starttls() as client:
+            with self.subTest(path=path), self.serve_by_tcpserver(path=path).connect().starttls() as client:
                 self.assertEqual(client.say("NOOP"), "250 ok")
 
     def test_by_a_relative_path(self):
         folder = self.folder("postern-smtpd", "postern-smtpd-tls")
-        server = self.serve(before=("sh", "-c", f'cd {folder} && exec "$@"', "sh"), path="./postern-smtpd")
+        server = self.serve_by_tcpserver(before=("sh", "-c", f'cd {folder} && exec "$@"', "sh"), path="./postern-smtpd")
         with server.connect().starttls() as client:
             self.assertEqual(client.say("NOOP"), "250 ok")
 
