@@ -54,7 +54,8 @@ class Server {
         log_(STDERR_FILENO),
         voice_{.program = "postern",
                .output = &log_,
-               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text} {}
+               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text,
+               .process = static_cast<std::uint64_t>(::getpid())} {}
 
   int run() {
     block_signals();
