@@ -44,6 +44,10 @@ std::string_view as_decimal(std::uint64_t number, std::array<char, 20>& room) {
   return {room.data(), static_cast<std::size_t>(end - room.data())};
 }
 
+std::uint64_t process_of(const LogVoice& voice) {
+  return voice.process != 0 ? voice.process : static_cast<std::uint64_t>(::getpid());
+}
+
 // The first octets of a value of the client; in UTF-8 no character is cut in two.
 std::string_view beginning_of(std::string_view octets) {
   if (octets.size() <= max_client_octets_logged) return octets;
@@ -57,27 +61,27 @@ std::string_view beginning_of(std::string_view octets) {
 
 LogLine::LogLine(std::string_view event, LogVoice voice) : output_(voice.output), form_(voice.form) {
   if (is_json())
-    begin_json(voice.program, event);
+    begin_json(voice, event);
   else
-    begin_text(voice.program, event);
+    begin_text(voice, event);
   close();
 }
 
-void LogLine::begin_text(std::string_view program, std::string_view event) {
+void LogLine::begin_text(const LogVoice& voice, std::string_view event) {
   std::array<char, 20> room;
-  append(program);
+  append(voice.program);
   append("[");
-  append(as_decimal(static_cast<std::uint64_t>(::getpid()), room));
+  append(as_decimal(process_of(voice), room));
   append("]: ");
   append_escaped(event, {});
 }
 
-void LogLine::begin_json(std::string_view program, std::string_view event) {
+void LogLine::begin_json(const LogVoice& voice, std::string_view event) {
   append("{\"program\":\"");
   is_in_string_ = true;
-  append_escaped(program, {});
+  append_escaped(voice.program, {});
   end_string();
-  number("pid", static_cast<std::uint64_t>(::getpid())).field("event", event);
+  number("pid", process_of(voice)).field("event", event);
 }
 
 void LogLine::append(std::string_view text) {

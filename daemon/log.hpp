@@ -6,7 +6,7 @@
 // forging octets of the client outside 33..126, and `"`, `\` and `=`, become `\xHH`: they can make neither a line nor
 //         a field, nor end one
 // errors  none told: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
-// cost    getpid and write; a buffer on the stack; allocates nothing
+// cost    getpid (where the voice does not say it) and write; a buffer on the stack; allocates nothing
 // source  multilog(8); RFC 8259; deviation D17
 #pragma once
 
@@ -36,6 +36,7 @@ struct LogVoice {
   std::string_view program = "postern-smtpd";
   LogOutput* output = nullptr;  // null: descriptor 2
   LogForm form = LogForm::text;
+  std::uint64_t process = 0;  // our pid; 0: asked for by each line, for a process that may fork
 };
 
 class LogLine {
@@ -52,8 +53,8 @@ class LogLine {
 
  private:
   [[nodiscard]] bool is_json() const { return form_ == LogForm::json; }
-  void begin_text(std::string_view program, std::string_view event);
-  void begin_json(std::string_view program, std::string_view event);
+  void begin_text(const LogVoice& voice, std::string_view event);
+  void begin_json(const LogVoice& voice, std::string_view event);
   void append_as_fits(std::string_view text);  // where any octet may be the last
   void append(std::string_view text);          // whole or not at all: an escape is never cut in two
   void begin_value(std::string_view key,

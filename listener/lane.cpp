@@ -204,11 +204,13 @@ class MaildirLane final : public Lane {
         prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
       }
       std::vector<Outcome> outcomes = committing.commit(prepared);
+      std::vector<std::unique_ptr<Job>> done;
       for (std::size_t i = 0; i < group.size(); ++i) {
         group[i]->outcome = std::move(outcomes[i]);
         group[i]->parcel.reset();
-        give_back(std::move(group[i]));
+        done.push_back(std::move(group[i]));
       }
+      give_back(std::move(done));
     }
   }
 

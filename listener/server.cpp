@@ -64,7 +64,8 @@ class Server {
         log_(STDERR_FILENO),
         voice_{.program = "postern",
                .output = &log_,
-               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text} {
+               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text,
+               .process = static_cast<std::uint64_t>(::getpid())} {
     if (settings_.loops == 0) settings_.loops = default_loops();
   }
 

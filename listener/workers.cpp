@@ -1,12 +1,21 @@
 #include "listener/workers.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace postern::listener {
 
-void give_back(std::unique_ptr<Job> job) {
-  Loop& loop = job->loop();
-  loop.post([job = std::move(job)] { job->done(); });
+void give_back(std::vector<std::unique_ptr<Job>> jobs) {
+  while (!jobs.empty()) {
+    Loop& loop = jobs.back()->loop();
+    const auto own = std::ranges::partition(jobs, [&](const auto& job) { return &job->loop() != &loop; });
+    std::vector<std::unique_ptr<Job>> back(std::move_iterator(own.begin()), std::move_iterator(own.end()));
+    jobs.erase(own.begin(), own.end());
+    loop.post([back = std::move(back)] {
+      for (const auto& job : back) job->done();
+    });
+  }
 }
 
 Workers::Workers(unsigned threads) {
@@ -38,7 +47,9 @@ void Workers::work() {
     waiting_.pop_front();
     lock.unlock();
     job->run();
-    give_back(std::move(job));
+    std::vector<std::unique_ptr<Job>> done;
+    done.push_back(std::move(job));
+    give_back(std::move(done));
   }
 }
 

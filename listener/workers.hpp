@@ -34,8 +34,8 @@ class Job {
   Loop& loop_;
 };
 
-// Gives a job that has run back to its loop.
-void give_back(std::unique_ptr<Job> job);
+// Gives jobs that have run back to their loops, each of which wakes once for all of its own.
+void give_back(std::vector<std::unique_ptr<Job>> jobs);
 
 class Workers {
  public:

@@ -122,6 +122,12 @@ TEST(LogInJson, a_line_is_one_object) {
             line.text());
 }
 
+TEST(Log, a_voice_that_knows_its_process_is_not_asked_again) {
+  constexpr std::uint64_t ours = 1234567;
+  EXPECT_EQ("x[1234567]: y", LogLine("y", {.program = "x", .process = ours}).text());
+  EXPECT_EQ(ours, parsed(LogLine("y", {.program = "x", .form = LogForm::json, .process = ours})).value("pid", 0U));
+}
+
 TEST(LogInJson, every_line_is_whole_whenever_it_is_looked_at) {
   LogLine line("x", in_json);
   EXPECT_EQ("x", text_of(line, "event"));
