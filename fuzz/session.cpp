@@ -16,10 +16,25 @@ namespace {
 
 using namespace postern;
 using tests::AfterStarttls;
+namespace bit = spec::bit;
 
 [[noreturn]] void fail(std::span<const std::uint8_t> octets, const std::string& what) {
   std::fprintf(stderr, "%s\n%s", what.c_str(), fuzz::show_session(octets).c_str());
   std::abort();
+}
+
+// Which changes of state a session makes: libFuzzer keeps an input that makes a new one, as one that reaches new code.
+[[gnu::section("__libfuzzer_extra_counters"), gnu::used]] std::uint8_t changes[4096];
+
+void count_changes(const fuzz::Trace& trace) {
+  constexpr std::uint64_t given = bit::SSL | bit::FORCE_TLS | bit::DENY_TLS | bit::AUTH | bit::REQUIRE_AUTH |
+                                  bit::ALLOW_INSECURE_AUTH | bit::certificate | bit::backend | bit::relay_client;
+  for (const proptests::Decision& decision : trace.decisions) {
+    std::uint64_t hash = (decision.before.bits & ~given) * 0x9E3779B97F4A7C15U;
+    hash = (hash ^ hash >> 29U ^ (decision.after.bits & ~given)) * 0xC2B2AE3D27D4EB4FU;
+    hash = (hash ^ hash >> 31U ^ static_cast<std::uint64_t>(decision.event)) * 0x165667B19E3779F9U;
+    changes[hash >> 52U] = 1;
+  }
 }
 
 bool is_for_reference(std::span<const std::uint8_t> octets) {
@@ -48,6 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const fuzz::SessionView view = fuzz::view_session_input(octets);
   const fuzz::Trace& whole = player.play(view, fuzz::most_octets, AfterStarttls::same_session);
   if (!player.complaint().empty()) fail(octets, player.complaint());
+  count_changes(whole);
   const fuzz::Trace& cut = player.play(view, view.piece_octets, AfterStarttls::sibling, &whole);
   if (!player.complaint().empty()) fail(octets, "when cut: " + player.complaint());
   if (whole.said != cut.said || whole.decisions.size() != cut.decisions.size())
