@@ -88,5 +88,21 @@ TEST_F(Logging, what_does_not_fit_is_dropped_and_told_and_nobody_waits) {
   EXPECT_GE(kept, LogBuffer::max_octets / 1000);
 }
 
+TEST_F(Logging, lost_lines_are_told_in_the_form_of_the_log) {
+  LogBuffer log(writer_.number(), daemon::LogForm::json);
+  log.start();
+  const std::string line = std::string(99999, 'x') + "\n";
+  for (std::size_t i = 0; i < 2 * LogBuffer::max_octets / line.size(); ++i) log.write(line);
+  std::string text;
+  std::jthread reading([&] { text = read_all(); });
+  log.stop();
+  writer_.close();
+  reading.join();
+  const std::size_t told = text.rfind('\n', text.find("read too slowly"));
+  ASSERT_NE(std::string::npos, told);
+  EXPECT_EQ(R"({"program":"postern",)", text.substr(told + 1, 21));
+  EXPECT_TRUE(text.ends_with("}\n"));
+}
+
 }  // namespace
 }  // namespace postern::listener
