@@ -89,7 +89,8 @@ Progress Channel::handshake() {
 
 bool Channel::has_lost_client() {
   const unsigned long error = ERR_peek_error();
-  return error == 0 || (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+  return error == 0 ||
+         (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
 }
 
 std::string Channel::take_failure() {

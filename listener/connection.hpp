@@ -154,8 +154,8 @@ class Connection final : public Watcher, public Timer {
   bool knows_local_ = false;
   bool watches_output_ = false;
   bool ended_by_quit_ = false;
-  bool is_in_line_ = false;   // half a line has come
-  bool drips_ = false;        // and later more of it, but not its end
+  bool is_in_line_ = false;  // half a line has come
+  bool drips_ = false;       // and later more of it, but not its end
   bool starts_tls_ = false;  // once what is unsent is sent
   bool is_greeted_ = false;
   std::uint32_t place_ = 0;          // in LoopContext::connections

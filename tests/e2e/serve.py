@@ -1,4 +1,4 @@
-"""A `postern serve` with a file of its own: started, found by what it logs, stopped. For the tests of what it offers."""
+"""A `postern serve` with a file of its own: started, found by what it logs, stopped. For tests of what it offers."""
 
 import concurrent.futures
 import json

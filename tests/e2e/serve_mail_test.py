@@ -76,8 +76,8 @@ class Auth(serve.Case):
 
 class Queue(serve.Case):
     def test_a_queue_program_gets_the_message_and_the_client_s_environment(self):
-        queue = self.home.script("queue", f"cat >{self.home.path}/message; tr '\\000' '|' <&1 >{self.home.path}/envelope;"
-                                          f" echo $TCPREMOTEIP >{self.home.path}/client")
+        queue = self.home.script("queue", f"cd {self.home.path}; cat >message; tr '\\000' '|' <&1 >envelope\n"
+                                          "echo $TCPREMOTEIP >client")
         service = self.serving(variables={"QMAILQUEUE": queue, "POSTERN_MAILDIR": None})
         self.assert_serves(service, source="127.0.1.7")
         self.assertIn("Subject: x\n\nx\n", (self.home.path / "message").read_text())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Running postern serve: whose process it becomes and what it cannot do any more, systemd, metrics, log, refused starts."""
+"""Running postern serve: whose process it becomes, what it can no more, systemd, metrics, log, refused starts."""
 
 import json
 import os
@@ -277,9 +277,10 @@ class RefusedStarts(serve.Case):
         self.assertRegex(log, r"(?m)^postern\[\d+\]: config: ")
 
     def test_settings(self):
-        for variables, sentence in (({"FORCE_TLS": 1, "DENY_TLS": 1}, "DENY_TLS"), ({"REQUIRE_AUTH": 1}, "REQUIRE_AUTH"),
+        dead = {"REQUIRE_AUTH": 1, "DENY_TLS": 1, "AUTH_CDB": self.home.users}
+        for variables, sentence in (({"FORCE_TLS": 1, "DENY_TLS": 1}, "DENY_TLS"),
+                                    ({"REQUIRE_AUTH": 1}, "REQUIRE_AUTH"), (dead, "AUTH is required"),
                                     ({"AUTH_CDB": "none.cdb"}, "none.cdb"), ({"SSL": 2}, "SSL"),
-                                    ({"REQUIRE_AUTH": 1, "DENY_TLS": 1, "AUTH_CDB": self.home.users}, "AUTH is required"),
                                     ({"POSTERN_MAILDIR": "/nonexistent"}, "/nonexistent"),
                                     ({"POSTERN_LMTP": "tcp:localhost:24", "POSTERN_MAILDIR": None}, "localhost")):
             with self.subTest(variables=variables):

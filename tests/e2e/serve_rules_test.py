@@ -90,7 +90,8 @@ class Rules(serve.Case):
         broken = self.home.path / "broken"
         broken.write_bytes(b"no cdb at all")
         os.rename(broken, self.cdb)
-        self.assertTrue(peer.until(lambda: self.ehlo(service, TOM) and str(self.cdb) in service.log(), 5), service.log())
+        is_told = peer.until(lambda: self.ehlo(service, TOM) and str(self.cdb) in service.log(), 5)
+        self.assertTrue(is_told, service.log())
         self.assertIn("trouble", service.log())
         self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
         self.rules(":allow")

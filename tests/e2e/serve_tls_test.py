@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS of postern serve with real peers: openssl s_client, curl, swaks. What is spoken, which certificate is shown, tickets."""
+"""TLS of postern serve with real peers: openssl s_client, curl, swaks: versions, certificates, tickets."""
 
 import os
 
@@ -67,8 +67,8 @@ class Tls(serve.Case):
         service = self.both(variables={"AUTH_CDB": self.home.users})
         for port, option in zip(service.ports, ("--tls", "--tls-on-connect")):
             self.assert_ok(peer.run(["swaks", "--server", "127.0.0.1", "--port", port, option, "--auth", "LOGIN",
-                                     "--auth-user", peer.USER, "--auth-password", peer.PASSWORD, "--from", "a@b.example",
-                                     "--to", f"user@{OURS}", "--ehlo", "client.example"],
+                                     "--auth-user", peer.USER, "--auth-password", peer.PASSWORD,
+                                     "--from", "a@b.example", "--to", f"user@{OURS}", "--ehlo", "client.example"],
                                     env=os.environ | {"HOME": str(self.home.path)}))
         received = [message.split(b"\n")[2] for message in self.home.stored(f"{OURS}/user")]
         self.assertEqual([b"ESMTPSA" in line for line in received], [True, True], received)
