@@ -17,7 +17,7 @@
 namespace postern::daemon {
 namespace {
 
-Io wait_for(int fd, short events, const Deadline& deadline) {
+Io wait_for(int fd, short events, const Patience& deadline) {
   for (;;) {
     pollfd watched{.fd = fd, .events = events, .revents = 0};
     const auto left = std::min<std::chrono::milliseconds::rep>(deadline.left().count(), INT_MAX);
@@ -47,12 +47,12 @@ ssize_t send_some(int fd, std::string_view octets, bool& is_socket) {
 
 }  // namespace
 
-std::chrono::milliseconds Deadline::left() const {
+std::chrono::milliseconds Patience::left() const {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(at_ - std::chrono::steady_clock::now());
   return std::max(left, std::chrono::milliseconds(0));
 }
 
-ReadResult read_octets(int fd, std::span<char> into, const Deadline& deadline) {
+ReadResult read_octets(int fd, std::span<char> into, const Patience& deadline) {
   for (;;) {
     if (const Io waited = wait_for(fd, POLLIN, deadline); waited != Io::done) return {waited, 0};
     const ssize_t got = ::read(fd, into.data(), into.size());
@@ -68,7 +68,7 @@ Io write_octets(int fd, std::string_view octets, std::chrono::milliseconds timeo
     if (sent < 0) return Io::closed;
     octets.remove_prefix(static_cast<std::size_t>(sent));
     if (sent > 0) continue;
-    if (const Io waited = wait_for(fd, POLLOUT, Deadline(timeout)); waited != Io::done) return waited;
+    if (const Io waited = wait_for(fd, POLLOUT, Patience(timeout)); waited != Io::done) return waited;
   }
   return Io::done;
 }

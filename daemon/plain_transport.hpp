@@ -12,16 +12,16 @@
 namespace postern::daemon {
 
 // A moment after which nobody waits any more.
-class Deadline {
+class Patience {
  public:
-  explicit Deadline(std::chrono::milliseconds from_now) : at_(std::chrono::steady_clock::now() + from_now) {}
+  explicit Patience(std::chrono::milliseconds from_now) : at_(std::chrono::steady_clock::now() + from_now) {}
   [[nodiscard]] std::chrono::milliseconds left() const;  // never negative
 
  private:
   std::chrono::steady_clock::time_point at_;
 };
 
-[[nodiscard]] ReadResult read_octets(int fd, std::span<char> into, const Deadline& deadline);
+[[nodiscard]] ReadResult read_octets(int fd, std::span<char> into, const Patience& deadline);
 [[nodiscard]] Io write_octets(int fd, std::string_view octets, std::chrono::milliseconds timeout);
 
 // A reply must not wait for the acknowledgement of the one before (40 ms on Linux). No socket, no harm.
@@ -36,7 +36,7 @@ class PlainTransport final : public Transport {
     disable_nagle(write_fd);
   }
   [[nodiscard]] ReadResult read(std::span<char> into) override {
-    return read_octets(read_fd_, into, Deadline(timeout_));
+    return read_octets(read_fd_, into, Patience(timeout_));
   }
   [[nodiscard]] Io write(std::string_view octets) override { return write_octets(write_fd_, octets, timeout_); }
 

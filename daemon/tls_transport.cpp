@@ -60,7 +60,7 @@ void TlsTransport::MethodDeleter::operator()(bio_method_st* method) const { BIO_
 
 TlsTransport::TlsTransport(Descriptors descriptors, TlsTimeouts timeouts)
     : timeouts_(timeouts),
-      wire_{.descriptors = descriptors, .deadline = Deadline(timeouts.handshake), .unsent = {}},
+      wire_{.descriptors = descriptors, .deadline = Patience(timeouts.handshake), .unsent = {}},
       method_(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wire")) {
   if (method_ == nullptr) return;
   BIO_meth_set_read(method_.get(), wire_read);
@@ -108,7 +108,7 @@ Io TlsTransport::flush(milliseconds timeout) {
 
 ReadResult TlsTransport::read(std::span<char> into) {
   if (has_failed_) return {Io::closed, 0};
-  wire_.deadline = Deadline(timeouts_.session);
+  wire_.deadline = Patience(timeouts_.session);
   ERR_clear_error();
   std::size_t got = 0;
   if (SSL_read_ex(session_.get(), into.data(), into.size(), &got) == 1) return {Io::done, got};

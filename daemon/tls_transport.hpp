@@ -35,7 +35,7 @@ struct TlsTimeouts {
 // Where OpenSSL reads and writes: reads wait with a deadline, writes gather until somebody has to wait.
 struct TlsWire {
   Descriptors descriptors;
-  Deadline deadline;
+  Patience deadline;
   std::string unsent;
   Io io = Io::done;  // how the last transfer ended
 };

@@ -117,6 +117,7 @@ bool Connection::read_more(std::size_t& octets) {
   const std::span<char> room = std::span(context_.input).subspan(octets).first(LoopContext::input_octets);
   const Transfer got = channel_.read(room);
   octets += got.octets;
+  if (got.octets != 0) heard_ = context_.loop.now();
   // A socket that gave less than was asked has no more: epoll tells of what comes later, and of the end.
   const bool is_last = got.progress == Progress::done && got.octets < room.size();
   if (got.progress != Progress::done || (is_last && !has_hung_up_ && !channel_.has_end_in_hand())) is_readable_ = false;
@@ -163,7 +164,9 @@ void Connection::take(Step step) {
 void Connection::say(const Step& step) {
   context_.metrics.rule_hit(step.rule);
   if (step.code != 0) context_.metrics.replied(step.code);
-  if (step.code >= 400) context_.journal_of(remote_, number_).refusal(step, *session_);
+  // Who sends no PROXY header is told nothing; the operator is.
+  if (step.code >= 400 || step.event == Event::connect_malformed_proxy)
+    context_.journal_of(remote_, number_).refusal(step, *session_);
   if (step.code >= 500 && engine::is_auth(step.event)) note_failed_auth();
   if (step.effect != Effect::delay) return append_output(step.reply);
   delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
@@ -227,7 +230,9 @@ void Connection::lose_client() {
 
 void Connection::end_turn() {
   if (context_.is_shutting_down && phase_ == Phase::serving && !has_work_in_hand()) say_shutting_down();
+  const bool has_replied = context_.unsent_octets != 0;
   flush();
+  note_reply_time(has_replied);
   if (phase_ == Phase::serving && starts_tls_ && unsent_.empty()) {
     begin_handshake();
     flush();
@@ -236,6 +241,13 @@ void Connection::end_turn() {
   settle_workspace();
   if (phase_ == Phase::serving) arm_patience();
   if (phase_ == Phase::over) try_to_leave();
+}
+
+// What a job or a delay still has in hand was heard when it was heard; a greeting or a timeout answers nothing.
+void Connection::note_reply_time(bool has_replied) {
+  if (has_replied && heard_ != Time{})
+    context_.metrics.took(Duration::reply, std::chrono::steady_clock::now() - heard_);
+  if (phase_ != Phase::working && phase_ != Phase::delaying) heard_ = {};
 }
 
 // Octets of mail data are progress; of a command, only its end: a line that grows octet by octet is not answered for ever.

@@ -101,6 +101,7 @@ class Connection final : public Watcher, public Timer {
   void lose_client();
   void say_shutting_down();
   void end_turn();
+  void note_reply_time(bool has_replied);
   void settle_workspace();
   void note_progress(const engine::Step& step);
   void arm_patience();
@@ -162,6 +163,7 @@ class Connection final : public Watcher, public Timer {
   std::uint64_t number_;             // names the session in the log
   std::uint64_t window_octets_ = 0;  // of mail data since window_began_
   Time window_began_{}, patience_began_{}, job_began_{};
+  Time heard_{};  // when what is to be answered came; none: nothing is
   std::shared_ptr<const Served> served_;
   std::optional<engine::Session> session_;
   std::unique_ptr<engine::Workspace> workspace_;  // null at rest

@@ -83,6 +83,7 @@ void Connection::refuse(Event event) {
   const bool is_silent = served_->is_implicit_tls() && event != Event::connect_malformed_proxy;
   if (is_silent) {
     const engine::Step step = session_->report(event);
+    context_.metrics.rule_hit(step.rule);
     context_.journal_of(remote_, number_).refusal(step, *session_);
     return die("close");
   }

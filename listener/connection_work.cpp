@@ -131,6 +131,7 @@ void Connection::credentials_checked(const daemon::CheckResult& result, std::str
       return resume(Event::credentials_accepted);
     case daemon::Verdict::rejected:
       context_.metrics.auth(AuthResult::rejected);
+      note_failed_auth();
       return resume(Event::credentials_rejected);
     case daemon::Verdict::broken: break;
   }

@@ -51,10 +51,15 @@ void LogBuffer::work() {
     const std::uint64_t dropped = std::exchange(dropped_, 0);
     lock.unlock();
     write_out(lines);
-    if (dropped != 0)
-      write_out("postern: the log is read too slowly: " + std::to_string(dropped) + " lines are lost\n");
+    if (dropped != 0) tell_dropped(dropped);
     if (is_last) return;
   }
+}
+
+void LogBuffer::tell_dropped(std::uint64_t lines) const {
+  daemon::LogLine line("warning", {.program = "postern", .output = nullptr, .form = form_});
+  line.note("the log is read too slowly: " + std::to_string(lines) + " lines are lost");
+  write_out(std::string(line.text()) + '\n');
 }
 
 // In pieces that a pipe with room takes at once, so that a reader who stops never holds us in write(2).

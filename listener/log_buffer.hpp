@@ -28,7 +28,8 @@ class LogBuffer final : public daemon::LogOutput {
   static constexpr unsigned gather_milliseconds = 20;
   static constexpr int end_milliseconds = 2000;
 
-  explicit LogBuffer(int descriptor) : descriptor_(descriptor) {}
+  explicit LogBuffer(int descriptor, daemon::LogForm form = daemon::LogForm::text)
+      : descriptor_(descriptor), form_(form) {}
   LogBuffer(const LogBuffer&) = delete;
   LogBuffer& operator=(const LogBuffer&) = delete;
   ~LogBuffer() { stop(); }
@@ -40,9 +41,11 @@ class LogBuffer final : public daemon::LogOutput {
  private:
   void work();
   void write_out(std::string_view octets) const;
+  void tell_dropped(std::uint64_t lines) const;
   [[nodiscard]] bool wait_for_room() const;
 
   int descriptor_;
+  daemon::LogForm form_;
   std::mutex mutex_;
   std::condition_variable has_lines_;
   std::string lines_;          // under mutex_

@@ -57,14 +57,22 @@ void LoopContext::use(std::shared_ptr<const Policies> next) {
   recipients = domains.empty() ? std::make_unique<daemon::Recipients>(daemon::RcptHosts::Reading::copied)
                                : std::make_unique<daemon::Recipients>(domains);
   rules.clear();
-  for (const ListenerSettings& listener : settings.listeners)
-    rules.push_back(listener.tcprules.empty() ? nullptr : std::make_unique<ClientRules>(listener.tcprules));
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    const std::string& path = settings.listeners[i].tcprules;
+    rules.push_back(path.empty() ? nullptr : std::make_unique<ClientRules>(path));
+    refresh_rules(i);  // not with the first client: by then the file may be broken, and there would be no last rules
+  }
+}
+
+void LoopContext::refresh_rules(std::size_t listener) {
+  ClientRules* const own = rules[listener].get();
+  if (own != nullptr && own->refresh(loop.now()) == ClientRules::News::refused) own_journal().trouble(own->problem());
 }
 
 ClientRule LoopContext::find_rule(std::size_t listener, const Address& address) {
   ClientRules* const own = rules[listener].get();
   if (own == nullptr) return {};
-  if (own->refresh(loop.now()) == ClientRules::News::refused) own_journal().trouble(own->problem());
+  refresh_rules(listener);
   return own->find({.address = address, .host = {}, .info = {}});
 }
 

@@ -61,6 +61,7 @@ struct LoopContext {
   std::array<char, 2 * input_octets + 2> decoded;
 
   void use(std::shared_ptr<const Policies> next);
+  void refresh_rules(std::size_t listener);
   [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
   // Its views live until the next call.
   [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session);

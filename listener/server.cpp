@@ -61,10 +61,10 @@ class Server {
   explicit Server(const ServerStart& start)
       : start_(start),
         settings_(start.settings),
-        log_(STDERR_FILENO),
+        log_(STDERR_FILENO, log_form()),
         voice_{.program = "postern",
                .output = &log_,
-               .form = settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text,
+               .form = log_form(),
                .process = static_cast<std::uint64_t>(::getpid())} {
     if (settings_.loops == 0) settings_.loops = default_loops();
   }
@@ -293,6 +293,10 @@ class Server {
   }
 
   // ---- words
+
+  [[nodiscard]] daemon::LogForm log_form() const {
+    return settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text;
+  }
 
   bool refused(std::string_view sentence) {
     log("config", sentence);

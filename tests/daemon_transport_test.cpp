@@ -180,7 +180,7 @@ TEST(PlainTransport, a_signal_neither_ends_nor_prolongs_a_wait) {
       ::pthread_kill(self, SIGUSR1);
     }
   });
-  const Deadline generous(95ms);
+  const Patience generous(95ms);
   std::array<char, 16> into{};
   EXPECT_EQ(transport.read(into).io, Io::timed_out);
   EXPECT_GT(generous.left(), 0ms);

@@ -44,16 +44,16 @@ using Client = std::unique_ptr<SSL, Freed<SSL_free>>;
 
 inline std::int64_t now_seconds() { return std::time(nullptr); }
 
-// A file as control/servercert.pem: key, certificate, and `chain` further certificates, valid for 30 days.
+// A file as control/servercert.pem: key, certificate of `host`, and `chain` further certificates, valid for 30 days.
 struct PemFile {
   std::string path;
 
-  PemFile(Key key, int chain) {
+  PemFile(Key key, int chain, const std::string& host = "mx.example") {
     char name[] = "/tmp/postern-tls-XXXXXX";
     std::FILE* const file = ::fdopen(::mkstemp(name), "w");
     path = name;
     PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    for (int i = 0; i <= chain; ++i) write_certificate(file, key.get(), i);
+    for (int i = 0; i <= chain; ++i) write_certificate(file, key.get(), i, host);
     std::fclose(file);
   }
   PemFile(const PemFile&) = delete;
@@ -66,13 +66,13 @@ struct PemFile {
     X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, octets, static_cast<int>(host.size()), -1, 0);
   }
 
-  static void write_certificate(std::FILE* file, EVP_PKEY* key, int serial) {
+  static void write_certificate(std::FILE* file, EVP_PKEY* key, int serial, const std::string& host) {
     const Certificate certificate(X509_new());
     ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial + 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
     X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 30 * day_seconds);
     X509_set_pubkey(certificate.get(), key);
-    name_host(X509_get_subject_name(certificate.get()), "mx.example");
+    name_host(X509_get_subject_name(certificate.get()), host);
     name_host(X509_get_issuer_name(certificate.get()), "ca.example");  // or OpenSSL would not look at the signature
     X509_sign(certificate.get(), key, EVP_sha256());
     PEM_write_X509(file, certificate.get());

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""What postern serve bears and what not: sessions, rates, guesses, early talkers, slow ones. Each has its reply and its
+rule in the log. Clients are addresses of 127.0.0.0/8; so nobody is exempt here, but where that is the matter."""
+
+import re
+import time
+
+import peer
+import serve
+from peer import OURS
+
+EVERYBODY = {"exempt": []}
+TIM, TOM, FAR = "127.0.1.1", "127.0.1.2", "127.0.2.1"
+
+
+class Sessions(serve.Case):
+    def limited(self, **limits):
+        return self.serving(limits=EVERYBODY | limits)
+
+    def opened(self, service, source):
+        client = service.connect(source=source)
+        self.addCleanup(client.close)
+        self.assert_code(220, client.greeting)
+        return client
+
+    def assert_goes_when_one_leaves(self, service, client, source):
+        client.say("QUIT")
+        client.close()
+        self.assertTrue(peer.until(lambda: self.is_greeted(service, source)))
+
+    def is_greeted(self, service, source):
+        with service.connect(source=source) as client:
+            return client.greeting.startswith("220")
+
+    def test_in_all(self):
+        service = self.limited(sessions=3)
+        first = self.opened(service, TIM)
+        self.opened(service, TOM), self.opened(service, FAR)
+        self.assert_refused(service, "connect.busy", self.replies["busy"], source="127.0.3.1")
+        self.assert_goes_when_one_leaves(service, first, "127.0.3.1")
+
+    def test_of_an_address(self):
+        service = self.limited(sessions_per_address=2)
+        first = self.opened(service, TIM)
+        self.opened(service, TIM)
+        self.assert_refused(service, "connect.client_busy", self.replies["client_busy"], source=TIM)
+        self.opened(service, TOM)
+        self.assert_goes_when_one_leaves(service, first, TIM)
+
+    def test_of_a_network(self):
+        service = self.limited(sessions_per_network=2)
+        first = self.opened(service, TIM)
+        self.opened(service, TOM)
+        self.assert_refused(service, "connect.client_busy", self.replies["client_busy"], source="127.0.1.3")
+        self.opened(service, FAR)
+        self.assert_goes_when_one_leaves(service, first, "127.0.1.3")
+
+    def test_in_a_minute(self):
+        service = self.limited(connections_per_minute=3)
+        for _ in range(3):
+            self.assertTrue(self.is_greeted(service, TIM))
+        for _ in range(2):
+            self.assert_refused(service, "connect.client_too_fast", self.replies["client_too_fast"], source=TIM)
+        self.assertTrue(self.is_greeted(service, TOM))
+
+    def test_programs_of_this_machine_are_exempt_unless_told(self):
+        service = self.serving(limits={"sessions_per_address": 1, "connections_per_minute": 1})
+        for _ in range(3):
+            self.opened(service, TIM)
+
+    def test_a_limit_may_be_changed_while_it_serves(self):
+        service = self.limited(sessions_per_address=1)
+        self.opened(service, TIM)
+        self.assertFalse(self.is_greeted(service, TIM))
+        self.write_file(limits=EVERYBODY | {"sessions_per_address": 2})
+        self.assert_logged(service, "reload: done")
+        self.opened(service, TIM)
+
+    def test_inside_implicit_tls_who_is_too_many_is_closed_before_a_handshake(self):
+        service = self.serving({"SSL": 1}, limits=EVERYBODY | {"sessions_per_address": 1})
+        with service.connect(source=TIM, greeted=False) as first:
+            first.start_tls()
+            self.assert_code(220, first.reply())
+            with service.connect(source=TIM, greeted=False) as second:
+                self.assertEqual(second.rest(), b"")
+        self.assert_logged(service, "rule=connect.client_busy ")
+
+
+class Guesses(serve.Case):
+    def guess(self, service, source, times=1, password="wrong", encrypted=True):
+        """The code of each."""
+        with service.connect(source=source) as client:
+            if not client.greeting.startswith("220"):
+                return [client.greeting]
+            if encrypted:
+                client.starttls()
+            client.say("EHLO client.example")
+            return [client.say("AUTH PLAIN " + peer.plain_response(peer.USER, password))[:3] for _ in range(times)]
+
+    def test_are_counted_over_sessions_and_by_address(self):
+        service = self.serving(limits=EVERYBODY | {"failed_auths_per_hour": 3}, variables={"AUTH_CDB": self.home.users})
+        serve.together(*[lambda: self.assertEqual(self.guess(service, TIM), ["535"])] * 3)
+        self.assert_refused(service, "connect.client_guesses", self.replies["client_guesses"], source=TIM)
+        self.assertEqual(self.guess(service, TOM, password=peer.PASSWORD), ["235"])
+
+    def test_are_counted_where_auth_is_refused_in_clear(self):
+        service = self.serving(limits=EVERYBODY | {"failed_auths_per_hour": 4}, variables={"AUTH_CDB": self.home.users})
+        in_clear = serve.together(*[lambda: self.guess(service, TIM, 2, peer.PASSWORD, encrypted=False)] * 2)
+        self.assertEqual(in_clear, [["504", "504"]] * 2)
+        self.assert_refused(service, "connect.client_guesses", self.replies["client_guesses"], source=TIM)
+        self.assertNotIn(peer.plain_response(peer.USER, peer.PASSWORD), service.log())
+
+    def test_right_passwords_are_no_guesses(self):
+        service = self.serving(limits=EVERYBODY | {"failed_auths_per_hour": 1}, variables={"AUTH_CDB": self.home.users})
+        for _ in range(3):
+            self.assertEqual(self.guess(service, TIM, password=peer.PASSWORD), ["235"])
+
+
+class Early(serve.Case):
+    def test_who_speaks_before_the_greeting_is_refused(self):
+        service = self.serving(variables={"GREETDELAY": 2, "DROP_PRE_GREET": 1})
+        begun = time.monotonic()
+        with service.connect(greeted=False) as client:
+            client.send("EHLO early.example\r\n")
+            self.assertEqual(client.reply(), self.replies["protocol_violation"])
+            self.assertEqual(client.rest(), b"")
+        self.assertLess(time.monotonic() - begun, 1.9)
+        self.assert_logged(service, "rule=connect.early_talker ")
+
+    def test_who_waits_is_greeted_after_the_delay(self):
+        service = self.serving(variables={"GREETDELAY": 1, "DROP_PRE_GREET": 1})
+        begun = time.monotonic()
+        self.assert_serves(service)
+        self.assertGreaterEqual(time.monotonic() - begun, 1)
+
+    def test_without_the_refusal_what_came_early_is_never_served(self):
+        service = self.serving(variables={"GREETDELAY": 1})
+        with service.connect(greeted=False) as client:
+            client.send("NOOP\r\nMAIL FROM:<early@sender.example>\r\n")
+            self.assert_code(220, client.reply())
+            self.assertEqual(client.say("RCPT TO:<a@b.example>"), "503 MAIL first (#5.5.1)")
+
+
+class Slow(serve.Case):
+    def test_mail_data_below_the_floor_ends_the_session(self):
+        service = self.serving(limits={"min_data_octets_per_second": 100, "data_rate_seconds": 1})
+        with service.connect() as client:
+            client.say("EHLO c.example", "MAIL FROM:<a@b.example>", f"RCPT TO:<user@{OURS}>", "DATA")
+            begun = time.monotonic()
+            while time.monotonic() - begun < 5 and "too slow" not in client._unread.decode():
+                client.send("x\r\n")
+                time.sleep(0.1)
+                client.socket.settimeout(0.01)
+                try:
+                    client._unread += client.socket.recv(4096)
+                except TimeoutError:
+                    pass
+            self.assertLess(time.monotonic() - begun, 3)
+            client.socket.settimeout(5)
+            self.assertEqual(client.reply(), self.replies["too_slow"])
+        self.assert_logged(service, "rule=too_slow ")
+        self.assertEqual(self.home.stored(), [])
+        self.assertEqual(self.home.leftovers(), [])
+
+    def test_mail_data_above_the_floor_goes_on(self):
+        service = self.serving(limits={"min_data_octets_per_second": 100, "data_rate_seconds": 1})
+        with service.connect() as client:
+            client.say("EHLO c.example", "MAIL FROM:<a@b.example>", f"RCPT TO:<user@{OURS}>", "DATA")
+            for _ in range(25):
+                client.send("x" * 60 + "\r\n")
+                time.sleep(0.1)
+            self.assert_code(250, client.say("."))
+
+    def test_silence_and_half_a_command_end_the_session(self):
+        (self.home.control / "timeoutsmtpd").write_text("1\n")
+        service = self.serving()
+
+        def silent():
+            with service.connect() as client:
+                begun = time.monotonic()
+                self.assertEqual(client.reply(), self.replies["timeout"])
+                self.assertGreaterEqual(time.monotonic() - begun, 0.9)
+                self.assertEqual(client.rest(), b"")
+
+        def dripping():
+            with service.connect() as client:
+                begun = time.monotonic()
+                client.socket.settimeout(0.2)
+                for letter in "NOOP aaaaaaaaaaaaaaa":
+                    client.send(letter)
+                    try:
+                        client._unread += client.socket.recv(4096)
+                        break
+                    except TimeoutError:
+                        pass
+                client.socket.settimeout(5)
+                self.assertEqual(client.reply(), self.replies["too_slow"])
+                self.assertLess(time.monotonic() - begun, 2.5)
+
+        def in_the_handshake():
+            with service.connect() as client:
+                client.say("EHLO c.example", "STARTTLS")
+                self.assertEqual(client.rest(), b"")
+
+        serve.together(silent, dripping, in_the_handshake)
+        for text in ("rule=timeout ", "rule=too_slow ", "the TLS handshake took too long"):
+            self.assert_logged(service, text)
+        self.assertEqual(len(re.findall("by=close", service.wait_for_log("by=close"))), 3)
+
+
+if __name__ == "__main__":
+    peer.main()

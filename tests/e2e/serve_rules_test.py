@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""The tcprules of postern serve, made by the real tcprules: who may come, and with which settings."""
+
+import os
+import time
+import unittest
+
+import peer
+import serve
+
+TIM, TOM, TED, TIA, TEA = (f"127.0.1.{number}" for number in range(1, 6))
+
+
+class Rules(serve.Case):
+    def setUp(self):
+        super().setUp()
+        self.cdb = self.home.path / "tcp.smtp.cdb"
+
+    def rules(self, *lines):
+        made = peer.run(["tcprules", self.cdb, self.home.path / "tcp.tmp"], input="\n".join([*lines, ""]).encode())
+        self.assertEqual(made.returncode, 0, made.stderr)
+
+    def ruled(self, *lines, **more):
+        self.rules(*lines)
+        return self.serving({"tcprules": self.cdb} | more.pop("listener", {}), **more)
+
+    def ehlo(self, service, source):
+        with service.connect(source=source) as client:
+            return client.say("EHLO client.example")
+
+    def mail(self, service, source):
+        with service.connect(source=source) as client:
+            client.say("EHLO client.example")
+            return client.say("MAIL FROM:<a@b.example>")
+
+    def test_a_class_sets_and_overrides_what_the_listener_says(self):
+        service = self.ruled(f'{TIM}:allow,FORCE_TLS="1"', f'{TOM}:allow,DENY_TLS="1"', f'{TED}:allow,AUTH="0"',
+                             f'{TIA}:allow,REQUIRE_AUTH="1",DATABYTES="10"', ":allow",
+                             variables={"AUTH_CDB": self.home.users, "ALLOW_INSECURE_AUTH": 1, "DATABYTES": 1000})
+        self.assertEqual(self.mail(service, TIM), self.replies["starttls_first"])
+        self.assertNotIn("STARTTLS", self.ehlo(service, TOM))
+        self.assertNotIn("AUTH", self.ehlo(service, TED))
+        self.assertEqual(self.mail(service, TIA), self.replies["auth_first"])
+        self.assertIn("250-SIZE 10\n", self.ehlo(service, TIA))
+        everybody = self.ehlo(service, TEA)
+        for text in ("STARTTLS", "AUTH LOGIN PLAIN", "SIZE 1000\n"):
+            self.assertIn(text, everybody)
+        self.assert_serves(service, source=TEA)
+
+    def test_implicit_tls_by_class(self):
+        service = self.ruled(f'{TIM}:allow,SSL="1"', ":allow")
+        with service.connect(source=TIM, greeted=False) as client:
+            client.start_tls()
+            self.assert_code(220, client.reply())
+        self.assert_serves(service, source=TOM)
+
+    def test_deny_is_told(self):
+        service = self.ruled(f"{TIM}:deny", ":allow")
+        self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
+        self.assert_serves(service, source=TOM)
+
+    def test_relayclient_opens_every_domain_to_its_class_alone(self):
+        service = self.ruled(f'{TIM}:allow,RELAYCLIENT=""', ":allow")
+        for source, code in ((TIM, "250"), (TOM, "553")):
+            with service.connect(source=source) as client:
+                client.say("EHLO client.example")
+                client.say("MAIL FROM:<a@b.example>")
+                self.assert_code(code, client.say("RCPT TO:<who@elsewhere.example>"))
+
+    def test_what_is_wrong_with_a_class_is_told_once_and_only_its_clients_suffer(self):
+        service = self.ruled(f'{TIM}:allow,FORCE_TLS="yes"', f'{TOM}:allow,FORCE_TLS="1",DENY_TLS="1"', ":allow")
+        for _ in range(2):
+            self.assert_refused(service, "connect.bad_value", self.replies["configuration_error"], source=TIM)
+        self.assert_refused(service, "connect.force_and_deny", self.replies["force_and_deny"], source=TOM)
+        self.assert_serves(service, source=TEA)
+        self.assertEqual(service.log().count('FORCE_TLS="yes"'), 1)
+
+    def test_a_change_is_seen_within_two_seconds(self):
+        service = self.ruled(":allow")
+        self.assert_serves(service, source=TIM)
+        self.rules(f"{TIM}:deny", ":allow")
+        begun = time.monotonic()
+        self.assertTrue(peer.until(lambda: self.ehlo(service, TIM) == "", 5))
+        self.assertLess(time.monotonic() - begun, 2.2)
+        self.assert_serves(service, source=TOM)
+
+    def test_a_file_that_breaks_is_told_and_its_last_rules_stay(self):
+        service = self.ruled(f"{TIM}:deny", ":allow")
+        self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
+        broken = self.home.path / "broken"
+        broken.write_bytes(b"no cdb at all")
+        os.rename(broken, self.cdb)
+        is_told = peer.until(lambda: self.ehlo(service, TOM) and str(self.cdb) in service.log(), 5)
+        self.assertTrue(is_told, service.log())
+        self.assertIn("trouble", service.log())
+        self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
+        self.rules(":allow")
+        self.assertTrue(peer.until(lambda: self.ehlo(service, TIM) != "", 5), service.log())
+
+    def test_a_broken_file_refuses_the_start(self):
+        for octets in (None, b"no cdb at all"):
+            with self.subTest(octets=octets):
+                if octets:
+                    self.cdb.write_bytes(octets)
+                self.assertIn(str(self.cdb), self.refused({"tcprules": self.cdb}))
+
+    @unittest.skipIf(os.geteuid(), "only root can become another user")
+    def test_they_are_read_again_by_the_user_who_serves(self):
+        self.home.path.chmod(0o755)
+        os.chown(self.home.mail, 65534, 65534)
+        service = self.ruled(":allow", server={"user": "nobody"})
+        self.rules(f"{TIM}:deny", ":allow")
+        self.assertTrue(peer.until(lambda: self.ehlo(service, TIM) == "", 5), service.log())
+
+
+if __name__ == "__main__":
+    peer.main()

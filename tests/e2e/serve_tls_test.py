@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""TLS of postern serve with real peers: openssl s_client, curl, swaks: versions, certificates, tickets."""
+
+import os
+
+import peer
+import serve
+from peer import HOST, OURS
+
+OTHER = "mail.other.example"
+
+
+def certificate(folder, host, name):
+    file = folder / f"{name}.pem"
+    made = peer.run(["openssl", "req", "-x509", "-nodes", "-days", 7, "-subj", f"/CN={host}", "-newkey", "ec",
+                     "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", folder / f"{name}.key", "-out",
+                     folder / f"{name}.crt"])
+    made.check_returncode()
+    beside = file.with_suffix(".new")
+    beside.write_text((folder / f"{name}.key").read_text() + (folder / f"{name}.crt").read_text())
+    beside.rename(file)
+    return file
+
+
+class Tls(serve.Case):
+    def s_client(self, port, *options, starttls=True):
+        """What openssl says of a session that ends with QUIT."""
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-crlf", "-ign_eof", *options]
+        words += ["-starttls", "smtp"] if starttls else []
+        done = peer.run(words, input=b"QUIT\n")
+        return (done.stdout + done.stderr).decode("latin-1")
+
+    def both(self, **tables):
+        """STARTTLS at port 0 of the listeners, implicit TLS at port 1."""
+        return self.serving({}, {"SSL": 1}, **tables)
+
+    def assert_connected(self, said, what=""):
+        self.assertIn("Cipher is TLS" if "TLSv1.3" in what else "Cipher is ", said)
+        self.assertIn("\n221 ", said)
+        self.assertIn(what, said)
+
+    def test_openssl(self):
+        service = self.both()
+        for port, starttls in zip(service.ports, (True, False)):
+            self.assert_connected(self.s_client(port, "-tls1_3", starttls=starttls), "TLSv1.3")
+            self.assert_connected(self.s_client(port, "-tls1_2", starttls=starttls), "TLSv1.2")
+        self.assert_logged(service, "client=127.0.0.1 version=TLSv1.3")
+
+    def test_old_versions_are_not_spoken(self):
+        service = self.both()
+        for option in ("-tls1_1", "-tls1"):
+            said = self.s_client(service.ports[1], option, "-cipher", "DEFAULT:@SECLEVEL=0", starttls=False)
+            self.assertNotIn("\n221 ", said)
+        self.assert_logged(service, "the TLS handshake failed: ")
+
+    def test_curl(self):
+        service = self.both(variables={"AUTH_CDB": self.home.users})
+        message = self.home.path / "message"
+        message.write_text("Subject: by curl\r\n\r\nhello\r\n")
+        for url in (f"smtp://127.0.0.1:{service.ports[0]}", f"smtps://127.0.0.1:{service.ports[1]}"):
+            self.assert_ok(peer.run(["curl", "-sS", "--ssl-reqd", "-k", "--url", url + "/client.example", "--mail-from",
+                                     "a@b.example", "--mail-rcpt", "who@elsewhere.example", "--user",
+                                     f"{peer.USER}:{peer.PASSWORD}", "--upload-file", message]))
+        self.assertEqual(len(self.home.stored("elsewhere.example/who")), 2)
+
+    def test_swaks(self):
+        service = self.both(variables={"AUTH_CDB": self.home.users})
+        for port, option in zip(service.ports, ("--tls", "--tls-on-connect")):
+            self.assert_ok(peer.run(["swaks", "--server", "127.0.0.1", "--port", port, option, "--auth", "LOGIN",
+                                     "--auth-user", peer.USER, "--auth-password", peer.PASSWORD,
+                                     "--from", "a@b.example", "--to", f"user@{OURS}", "--ehlo", "client.example"],
+                                    env=os.environ | {"HOME": str(self.home.path)}))
+        received = [message.split(b"\n")[2] for message in self.home.stored(f"{OURS}/user")]
+        self.assertEqual([b"ESMTPSA" in line for line in received], [True, True], received)
+
+    def test_the_name_chooses_the_certificate(self):
+        other = certificate(self.home.path, OTHER, "other")
+        wild = certificate(self.home.path, "*.wild.example", "wild")
+        service = self.serving({"certificates": [other, wild]})
+        for name, shown in ((OTHER, OTHER), ("a.wild.example", r"\*\.wild\.example"), ("unknown.example", HOST),
+                            (HOST, HOST)):
+            said = self.s_client(service.port, "-servername", name)
+            self.assertRegex(said, rf"subject=CN ?= ?{shown}\n")
+        self.assertRegex(self.s_client(service.port, "-noservername"), rf"subject=CN ?= ?{HOST}\n")
+
+    def test_tickets_only_when_set(self):
+        session = self.home.path / "session"
+        for tickets in (False, True):
+            with self.subTest(tickets=tickets):
+                service = self.both(tls={"tickets": tickets})
+                for version in ("-tls1_3", "-tls1_2"):
+                    session.unlink(missing_ok=True)
+                    said = self.s_client(service.port, version, "-sess_out", session)
+                    self.assertEqual("TLS session ticket:" in said, tickets, said)
+                    if version == "-tls1_3":
+                        self.assertEqual(session.exists(), tickets)
+                    if tickets:
+                        self.assertIn("Reused, TLSv1", self.s_client(service.port, version, "-sess_in", session))
+                    elif session.exists():
+                        self.assertNotIn("Reused", self.s_client(service.port, version, "-sess_in", session))
+                service.stop()
+
+    def test_a_minimum_of_1_3(self):
+        service = self.both(tls={"minimum": "1.3"})
+        for port, starttls in zip(service.ports, (True, False)):
+            self.assert_connected(self.s_client(port, "-tls1_3", starttls=starttls), "TLSv1.3")
+            self.assertNotIn("\n221 ", self.s_client(port, "-tls1_2", starttls=starttls))
+
+    def test_groups(self):
+        service = self.both(tls={"groups": "P-384"})
+        self.assertIn("Server Temp Key: ECDH, secp384r1", self.s_client(service.port))
+        self.assertNotIn("\n221 ", self.s_client(service.port, "-groups", "X25519"))
+        self.assertIn("nonsense", self.refused(tls={"groups": "nonsense"}))
+
+    def test_ciphers(self):
+        service = self.both(variables={"TLSCIPHERS": "TLS_CHACHA20_POLY1305_SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"})
+        self.assertIn("Cipher is TLS_CHACHA20_POLY1305_SHA256", self.s_client(service.port))
+        self.assertIn("Cipher is ECDHE-ECDSA-AES256-GCM-SHA384", self.s_client(service.port, "-tls1_2"))
+
+    def test_a_certificate_that_is_replaced_is_shown_to_new_sessions(self):
+        service = self.both()
+        with service.connect() as before:
+            before.starttls()
+            certificate(self.home.control, "new.example", "servercert")
+            self.assert_logged(service, "reload: done")
+            for port, starttls in zip(service.ports, (True, False)):
+                self.assertRegex(self.s_client(port, starttls=starttls), r"subject=CN ?= ?new\.example\n")
+            self.assert_code(250, before.say("EHLO client.example"))
+
+    def test_one_that_is_broken_changes_nothing_and_is_told(self):
+        service = self.both()
+        self.home.pem.write_text("no certificate")
+        self.assert_logged(service, "reload: refused, and nothing has changed: ")
+        self.assertIn("servercert.pem", service.log())
+        self.assertRegex(self.s_client(service.port), rf"subject=CN ?= ?{HOST}\n")
+
+    def test_what_is_no_handshake_is_told_and_closed(self):
+        service = self.both()
+        with service.connect(1, greeted=False) as client:
+            client.send("EHLO client.example\r\n")
+            client.rest()
+        self.assert_logged(service, "the TLS handshake failed: ")
+
+    def test_a_message_above_every_buffer(self):
+        service = self.both()
+        with service.connect() as client:
+            client.starttls().say("EHLO client.example")
+            self.assert_code(250, client.deliver("\r\n".join(["x" * 900] * 3000)))
+        message, = self.home.stored()
+        self.assertEqual(message.count(b"x" * 900 + b"\n"), 3000)
+
+
+if __name__ == "__main__":
+    peer.main()

@@ -1,0 +1,86 @@
+// RFC 6066 3 (server_name), RFC 6125 6.4 (wildcards).
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "listener/certificates.hpp"
+#include "listener/channel.hpp"
+#include "tests/tls_meeting.hpp"
+
+namespace postern::listener {
+namespace {
+
+daemon::Key new_key() {
+  std::string curve = "P-256";  // EVP_EC_gen takes no const
+  return daemon::Key(EVP_EC_gen(curve.data()));
+}
+
+std::string common_name(X509* certificate) {
+  std::array<char, 256> name{};
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(), name.size());
+  return name.data();
+}
+
+class Certified : public testing::Test {
+ protected:
+  Certificates::Loaded load(std::vector<std::string> others) {
+    return Certificates::load({.certificate_path = first_.path, .ciphers = {}, .now_seconds = daemon::now_seconds()},
+                              others);
+  }
+  [[nodiscard]] static std::string chosen(const Certificates& certificates, const char* name) {
+    SSL_CTX* const context = certificates.context_for(name);
+    return context == nullptr ? "the first" : common_name(SSL_CTX_get0_certificate(context));
+  }
+  daemon::PemFile first_{new_key(), 0, "mx.example"}, other_{new_key(), 0, "mail.other.example"},
+      wild_{new_key(), 0, "*.wild.example"};
+};
+
+TEST_F(Certified, the_name_chooses_and_the_first_is_for_everybody_else) {
+  const auto loaded = load({other_.path, wild_.path});
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ("mail.other.example", chosen(**loaded, "mail.other.example"));
+  EXPECT_EQ("mail.other.example", chosen(**loaded, "MAIL.Other.Example"));
+  EXPECT_EQ("*.wild.example", chosen(**loaded, "a.wild.example"));
+  for (const char* name : {"mx.example", "a.b.wild.example", "wild.example", "other.example", "", "x"})
+    EXPECT_EQ("the first", chosen(**loaded, name)) << name;
+}
+
+// A whole handshake over a socket that does not block, and which certificate the client saw.
+std::string seen_by_client(const Certificates& certificates, const char* name) {
+  const daemon::Ends ends;
+  ::fcntl(ends.ours, F_SETFL, O_NONBLOCK);
+  const auto context = daemon::make_client(TLS1_3_VERSION);
+  const auto client = daemon::open_client(context, ends.theirs);
+  if (name != nullptr) SSL_ctrl(client.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, const_cast<char*>(name));
+  std::thread connecting([&] { EXPECT_EQ(1, SSL_connect(client.get())); });
+  Channel channel{daemon::Descriptor(::dup(ends.ours))};
+  channel.start_tls(certificates.open_session(channel.number()));
+  Progress progress = Progress::again;
+  for (int i = 0; i < 5000 && progress == Progress::again; ++i) {
+    progress = channel.handshake();
+    if (progress == Progress::again) ::usleep(1000);
+  }
+  connecting.join();
+  EXPECT_EQ(Progress::done, progress);
+  const daemon::Certificate shown(SSL_get1_peer_certificate(client.get()));
+  return shown == nullptr ? "none" : common_name(shown.get());
+}
+
+TEST_F(Certified, the_client_sees_the_certificate_of_the_name_it_gave) {
+  const auto loaded = load({other_.path});
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ("mail.other.example", seen_by_client(**loaded, "mail.other.example"));
+  EXPECT_EQ("mx.example", seen_by_client(**loaded, "unknown.example"));
+  EXPECT_EQ("mx.example", seen_by_client(**loaded, nullptr));
+}
+
+TEST_F(Certified, one_that_is_broken_breaks_all_and_is_named) {
+  const auto loaded = load({other_.path, "/nonexistent.pem"});
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(std::string::npos, loaded.error().find("/nonexistent.pem")) << loaded.error();
+}
+
+}  // namespace
+}  // namespace postern::listener

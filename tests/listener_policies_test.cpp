@@ -1,0 +1,153 @@
+// Seed: SSL, FORCE_TLS, DENY_TLS, AUTH, REQUIRE_AUTH; deviations D10 to D12; tcprules(1).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "listener/policies.hpp"
+#include "tests/daemon_home.hpp"
+
+namespace postern::listener {
+namespace {
+
+namespace bit = spec::bit;
+
+// Lines of the log, as they come.
+class Lines final : public daemon::LogOutput {
+ public:
+  void write(std::string_view line) override { all.emplace_back(line); }
+  std::vector<std::string> all;
+};
+
+class Judging : public testing::Test {
+ protected:
+  void SetUp() override {
+    home_.write("control/me", "mx.example\n");
+    std::filesystem::create_directory("mail");
+  }
+  Policies::Made make(std::vector<std::vector<std::string>> variables, const char* const* process = nullptr) {
+    Configuration settings;
+    settings.domains = {"example"};
+    for (std::size_t i = 0; i < variables.size(); ++i) {
+      ListenerSettings& listener = settings.listeners.emplace_back();
+      listener.place = "listener " + std::to_string(i);
+      listener.variables = std::move(variables[i]);
+      listener.variables.insert(listener.variables.begin(), "POSTERN_MAILDIR=mail");
+    }
+    return Policies::make(std::move(settings), process, {.program = "postern", .output = &lines_});
+  }
+  std::shared_ptr<const Policies> made(std::vector<std::vector<std::string>> variables,
+                                       const char* const* process = nullptr) {
+    auto result = make(std::move(variables), process);
+    if (!result) ADD_FAILURE() << result.error().front();
+    return result.value_or(nullptr);
+  }
+  tests::Home home_;
+  Lines lines_;
+};
+
+std::string record(std::initializer_list<std::string_view> items) {
+  std::string value;
+  for (const std::string_view item : items) value.append(item).push_back('\0');
+  return value;
+}
+
+TEST_F(Judging, later_variables_win_process_then_listener_then_class) {
+  constexpr std::array process{"DATABYTES=1", "SMTPGREETING=process", "ONLY=process",
+                               static_cast<const char*>(nullptr)};
+  const auto policies = made({{"DATABYTES=2", "SMTPGREETING=listener"}}, process.data());
+  const auto everybody = policies->find(0, {});
+  EXPECT_EQ(2U, everybody->start.databytes);
+  EXPECT_EQ("listener", everybody->start.host);
+  EXPECT_EQ(3U, policies->find(0, record({"+DATABYTES=3"}))->start.databytes);
+  EXPECT_EQ(1, std::ranges::count(everybody->variables, "ONLY=process"));
+  const auto named = [](const std::string& each) { return each.starts_with("DATABYTES="); };
+  EXPECT_EQ(1, std::ranges::count_if(everybody->variables, named)) << "each name once";
+}
+
+TEST_F(Judging, what_systemd_told_the_process_is_for_no_client) {
+  constexpr std::array process{"LISTEN_FDS=1", "NOTIFY_SOCKET=/x", "WATCHDOG_USEC=1",
+                               static_cast<const char*>(nullptr)};
+  const auto served = made({{}}, process.data())->find(0, {});
+  EXPECT_EQ(std::vector<std::string>{"POSTERN_MAILDIR=mail"}, served->variables);
+}
+
+TEST_F(Judging, a_listener_s_variables_are_not_another_s) {
+  const auto policies = made({{"DATABYTES=1"}, {}});
+  EXPECT_EQ(1U, policies->find(0, {})->start.databytes);
+  EXPECT_EQ(0U, policies->find(1, {})->start.databytes);
+}
+
+TEST_F(Judging, a_class_is_judged_once_and_its_problems_are_told_once) {
+  const auto policies = made({{}});
+  const std::string wrong = record({"+FORCE_TLS=yes"});
+  const auto first = policies->find(0, wrong);
+  EXPECT_EQ(first, policies->find(0, wrong));
+  EXPECT_FALSE(first->is_served);
+  EXPECT_EQ(spec::Event::connect_bad_value, first->start.event);
+  ASSERT_EQ(1U, lines_.all.size());
+  EXPECT_NE(std::string::npos, lines_.all[0].find("listener 0: FORCE_TLS=\"yes\"")) << lines_.all[0];
+  EXPECT_NE(policies->find(0, record({"+RELAYCLIENT="})), policies->find(0, {}));
+}
+
+TEST_F(Judging, relayclient_of_a_class_is_a_fact_for_it_alone) {
+  const auto policies = made({{}});
+  EXPECT_TRUE(policies->find(0, record({"+RELAYCLIENT="}))->start.settings_and_facts.has(bit::relay_client));
+  EXPECT_FALSE(policies->find(0, {})->start.settings_and_facts.has(bit::relay_client));
+}
+
+TEST_F(Judging, every_sentence_of_every_listener_is_told_and_nothing_is_made) {
+  const auto result = make({{"SSL=O", "AUTH=yes"}, {}, {"FORCE_TLS=1", "DENY_TLS=1"}});
+  ASSERT_FALSE(result);
+  ASSERT_EQ(3U, result.error().size());
+  EXPECT_TRUE(result.error()[0].starts_with("listener 0: SSL=\"O\"")) << result.error()[0];
+  EXPECT_TRUE(result.error()[1].starts_with("listener 0: AUTH=\"yes\"")) << result.error()[1];
+  EXPECT_TRUE(result.error()[2].starts_with("listener 2: FORCE_TLS=1 wants STARTTLS")) << result.error()[2];
+}
+
+TEST_F(Judging, settings_under_which_no_mail_could_come_are_refused) {
+  for (const std::vector<std::string>& variables : {std::vector<std::string>{"FORCE_TLS=1"},
+                                                    {"REQUIRE_AUTH=1"},
+                                                    {"AUTH_CDB=none"},
+                                                    {"SSL=1"},
+                                                    {"TLS_SERVER_CERT=control/me"},
+                                                    {"POSTERN_MAILDIR=none"}})
+    EXPECT_FALSE(make({variables})) << variables[0];
+}
+
+TEST_F(Judging, the_way_out_is_shared_by_classes_and_kept_over_a_reload) {
+  Lanes lanes;
+  const auto before = made({{}});
+  ASSERT_TRUE(before->open_lanes(lanes, Policies::Programs::allowed));
+  const auto lane = before->find(0, {})->lane;
+  ASSERT_NE(nullptr, lane);
+  EXPECT_EQ(lane, before->find(0, record({"+DATABYTES=3"}))->lane);
+  const auto after = made({{"DATABYTES=9"}});
+  ASSERT_TRUE(after->open_lanes(lanes, Policies::Programs::allowed));
+  EXPECT_EQ(lane, after->find(0, {})->lane);
+}
+
+TEST_F(Judging, a_class_that_wants_a_program_is_refused_once_the_sandbox_has_none) {
+  home_.write_program("queue", "#!/bin/sh\n");
+  Lanes lanes;
+  const auto policies = made({{}});
+  EXPECT_FALSE(policies->runs_programs());
+  ASSERT_TRUE(policies->open_lanes(lanes, Policies::Programs::refused));
+  const auto served = policies->find(0, record({"+QMAILQUEUE=queue"}));
+  EXPECT_FALSE(served->is_served);
+  EXPECT_EQ(spec::Event::connect_no_hand_over, served->start.event);
+  EXPECT_TRUE(made({{"QMAILQUEUE=queue"}})->runs_programs());
+}
+
+TEST_F(Judging, the_reach_is_the_home_and_where_mail_goes) {
+  const Reach reach = made({{}})->reach();
+  EXPECT_EQ(std::vector<std::string>{"mail"}, reach.writable);
+  EXPECT_NE(reach.readable.end(), std::ranges::find(reach.readable, "."));
+  EXPECT_TRUE(reach.tcp_connect.empty());
+  const Reach lmtp = made({{"POSTERN_LMTP=tcp:127.0.0.1:24", "TMPDIR=/spool"}})->reach();
+  EXPECT_EQ(std::vector<std::string>{"/spool"}, lmtp.writable);
+  EXPECT_EQ(std::vector<std::uint16_t>{24}, lmtp.tcp_connect);
+}
+
+}  // namespace
+}  // namespace postern::listener
