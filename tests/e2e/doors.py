@@ -123,9 +123,6 @@ class Listening:
             self.process.kill()
             return self.process.wait()
 
-    def has_died(self):
-        return self.process.poll() is not None
-
 
 def connect(port, address="127.0.0.1", patience_seconds=peer.PATIENCE_SECONDS):
     sock = socket.socket()
