@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import tomllib
 
-from deviations import Globs, Place
+from deviations import Globs
 from recording import HERE, MISSING
 
 
