@@ -29,7 +29,7 @@ class Address {
   [[nodiscard]] unsigned bits() const { return is_ipv4() ? 32 : 128; }
   // In network order: four, or sixteen; they die with the Address.
   [[nodiscard]] std::span<const std::uint8_t> octets() const&;
-  std::span<const std::uint8_t> octets() const&& = delete;
+  [[nodiscard]] std::span<const std::uint8_t> octets() const&& = delete;
   // IPv4 in its mapped form: one key for every table.
   [[nodiscard]] std::array<std::uint8_t, 16> mapped() const { return octets_; }
 

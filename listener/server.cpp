@@ -173,8 +173,8 @@ class Server {
   bool start_threads() {
     log_.start();
     if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) return refused(opened.error());
-    metrics_.emplace(settings_.loops, refusal_names());
-    clients_.emplace(settings_.clients, settings_.exempt_from_limits, random_seed());
+    metrics_ = std::make_unique<Metrics>(settings_.loops, refusal_names());
+    clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
     checkers_.emplace(settings_.checkers);
     const Shared shared{.clients = *clients_, .checkers = *checkers_, .metrics = *metrics_, .voice = voice_};
     for (unsigned i = 0; i < settings_.loops; ++i) {
@@ -193,7 +193,8 @@ class Server {
     pages_.emplace(*metrics_, Build{.version = start_.version, .policy = spec::policy_hash()}, phase_);
     endpoint_.emplace(std::move(metrics_socket_), *pages_);
     if (const auto started = endpoint_->start(); !started) return refused(started.error());
-    log("metrics", write(Endpoint{.address = settings_.metrics->address, .port = endpoint_->port()}).view());
+    const Address address = settings_.metrics.value_or(Endpoint{}).address;
+    log("metrics", write(Endpoint{.address = address, .port = endpoint_->port()}).view());
     return true;
   }
 
@@ -325,10 +326,10 @@ class Server {
   std::optional<Sockets> sockets_;
   daemon::Descriptor metrics_socket_;
   Lanes lanes_;
-  std::optional<Metrics> metrics_;
+  std::unique_ptr<Metrics> metrics_;
   std::optional<MonitoringPages> pages_;
   std::optional<HttpEndpoint> endpoint_;
-  std::optional<ClientTable> clients_;
+  std::unique_ptr<ClientTable> clients_;
   std::optional<Workers> checkers_;
   std::vector<std::unique_ptr<LoopThread>> threads_;
   FileWatch watch_;
