@@ -10,13 +10,11 @@ package for its smtp-source (the load) and as a rival; everything stays on 127.0
   session    100 messages of 1 KiB a connection       big        messages of 1 MiB, 10 a connection
 """
 import argparse
-import os
 import pathlib
 import shutil
 import socket
 import statistics
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -93,9 +91,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     targets, build = args.targets.split(","), args.build.resolve()
-    root = tempfile.mkdtemp(prefix="postern-compare-", dir="/var/tmp")  # a disk, not memory
-    os.chmod(root, 0o755)
-    try:
+    with servers.folder_for_servers() as root:
         for work in args.work.split(","):
             rounds = []
             for i in range(args.rounds):
@@ -107,8 +103,6 @@ def main():
                 values = [r[t] for r in rounds]
                 ratios = "  ".join(f"{statistics.median(r[t] / r[o] for r in rounds):.2f} x {o}" for o in targets if o != t)
                 print(f"  {t:16} {statistics.median(values):8.0f} ({min(values):.0f}, {max(values):.0f})   {ratios}", flush=True)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import os
 import pathlib
 import statistics
 import subprocess
-import tempfile
 import time
 
 import servers
@@ -177,11 +176,12 @@ def main():
     parser.add_argument("--rows", default=",".join([*ROWS, *IDLE, *TAIL]))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle", type=int, default=10000, help="sessions at rest; `ulimit -Hn` bounds them")
+    parser.add_argument("--nice", type=int, default=0, help="below 0: servers and load go before other programs")
     args = parser.parse_args()
+    os.nice(args.nice)
     args.build = args.build.resolve()
     rows = args.rows.split(",")
-    with tempfile.TemporaryDirectory(prefix="postern-serve-", dir="/var/tmp") as args.root:  # a disk, not memory
-        os.chmod(args.root, 0o755)
+    with servers.folder_for_servers() as args.root:
         print(f"{args.rounds} rounds; load of the machine {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
         if any(name in ROWS for name in rows):
             heading("work", "CPU us", "rival, CPU us", "CPU x rival", "rate x rival", "wanted", "")
