@@ -176,9 +176,10 @@ def main():
     parser.add_argument("--rows", default=",".join([*ROWS, *IDLE, *TAIL]))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle", type=int, default=10000, help="sessions at rest; `ulimit -Hn` bounds them")
-    parser.add_argument("--nice", type=int, default=0, help="below 0: servers and load go before other programs")
+    parser.add_argument("--realtime", action="store_true", help="servers and load go before other programs (SCHED_RR): for tails")
     args = parser.parse_args()
-    os.nice(args.nice)
+    if args.realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     args.build = args.build.resolve()
     rows = args.rows.split(",")
     with servers.folder_for_servers() as args.root:
