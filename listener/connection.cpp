@@ -96,7 +96,8 @@ void Connection::on_time() {
 // One read and what it brought, or what was carried over. A client that sends without end gets the next turn when the
 // others have had theirs.
 void Connection::serve() {
-  if (phase_ != Phase::serving || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
+  // RFC 3207 4.2: behind STARTTLS nothing in clear is read, also while its 220 waits.
+  if (phase_ != Phase::serving || starts_tls_ || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
   const std::span<char> input(context_.input);
   const std::size_t carried = carry_.take_into(input);
   std::size_t octets = carried;

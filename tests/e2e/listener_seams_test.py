@@ -1,0 +1,90 @@
+"""The seams of a session of `postern serve`: where one thing ends and the next begins, and a client that sends too early, does
+not read, or is gone, must meet neither another's octets nor its own twice.
+"""
+
+import errno
+import re
+import signal
+import ssl
+import time
+
+import peer
+from peer import HOST, OURS, PASSWORD, USER, encoded, plain_response
+
+import listening
+
+PROXY = b"PROXY TCP4 192.0.2.7 192.0.2.25 49152 25\r\n"
+ENVELOPE = b"MAIL FROM:<me@sender.example>\r\nRCPT TO:<user@" + OURS.encode() + b">\r\nDATA\r\n"
+
+
+def write_file(home, listener="", server="", limits=""):
+    """postern.toml with one listener; `server` and `limits` are lines of those tables, `listener` of [[listener]]."""
+    file = home.path / "postern.toml"
+    server = server if "domains" in server else f'domains = ["{OURS}"]\n{server}'
+    file.write_text(f'[server]\nhome = "{home.path}"\nloops = 1\n{server}\n[limits]\n{limits}\n'
+                    f'[[listener]]\nip = "127.0.0.1"\nport = 0\n{listener}\n')
+    return file
+
+
+class Case(listening.Case):
+    MAILDIR = 'POSTERN_MAILDIR = "mail"'
+
+    def serve_file(self, listener=MAILDIR, environment=None, **more):
+        return self.serve(file=write_file(self.home, listener, **more), **(environment or {}))
+
+    def connect(self, server, **more):
+        client = server.connect(**more)
+        self.addCleanup(client.close)
+        return client
+
+    def troubled(self, *arguments, **more):
+        """A server, and what troubles it."""
+        trouble = listening.Trouble(self.home)
+        return self.serve_file(*arguments, **more, environment=trouble.environment()), trouble
+
+
+class Tls(Case):
+    def test_a_proxy_header_with_the_client_hello_behind_it(self):
+        server = self.serve_file(self.MAILDIR + '\nSSL = 1\nproxies = ["127.0.0.1"]')
+        for cut in (0, 1, len(PROXY) - 1, len(PROXY), len(PROXY) + 1, len(PROXY) + 100):
+            with self.subTest(cut=cut), self.connect(server, greeted=False) as client:
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                tls = peer.tls_context().wrap_bio(incoming, outgoing)
+                with self.assertRaises(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                flight = PROXY + outgoing.read()
+                client.send_pieces([flight[:cut], flight[cut:]], 0.03)
+                client.socket.settimeout(5)
+                said = b""
+                while b"\r\n" not in said:
+                    incoming.write(client.socket.recv(65536))
+                    try:
+                        said += tls.read(4096)
+                    except ssl.SSLWantReadError:
+                        client.send(outgoing.read())
+                self.assertEqual(said, f"220 {HOST} ESMTP\r\n".encode())
+
+    def test_nothing_behind_a_proxy_header_is_served_inside_tls(self):
+        server = self.serve_file(self.MAILDIR + '\nSSL = 1\nproxies = ["127.0.0.1"]')
+        client = self.connect(server, greeted=False)
+        client.send(PROXY + b"NOOP\r\n")
+        time.sleep(0.2)  # so that the hello comes by itself
+        with self.assertRaises((ssl.SSLError, OSError)):
+            client.start_tls()
+
+    def test_what_comes_while_the_220_waits_is_not_served_inside_tls(self):  # RFC 3207 4.2; CVE-2011-0411
+        server, trouble = self.troubled()
+        client = self.connect(server)
+        client.say("EHLO client.example")
+        trouble.fail("send", errno.EAGAIN, count=2)
+        client.send("STARTTLS\r\n")
+        self.assertTrue(peer.until(lambda: trouble.failed() == 2))
+        client.send("NOOP\r\n")
+        self.assertEqual(client.reply(), "220 ready for tls")
+        with self.assertRaises((ssl.SSLError, OSError)):
+            client.start_tls()
+        self.assertIn("the TLS handshake failed", server.wait_for_log("]: end "))
+
+
+if __name__ == "__main__":
+    listening.main()
