@@ -168,7 +168,7 @@ void Connection::say(const Step& step) {
   // Who sends no PROXY header is told nothing; the operator is.
   if (step.code >= 400 || step.event == Event::connect_malformed_proxy)
     context_.journal_of(remote_, number_).refusal(step, *session_);
-  if (step.code >= 500 && engine::is_auth(step.event)) note_failed_auth();
+  if (step.code >= 500 && step.holds_secret) note_failed_auth();  // an AUTH, or the answer to its challenge
   if (step.effect != Effect::delay) return append_output(step.reply);
   delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
   phase_ = Phase::delaying;

@@ -86,5 +86,25 @@ class Tls(Case):
         self.assertIn("the TLS handshake failed", server.wait_for_log("]: end "))
 
 
+class Guesses(Case):
+    AUTH = Case.MAILDIR + '\nAUTH_CDB = "users.cdb"\nALLOW_INSECURE_AUTH = 1'
+
+    def test_a_wrong_password_is_counted_once_for_the_address(self):  # deviation D22
+        server = self.serve_file(self.AUTH, limits="failed_auths_per_hour = 4\nexempt = []")
+        guesses = (["AUTH PLAIN " + plain_response(USER, "wrong")],
+                   ["AUTH PLAIN", plain_response(USER, "wrong")],
+                   ["AUTH LOGIN", encoded(USER), encoded("wrong")])
+        clients = [self.connect(server) for _ in guesses]
+        for client, guess in zip(clients, guesses):
+            client.send("".join(line + "\r\n" for line in guess))
+        for client, guess in zip(clients, guesses):
+            self.assertEqual([client.reply() for _ in guess][-1], "535 authorization failed (#5.7.0)")
+        last = self.connect(server)
+        self.assertEqual(last.greeting[:3], "220")
+        self.assertEqual(last.say("AUTH PLAIN", "=")[-1], "501 malformed auth input (#5.5.4)")
+        self.assertEqual(self.connect(server).greeting[:3], "421")
+        self.assertIn("rule=connect.client_guesses", server.wait_for_log("rule=connect."))
+
+
 if __name__ == "__main__":
     listening.main()
