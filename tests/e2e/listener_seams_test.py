@@ -86,6 +86,36 @@ class Tls(Case):
         self.assertIn("the TLS handshake failed", server.wait_for_log("]: end "))
 
 
+class Gone(Case):
+    def ends(self, server):
+        return re.findall(r"\]: end (session=\S+)", server.log())
+
+    def test_a_client_that_is_gone_ends_once(self):
+        """What is written fails at the very reply that ends the session, begins a message or asks for a password."""
+        server, trouble = self.troubled(self.MAILDIR + '\nAUTH_CDB = "users.cdb"\nALLOW_INSECURE_AUTH = 1')
+        almost_full = b"NOOP\r\n" * 1023  # 8 octets a reply; the buffer has 8192
+        for last in (b"QUIT\r\n", b"QUIT\r\nNOOP\r\n"):
+            client = self.connect(server)
+            trouble.fail("send", errno.ECONNRESET)
+            client.send(almost_full + last)
+            self.assertEqual(client.rest(), b"")
+        self.assertTrue(peer.until(lambda: len(self.ends(server)) >= 2))
+        time.sleep(0.1)
+        ends = self.ends(server)
+        self.assertEqual(sorted(ends), sorted(set(ends)))
+
+    def test_a_client_that_is_gone_is_counted_once(self):
+        server, trouble = self.troubled(limits="sessions_per_address = 2\nexempt = []")
+        self.connect(server)
+        client = self.connect(server)
+        self.assertEqual(self.connect(server).greeting[:3], "421")
+        trouble.fail("send", errno.ECONNRESET)
+        client.send(b"NOOP\r\n" * 1023 + b"QUIT\r\n")
+        self.assertEqual(client.rest(), b"")
+        self.assertEqual(self.connect(server).greeting[:3], "220")
+        self.assertEqual(self.connect(server).greeting[:3], "421")
+
+
 class Guesses(Case):
     AUTH = Case.MAILDIR + '\nAUTH_CDB = "users.cdb"\nALLOW_INSECURE_AUTH = 1'
 
