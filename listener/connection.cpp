@@ -84,6 +84,7 @@ void Connection::on_time() {
       append_output(std::exchange(delayed_, {}));
       phase_ = Phase::serving;
       is_resumed_ = true;
+      patience_began_ = context_.loop.now();
       return serve();
     case Phase::serving: return patience_is_over();
     case Phase::closing:

@@ -135,6 +135,13 @@ class Guesses(Case):
         self.assertEqual(self.connect(server).greeting[:3], "421")
         self.assertIn("rule=connect.client_guesses", server.wait_for_log("rule=connect."))
 
+    def test_who_waited_for_his_refusal_is_not_timed_out_for_it(self):
+        (self.home.control / "timeoutsmtpd").write_text("2\n")
+        client = self.connect(self.serve_file(self.AUTH))
+        self.assertEqual(client.say("AUTH PLAIN " + plain_response(USER, "wrong"))[:3], "535")
+        time.sleep(0.5)
+        self.assertEqual(client.say("NOOP"), "250 ok")
+
 
 if __name__ == "__main__":
     listening.main()
