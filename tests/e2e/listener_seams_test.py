@@ -143,5 +143,26 @@ class Guesses(Case):
         self.assertEqual(client.say("NOOP"), "250 ok")
 
 
+class InHand(Case):
+    """A hand-over that takes its time: queue programs that sleep."""
+
+    def slow_queue(self, seconds):
+        return f'QMAILQUEUE = "{self.home.script("slow", f"cat >/dev/null; sleep {seconds}; exit 0")}"'
+
+    def test_a_client_is_not_called_slow_for_what_it_waited(self):  # deviation D24
+        server = self.serve_file(self.slow_queue(3), server="hand_overs = 1",
+                                 limits="min_data_octets_per_second = 100_000\ndata_rate_seconds = 1")
+        first, second = self.connect(server), self.connect(server)
+        second.send(ENVELOPE)
+        self.assertEqual([second.reply()[:3] for _ in range(3)], ["250", "250", "354"])
+        first.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n")
+        self.assertTrue(peer.until(lambda: len(server.others()) > 0))
+        second.send((b"x" * 70 + b"\r\n") * 1000)
+        self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+        time.sleep(0.4)
+        second.send(b".\r\n")
+        self.assertEqual(second.reply()[:3], "250")
+
+
 if __name__ == "__main__":
     listening.main()
