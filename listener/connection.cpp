@@ -132,7 +132,7 @@ std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
   std::size_t consumed = 0;
   bool is_same_line = std::exchange(is_in_line_, false);
   const bool was_in_line = is_same_line;
-  while (phase_ == Phase::serving && unsent_.empty()) {
+  while (phase_ == Phase::serving && unsent_.empty() && !is_to_end()) {
     const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
     const Step step = session_->step(rest, context_.decoded);
     if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
@@ -231,7 +231,7 @@ void Connection::lose_client() {
 }
 
 void Connection::end_turn() {
-  if (context_.is_shutting_down && phase_ == Phase::serving && !has_work_in_hand()) say_shutting_down();
+  if (phase_ == Phase::serving && is_to_end()) say_shutting_down();
   const bool has_replied = context_.unsent_octets != 0;
   flush();
   note_reply_time(has_replied);
@@ -341,9 +341,9 @@ void Connection::try_to_leave() {
   context_.loop.dispose(std::unique_ptr<Watcher>(this));
 }
 
-void Connection::shut_down(bool must_end) {
+void Connection::shut_down() {
   if (phase_ == Phase::over || phase_ == Phase::closing || phase_ == Phase::draining) return;
-  if (phase_ == Phase::working || (has_work_in_hand() && !must_end)) return;
+  if (phase_ == Phase::working || (has_work_in_hand() && !context_.must_end)) return;
   const Turn turn(*this);
   say_shutting_down();
 }
@@ -355,6 +355,8 @@ void Connection::say_shutting_down() {
   phase_ = Phase::serving;
   take(session_->report(Event::shutting_down));
 }
+
+bool Connection::is_to_end() const { return context_.is_shutting_down && (context_.must_end || !has_work_in_hand()); }
 
 bool Connection::has_work_in_hand() const {
   return phase_ == Phase::working || (session_ && session_->guards().has(bit::waiting_mail_data));

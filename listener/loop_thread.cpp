@@ -45,8 +45,9 @@ void LoopThread::shut_down(bool must_end) {
   loop_->post([this, must_end] {
     for (const auto& acceptor : acceptors_) acceptor->stop();
     context_->is_shutting_down = true;
+    context_->must_end = must_end;
     const std::vector<Connection*> sessions = context_->connections;
-    for (Connection* session : sessions) session->shut_down(must_end);
+    for (Connection* session : sessions) session->shut_down();
     sessions_ = context_->connections.size();
     has_heard_ = true;
   });

@@ -149,6 +149,18 @@ class InHand(Case):
     def slow_queue(self, seconds):
         return f'QMAILQUEUE = "{self.home.script("slow", f"cat >/dev/null; sleep {seconds}; exit 0")}"'
 
+    def test_who_goes_on_behind_the_last_patience_is_told(self):  # deviation D23
+        server = self.serve_file(self.slow_queue(2), server="shutdown_seconds = 1")
+        client = self.connect(server)
+        client.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n" + ENVELOPE + b"Subject: y\r\n\r\n")
+        self.assertTrue(peer.until(lambda: len(server.others()) > 0))
+        server.signal(signal.SIGTERM)
+        replies = [client.reply() for _ in range(4)]
+        self.assertEqual([reply[:3] for reply in replies], ["250", "250", "354", "250"])
+        self.assertEqual(client.reply(), "421 shutting down (#4.3.2)")
+        self.assertEqual(server.exit_code(), 0)
+        self.assertNotIn("broken off", server.log())
+
     def test_a_client_is_not_called_slow_for_what_it_waited(self):  # deviation D24
         server = self.serve_file(self.slow_queue(3), server="hand_overs = 1",
                                  limits="min_data_octets_per_second = 100_000\ndata_rate_seconds = 1")
