@@ -276,9 +276,10 @@ class Server {
     std::_Exit(0);
   }
 
-  [[nodiscard]] bool are_empty() const {
-    return std::ranges::all_of(threads_, [](const auto& thread) { return thread->has_heard(); }) && sessions() == 0;
+  [[nodiscard]] bool have_heard() const {
+    return std::ranges::all_of(threads_, [](const auto& thread) { return thread->has_heard(); });
   }
+  [[nodiscard]] bool are_empty() const { return have_heard() && sessions() == 0; }
 
   [[nodiscard]] std::size_t sessions() const {
     std::size_t count = 0;
@@ -288,8 +289,10 @@ class Server {
 
   bool wait_until_empty(unsigned seconds) {
     const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    while (!are_empty() && std::chrono::steady_clock::now() < end)
+    while (!are_empty() && std::chrono::steady_clock::now() < end) {
+      if (have_heard()) sockets_.reset();  // who comes now tries another MX, and does not wait here for nobody
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     return are_empty();
   }
 

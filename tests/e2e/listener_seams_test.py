@@ -161,6 +161,24 @@ class InHand(Case):
         self.assertEqual(server.exit_code(), 0)
         self.assertNotIn("broken off", server.log())
 
+    def test_who_comes_too_late_is_refused_by_the_kernel(self):
+        server = self.serve_file(self.slow_queue(2))
+        client = self.connect(server)
+        client.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n")
+        self.assertTrue(peer.until(lambda: len(server.others()) > 0))
+        server.signal(signal.SIGTERM)
+        server.wait_for_log("shutting down")
+
+        def is_refused():
+            try:
+                server.connect(greeted=False).close()
+            except ConnectionRefusedError:
+                return True
+
+        self.assertTrue(peer.until(is_refused, 1))
+        self.assertEqual([client.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+        self.assertEqual(server.exit_code(), 0)
+
     def test_a_client_is_not_called_slow_for_what_it_waited(self):  # deviation D24
         server = self.serve_file(self.slow_queue(3), server="hand_overs = 1",
                                  limits="min_data_octets_per_second = 100_000\ndata_rate_seconds = 1")
