@@ -194,5 +194,16 @@ class InHand(Case):
         self.assertEqual(second.reply()[:3], "250")
 
 
+class Reload(Case):
+    def test_a_way_out_is_made_anew_when_our_name_changes(self):
+        server = self.serve_file(self.MAILDIR + f'\nSMTPGREETING = "{HOST}"', server='domains = ["new.example"]')
+        (self.home.control / "me").write_text("new.example\n")
+        server.signal(signal.SIGHUP)
+        self.assertIn("reload: done", server.wait_for_log("reload: "))
+        with self.connect(server) as client:
+            self.assertEqual(client.deliver("Subject: x\r\n", recipient="postmaster")[:3], "250")
+        self.assertEqual(len(self.home.stored("new.example/postmaster")), 1)
+
+
 if __name__ == "__main__":
     listening.main()
