@@ -176,6 +176,7 @@ class Server {
     metrics_ = std::make_unique<Metrics>(settings_.loops, refusal_names());
     clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
     checkers_.emplace(settings_.checkers);
+    if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
     const Shared shared{.clients = *clients_, .checkers = *checkers_, .metrics = *metrics_, .voice = voice_};
     for (unsigned i = 0; i < settings_.loops; ++i) {
       auto loop = Loop::make();

@@ -204,6 +204,19 @@ class Reload(Case):
             self.assertEqual(client.deliver("Subject: x\r\n", recipient="postmaster")[:3], "250")
         self.assertEqual(len(self.home.stored("new.example/postmaster")), 1)
 
+    def test_no_thread_to_be_had(self):
+        server, trouble = self.troubled()
+        client = self.connect(server)
+        write_file(self.home, self.MAILDIR + '\nSMTPGREETING = "other.example"')
+        trouble.fail("pthread_create", errno.EAGAIN, count=1000)
+        server.signal(signal.SIGHUP)
+        self.assertIn("reload: refused", server.wait_for_log("reload: "))
+        self.assertEqual(client.say("NOOP"), "250 ok")
+        trouble.fail("pthread_create", errno.EAGAIN, skip=3, count=1000)
+        server.signal(signal.SIGHUP)
+        self.assertIn("reload: done", server.wait_for_log("reload: done"))
+        self.assert_delivers(server)
+
 
 if __name__ == "__main__":
     listening.main()
