@@ -72,6 +72,13 @@ class Tls(Case):
         with self.assertRaises((ssl.SSLError, OSError)):
             client.start_tls()
 
+    def test_a_proxy_header_as_long_as_may_be_with_a_command_behind_it(self):
+        server = self.serve_file(self.MAILDIR + '\nproxies = ["127.0.0.1"]')
+        client = self.connect(server, greeted=False)
+        addresses = bytes((192, 0, 2, 7, 192, 0, 2, 25, 192, 0, 0, 25))
+        client.send(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x04\x00" + addresses.ljust(1024, b"\x04") + b"NOOP\r\n")
+        self.assertEqual([client.reply()[:3], client.reply()], ["220", "250 ok"])
+
     def test_what_comes_while_the_220_waits_is_not_served_inside_tls(self):  # RFC 3207 4.2; CVE-2011-0411
         server, trouble = self.troubled()
         client = self.connect(server)
