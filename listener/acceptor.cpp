@@ -35,7 +35,7 @@ void Acceptor::stop() {
 }
 
 void Acceptor::on_ready(std::uint32_t) {
-  if (!context_.has_memory()) return rest(ENOMEM);
+  if (is_watched_ && !context_.has_memory()) return rest(ENOMEM);
   for (int i = 0; i < max_accepted && is_watched_; ++i)
     if (!accept_one()) return;
 }

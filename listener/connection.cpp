@@ -84,6 +84,7 @@ void Connection::on_time() {
       append_output(std::exchange(delayed_, {}));
       phase_ = Phase::serving;
       is_resumed_ = true;
+      patience_began_ = context_.loop.now();
       return serve();
     case Phase::serving: return patience_is_over();
     case Phase::closing:
@@ -96,7 +97,8 @@ void Connection::on_time() {
 // One read and what it brought, or what was carried over. A client that sends without end gets the next turn when the
 // others have had theirs.
 void Connection::serve() {
-  if (phase_ != Phase::serving || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
+  // RFC 3207 4.2: behind STARTTLS nothing in clear is read, also while its 220 waits.
+  if (phase_ != Phase::serving || starts_tls_ || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
   const std::span<char> input(context_.input);
   const std::size_t carried = carry_.take_into(input);
   std::size_t octets = carried;
@@ -130,7 +132,7 @@ std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
   std::size_t consumed = 0;
   bool is_same_line = std::exchange(is_in_line_, false);
   const bool was_in_line = is_same_line;
-  while (phase_ == Phase::serving && unsent_.empty()) {
+  while (phase_ == Phase::serving && unsent_.empty() && !is_to_end()) {
     const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
     const Step step = session_->step(rest, context_.decoded);
     if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
@@ -167,7 +169,7 @@ void Connection::say(const Step& step) {
   // Who sends no PROXY header is told nothing; the operator is.
   if (step.code >= 400 || step.event == Event::connect_malformed_proxy)
     context_.journal_of(remote_, number_).refusal(step, *session_);
-  if (step.code >= 500 && engine::is_auth(step.event)) note_failed_auth();
+  if (step.code >= 500 && step.holds_secret) note_failed_auth();  // an AUTH, or the answer to its challenge
   if (step.effect != Effect::delay) return append_output(step.reply);
   delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
   phase_ = Phase::delaying;
@@ -229,7 +231,7 @@ void Connection::lose_client() {
 }
 
 void Connection::end_turn() {
-  if (context_.is_shutting_down && phase_ == Phase::serving && !has_work_in_hand()) say_shutting_down();
+  if (phase_ == Phase::serving && is_to_end()) say_shutting_down();
   const bool has_replied = context_.unsent_octets != 0;
   flush();
   note_reply_time(has_replied);
@@ -339,9 +341,9 @@ void Connection::try_to_leave() {
   context_.loop.dispose(std::unique_ptr<Watcher>(this));
 }
 
-void Connection::shut_down(bool must_end) {
+void Connection::shut_down() {
   if (phase_ == Phase::over || phase_ == Phase::closing || phase_ == Phase::draining) return;
-  if (phase_ == Phase::working || (has_work_in_hand() && !must_end)) return;
+  if (phase_ == Phase::working || (has_work_in_hand() && !context_.must_end)) return;
   const Turn turn(*this);
   say_shutting_down();
 }
@@ -353,6 +355,8 @@ void Connection::say_shutting_down() {
   phase_ = Phase::serving;
   take(session_->report(Event::shutting_down));
 }
+
+bool Connection::is_to_end() const { return context_.is_shutting_down && (context_.must_end || !has_work_in_hand()); }
 
 bool Connection::has_work_in_hand() const {
   return phase_ == Phase::working || (session_ && session_->guards().has(bit::waiting_mail_data));

@@ -41,10 +41,11 @@ class Connection final : public Watcher, public Timer {
   void open();
   void on_ready(std::uint32_t events) override;
   void on_time() override;
-  // The server ends: at once when nothing is in hand, with what is in hand otherwise. `must_end`: no more patience.
-  void shut_down(bool must_end);
+  // The server ends: at once when nothing is in hand, with what is in hand otherwise.
+  void shut_down();
 
   [[nodiscard]] bool has_work_in_hand() const;
+  [[nodiscard]] bool is_to_end() const;
 
  private:
   friend class CredentialsJob;

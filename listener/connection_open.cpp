@@ -25,7 +25,7 @@ TlsVersion version_of(std::string_view name) {
 // were read here, nobody could say later whether it had come in clear.
 void Connection::read_proxy_header() {
   if (!is_readable_) return;
-  const std::span<char> room = std::span(context_.input).first(max_proxy_header_octets);
+  const std::span<char> room = std::span(context_.input).first(max_proxy_header_octets + 1);
   const Transfer seen = channel_.peek(room);
   const ProxyHeader header = parse_proxy_header({room.data(), seen.octets});
   const bool is_partial = header.kind == ProxyHeader::Kind::partial;

@@ -225,6 +225,7 @@ void Connection::stored(StoreJob& job) {
   is_resumed_ = true;
   patience_began_ = context_.loop.now();
   if (job.goal() == StoreJob::Goal::spool) {
+    window_began_ += context_.loop.now() - job_began_;  // it was we who did not read
     message_->parcel = std::move(job.parcel);
     message_->octets = std::move(job.octets);  // empty: its room is used again
   } else {

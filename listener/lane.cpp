@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "daemon/control.hpp"
@@ -78,6 +77,7 @@ class LmtpLane final : public Lane {
     return std::make_unique<HandOverParcel<daemon::Lmtp>>(pool_);
   }
   void submit(std::unique_ptr<StoreJob> job) override { workers_.submit(std::move(job)); }
+  [[nodiscard]] bool has_threads() const override { return workers_.has_threads(); }
 
  private:
   daemon::LmtpPool pool_;
@@ -129,6 +129,7 @@ class QueueLane final : public Lane {
     return std::make_unique<QueueParcel>(settings_, environment);
   }
   void submit(std::unique_ptr<StoreJob> job) override { workers_.submit(std::move(job)); }
+  [[nodiscard]] bool has_threads() const override { return workers_.has_threads(); }
 
  private:
   daemon::QueueProgramSettings settings_;
@@ -157,7 +158,8 @@ class MaildirParcel final : public Parcel {
 class MaildirLane final : public Lane {
  public:
   explicit MaildirLane(daemon::MaildirSettings settings) : root_(std::move(settings)), spoolers_(2) {
-    for (int i = 0; i < committers; ++i) threads_.emplace_back([this] { commit_groups(); });
+    for (int i = 0; i < committers; ++i)
+      if (auto started = Thread::start([this] { commit_groups(); })) threads_.push_back(std::move(*started));
   }
   ~MaildirLane() override {
     {
@@ -179,6 +181,7 @@ class MaildirLane final : public Lane {
     }
     has_work_.notify_one();
   }
+  [[nodiscard]] bool has_threads() const override { return spoolers_.has_threads() && !threads_.empty(); }
 
  private:
   using Jobs = std::vector<std::unique_ptr<StoreJob>>;
@@ -220,13 +223,11 @@ class MaildirLane final : public Lane {
   std::condition_variable has_work_;
   std::deque<std::unique_ptr<StoreJob>> waiting_;  // under mutex_
   bool is_ending_ = false;                         // under mutex_
-  std::vector<std::jthread> threads_;
+  std::vector<Thread> threads_;
 };
 
-}  // namespace
-
-std::expected<std::shared_ptr<Lane>, std::string> make_lane(const daemon::Start& start,
-                                                            const daemon::Environment& environment, unsigned threads) {
+std::expected<std::shared_ptr<Lane>, std::string> make(const daemon::Start& start,
+                                                       const daemon::Environment& environment, unsigned threads) {
   const std::string host(daemon::host_name(start));
   switch (start.hand_over) {
     case HandOverKind::discard: return std::make_shared<DiscardLane>();
@@ -249,6 +250,16 @@ std::expected<std::shared_ptr<Lane>, std::string> make_lane(const daemon::Start&
     case HandOverKind::none: break;
   }
   return nullptr;
+}
+
+}  // namespace
+
+std::expected<std::shared_ptr<Lane>, std::string> make_lane(const daemon::Start& start,
+                                                            const daemon::Environment& environment, unsigned threads) {
+  auto made = make(start, environment, threads);
+  if (made && *made != nullptr && !(*made)->has_threads())
+    return std::unexpected(std::string("no thread can be started for mail: raise ulimit -u, or TasksMax="));
+  return made;
 }
 
 }  // namespace postern::listener

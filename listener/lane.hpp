@@ -68,6 +68,8 @@ class Lane {
   // `environment` outlives the parcel: it is that of the programs that are run for this client.
   [[nodiscard]] virtual std::unique_ptr<Parcel> open(const daemon::Environment& environment) = 0;
   virtual void submit(std::unique_ptr<StoreJob> job) = 0;
+  // Without any, nothing may be submitted.
+  [[nodiscard]] virtual bool has_threads() const { return true; }
   // What becomes of every message, where none is kept: then no parcel is opened.
   [[nodiscard]] virtual std::optional<daemon::Outcome> foregone_outcome() const { return std::nullopt; }
 };

@@ -13,8 +13,9 @@ namespace postern::listener {
 
 void LogBuffer::start() {
   const std::lock_guard lock(mutex_);
-  is_running_ = true;
-  thread_ = std::thread([this] { work(); });
+  auto started = Thread::start([this] { work(); });
+  is_running_ = started.has_value();
+  if (started) thread_ = std::move(*started);
 }
 
 void LogBuffer::stop() {

@@ -16,9 +16,9 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "daemon/log.hpp"
+#include "listener/thread.hpp"
 
 namespace postern::listener {
 
@@ -34,7 +34,7 @@ class LogBuffer final : public daemon::LogOutput {
   LogBuffer& operator=(const LogBuffer&) = delete;
   ~LogBuffer() { stop(); }
 
-  void start();  // before that, lines are written at once
+  void start();  // before that, and without a thread to be had, lines are written at once
   void stop();
   void write(std::string_view line) override;
 
@@ -52,7 +52,7 @@ class LogBuffer final : public daemon::LogOutput {
   std::uint64_t dropped_ = 0;  // under mutex_
   bool is_running_ = false;    // under mutex_
   std::atomic<bool> is_ending_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace postern::listener

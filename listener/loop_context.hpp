@@ -47,6 +47,7 @@ struct LoopContext {
   std::unique_ptr<daemon::Recipients> recipients{};
   std::vector<std::unique_ptr<ClientRules>> rules{};  // by listener; null where there are none
   bool is_shutting_down = false;
+  bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
   Headroom headroom{};
   std::vector<Connection*> connections{};

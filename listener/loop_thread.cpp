@@ -28,7 +28,9 @@ std::expected<void, std::string> LoopThread::start(std::shared_ptr<const Policie
       return std::unexpected(std::string("cannot watch a listening socket: ") + ::strerror(error));
   }
   loop_->at_end_of_turn([this] { look_after_sessions(); });
-  thread_ = std::jthread([this] { loop_->run(); });
+  auto started = Thread::start([this] { loop_->run(); });
+  if (!started) return std::unexpected(std::string("cannot start a thread: ") + ::strerror(started.error()));
+  thread_ = std::move(*started);
   return {};
 }
 
@@ -45,15 +47,16 @@ void LoopThread::shut_down(bool must_end) {
   loop_->post([this, must_end] {
     for (const auto& acceptor : acceptors_) acceptor->stop();
     context_->is_shutting_down = true;
+    context_->must_end = must_end;
     const std::vector<Connection*> sessions = context_->connections;
-    for (Connection* session : sessions) session->shut_down(must_end);
+    for (Connection* session : sessions) session->shut_down();
     sessions_ = context_->connections.size();
     has_heard_ = true;
   });
 }
 
 void LoopThread::end() {
-  if (!thread_.joinable()) return;
+  if (!thread_.is_running()) return;
   loop_->stop();
   thread_.join();
   const std::vector<Connection*> sessions = std::exchange(context_->connections, {});

@@ -8,11 +8,11 @@
 #include <expected>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "listener/acceptor.hpp"
 #include "listener/loop_context.hpp"
+#include "listener/thread.hpp"
 
 namespace postern::listener {
 
@@ -49,7 +49,7 @@ class LoopThread {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::atomic<bool> has_heard_ = false;
   std::atomic<std::size_t> sessions_ = 0;
-  std::jthread thread_;
+  Thread thread_;
 };
 
 }  // namespace postern::listener

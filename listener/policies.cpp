@@ -43,9 +43,10 @@ std::vector<std::string> variables_of(const char* const* process_environment, co
 }
 
 // Two starts with the same of these have the same way out.
-std::string lane_key(const daemon::Start& start) {
+std::string lane_key(const daemon::Start& start, const daemon::Environment& environment, unsigned threads) {
   return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
-         std::string(daemon::host_name(start)) + '\n' + std::to_string(start.error_descriptor.value_or(-1));
+         std::string(daemon::host_name(start)) + '\n' + daemon::own_domain(start) + '\n' + spool_folder(environment) +
+         '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' + std::to_string(threads);
 }
 
 bool needs_program(const daemon::Start& start) {
@@ -79,7 +80,7 @@ daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::St
 
 Lanes::Found Lanes::find(const daemon::Start& start, const daemon::Environment& environment, unsigned threads) {
   const std::lock_guard lock(mutex_);
-  std::weak_ptr<Lane>& known = lanes_[lane_key(start)];
+  std::weak_ptr<Lane>& known = lanes_[lane_key(start, environment, threads)];
   if (auto lane = known.lock()) return lane;
   auto made = make_lane(start, environment, threads);
   if (made) known = *made;

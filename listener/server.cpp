@@ -176,6 +176,7 @@ class Server {
     metrics_ = std::make_unique<Metrics>(settings_.loops, refusal_names());
     clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
     checkers_.emplace(settings_.checkers);
+    if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
     const Shared shared{.clients = *clients_, .checkers = *checkers_, .metrics = *metrics_, .voice = voice_};
     for (unsigned i = 0; i < settings_.loops; ++i) {
       auto loop = Loop::make();
@@ -276,9 +277,10 @@ class Server {
     std::_Exit(0);
   }
 
-  [[nodiscard]] bool are_empty() const {
-    return std::ranges::all_of(threads_, [](const auto& thread) { return thread->has_heard(); }) && sessions() == 0;
+  [[nodiscard]] bool have_heard() const {
+    return std::ranges::all_of(threads_, [](const auto& thread) { return thread->has_heard(); });
   }
+  [[nodiscard]] bool are_empty() const { return have_heard() && sessions() == 0; }
 
   [[nodiscard]] std::size_t sessions() const {
     std::size_t count = 0;
@@ -288,8 +290,10 @@ class Server {
 
   bool wait_until_empty(unsigned seconds) {
     const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    while (!are_empty() && std::chrono::steady_clock::now() < end)
+    while (!are_empty() && std::chrono::steady_clock::now() < end) {
+      if (have_heard()) sockets_.reset();  // who comes now tries another MX, and does not wait here for nobody
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     return are_empty();
   }
 

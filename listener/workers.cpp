@@ -19,7 +19,8 @@ void give_back(std::vector<std::unique_ptr<Job>> jobs) {
 }
 
 Workers::Workers(unsigned threads) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  for (unsigned i = 0; i < threads; ++i)
+    if (auto started = Thread::start([this] { work(); })) threads_.push_back(std::move(*started));
 }
 
 Workers::~Workers() {

@@ -4,17 +4,17 @@
 // bounds  as many jobs at once as there are threads; the others wait in line. Who submits bounds their number: a session
 //         has at most one job in hand
 // threads submit() is anybody's. The destructor waits until the jobs in hand have run
-// errors  a thread that cannot be started: fewer are; none at all is told by make()
+// errors  a thread that cannot be started: fewer are; none at all: has_threads() is false, and nothing may be submitted
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "listener/loop.hpp"
+#include "listener/thread.hpp"
 
 namespace postern::listener {
 
@@ -44,6 +44,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
   ~Workers();
 
+  [[nodiscard]] bool has_threads() const { return !threads_.empty(); }
   void submit(std::unique_ptr<Job> job);
 
  private:
@@ -53,7 +54,7 @@ class Workers {
   std::condition_variable has_work_;
   std::deque<std::unique_ptr<Job>> waiting_;  // under mutex_
   bool is_ending_ = false;                    // under mutex_
-  std::vector<std::jthread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace postern::listener

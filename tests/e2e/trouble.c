@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,18 @@ int accept4(int file, struct sockaddr* name, socklen_t* octets, int flags) {
   static int (*real)(int, struct sockaddr*, socklen_t*, int);
   if (real == NULL) real = REAL(accept4);
   return fails("accept4") ? -1 : real(file, name, octets, flags);
+}
+
+ssize_t send(int file, const void* octets, size_t size, int flags) {
+  static ssize_t (*real)(int, const void*, size_t, int);
+  if (real == NULL) real = REAL(send);
+  return fails("send") ? -1 : real(file, octets, size, flags);
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
+  static int (*real)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  if (real == NULL) real = REAL(pthread_create);
+  return fails("pthread_create") ? (int)now->error : real(thread, attributes, run, argument);
 }
 
 int epoll_ctl(int epoll, int operation, int file, struct epoll_event* event) {
