@@ -1,6 +1,7 @@
 // What an operator's files may hold: [which file] [a question, ended by NUL] then the file.
-// oracle  naive readings of lines and lists; of a cdb: what is found is in the file, under its key, by a look at every
-//         record; no password is accepted of a file of junk. Files lie in memory (/dev/shm), in a folder of this process
+// oracle  naive readings of lines, lists and address literals; of a cdb: what is found is in the file, under its key, by a
+//         look at every record; no password is accepted of a file of junk; the right one is, unless what stands behind its
+//         hash says otherwise to a naive reader. Files lie in memory (/dev/shm), in a folder of this process
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,10 @@
 #include "daemon/badmailfrom.hpp"
 #include "daemon/cdb_file.hpp"
 #include "daemon/control.hpp"
+#include "daemon/localiphost.hpp"
 #include "daemon/number.hpp"
 #include "daemon/rcpthosts.hpp"
+#include "fuzz/cdb_of.hpp"
 #include "fuzz/mutate.hpp"
 
 namespace {
@@ -156,6 +159,71 @@ void check_login(Home& home, std::string_view user, std::string_view file) {
   must(result.verdict != Verdict::accepted, "a password is accepted");
 }
 
+constexpr std::uint64_t now_seconds = 1'700'000'000;
+
+// deviation D8, of one PASSWORD_EXPIRES
+Verdict naive_expiry(std::string digits) {
+  if (digits.empty()) return Verdict::accepted;
+  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return Verdict::broken;
+  digits.erase(0, digits.find_first_not_of('0'));
+  if (digits.empty() || digits.size() > 20) return digits.empty() ? Verdict::accepted : Verdict::broken;
+  const auto padded = [](const std::string& number) { return std::string(20 - number.size(), '0') + number; };
+  if (padded(digits) > "18446744073709551615") return Verdict::broken;
+  return padded(digits) <= padded(std::to_string(now_seconds)) ? Verdict::rejected : Verdict::accepted;
+}
+
+// `,NAME="VALUE"`, cut at its quotes, as often as it goes well.
+Verdict naive_verdict(std::string_view pairs) {
+  while (true) {
+    const std::size_t opening = pairs.find('"'), closing = pairs.find('"', std::min(opening, pairs.size() - 1) + 1);
+    if (pairs.empty() || closing == pairs.npos) return Verdict::accepted;
+    const std::string_view left = pairs.substr(0, opening), text = pairs.substr(opening + 1, closing - opening - 1);
+    if (left.size() < 3 || left.front() != ',' || left.back() != '=') return Verdict::accepted;
+    const std::string_view name = left.substr(1, left.size() - 2);
+    if (name.contains(',') || name.contains('=') || left.contains('\0') || text.contains('\0'))
+      return Verdict::accepted;
+    if (const Verdict says = naive_expiry(std::string(text)); name == "PASSWORD_EXPIRES" && says != Verdict::accepted)
+      return says;
+    pairs.remove_prefix(closing + 1);
+  }
+}
+
+void check_pairs(Home& home, std::string_view pairs) {
+  constexpr std::string_view hash_of_p = "ab8Smhzf5D4wA";  // crypt(3), the old method: it is quick
+  home.write("users.cdb", fuzz::cdb_of("tim", std::string(hash_of_p) + std::string(pairs)));
+  AuthCdb backend("users.cdb");
+  const Verdict right = backend.check({.username = "tim", .password = "p"}, now_seconds).verdict;
+  const bool is_hash_whole = pairs.empty() || pairs.front() == ',';
+  must(right == (is_hash_whole ? naive_verdict(pairs) : Verdict::rejected), "the right password is judged otherwise");
+  must(backend.environment_pairs() == (right == Verdict::accepted ? pairs : ""), "other pairs");
+  const Verdict wrong = backend.check({.username = "tim", .password = "q"}, now_seconds).verdict;
+  must(wrong == Verdict::rejected && backend.environment_pairs().empty(), "a wrong password is judged otherwise");
+}
+
+// RFC 5321 4.1.3: four Snum, and each is that of 192.0.2.1.
+bool is_our_literal(std::string_view domain) {
+  if (domain.size() < 2 || domain.front() != '[' || domain.back() != ']') return false;
+  std::string rest = std::string(domain.substr(1, domain.size() - 2)) + ".", numbers;
+  while (!rest.empty()) {
+    std::string number = rest.substr(0, rest.find('.'));
+    rest.erase(0, number.size() + 1);
+    const bool is_number = std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
+    if (!is_number || number.empty() || number.size() > 3) return false;
+    number.erase(0, std::min(number.find_first_not_of('0'), number.size()));
+    numbers += number + ".";
+  }
+  return numbers == "192..2.1.";
+}
+
+void check_localiphost(Home& home, std::string_view domain, std::string_view text) {
+  home.write("control/localiphost", text);
+  const auto line = read_line("localiphost");
+  const auto name = local_name_for(domain, "192.0.2.1");
+  if (!is_our_literal(domain)) return must(name && !*name, "another's address is taken for ours");
+  must(name.has_value() == line.has_value(), "another problem");
+  if (name) must(name->has_value() && **name == naive_line(text), "another name");
+}
+
 }  // namespace
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
@@ -170,13 +238,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view question = rest.substr(0, end), file = rest.substr(std::min(end + 1, rest.size()));
   switch (data[0] % 16) {
     case 0:
-    case 1:
-    case 2: check_rcpthosts(home, question, file); break;
-    case 3:
-    case 4: check_badmailfrom(home, question, file); break;
-    case 5:
+    case 1: check_rcpthosts(home, question, file); break;
+    case 2:
+    case 3: check_badmailfrom(home, question, file); break;
+    case 4:
+    case 5: check_line(home, file); break;
     case 6:
-    case 7: check_line(home, file); break;
+    case 7: check_localiphost(home, question, file); break;
+    case 9: check_pairs(home, file); break;
     case 8: check_login(home, question, file); break;
     default: check_cdb(home, question, file); break;
   }

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 
+#include "fuzz/cdb_of.hpp"
 #include "fuzz/session_input.hpp"
 #include "tests/dialogue.hpp"
 
@@ -61,31 +62,18 @@ class Seeds {
   std::filesystem::path folder_;
 };
 
-// cr.yp.to/cdb/cdb.txt: one record.
-std::string cdb_of(std::string_view key, std::string_view value) {
-  const auto number = [](std::size_t n) {
-    std::string octets;
-    for (unsigned shift = 0; shift < 32; shift += 8) octets += static_cast<char>(n >> shift & 0xFF);
-    return octets;
-  };
-  std::uint32_t hash = 5381;
-  for (const char octet : key) hash = ((hash << 5U) + hash) ^ static_cast<unsigned char>(octet);
-  const std::string record = number(key.size()) + number(value.size()) + std::string(key) + std::string(value);
-  constexpr std::size_t header_octets = 2048;
-  const std::size_t table = header_octets + record.size();
-  std::string header;
-  for (std::size_t i = 0; i < 256; ++i)
-    header += number(i < hash % 256 ? table : table + (i == hash % 256 ? 0 : 16)) + number(i == hash % 256 ? 2 : 0);
-  const std::string slot = number(hash) + number(header_octets), empty = number(0) + number(0);
-  return header + record + ((hash >> 8U) % 2 == 0 ? slot + empty : empty + slot);
-}
-
 void add_control_files(const Seeds& seeds) {
+  using fuzz::cdb_of;
   using namespace std::string_literals;
   seeds.add("rcpthosts", "\0a@sub.example.org\0# ours\nexample.com\n.Example.org \n\n"s);
   seeds.add("badmailfrom", "\3a@bad.example\0spam@x.example\n@BAD.example\t\n"s);
   seeds.add("databytes", "\5\0"s + "10485760\n");
   seeds.add("cdb", "\x0F"s + "tim\0"s + cdb_of("tim", "x"));
+  seeds.add("localiphost", "\7[192.0.02.001]\0mx.example \n"s);
+  seeds.add("pairs", "\x09\0,A=\"b\",PASSWORD_EXPIRES=\"1700000001\""s);
+  seeds.add("expired", "\x09\0,PASSWORD_EXPIRES=\"1700000000\""s);
+  seeds.add("expires_never", "\x09\0,PASSWORD_EXPIRES=\"0\",PASSWORD_EXPIRES=\"\""s);
+  seeds.add("expires_some_day", "\x09\0,PASSWORD_EXPIRES=\"soon\""s);
   seeds.add("login", "\x08"s + "tim\0"s + cdb_of("tim", "$1$abcdefgh$kM8/dEkxuTkZG8dyWYfqI.,A=\"b\""));
 }
 
