@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import warnings
 
 import peer
 from peer import OURS, PASSWORD, USER, encoded, plain_response
@@ -47,6 +48,7 @@ class Mix(listening.Case):
 
     def setUp(self):
         super().setUp()
+        warnings.simplefilter("ignore", ResourceWarning)  # clients vanish without a close
         self.server = self.serve(file=self.write_file("mx.example"), **SANITIZERS)
         self.ports = [int(port) for port in re.findall(r"listen: 127\.0\.0\.1:(\d+)", self.server.log())]
         self.is_over = threading.Event()
