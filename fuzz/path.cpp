@@ -1,5 +1,5 @@
 // What stands behind `MAIL FROM:` or `RCPT TO:`: [an odd octet: RCPT] path and parameters.
-// oracle  the naive reader of the ABNF says the same (of short ones: it is slow); views lie inside the line; the mailbox
+// oracle  the naive reader of the ABNF says the same (of short ones); views lie inside the line; the mailbox
 //         and SIZE are what a naive unquoting gives, in a room of just its size; quoted and sent again it is the same mailbox
 #include <array>
 #include <cstdint>
@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view line = guarded.before_guard({sent.data(), verb.size() + size - 1});
   const auto parsed = grammar::parse_command(line);
   if (parsed) check(*parsed, line);
-  if (size > 48 || size % 4 != 0) return 0;
+  if (size > 48) return 0;
   const auto naive = proptests::read_command(line);
   must(naive.has_value() == parsed.has_value(), "the naive reader judges otherwise", line);
   if (parsed) must(proptests::owned(*parsed) == *naive, "the naive reader reads otherwise", line);
