@@ -25,7 +25,7 @@ constexpr std::size_t most_drained = std::size_t{1} << 20U;
 }  // namespace
 
 Connection::Turn::Turn(Connection& connection) : connection_(connection) {
-  if (connection.session_ && connection.workspace_ == nullptr) connection.session_->use(*connection.context_.workspace);
+  if (connection.session_ && connection.workspace_ == nullptr) connection.session().use(*connection.context_.workspace);
 }
 
 Connection::Turn::~Turn() { connection_.end_turn(); }
@@ -108,7 +108,7 @@ void Connection::serve() {
   const std::span<char> rest = input.subspan(consumed, octets - consumed);
   carry_.keep(rest);
   explicit_bzero(rest.data(), rest.size());
-  if (has_ended && phase_ == Phase::serving) take(session_->report(Event::eof));
+  if (has_ended && phase_ == Phase::serving) take(session().report(Event::eof));
   if (phase_ != Phase::serving || is_queued_ || !is_readable_) return;
   is_queued_ = true;
   context_.loop.again(*this);
@@ -134,7 +134,7 @@ std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
   const bool was_in_line = is_same_line;
   while (phase_ == Phase::serving && unsent_.empty() && !is_to_end()) {
     const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
-    const Step step = session_->step(rest, context_.decoded);
+    const Step step = session().step(rest, context_.decoded);
     if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
     consumed += step.consumed;
     is_in_line_ = !step.is_decision && (!rest.empty() || is_in_line_);
@@ -168,7 +168,7 @@ void Connection::say(const Step& step) {
   if (step.code != 0) context_.metrics.replied(step.code);
   // Who sends no PROXY header is told nothing; the operator is.
   if (step.code >= 400 || step.event == Event::connect_malformed_proxy)
-    context_.journal_of(remote_, number_).refusal(step, *session_);
+    context_.journal_of(remote_, number_).refusal(step, session());
   if (step.code >= 500 && step.holds_secret) note_failed_auth();  // an AUTH, or the answer to its challenge
   if (step.effect != Effect::delay) return append_output(step.reply);
   delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
@@ -254,14 +254,14 @@ void Connection::note_reply_time(bool has_replied) {
 
 // Octets of mail data are progress; of a command, only its end: a line that grows octet by octet is not answered for ever.
 void Connection::note_progress(const Step& step) {
-  const bool is_mail_data = session_->guards().has(bit::waiting_mail_data);
+  const bool is_mail_data = session().guards().has(bit::waiting_mail_data);
   if (step.is_decision || (is_mail_data && step.consumed > 0)) patience_began_ = context_.loop.now();
   if (is_mail_data) window_octets_ += step.consumed;
 }
 
 void Connection::arm_patience() {
   Time end = patience_began_ + seconds(served_->start.timeout_seconds);
-  if (session_->guards().has(bit::waiting_mail_data)) end = std::min(end, window_end());
+  if (session().guards().has(bit::waiting_mail_data)) end = std::min(end, window_end());
   wait_at_most(end - context_.loop.now());
 }
 
@@ -269,13 +269,13 @@ Time Connection::window_end() const { return window_began_ + seconds(context_.po
 
 void Connection::patience_is_over() {
   const Time now = context_.loop.now();
-  const bool is_mail_data = session_->guards().has(bit::waiting_mail_data);
+  const bool is_mail_data = session().guards().has(bit::waiting_mail_data);
   if (now >= patience_began_ + seconds(served_->start.timeout_seconds))
-    return take(session_->report(drips_ && !is_mail_data ? Event::too_slow : Event::timeout));
+    return take(session().report(drips_ && !is_mail_data ? Event::too_slow : Event::timeout));
   if (!is_mail_data || now < window_end()) return;
   const Configuration& settings = context_.policies->settings();
   const std::uint64_t wanted = std::uint64_t{settings.min_data_octets_per_second} * settings.data_rate_seconds;
-  if (window_octets_ < wanted) return take(session_->report(Event::too_slow));
+  if (window_octets_ < wanted) return take(session().report(Event::too_slow));
   begin_window();
 }
 
@@ -286,7 +286,7 @@ void Connection::begin_window() {
 
 void Connection::settle_workspace() {
   if (!session_) return;
-  const bool is_at_rest = phase_ == Phase::over || session_->is_at_rest();
+  const bool is_at_rest = phase_ == Phase::over || session().is_at_rest();
   if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));
   if (!is_at_rest && workspace_ == nullptr) workspace_ = context_.give_workspace();
 }
@@ -318,7 +318,7 @@ void Connection::die(std::string_view how) {
   context_.unsent_octets = 0;
   phase_ = Phase::over;
   disarm();
-  if (session_) context_.journal_of(remote_, number_).end(how, *session_);
+  if (session_) context_.journal_of(remote_, number_).end(how, session());
   if (is_admitted_) {
     context_.clients.leave(remote_.address);
     context_.metrics.session_closed();
@@ -353,13 +353,13 @@ void Connection::say_shutting_down() {
   if (!session_ || (phase_ == Phase::handshake && !is_greeted_)) return die("shutdown");
   delayed_.clear();
   phase_ = Phase::serving;
-  take(session_->report(Event::shutting_down));
+  take(session().report(Event::shutting_down));
 }
 
 bool Connection::is_to_end() const { return context_.is_shutting_down && (context_.must_end || !has_work_in_hand()); }
 
 bool Connection::has_work_in_hand() const {
-  return phase_ == Phase::working || (session_ && session_->guards().has(bit::waiting_mail_data));
+  return phase_ == Phase::working || (session_ && session().guards().has(bit::waiting_mail_data));
 }
 
 }  // namespace postern::listener

@@ -82,13 +82,13 @@ void Connection::refuse(Event event) {
   begin_session({});
   const bool is_silent = served_->is_implicit_tls() && event != Event::connect_malformed_proxy;
   if (is_silent) {
-    const engine::Step step = session_->report(event);
+    const engine::Step step = session().report(event);
     context_.metrics.rule_hit(step.rule);
-    context_.journal_of(remote_, number_).refusal(step, *session_);
+    context_.journal_of(remote_, number_).refusal(step, session());
     return die("close");
   }
   phase_ = Phase::serving;
-  take(session_->report(event));
+  take(session().report(event));
 }
 
 void Connection::greet() {
@@ -108,7 +108,7 @@ void Connection::greet_now(Event event) {
   phase_ = Phase::serving;
   is_greeted_ = true;
   patience_began_ = context_.loop.now();
-  take(session_->report(event));
+  take(session().report(event));
   serve();
 }
 
@@ -151,7 +151,7 @@ void Connection::handshake_ended(Event event) {
   if (!is_greeted_) return is_done ? greet() : die("close");
   phase_ = Phase::serving;
   patience_began_ = context_.loop.now();
-  take(session_->report(event));
+  take(session().report(event));
   serve();
 }
 
@@ -160,7 +160,7 @@ void Connection::handshake_timed_out() {
   context_.journal_of(remote_, number_).trouble("the TLS handshake took too long");
   if (!is_greeted_) return die("close");
   phase_ = Phase::serving;
-  take(session_->report(Event::timeout));
+  take(session().report(Event::timeout));
 }
 
 }  // namespace postern::listener

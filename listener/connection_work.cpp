@@ -100,30 +100,30 @@ Step Connection::perform(const Step& step) {
 }
 
 Step Connection::check_recipient() {
-  const bool is_authenticated = session_->guards().has(bit::authentication_done);
+  const bool is_authenticated = session().guards().has(bit::authentication_done);
   const auto judgement = context_.recipients->judge(
-      session_->envelope().reverse_path(), session_->mailbox(),
+      session().envelope().reverse_path(), session().mailbox(),
       {.local_ip = write(local_end().address).view(),
        .relay_value = is_authenticated ? std::string_view() : std::string_view(served_->relay_value)});
   if (!judgement.problem.empty()) context_.journal_of(remote_, number_).trouble(judgement.problem);
-  return session_->report(judgement.event, judgement.address);
+  return session().report(judgement.event, judgement.address);
 }
 
 void Connection::check_credentials() {
   phase_ = Phase::working;
   ++jobs_;
   disarm();
-  context_.checkers.submit(std::make_unique<CredentialsJob>(*this, session_->username(), session_->password()));
+  context_.checkers.submit(std::make_unique<CredentialsJob>(*this, session().username(), session().password()));
 }
 
 void Connection::credentials_checked(const daemon::CheckResult& result, std::string_view pairs) {
   --jobs_;
   const Turn turn(*this);
-  context_.journal_of(remote_, number_).credentials(result, session_->username());
+  context_.journal_of(remote_, number_).credentials(result, session().username());
   if (result.verdict == daemon::Verdict::accepted) {
-    daemon::enter_auth_environment(environment(), session_->username(), pairs);
+    daemon::enter_auth_environment(environment(), session().username(), pairs);
     const daemon::SizeAndRecipients limits = daemon::read_limits(served_->start, environment());
-    session_->set_limits(limits.databytes, limits.max_recipients);
+    session().set_limits(limits.databytes, limits.max_recipients);
   }
   switch (result.verdict) {
     case daemon::Verdict::accepted:
@@ -148,7 +148,7 @@ void Connection::resume(Event event) {
   phase_ = Phase::serving;
   is_resumed_ = true;
   patience_began_ = context_.loop.now();
-  take(session_->report(event));
+  take(session().report(event));
   serve();
 }
 
@@ -171,18 +171,18 @@ Step Connection::hand_over() {
 }
 
 Step Connection::handed_over(const Outcome& outcome) {
-  context_.journal_of(remote_, number_).message(outcome, *session_);
+  context_.journal_of(remote_, number_).message(outcome, session());
   switch (outcome.result) {
     case Outcome::Result::accepted:
-      context_.metrics.message(MessageResult::accepted, session_->stored_octets());
-      return session_->report(Event::hand_over_accepted, outcome.verdict);
+      context_.metrics.message(MessageResult::accepted, session().stored_octets());
+      return session().report(Event::hand_over_accepted, outcome.verdict);
     case Outcome::Result::refused:
       context_.metrics.message(MessageResult::refused, 0);
-      return session_->report(Event::hand_over_refused, outcome.verdict);
+      return session().report(Event::hand_over_refused, outcome.verdict);
     case Outcome::Result::deferred: break;
   }
   context_.metrics.message(MessageResult::deferred, 0);
-  return session_->report(Event::hand_over_deferred, outcome.verdict);
+  return session().report(Event::hand_over_deferred, outcome.verdict);
 }
 
 void Connection::abandon_message() {
@@ -205,8 +205,8 @@ void Connection::submit(StoreJob::Goal goal) {
   job->is_begun = std::exchange(message_->is_begun, true);
   job->received = std::exchange(message_->received, {});
   job->octets = std::exchange(message_->octets, {});
-  job->reverse_path = session_->envelope().reverse_path();
-  if (goal == StoreJob::Goal::finish) job->envelope = session_->envelope().octets();
+  job->reverse_path = session().envelope().reverse_path();
+  if (goal == StoreJob::Goal::finish) job->envelope = session().envelope().octets();
   if (goal == StoreJob::Goal::abandon)
     message_.reset();
   else
@@ -237,12 +237,12 @@ void Connection::stored(StoreJob& job) {
 
 daemon::TraceFacts Connection::trace_facts() {
   const daemon::Peer peer = daemon::read_peer(environment());
-  const spec::Guards guards = session_->guards();
+  const spec::Guards guards = session().guards();
   return {.remote_host = peer.remote_host,
           .remote_info = peer.remote_info,
           .remote_ip = peer.remote_ip,
           .local_host = peer.local_host.empty() ? daemon::host_name(served_->start) : peer.local_host,
-          .helo = session_->client_name(),
+          .helo = session().client_name(),
           .greeting = guards.has(bit::greeting_ehlo)   ? daemon::TraceFacts::Greeting::ehlo
                       : guards.has(bit::greeting_helo) ? daemon::TraceFacts::Greeting::helo
                                                        : daemon::TraceFacts::Greeting::none,

@@ -57,6 +57,7 @@ std::expected<daemon::Descriptor, std::string> bind_one(const ListenerSettings& 
   const int on = 1;
   const Name name = name_of(at);
   daemon::Descriptor socket(::socket(name.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return std::unexpected(listener.place + ": no socket: " + ::strerror(errno));
   const int number = socket.number();
   ::setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ::setsockopt(number, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);

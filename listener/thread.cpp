@@ -28,7 +28,7 @@ std::expected<Thread, int> Thread::start(Work work) {
   pthread_t number{};
   if (const int error = ::pthread_create(&number, nullptr, run, handed.get()); error != 0)
     return std::unexpected(error);
-  static_cast<void>(handed.release());  // run() has it
+  [[maybe_unused]] const Work* const running = handed.release();  // run() has it
   Thread started;
   started.running_ = number;
   return started;
