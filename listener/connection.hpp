@@ -133,10 +133,10 @@ class Connection final : public Watcher, public Timer {
   [[nodiscard]] daemon::Environment& environment();
   [[nodiscard]] const Endpoint& local_end();
   // There is one from begin_session() on; in the phases before it nobody asks.
-  [[nodiscard]] engine::Session& session() { return *session_; }  // NOLINT(bugprone-unchecked-optional-access)
-  [[nodiscard]] const engine::Session& session() const {
-    return *session_;
-  }  // NOLINT(bugprone-unchecked-optional-access)
+  // NOLINTBEGIN(bugprone-unchecked-optional-access)
+  [[nodiscard]] engine::Session& session() { return *session_; }
+  [[nodiscard]] const engine::Session& session() const { return *session_; }
+  // NOLINTEND(bugprone-unchecked-optional-access)
 
   // A message between DATA and its outcome.
   struct Message {

@@ -155,7 +155,7 @@ class Server {
     if (settings_.is_sandboxed && !runs_programs) {
       reach_ = policies_->reach();
       if (!shut_in(enter_strict_sandbox(reach_))) return false;
-      is_confined_ = sandbox_->landlock.abi != 0;
+      is_confined_ = sandbox_ && sandbox_->landlock.abi != 0;
       programs_ = Policies::Programs::refused;
     }
     if (!account_ && ::geteuid() == 0) log("warning", "runs as root: set user to an account that owns nothing else");
@@ -177,6 +177,7 @@ class Server {
     clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
     checkers_.emplace(settings_.checkers);
     if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
+    if (!sockets_) return refused("nothing is bound");
     const Shared shared{.clients = *clients_, .checkers = *checkers_, .metrics = *metrics_, .voice = voice_};
     for (unsigned i = 0; i < settings_.loops; ++i) {
       auto loop = Loop::make();
