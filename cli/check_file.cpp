@@ -47,7 +47,7 @@ class FileJudge {
   FileJudge(const Policy& policy, const Comparison& comparison, const listener::Configuration& settings)
       : policy_(policy), comparison_(comparison), settings_(settings) {}
 
-  ListenerJudgement judge(const ListenerSettings& listener) const {
+  [[nodiscard]] ListenerJudgement judge(const ListenerSettings& listener) const {
     const Variables variables = variables_of(listener);
     const SaidFacts said = facts_of(listener, variables);
     const bool has_classes =
@@ -105,7 +105,8 @@ FileJudgement judge_file(const Policy& policy, const Comparison& comparison, con
   std::ranges::stable_sort(judged.advice, {}, &Advice::grade);
   // What could not be entered is among the advice.
   const listener::Configuration& settings = start->settings;
-  if (!settings.chroot.empty()) static_cast<void>(listener::change_root(settings.chroot));
+  [[maybe_unused]] const auto entered =
+      settings.chroot.empty() ? std::expected<void, std::string>() : listener::change_root(settings.chroot);
   static_cast<void>(!::chdir(settings.home.c_str()));
   const FileJudge judge(policy, comparison, settings);
   for (const ListenerSettings& listener : settings.listeners) judged.listeners.push_back(judge.judge(listener));

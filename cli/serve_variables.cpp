@@ -64,7 +64,7 @@ std::optional<std::string> take_number(const FileValue& value) {
     value.number(descriptor, 2, 255);
     return "ERROR_FD=" + std::to_string(descriptor);
   }
-  const std::string assignment = std::string(value.name) + "=" + written(value.node);
+  std::string assignment = std::string(value.name) + "=" + written(value.node);
   if (const std::string allowed = allowed_by_reader(assignment); !allowed.empty()) {
     value.not_allowed(allowed);
     return std::nullopt;

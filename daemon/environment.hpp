@@ -23,8 +23,8 @@ class Environment {
   // The copy shares the strings it was made with, so nobody may copy one whose variables were set.
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
-  Environment(Environment&&) = default;
-  Environment& operator=(Environment&&) = default;
+  Environment(Environment&&) noexcept = default;
+  Environment& operator=(Environment&&) noexcept = default;
 
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   [[nodiscard]] std::string_view value_of(std::string_view name) const { return find(name).value_or(""); }

@@ -40,7 +40,7 @@ struct Configuration {
   unsigned hand_overs = 32;  // messages handed over at once, each way out by itself
   ClientLimits clients;
   // Counted, but not refused for their number or rate: by default programs of this machine.
-  std::vector<Network> exempt_from_limits{Network(*parse_address("127.0.0.0"), 8), Network(*parse_address("::1"), 128)};
+  std::vector<Network> exempt_from_limits = loopback_networks();
   std::uint32_t min_data_octets_per_second = spec::min_data_octets_per_second;
   unsigned data_rate_seconds = spec::data_rate_seconds;
   unsigned shutdown_seconds = spec::max_shutdown_seconds;

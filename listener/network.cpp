@@ -175,4 +175,10 @@ AddressText write(const Network& network) {
   return text;
 }
 
+std::vector<Network> loopback_networks() {
+  constexpr std::array<std::uint8_t, 4> ipv4{127, 0, 0, 0};
+  constexpr std::array<std::uint8_t, 16> ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return {Network(Address::of_ipv4(ipv4), 8), Network(Address::of_ipv6(ipv6), 128)};
+}
+
 }  // namespace postern::listener

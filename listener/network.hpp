@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace postern::listener {
 
@@ -71,6 +72,9 @@ class Network {
 
 // `127.0.0.1:25` or `[::1]:25`.
 [[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
+
+// 127.0.0.0/8 and ::1: programs of this machine.
+[[nodiscard]] std::vector<Network> loopback_networks();
 
 // Neither IPv4 nor IPv6 has none.
 [[nodiscard]] std::optional<Endpoint> endpoint_of(const sockaddr_storage& name);
