@@ -2,7 +2,7 @@
 // in      readiness of its socket, its deadlines, jobs that are done
 // out     replies, gathered and sent when a turn ends; jobs for what waits
 // turn    one read at most, then the others have theirs; what is not read stays with the kernel, and so with the client
-// memory  at rest: this object (some 900 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
+// memory  at rest: this object (728 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
 //         octets only while there are any; unsent octets stop reading, so they are few
 // lives   it owns itself: LoopContext::connections lists it, and it is disposed of when the session and its job are over
 // errors  told in the log, one line each; a client never sees more than a reply of the spec
