@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -17,8 +18,9 @@ namespace {
 
 using Conversation = SecretBuffer<max_check_octets>;
 
-constexpr CheckResult cannot_exec{Verdict::broken, "cannot exec the check program"};
-constexpr CheckResult no_descriptors{Verdict::broken, "no descriptors for the check program"};
+CheckResult cannot_exec(std::string_view program, int error) {
+  return {Verdict::broken, "cannot exec the check program " + std::string(program) + ": " + std::strerror(error)};
+}
 
 bool is_program(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
 
@@ -81,15 +83,15 @@ CheckResult CheckProgram::check(const Credentials& credentials, std::uint64_t /*
   Conversation conversation;
   if (!write_credentials(credentials, conversation)) return {Verdict::rejected, "credentials too long"};
   const std::string path = find_program(argv_[0], environment_);
-  if (path.empty()) return cannot_exec;
+  if (path.empty()) return cannot_exec(argv_[0], ENOENT);
 
   const Descriptor nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const auto secret = piped(conversation.text());
-  if (!nowhere.is_open() || !secret) return no_descriptors;
+  if (!nowhere.is_open() || !secret) return {Verdict::broken, "no descriptors for the check program"};
   const std::array redirects{Redirect{nowhere.number(), 0}, Redirect{nowhere.number(), 1},
                              Redirect{secret->number(), 3}};
   const auto child = spawn(path.c_str(), argv_, redirects, environment_);
-  if (!child) return cannot_exec;
+  if (!child) return cannot_exec(path, child.error());
   return result_of(wait_for(*child, after_seconds(max_seconds_)));
 }
 

@@ -1,11 +1,12 @@
 // Who judges a user name and a password.
 // in      Credentials: views into the session's buffers, which their owner wipes; the time is an argument
-// out     CheckResult; its detail is static text for the log and never holds what the client sent
+// out     CheckResult; its detail is for the log and never holds what the client sent
 // errors  Verdict::broken: nobody could judge (454, never 535: deviation D7)
 // source  RFC 4954 4; checkpassword interface; jms1 patch 7.08: AUTH_CDB
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace postern::daemon {
@@ -18,7 +19,7 @@ enum class Verdict : std::uint8_t { accepted, rejected, broken };
 
 struct CheckResult {
   Verdict verdict;
-  std::string_view detail;  // "unknown user", "bad password", "exit 111", ...; empty when accepted
+  std::string detail;  // "unknown user", "bad password", "exit 111", ...; empty when accepted
 };
 
 class Backend {

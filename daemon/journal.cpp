@@ -31,21 +31,9 @@ std::string_view name_of(BackendKind kind) {
 
 std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
 
-}  // namespace
-
-LogLine Journal::line(std::string_view event) const {
-  LogLine line(event, voice_);
-  if (!session_.empty()) line.field("session", session_);
-  line.client("client", client_);
-  return line;
-}
-
-void Journal::start(const Start& start) const {
-  for (const std::string& sentence : start.problems) LogLine("config", voice_).note(sentence).write();
-  for (const std::string& sentence : start.warnings) LogLine("warning", voice_).note(sentence).write();
+void add_settings(LogLine& line, const Start& start) {
   const spec::Guards g = start.settings_and_facts;
-  line("start")
-      .field("policy", spec::policy_hash().substr(0, 16))
+  line.field("policy", spec::policy_hash().substr(0, 16))
       .field("SSL", digit(g.has(bit::SSL)))
       .field("FORCE_TLS", digit(g.has(bit::FORCE_TLS)))
       .field("DENY_TLS", digit(g.has(bit::DENY_TLS)))
@@ -57,13 +45,41 @@ void Journal::start(const Start& start) const {
       .field("relay_client", digit(g.has(bit::relay_client)))
       .field("hand_over", name_of(start.hand_over))
       .number("databytes", start.databytes)
-      .number("timeout", start.timeout_seconds)
-      .write();
+      .number("timeout", start.timeout_seconds);
+}
+
+}  // namespace
+
+LogLine Journal::line(std::string_view event) const {
+  LogLine line(event, voice_);
+  if (!session_.empty()) line.field("session", session_);
+  line.client("client", client_);
+  return line;
+}
+
+void Journal::name_listener(LogLine& line) const {
+  if (!listener_.empty()) line.field("listener", listener_);
+}
+
+void Journal::start(const Start& start) const {
+  for (const std::string& sentence : start.problems) LogLine("config", voice_).note(sentence).write();
+  for (const std::string& sentence : start.warnings) LogLine("warning", voice_).note(sentence).write();
+  LogLine line = this->line("start");
+  add_settings(line, start);
+  line.write();
+}
+
+void Journal::settings(const Start& start) const {
+  LogLine line("start", voice_);
+  name_listener(line);
+  add_settings(line, start);
+  line.write();
 }
 
 void Journal::refusal(const engine::Step& step, const engine::Session& session) const {
   LogLine line = this->line("refuse");
   line.field("rule", spec::name_of(step.rule)).field("reply", without_line_end(step.reply));
+  name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {
     line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());
   }
@@ -77,6 +93,7 @@ void Journal::credentials(const CheckResult& result, std::string_view username) 
                        : result.verdict == Verdict::rejected ? "rejected"
                                                              : "broken")
       .client("user", username);
+  name_listener(line);
   if (!result.detail.empty()) line.field("why", result.detail);
   line.write();
 }
@@ -89,7 +106,9 @@ void Journal::message(const Outcome& outcome, const engine::Session& session) co
       .number("octets", session.stored_octets())
       .number("recipients", session.envelope().recipients())
       .client("from", session.envelope().reverse_path())
+      .client("to", session.envelope().first_recipient())
       .field("verdict", outcome.verdict);
+  name_listener(line);
   if (!outcome.cause.empty()) line.field("why", outcome.cause);
   line.write();
 }

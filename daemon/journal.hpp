@@ -20,10 +20,13 @@ class Journal {
  public:
   // client    its address; "unknown" when nobody says
   // session   a name that all lines of one session bear; empty where the process stands for it
-  explicit Journal(std::string_view client, std::string_view session = {}, LogVoice voice = {})
-      : client_(client), session_(session), voice_(voice) {}
+  // listener  where the client came in, on the lines that decide: refuse, auth, message; empty where there is only one
+  explicit Journal(std::string_view client, std::string_view session = {}, LogVoice voice = {},
+                   std::string_view listener = {})
+      : client_(client), session_(session), listener_(listener), voice_(voice) {}
 
-  void start(const Start& start) const;
+  void start(const Start& start) const;     // of one client
+  void settings(const Start& start) const;  // of one listener, for all its clients
   void refusal(const engine::Step& step, const engine::Session& session) const;
   void credentials(const CheckResult& result, std::string_view username) const;
   void message(const Outcome& outcome, const engine::Session& session) const;
@@ -33,8 +36,9 @@ class Journal {
 
  private:
   [[nodiscard]] LogLine line(std::string_view event) const;
+  void name_listener(LogLine& line) const;
 
-  std::string_view client_, session_;
+  std::string_view client_, session_, listener_;
   LogVoice voice_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <ctime>
 
 #include "daemon/json_escape.hpp"
 
@@ -48,6 +50,19 @@ std::uint64_t process_of(const LogVoice& voice) {
   return voice.process != 0 ? voice.process : static_cast<std::uint64_t>(::getpid());
 }
 
+// RFC 3339 5.6, in UTC: 2026-01-31T23:59:59.000000Z
+std::string_view as_time(std::uint64_t microseconds, std::array<char, 32>& room) {
+  constexpr std::uint64_t million = 1'000'000;
+  const auto seconds = static_cast<std::time_t>(microseconds / million);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::size_t size = std::strftime(room.data(), room.size(), "%Y-%m-%dT%H:%M:%S.", &parts);
+  for (std::uint64_t unit = million / 10, rest = microseconds % million; unit != 0; rest %= unit, unit /= 10)
+    room[size++] = static_cast<char>('0' + rest / unit);
+  room[size++] = 'Z';
+  return {room.data(), size};
+}
+
 // The first octets of a value of the client; in UTF-8 no character is cut in two.
 std::string_view beginning_of(std::string_view octets) {
   if (octets.size() <= max_client_octets_logged) return octets;
@@ -58,6 +73,11 @@ std::string_view beginning_of(std::string_view octets) {
 }
 
 }  // namespace
+
+std::uint64_t wall_clock_microseconds() {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count());
+}
 
 LogLine::LogLine(std::string_view event, LogVoice voice) : output_(voice.output), form_(voice.form) {
   if (is_json())
@@ -77,7 +97,10 @@ void LogLine::begin_text(const LogVoice& voice, std::string_view event) {
 }
 
 void LogLine::begin_json(const LogVoice& voice, std::string_view event) {
-  append("{\"program\":\"");
+  std::array<char, 32> room;
+  append("{\"time\":\"");
+  append(as_time(voice.clock(), room));
+  append("\",\"program\":\"");
   is_in_string_ = true;
   append_escaped(voice.program, {});
   end_string();

@@ -1,13 +1,14 @@
 // One event, one line, one write: `postern-smtpd[PID]: refuse rule=mail_tls_first reply="503 STARTTLS first" user=al`
 // in      our own words (field, number, note) and octets of the client (client); never a password
 // out     a line of at most max_log_line_octets on descriptor 2; what does not fit is cut and ends with `...`
-// json    the same as one JSON object: {"program":"postern","pid":7,"event":"refuse","rule":"...","note":"..."}; numbers
-//         are numbers, all else is text (daemon/json_escape). What is cut is valid still, and has "cut":true at its end
+// json    the same as one JSON object: {"time":"2026-01-31T23:59:59.000000Z","program":"postern","pid":7,"event":"refuse",
+//         "rule":"...","note":"..."}; numbers are numbers, all else is text (daemon/json_escape). What is cut is valid
+//         still, and has "cut":true at its end. A line of text has no time: multilog and journald stamp it
 // forging octets of the client outside 33..126, and `"`, `\` and `=`, become `\xHH`: they can make neither a line nor
 //         a field, nor end one
 // errors  none told: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
 // cost    getpid (where the voice does not say it) and write; a buffer on the stack; allocates nothing
-// source  multilog(8); RFC 8259; deviation D17
+// source  multilog(8); RFC 8259; RFC 3339 5.6; deviation D17
 #pragma once
 
 #include <array>
@@ -31,12 +32,16 @@ class LogOutput {
 
 enum class LogForm : std::uint8_t { text, json };
 
+// Microseconds since 1970, UTC.
+[[nodiscard]] std::uint64_t wall_clock_microseconds();
+
 // Who speaks, to whom, and how.
 struct LogVoice {
   std::string_view program = "postern-smtpd";
   LogOutput* output = nullptr;  // null: descriptor 2
   LogForm form = LogForm::text;
   std::uint64_t process = 0;  // our pid; 0: asked for by each line, for a process that may fork
+  std::uint64_t (*clock)() = wall_clock_microseconds;  // for the time of a line of JSON
 };
 
 class LogLine {

@@ -26,6 +26,12 @@ bool Envelope::add(std::string_view forward_path) {
   return true;
 }
 
+std::string_view Envelope::first_recipient() const {
+  if (recipients_ == 0) return {};
+  const char* const first = storage_.data() + reverse_path_octets_ + 3;  // after F, the reverse-path, NUL and T
+  return {first, std::char_traits<char>::length(first)};
+}
+
 std::string_view Envelope::octets() const { return {storage_.data(), size_ == 0 ? 0 : size_ + 1}; }
 
 }  // namespace postern::engine

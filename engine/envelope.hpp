@@ -23,6 +23,7 @@ class Envelope {
 
   [[nodiscard]] std::string_view reverse_path() const { return {storage_.data() + 1, reverse_path_octets_}; }
   [[nodiscard]] std::size_t recipients() const { return recipients_; }
+  [[nodiscard]] std::string_view first_recipient() const;  // empty without any
   [[nodiscard]] std::string_view octets() const;
 
  private:

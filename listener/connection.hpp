@@ -132,6 +132,7 @@ class Connection final : public Watcher, public Timer {
   [[nodiscard]] daemon::TraceFacts trace_facts();
   [[nodiscard]] daemon::Environment& environment();
   [[nodiscard]] const Endpoint& local_end();
+  [[nodiscard]] daemon::Journal journal_of_decisions();  // it names the listener, too
   // There is one from begin_session() on; in the phases before it nobody asks.
   // NOLINTBEGIN(bugprone-unchecked-optional-access)
   [[nodiscard]] engine::Session& session() { return *session_; }

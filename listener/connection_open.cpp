@@ -84,7 +84,7 @@ void Connection::refuse(Event event) {
   if (is_silent) {
     const engine::Step step = session().report(event);
     context_.metrics.rule_hit(step.rule);
-    context_.journal_of(remote_, number_).refusal(step, session());
+    journal_of_decisions().refusal(step, session());
     return die("close");
   }
   phase_ = Phase::serving;

@@ -119,7 +119,7 @@ void Connection::check_credentials() {
 void Connection::credentials_checked(const daemon::CheckResult& result, std::string_view pairs) {
   --jobs_;
   const Turn turn(*this);
-  context_.journal_of(remote_, number_).credentials(result, session().username());
+  journal_of_decisions().credentials(result, session().username());
   if (result.verdict == daemon::Verdict::accepted) {
     daemon::enter_auth_environment(environment(), session().username(), pairs);
     const daemon::SizeAndRecipients limits = daemon::read_limits(served_->start, environment());
@@ -171,7 +171,7 @@ Step Connection::hand_over() {
 }
 
 Step Connection::handed_over(const Outcome& outcome) {
-  context_.journal_of(remote_, number_).message(outcome, session());
+  journal_of_decisions().message(outcome, session());
   switch (outcome.result) {
     case Outcome::Result::accepted:
       context_.metrics.message(MessageResult::accepted, session().stored_octets());
@@ -262,6 +262,10 @@ daemon::Environment& Connection::environment() {
                                      .local_ip = local_ip.view(),
                                      .local_port = std::to_string(local_end().port)});
   return *environment_;
+}
+
+daemon::Journal Connection::journal_of_decisions() {
+  return context_.journal_of(remote_, number_, context_.listener_names[door_.listener]);
 }
 
 // Asked for late, for most sessions never need it.

@@ -40,6 +40,19 @@ std::string_view take_line(std::string_view& octets) {
   return line;
 }
 
+// RFC 9112 3.2.1, 3.2.2: `/path?query`, or the whole URI, which a server must take too. Empty: neither.
+std::string_view path_of(std::string_view target) {
+  constexpr std::string_view scheme = "http://";
+  if (target.size() > scheme.size() && is_same(target.substr(0, scheme.size()), scheme)) {
+    target.remove_prefix(scheme.size());
+    const std::size_t end_of_host = target.find_first_of("/?");
+    if (end_of_host == 0) return {};
+    target = end_of_host == std::string_view::npos ? "/" : target.substr(end_of_host);
+    if (target.front() == '?') return "/";
+  }
+  return target.starts_with('/') ? target.substr(0, target.find('?')) : std::string_view();
+}
+
 // `METHOD SP request-target SP HTTP/1.x`: one space each, and nothing else.
 Parsed parse_request_line(std::string_view line) {
   const std::size_t first = line.find(' ');
@@ -47,11 +60,11 @@ Parsed parse_request_line(std::string_view line) {
   if (first == std::string_view::npos || last == first) return std::unexpected(400U);
   const std::string_view target = line.substr(first + 1, last - first - 1);
   const std::string_view version = line.substr(last + 1);
-  if (!is_token(line.substr(0, first)) || !is_printable(target) || !target.starts_with('/'))
-    return std::unexpected(400U);
+  const std::string_view path = path_of(target);
+  if (!is_token(line.substr(0, first)) || !is_printable(target) || path.empty()) return std::unexpected(400U);
   if (!version.starts_with("HTTP/")) return std::unexpected(400U);
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::unexpected(505U);
-  return HttpRequest{.method = line.substr(0, first), .path = target.substr(0, target.find('?')), .accept = {}};
+  return HttpRequest{.method = line.substr(0, first), .path = path, .accept = {}};
 }
 
 }  // namespace

@@ -76,14 +76,14 @@ ClientRule LoopContext::find_rule(std::size_t listener, const Address& address) 
   return own->find({.address = address, .host = {}, .info = {}});
 }
 
-daemon::Journal LoopContext::journal_of(const Endpoint& client, std::uint64_t session) {
+daemon::Journal LoopContext::journal_of(const Endpoint& client, std::uint64_t session, std::string_view listener) {
   client_text = write(client.address);
   char* const end = session_text.data() + session_text.size();
   char* at = std::to_chars(session_text.data(), end, index).ptr;
   *at++ = '.';
   at = std::to_chars(at, end, session).ptr;
   return daemon::Journal(client_text.view(), {session_text.data(), static_cast<std::size_t>(at - session_text.data())},
-                         voice);
+                         voice, listener);
 }
 
 }  // namespace postern::listener

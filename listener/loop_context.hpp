@@ -46,6 +46,7 @@ struct LoopContext {
   std::shared_ptr<const Policies> policies{};  // changed by a reload, between two turns
   std::unique_ptr<daemon::Recipients> recipients{};
   std::vector<std::unique_ptr<ClientRules>> rules{};  // by listener; null where there are none
+  std::vector<std::string> listener_names{};          // by listener: where it listens
   bool is_shutting_down = false;
   bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
@@ -65,7 +66,8 @@ struct LoopContext {
   void refresh_rules(std::size_t listener);
   [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
   // Its views live until the next call.
-  [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session);
+  [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session,
+                                           std::string_view listener = {});
 
   [[nodiscard]] bool has_memory() { return headroom.is_there(loop.now()); }
 

@@ -17,7 +17,8 @@ LoopThread::LoopThread(std::unique_ptr<Loop> loop, const Shared& shared, unsigne
                                .clients = shared.clients,
                                .checkers = shared.checkers,
                                .voice = shared.voice,
-                               .index = index}) {}
+                               .index = index,
+                               .listener_names = shared.listener_names}) {}
 
 std::expected<void, std::string> LoopThread::start(std::shared_ptr<const Policies> policies,
                                                    const std::vector<int>& sockets) {

@@ -22,6 +22,7 @@ struct Shared {
   Workers& checkers;
   Metrics& metrics;
   daemon::LogVoice voice;
+  const std::vector<std::string>& listener_names;
 };
 
 class LoopThread {

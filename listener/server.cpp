@@ -75,6 +75,7 @@ class Server {
     if (!start_threads()) return exit_refused;
     notifier_.ready();
     phase_ = Phase::ready;
+    log_settings();
     log("ready", "serving");
     wait_for_the_end();
     shut_down();
@@ -138,7 +139,10 @@ class Server {
     auto sockets = Sockets::bind(settings_, settings_.loops, std::move(*inherited));
     if (!sockets) return refused(sockets.error());
     sockets_ = std::move(*sockets);
-    for (std::size_t i = 0; i < settings_.listeners.size(); ++i) log("listen", write(sockets_->at(i)).view());
+    for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
+      listener_names_.emplace_back(write(sockets_->at(i)).view());
+      log("listen", listener_names_.back());
+    }
     if (!settings_.metrics) return true;
     const Endpoint& at = *settings_.metrics;
     auto listening = listen_for_http(std::string(write(at.address).view()), at.port);
@@ -178,7 +182,11 @@ class Server {
     checkers_.emplace(settings_.checkers);
     if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
     if (!sockets_) return refused("nothing is bound");
-    const Shared shared{.clients = *clients_, .checkers = *checkers_, .metrics = *metrics_, .voice = voice_};
+    const Shared shared{.clients = *clients_,
+                        .checkers = *checkers_,
+                        .metrics = *metrics_,
+                        .voice = voice_,
+                        .listener_names = listener_names_};
     for (unsigned i = 0; i < settings_.loops; ++i) {
       auto loop = Loop::make();
       if (!loop) return refused(loop.error());
@@ -251,6 +259,7 @@ class Server {
     clients_->set(settings_.clients, settings_.exempt_from_limits);
     for (const auto& thread : threads_) thread->use(policies_);
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    log_settings();
     return {};
   }
 
@@ -304,6 +313,12 @@ class Server {
     return settings_.log == LogFormat::json ? daemon::LogForm::json : daemon::LogForm::text;
   }
 
+  // Of clients without a class of tcprules.
+  void log_settings() const {
+    for (std::size_t i = 0; i < listener_names_.size(); ++i)
+      daemon::Journal({}, {}, voice_, listener_names_[i]).settings(policies_->find(i, {})->start);
+  }
+
   bool refused(std::string_view sentence) {
     log("config", sentence);
     return false;
@@ -329,6 +344,7 @@ class Server {
   Reach reach_;
   bool is_confined_ = false;  // to reach_
   std::optional<Sockets> sockets_;
+  std::vector<std::string> listener_names_;  // where each listens, for the log
   daemon::Descriptor metrics_socket_;
   Lanes lanes_;
   std::unique_ptr<Metrics> metrics_;

@@ -100,6 +100,16 @@ TEST_F(CheckProgramTest, what_cannot_be_executed_is_broken) {
   }
 }
 
+TEST_F(CheckProgramTest, what_cannot_be_executed_is_named_with_its_reason) {
+  home_.write("text", "exit 0\n");
+  const std::string text = home_.path() + "/text";
+  EXPECT_EQ("cannot exec the check program " + text + ": Permission denied", run({text, "/bin/true"}).detail);
+  EXPECT_EQ("cannot exec the check program /nonexistent/check: No such file or directory",
+            run({"/nonexistent/check", "/bin/true"}).detail);
+  EXPECT_EQ("cannot exec the check program no-such-program: No such file or directory",
+            run({"no-such-program", "/bin/true"}).detail);
+}
+
 TEST_F(CheckProgramTest, a_name_without_slash_is_searched_in_path) {
   home_.write_program("check-in-path", "#!/bin/sh\nexit 0\n");
   home_.write("control/check-in-path", "not executable");

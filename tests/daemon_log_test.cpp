@@ -106,7 +106,10 @@ TEST(Log, a_line_leaves_in_one_write) {
 
 TEST(Log, a_closed_log_is_no_trouble) { LogLine("x").write(-1); }
 
-const LogVoice in_json{.program = "postern", .output = nullptr, .form = LogForm::json};
+std::uint64_t given_clock() { return 1'769'903'999'000'042; }
+
+const LogVoice in_json{
+    .program = "postern", .output = nullptr, .form = LogForm::json, .process = 0, .clock = given_clock};
 
 nlohmann::json parsed(const LogLine& line) { return nlohmann::json::parse(line.text(), nullptr, false); }
 
@@ -116,10 +119,21 @@ TEST(LogInJson, a_line_is_one_object) {
   LogLine line("refuse", in_json);
   line.field("rule", "mail.starttls_first").client("user", "alice").number("octets", 18446744073709551615ULL);
   line.field("empty", "").note("a \"sentence\"\n");
-  EXPECT_EQ("{\"program\":\"postern\",\"pid\":" + std::to_string(::getpid()) +
+  EXPECT_EQ("{\"time\":\"2026-01-31T23:59:59.000042Z\",\"program\":\"postern\",\"pid\":" + std::to_string(::getpid()) +
                 ",\"event\":\"refuse\",\"rule\":\"mail.starttls_first\",\"user\":\"alice\","
                 "\"octets\":18446744073709551615,\"empty\":\"\",\"note\":\"a \\\"sentence\\\"\\u000a\"}",
             line.text());
+}
+
+TEST(LogInJson, a_line_has_the_time_of_the_clock) {  // RFC 3339 5.6
+  const std::uint64_t before = wall_clock_microseconds();
+  EXPECT_GT(before, given_clock());
+  EXPECT_LE(before, wall_clock_microseconds());
+  const auto time_at = [](std::uint64_t (*clock)()) {
+    return text_of(LogLine("x", {.form = LogForm::json, .clock = clock}), "time");
+  };
+  EXPECT_EQ("1970-01-01T00:00:00.000000Z", time_at([] { return std::uint64_t{0}; }));
+  EXPECT_EQ("2028-02-29T00:00:00.999999Z", time_at([] { return std::uint64_t{1'835'395'200'999'999}; }));
 }
 
 TEST(Log, a_voice_that_knows_its_process_is_not_asked_again) {
@@ -207,7 +221,7 @@ TEST(LogInJson, a_cut_line_is_valid_wherever_it_is_cut) {
 
 TEST(LogInJson, a_line_that_just_fits_is_not_cut) {
   bool was_whole = false;
-  for (std::size_t octets = 900; octets < 1000; ++octets) {
+  for (std::size_t octets = 850; octets < 1000; ++octets) {
     LogLine line("x", in_json);
     line.field("v", std::string(octets, 'f'));
     const nlohmann::json object = parsed(line);

@@ -32,6 +32,18 @@ TEST(Envelope, is_written_as_qmail_queue_reads_it) {
 }
 
 // deviation D6
+TEST(Envelope, names_its_first_recipient) {
+  Envelope envelope;
+  EXPECT_EQ("", envelope.first_recipient());
+  for (const std::string_view reverse_path : {"a@b.example", ""}) {
+    envelope.begin(reverse_path);
+    EXPECT_EQ("", envelope.first_recipient());
+    ASSERT_TRUE(envelope.add("c@d.example"));
+    ASSERT_TRUE(envelope.add("e@f.example"));
+    EXPECT_EQ("c@d.example", envelope.first_recipient());
+  }
+}
+
 TEST(Envelope, says_when_it_is_full_and_stays_as_it_was) {
   Envelope envelope;
   envelope.begin(std::string(spec::max_address_octets, 'a'));

@@ -37,6 +37,21 @@ TEST(HttpRequest, is_read_to_its_empty_line) {
   for (std::size_t octets = 0; octets < text.size() - 4; ++octets) EXPECT_EQ(0U, status_of(text.substr(0, octets)));
 }
 
+// RFC 9112 3.2.2: a server must accept the whole URI as a request target
+TEST(HttpRequest, names_its_path_by_a_whole_uri_too) {
+  const auto path_of = [](const std::string& target) -> std::string {
+    const std::string text = "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    const auto parsed = parse_http_request(text);
+    return parsed && *parsed ? std::string((*parsed)->path) : "refused";
+  };
+  EXPECT_EQ("/metrics", path_of("http://127.0.0.1:9925/metrics"));
+  EXPECT_EQ("/metrics", path_of("HTTP://localhost/metrics?x=http://b/c"));
+  EXPECT_EQ("/", path_of("http://localhost"));
+  EXPECT_EQ("/", path_of("http://localhost?x=/y"));
+  for (const std::string target : {"http://", "http:///metrics", "https://a/metrics", "http:/metrics", "ftp://a/", "*"})
+    EXPECT_EQ("refused", path_of(target)) << target;
+}
+
 TEST(HttpRequest, malformed_ones_are_400) {  // RFC 9112 3, 5.1, 5.2; RFC 9110 5.6.2
   for (const std::string line :
        {"", "GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "G(T / HTTP/1.1", "GET x HTTP/1.1",

@@ -47,7 +47,7 @@ class Serve(peer.Service):
         words = [*before, postern(), "serve", "-c", file]
         super().__init__(words, {"PATH": os.environ["PATH"]} | dict(environment), stdin=subprocess.DEVNULL, **more)
         peer.until(lambda: self.is_ready() or self.process.poll() is not None, START_SECONDS)
-        self.ports = [int(port) for port in re.findall(r"listen[^\n]*?127\.0\.0\.1:(\d+)", self.log())]
+        self.ports = [int(port) for port in re.findall(r'listen(?:: |","note":")127\.0\.0\.1:(\d+)', self.log())]
         self.port = self.ports[0] if self.ports else None
 
     def is_ready(self):

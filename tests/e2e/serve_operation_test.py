@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Running postern serve: whose process it becomes, what it can no more, systemd, metrics, log, refused starts."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import pwd
 import re
 import signal
 import socket
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -266,6 +268,37 @@ class Log(serve.Case):
         for session in sessions:
             events = [line["event"] for line in of_sessions if line["session"] == session]
             self.assertEqual(events, ["tls", "auth", "refuse", "message", "end"])
+        for line in lines:
+            self.assertLess(abs(datetime.datetime.fromisoformat(line["time"]).timestamp() - time.time()), 60, line)
+
+    def test_what_decides_names_its_listener_and_the_first_recipient(self):
+        service = self.serving({}, {"FORCE_TLS": 1}, variables={"AUTH_CDB": self.home.users})
+        names = [f"127.0.0.1:{port}" for port in service.ports]
+        with service.connect(0) as client:
+            client.say("EHLO a")
+            for command in ("MAIL FROM:<>", f"RCPT TO:<first@{OURS}>", f"RCPT TO:<second@{OURS}>", "DATA"):
+                client.say(command)
+            client.send("x\r\n.\r\n")
+            self.assert_code(250, client.reply())
+        with service.connect(1) as client:
+            client.say("EHLO a")
+            self.assert_code(503, client.say("MAIL FROM:<a@b.example>"))
+            client.starttls().say("EHLO a")
+            client.say("AUTH PLAIN " + peer.plain_response("alice", "wrong"))
+        service.terminate()
+        log = service.log()
+        self.assertRegex(log, rf" message .*recipients=2 .*to=first@{OURS} .*listener={names[0]}")
+        self.assertRegex(log, rf" refuse .*rule=mail\.starttls_first .*listener={names[1]}")
+        self.assertRegex(log, rf" auth .*result=rejected .*listener={names[1]}")
+
+    def test_the_settings_of_each_listener_stand_in_a_start_line(self):
+        service = self.serving({}, {"FORCE_TLS": 1}, variables={"AUTH_CDB": self.home.users})
+        start = r"start listener=127\.0\.0\.1:{} policy=[0-9a-f]{{16}} SSL=0 FORCE_TLS={} .*backend=auth-cdb"
+        for port, forced in zip(service.ports, (0, 1)):
+            self.assertRegex(service.log(), start.format(port, forced))
+        before = service.log().count(": start ")
+        service.process.send_signal(signal.SIGHUP)
+        self.assertTrue(peer.until(lambda: service.log().count(": start ") == 2 * before))
 
 
 class RefusedStarts(serve.Case):
