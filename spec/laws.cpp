@@ -55,31 +55,28 @@ class Loader {
 
   Laws load() {
     file_.each("name", {"name", "is", "meaning"}, 3, [&](const toml::table& row, unsigned line) {
-      file_.refuse_twins(named_, text_of(row, "name"), line);
+      file_.refuse_twins(laws_.names, text_of(row, "name"), line);
       file_.refuse_twins(laws_.words.variables, text_of(row, "name"), line);
-      named_.push_back({text_of(row, "name"), condition(text_of(row, "is"), laws_.words.variables, line)});
+      const std::string is = text_of(row, "is");
+      laws_.names.push_back({text_of(row, "name"), is, condition(is, laws_.words.variables, line)});
     });
     load_into(laws_.invariants, "invariant", model_.variables);
     load_into(laws_.laws, "law", laws_.words.variables);
     file_.each("possibility", {"name", "sentence", "source", "some", "when"}, 5,
                [&](const toml::table& row, unsigned line) {
+                 const std::string when = text_of(row, "when"), some = text_of(row, "some");
                  laws_.possibilities.push_back({text_of(row, "name"), text_of(row, "sentence"), text_of(row, "source"),
-                                                condition(text_of(row, "when"), model_.variables, line),
-                                                condition(text_of(row, "some"), laws_.words.variables, line), line});
+                                                when, some, condition(when, model_.variables, line),
+                                                condition(some, laws_.words.variables, line), line});
                });
     return std::move(laws_);
   }
 
  private:
-  struct Named {
-    std::string name;
-    Expression condition;
-  };
-
   Expression condition(const std::string& text, const std::vector<Variable>& variables, unsigned line) {
     const Lookup lookup = [this](std::string_view name) -> const Expression* {
-      const auto found = std::ranges::find(named_, name, &Named::name);
-      return found == named_.end() ? nullptr : &found->condition;
+      const auto found = std::ranges::find(laws_.names, name, &LawName::name);
+      return found == laws_.names.end() ? nullptr : &found->condition;
     };
     auto parsed = parse_expression(text, variables, lookup);
     if (parsed) return *parsed;
@@ -126,7 +123,6 @@ class Loader {
 
   const Model& model_;
   TomlFile file_;
-  std::vector<Named> named_;
   Laws laws_;
 };
 

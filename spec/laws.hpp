@@ -56,13 +56,20 @@ struct Law {
 
 // In every configuration that `when` fits, some decision that `some` fits can be reached.
 struct Possibility {
-  std::string name, sentence, source;
+  std::string name, sentence, source, when_text, some_text;
   Expression when, some;
   unsigned line = 0;
 };
 
+// A name that the laws make for themselves.
+struct LawName {
+  std::string name, text;
+  Expression condition;
+};
+
 struct Laws {
   Vocabulary words;
+  std::vector<LawName> names;
   std::vector<Law> invariants;  // of states, proved by induction
   std::vector<Law> laws;        // of decisions
   std::vector<Possibility> possibilities;

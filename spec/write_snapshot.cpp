@@ -98,7 +98,7 @@ void write_settings(const Model& model, std::string& out) {
 
 }  // namespace
 
-std::string write_snapshot(const Model& model, const Reach& reach) {
+std::string write_snapshot(const Model& model, const Reach& reach, const Laws& laws, const std::vector<Limit>& limits) {
   std::string out =
       "The policy, every decision of it, written from spec/*.toml by spec/generate.cpp. Not edited by hand.\n"
       "configurations (settings x facts): " +
@@ -110,7 +110,7 @@ std::string write_snapshot(const Model& model, const Reach& reach) {
   write_events(model, out);
   out += "\n== the settings, with a certificate, and a backend exactly when AUTH=1 ==\n\n";
   write_settings(model, out);
-  return out;
+  return out + write_snapshot_of_texts(model) + write_snapshot_of_limits(limits) + write_snapshot_of_laws(laws);
 }
 
 }  // namespace postern::spec

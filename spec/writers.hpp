@@ -1,4 +1,4 @@
-// What the generator writes, each from the model alone.
+// What the generator writes.
 // out     text of a whole file
 // source  spec/policy_row.hpp (the shapes), spec/policy.snapshot (the committed copy)
 #pragma once
@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "spec/laws.hpp"
+#include "spec/limits_file.hpp"
 #include "spec/model.hpp"
 #include "spec/verify.hpp"
 
@@ -15,7 +17,13 @@ namespace postern::spec {
 [[nodiscard]] std::string write_names(const Model& model);
 // policy_rows.cpp: the rows. `hash` is that of the snapshot, `version` the project's.
 [[nodiscard]] std::string write_tables(const Model& model, std::string_view hash, std::string_view version);
-// policy.snapshot: every decision in plain text.
-[[nodiscard]] std::string write_snapshot(const Model& model, const Reach& reach);
+// policy.snapshot: every decision in plain text, every law, every limit, every text that a client can get.
+[[nodiscard]] std::string write_snapshot(const Model& model, const Reach& reach, const Laws& laws,
+                                         const std::vector<Limit>& limits);
+
+// Its parts that are no decisions.
+[[nodiscard]] std::string write_snapshot_of_texts(const Model& model);
+[[nodiscard]] std::string write_snapshot_of_limits(const std::vector<Limit>& limits);
+[[nodiscard]] std::string write_snapshot_of_laws(const Laws& laws);
 
 }  // namespace postern::spec
