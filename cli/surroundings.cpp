@@ -85,18 +85,17 @@ class Looker {
       found_.certificate_from = "said by --certificate";
       return;
     }
-    const std::string named = variables_.value_of("TLS_SERVER_CERT");
-    const std::string file = named.empty() ? "control/servercert.pem" : named;
-    if (!has_home_ && !fs::path(file).is_absolute()) {
+    daemon::CertificatePlace place = daemon::certificate_place(variables_.value_of("TLS_SERVER_CERT"));
+    if (!has_home_ && !fs::path(place.path).is_absolute()) {
       found_.facts.certificate = true;
       found_.certificate_from = "assumed: there is no " + (home_ / "control").string() + " here";
       return;
     }
-    const fs::path path = home_ / file;
-    const daemon::CertificateJudgement judgement = daemon::judge_certificate(path.string());
+    place.path = (home_ / place.path).string();
+    const daemon::CertificateJudgement judgement = daemon::judge_certificate(place);
     found_.facts.certificate = judgement.state == daemon::CertificateState::usable;
     const bool is_absent = judgement.state == daemon::CertificateState::absent;
-    found_.certificate_from = (is_absent ? "there is no " : "") + path.string();
+    found_.certificate_from = (is_absent ? "there is no " : "") + place.path;
     // Looked at only where STARTTLS could use it, as postern-smtpd does.
     const bool is_used = variables_.value_of("SSL") != "1" && variables_.value_of("DENY_TLS") != "1";
     if (is_used && judgement.state == daemon::CertificateState::broken)

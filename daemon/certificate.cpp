@@ -201,6 +201,18 @@ CertificateJudgement judge_certificate(const std::string& path) {
   return judgement;
 }
 
+CertificatePlace certificate_place(std::string_view tls_server_cert) {
+  if (tls_server_cert.empty()) return {.path = "control/servercert.pem", .is_named = false};
+  return {.path = std::string(tls_server_cert), .is_named = true};
+}
+
+CertificateJudgement judge_certificate(const CertificatePlace& place) {
+  CertificateJudgement judgement = judge_certificate(place.path);
+  if (judgement.state != CertificateState::absent || !place.is_named) return judgement;
+  return broken(place.path,
+                " does not exist, and TLS_SERVER_CERT names it: put the certificate there, or set DENY_TLS=1");
+}
+
 CertificateJudgement judge_certificate_text(std::string_view name, std::string_view pem) {
   const Blocks found = find_blocks(pem);
   if (found.unfinished_line) {

@@ -1,6 +1,7 @@
 // A cheap look at the certificate file before anything is offered: would the TLS sibling be able to use it?
 // in      a path; the file holds a private key, its certificate and the chain, in PEM
-// out     absent (no such file: STARTTLS is off), usable, or broken with a sentence that says where and how to mend it.
+// out     absent (no such file, and nobody named it: STARTTLS is off), usable, or broken with a sentence that says where
+//         and how to fix it. A file that the operator named and that does not exist is broken.
 //         What cannot be told cheaply (signatures, an EC key without its public part, Ed25519) counts as usable, and
 //         the sibling finds out; an expired certificate is usable
 // cost    one read of the file, one pass over the first key and the first certificate; the key's octets are wiped
@@ -21,7 +22,15 @@ struct CertificateJudgement {
   std::string reason;  // empty unless broken
 };
 
+// Where the certificate is, by TLS_SERVER_CERT or, when that is empty, by default.
+struct CertificatePlace {
+  std::string path;
+  bool is_named;  // by the operator: then its absence is an error, and never a reason to serve without TLS
+};
+[[nodiscard]] CertificatePlace certificate_place(std::string_view tls_server_cert);
+
 [[nodiscard]] CertificateJudgement judge_certificate(const std::string& path);
+[[nodiscard]] CertificateJudgement judge_certificate(const CertificatePlace& place);
 
 // The same for a text that has been read already; `name` stands in the reason.
 [[nodiscard]] CertificateJudgement judge_certificate_text(std::string_view name, std::string_view pem);

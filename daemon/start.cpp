@@ -131,10 +131,10 @@ class Judge {
 
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
   void judge_certificate_file() {
-    const std::string_view path = environment_.value_of("TLS_SERVER_CERT");
-    start_.certificate_path = path.empty() ? "control/servercert.pem" : path;
+    const CertificatePlace place = certificate_place(environment_.value_of("TLS_SERVER_CERT"));
+    start_.certificate_path = place.path;
     if (start_.settings_and_facts.has(bit::SSL | bit::DENY_TLS)) return;
-    const CertificateJudgement judgement = judge_certificate(start_.certificate_path);
+    const CertificateJudgement judgement = judge_certificate(place);
     start_.settings_and_facts.set(bit::certificate, judgement.state == CertificateState::usable);
     if (judgement.state == CertificateState::broken) wrong(Event::connect_broken_certificate, judgement.reason);
     if (judgement.state == CertificateState::absent)

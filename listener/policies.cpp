@@ -87,8 +87,19 @@ Lanes::Found Lanes::find(const daemon::Start& start, const daemon::Environment& 
   return made;
 }
 
-Policies::Made Policies::make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice) {
-  std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice));
+void KnownCertificates::add(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  paths_.insert(path);
+}
+
+bool KnownCertificates::has(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  return paths_.contains(path);
+}
+
+Policies::Made Policies::make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
+                              std::shared_ptr<KnownCertificates> known) {
+  std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
   std::vector<std::string> problems;
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) {
     const auto served = made->judge(i, {});
@@ -136,10 +147,27 @@ std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view clas
   const daemon::Environment environment(served->pointers.data());
   served->start = daemon::judge_start(arguments, environment, listener.place);
   served->relay_value = environment.value_of("RELAYCLIENT");
+  judge_absence(*served, listener);
   judge_session(*served);
   load_certificates(*served, listener, environment);
   if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
   return served;
+}
+
+// Without a certificate at the usual place nobody encrypts; but where one was served, or others are named beside it, that
+// is no wish of the operator's.
+void Policies::judge_absence(Served& served, const ListenerSettings& listener) const {
+  const daemon::Start& start = served.start;
+  const bool is_absent = start.event == spec::Event::connect_ready &&
+                         !start.settings_and_facts.has(spec::bit::SSL | spec::bit::DENY_TLS | spec::bit::certificate);
+  if (!is_absent) return;
+  if (known_->has(start.certificate_path))
+    return refuse(served, spec::Event::connect_broken_certificate,
+                  start.certificate_path + " was served and is gone: put it back, or set DENY_TLS=1");
+  if (!listener.certificates.empty())
+    refuse(served, spec::Event::connect_broken_certificate,
+           "certificates are for the names that clients ask for, and there is no " + start.certificate_path +
+               " for all others: set TLS_SERVER_CERT");
 }
 
 // A Maildir is looked at again: by now the process may be somebody who may not write there.
@@ -154,6 +182,7 @@ void Policies::open_lane(Served& served, const daemon::Environment& environment)
   auto lane = lanes_->find(start, environment, settings_.hand_overs);
   if (!lane) return refuse(served, spec::Event::connect_no_hand_over, std::move(lane.error()));
   served.lane = std::move(*lane);
+  if (served.certificates != nullptr) known_->add(start.certificate_path);
 }
 
 std::expected<void, std::string> Policies::open_lanes(Lanes& lanes, Programs programs) const {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,12 +37,23 @@ class Lanes {
   std::map<std::string, std::weak_ptr<Lane>> lanes_;
 };
 
+// The certificates that clients were served with: one that is gone later is an error, never a reason to serve without TLS.
+class KnownCertificates {
+ public:
+  void add(const std::string& path);
+  [[nodiscard]] bool has(const std::string& path) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::string, std::less<>> paths_;
+};
+
 class Policies {
  public:
   using Made = std::expected<std::shared_ptr<const Policies>, std::vector<std::string>>;
-  // Judges the class without tcprules of each listener. Starts no thread.
-  [[nodiscard]] static Made make(Configuration settings, const char* const* process_environment,
-                                 daemon::LogVoice voice);
+  // Judges the class without tcprules of each listener. Starts no thread. `known` is handed on from reload to reload.
+  [[nodiscard]] static Made make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
+                                 std::shared_ptr<KnownCertificates> known = std::make_shared<KnownCertificates>());
   // Before the first find(), and by the thread that made it.
   // programs   are refused once a sandbox without them is entered
   enum class Programs : std::uint8_t { allowed, refused };
@@ -58,14 +70,19 @@ class Policies {
   [[nodiscard]] std::vector<std::string> files() const;
 
  private:
-  Policies(Configuration settings, const char* const* process_environment, daemon::LogVoice voice)
-      : settings_(std::move(settings)), process_environment_(process_environment), voice_(voice) {}
+  Policies(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
+           std::shared_ptr<KnownCertificates> known)
+      : settings_(std::move(settings)),
+        process_environment_(process_environment),
+        voice_(voice),
+        known_(std::move(known)) {}
 
   using Classes = std::map<std::string, std::shared_ptr<Served>, std::less<>>;  // by their value in the tcprules
   [[nodiscard]] std::shared_ptr<Served> judge(std::size_t listener, std::string_view class_value) const;
   [[nodiscard]] std::string sentence(std::size_t listener, std::string_view problem) const;
   void open_lane(Served& served, const daemon::Environment& environment) const;
   static void judge_session(Served& served);
+  void judge_absence(Served& served, const ListenerSettings& listener) const;
   static void refuse(Served& served, spec::Event event, std::string sentence);
   void load_certificates(Served& served, const ListenerSettings& listener,
                          const daemon::Environment& environment) const;
@@ -75,6 +92,7 @@ class Policies {
   mutable Lanes* lanes_ = nullptr;
   mutable Programs programs_ = Programs::allowed;
   daemon::LogVoice voice_;
+  std::shared_ptr<KnownCertificates> known_;
   mutable std::mutex mutex_;
   mutable std::vector<Classes> classes_;  // by listener; under mutex_
 };

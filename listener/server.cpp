@@ -122,7 +122,7 @@ class Server {
   }
 
   bool judge() {
-    auto made = Policies::make(settings_, start_.environment, voice_);
+    auto made = Policies::make(settings_, start_.environment, voice_, known_certificates_);
     if (!made) {
       for (const std::string& sentence : made.error()) log("config", sentence);
       return false;
@@ -249,7 +249,7 @@ class Server {
     if (next.loops == 0) next.loops = default_loops();
     if (const auto names = wants_restart(settings_, next); !names.empty())
       return std::unexpected("changed: " + joined(names, ", ") + "; restart for that");
-    auto made = Policies::make(next, start_.environment, voice_);
+    auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
     if (!made) return std::unexpected(joined(made.error(), "; "));
     if (const std::string place = beyond_reach(reach_, (*made)->reach()); is_confined_ && !place.empty())
       return std::unexpected("the sandbox was made without " + place + ": restart for that");
@@ -338,6 +338,7 @@ class Server {
   Notifier notifier_{from_environment};
   std::atomic<Phase> phase_ = Phase::starting;
   std::optional<Account> account_;
+  std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
   std::shared_ptr<const Policies> policies_;
   Policies::Programs programs_ = Policies::Programs::allowed;
   std::optional<Sandbox> sandbox_;

@@ -6,6 +6,7 @@
 
 #include "listener/policies.hpp"
 #include "tests/daemon_home.hpp"
+#include "tests/tls_meeting.hpp"
 
 namespace postern::listener {
 namespace {
@@ -25,7 +26,8 @@ class Judging : public testing::Test {
     home_.write("control/me", "mx.example\n");
     std::filesystem::create_directory("mail");
   }
-  Policies::Made make(std::vector<std::vector<std::string>> variables, const char* const* process = nullptr) {
+  Policies::Made make(std::vector<std::vector<std::string>> variables, const char* const* process = nullptr,
+                      std::shared_ptr<KnownCertificates> known = std::make_shared<KnownCertificates>()) {
     Configuration settings;
     settings.domains = {"example"};
     for (std::size_t i = 0; i < variables.size(); ++i) {
@@ -34,7 +36,7 @@ class Judging : public testing::Test {
       listener.variables = std::move(variables[i]);
       listener.variables.insert(listener.variables.begin(), "POSTERN_MAILDIR=mail");
     }
-    return Policies::make(std::move(settings), process, {.program = "postern", .output = &lines_});
+    return Policies::make(std::move(settings), process, {.program = "postern", .output = &lines_}, std::move(known));
   }
   std::shared_ptr<const Policies> made(std::vector<std::vector<std::string>> variables,
                                        const char* const* process = nullptr) {
@@ -111,8 +113,47 @@ TEST_F(Judging, settings_under_which_no_mail_could_come_are_refused) {
                                                     {"AUTH_CDB=none"},
                                                     {"SSL=1"},
                                                     {"TLS_SERVER_CERT=control/me"},
+                                                    {"TLS_SERVER_CERT=none.pem"},
                                                     {"POSTERN_MAILDIR=none"}})
     EXPECT_FALSE(make({variables})) << variables[0];
+}
+
+// Deviation D12: without a certificate at the usual place nobody encrypts, but never because one was lost.
+TEST_F(Judging, a_certificate_that_was_served_and_is_gone_refuses_the_reload_and_every_class) {
+  {
+    const daemon::PemFile file(daemon::Key(EVP_EC_gen("P-256")), 0);
+    std::filesystem::copy_file(file.path, "control/servercert.pem");
+  }
+  const auto known = std::make_shared<KnownCertificates>();
+  Lanes lanes;
+  const auto before = make({{}}, nullptr, known).value_or(nullptr);
+  ASSERT_NE(nullptr, before);
+  ASSERT_TRUE(before->open_lanes(lanes, Policies::Programs::allowed));
+  std::filesystem::remove("control/servercert.pem");
+  const auto after = make({{}}, nullptr, known);
+  ASSERT_FALSE(after);
+  EXPECT_EQ("listener 0: control/servercert.pem was served and is gone: put it back, or set DENY_TLS=1",
+            after.error().front());
+  const auto late = before->find(0, record({"+DATABYTES=3"}));
+  EXPECT_EQ(spec::Event::connect_broken_certificate, late->start.event) << "a class that is judged only now";
+  EXPECT_TRUE(make({{"DENY_TLS=1"}}, nullptr, known));
+  EXPECT_TRUE(make({{}})) << "another process, that never served one";
+}
+
+TEST_F(Judging, certificates_for_names_want_one_for_all_others) {
+  Configuration settings;
+  settings.domains = {"example"};
+  settings.listeners.push_back({.place = "here",
+                                .at = {},
+                                .socket_name = {},
+                                .variables = {"POSTERN_MAILDIR=mail"},
+                                .certificates = {"other.pem"},
+                                .check_program = {},
+                                .tcprules = {},
+                                .proxies = {}});
+  const auto refused = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(std::string::npos, refused.error().front().find("set TLS_SERVER_CERT")) << refused.error().front();
 }
 
 TEST_F(Judging, the_way_out_is_shared_by_classes_and_kept_over_a_reload) {

@@ -2,6 +2,7 @@
 """TLS of postern serve with real peers: openssl s_client, curl, swaks: versions, certificates, tickets."""
 
 import os
+import signal
 
 import peer
 import serve
@@ -133,6 +134,30 @@ class Tls(serve.Case):
         self.assert_logged(service, "reload: refused, and nothing has changed: ")
         self.assertIn("servercert.pem", service.log())
         self.assertRegex(self.s_client(service.port), rf"subject=CN ?= ?{HOST}\n")
+
+    def test_one_that_is_gone_changes_nothing_and_is_told(self):
+        """Neither the one at the usual place nor one that is named: nobody may be led back to clear by a lost file."""
+        for tables in ({}, {"variables": {"TLS_SERVER_CERT": self.home.pem}}):
+            with self.subTest(tables=tables):
+                service = self.serving(**tables)
+                text = self.home.pem.read_text()
+                self.home.pem.unlink()
+                service.process.send_signal(signal.SIGHUP)
+                self.assert_logged(service, "reload: refused, and nothing has changed: ")
+                self.assertIn("servercert.pem", service.log())
+                self.assertRegex(self.s_client(service.port), rf"subject=CN ?= ?{HOST}\n")
+                self.home.pem.write_text(text)
+                self.assert_logged(service, "reload: done")
+                service.stop()
+
+    def test_one_that_is_named_and_missing_refuses_the_start(self):
+        said = self.refused(variables={"TLS_SERVER_CERT": "none.pem"})
+        self.assertIn("none.pem does not exist, and TLS_SERVER_CERT names it", said)
+
+    def test_none_at_the_usual_place_is_a_warning_unless_tls_is_denied(self):
+        self.home.pem.unlink()
+        self.assertIn("STARTTLS is off: there is no control/servercert.pem", self.serving().log())
+        self.assertNotIn("STARTTLS is off", self.serving({"DENY_TLS": 1}).log())
 
     def test_what_is_no_handshake_is_told_and_closed(self):
         service = self.both()

@@ -285,6 +285,12 @@ class Certificates(peer.Case):
         with self.serve(TLS_SERVER_CERT=other).connect().starttls() as client:
             self.assertEqual(client.say("NOOP"), "250 ok")
 
+    def test_one_that_is_named_and_missing_is_broken(self):
+        """The original goes on in clear; a name is a wish for TLS."""
+        direct = self.start(TLS_SERVER_CERT="none.pem")
+        self.assertEqual(direct.client.rest().decode(), self.replies["certificate_broken"] + "\r\n")
+        self.assertIn("config: none.pem does not exist, and TLS_SERVER_CERT names it", direct.log())
+
     def test_mismatch(self):
         for newkey in (("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)):
             other_key, _ = make_certificate(self.home.path, "other", newkey)
