@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cli/text.hpp"
+#include "daemon/list_entries.hpp"
 
 namespace postern::cli {
 namespace {
@@ -77,6 +78,17 @@ void FileValue::texts(std::vector<std::string>& out) const {
   std::vector<std::string> found;
   for (const toml::node& each : *array) FileValue{name, each, problems}.text(found.emplace_back());
   out = std::move(found);
+}
+
+void FileValue::domains(std::vector<std::string>& out) const {
+  texts(out);
+  const toml::array* const array = node.as_array();
+  for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+    const auto text = (*array)[i].value_exact<std::string>();
+    if (!text || text->empty() || !is_clean(*text)) continue;  // texts() has said so
+    const daemon::EntryJudgement judged = daemon::judge_entry(*text, daemon::EntryKind::domains);
+    if (!judged.remedy.empty()) FileValue{name, (*array)[i], problems}.not_allowed(judged.remedy);
+  }
 }
 
 void FileValue::networks(std::vector<listener::Network>& out) const {

@@ -46,6 +46,7 @@ struct FileValue {
   // Not empty, no control octets.
   void text(std::string& out) const;
   void texts(std::vector<std::string>& out) const;
+  void domains(std::vector<std::string>& out) const;  // as in control/rcpthosts
   void networks(std::vector<listener::Network>& out) const;
   void endpoint(std::optional<listener::Endpoint>& out) const;
   // The index of the word.

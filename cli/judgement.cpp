@@ -40,6 +40,14 @@ void tell_values(Judgement& judgement, const std::vector<daemon::SettingProblem>
     judgement.advice.push_back({Grade::refusal, "bad_value", daemon::describe(problem), "deviation D11"});
 }
 
+// Two readers may find the same, in the same words.
+void leave_out_repetitions(std::vector<Advice>& advice) {
+  std::vector<Advice> once;
+  for (Advice& each : advice)
+    if (std::ranges::find(once, each.text, &Advice::text) == once.end()) once.push_back(std::move(each));
+  advice = std::move(once);
+}
+
 void tell_start(const Policy& policy, Judgement& judgement, spec::Event event) {
   const Decision start = policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
   judgement.reply = Policy::reply_text(start);
@@ -71,11 +79,13 @@ Judgement judge(const Policy& policy, const Comparison& comparison, const Variab
                       .password = {}};
   tell_values(judgement, settings.problems);
   tell_values(judgement, numbers.problems);
+  tell_values(judgement, daemon::judge_texts(daemon::Environment(environment.data()), variables.origin));
   const bool is_readable = judgement.advice.empty();
   tell_start(policy, judgement, is_readable ? around.event : spec::Event::connect_bad_value);
   std::ranges::move(around.advice, std::back_inserter(judgement.advice));
   std::ranges::move(advise(policy, comparison, judgement.explanation, clients), std::back_inserter(judgement.advice));
   std::ranges::stable_sort(judgement.advice, {}, &Advice::grade);
+  leave_out_repetitions(judgement.advice);
   return judgement;
 }
 

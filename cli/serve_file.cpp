@@ -76,7 +76,7 @@ class Reader {
                {{"home", [&](const FileValue& v) { v.text(s.home); }},
                 {"user", [&](const FileValue& v) { v.text(s.user); }},
                 {"chroot", [&](const FileValue& v) { v.text(s.chroot); }},
-                {"domains", [&](const FileValue& v) { v.texts(s.domains); }},
+                {"domains", [&](const FileValue& v) { v.domains(s.domains); }},
                 {"loops", [&](const FileValue& v) { v.number(s.loops, 1, 256); }},
                 {"checkers", [&](const FileValue& v) { v.number(s.checkers, 1, 1024); }},
                 {"hand_overs", [&](const FileValue& v) { v.number(s.hand_overs, 1, 1024); }},

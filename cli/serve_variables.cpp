@@ -51,7 +51,9 @@ std::string allowed_by_reader(const std::string& assignment) {
   const auto settings = daemon::read_settings(environment, {});
   if (!settings.problems.empty()) return std::string(settings.problems.front().allowed);
   const auto numbers = daemon::read_numbers(environment, {});
-  return numbers.problems.empty() ? "" : std::string(numbers.problems.front().allowed);
+  if (!numbers.problems.empty()) return std::string(numbers.problems.front().allowed);
+  const auto texts = daemon::judge_texts(environment, {});
+  return texts.empty() ? "" : std::string(texts.front().allowed);
 }
 
 std::optional<std::string> take_number(const FileValue& value) {
@@ -78,7 +80,12 @@ std::optional<std::string> take_text(const FileValue& value) {
     value.not_allowed("only a text in quotes is allowed, without control characters");
     return std::nullopt;
   }
-  return std::string(value.name) + "=" + *text;
+  std::string assignment = std::string(value.name) + "=" + *text;
+  if (const std::string allowed = allowed_by_reader(assignment); !allowed.empty()) {
+    value.not_allowed(allowed);
+    return std::nullopt;
+  }
+  return assignment;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "cli/configuration.hpp"
+#include "daemon/text_lines.hpp"
 
 namespace postern::cli {
 namespace {
@@ -56,11 +57,12 @@ class FileReader {
 
   Variables read() {
     const bool is_script = text_.starts_with("#!");
-    std::string_view rest = text_;
-    for (std::size_t number = 1; !rest.empty(); ++number) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      take_line(trimmed(rest.substr(0, end)), number, is_script);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+    for (daemon::TextLines lines(text_); const auto line = lines.next();) {
+      if (line->forgiven != daemon::Forgiven::nothing)
+        variables_.remarks.push_back(
+            "line " + std::to_string(line->number) + " " + std::string(describe(line->forgiven)) +
+            ", which a shell takes for a part of the line: save the file with line feeds only");
+      take_line(trimmed(line->text), line->number, is_script);
     }
     return std::move(variables_);
   }

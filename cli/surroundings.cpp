@@ -7,6 +7,7 @@
 #include "daemon/cdb_file.hpp"
 #include "daemon/certificate.hpp"
 #include "daemon/lmtp_address.hpp"
+#include "daemon/start.hpp"
 
 namespace postern::cli {
 namespace {
@@ -29,6 +30,19 @@ constexpr std::array foreign_names = {
     Foreign{"UCSPITLS", "s/qmail", "FORCE_TLS=1 for its `!`"},
 };
 
+// The control files are read in the current folder.
+class InFolder {
+ public:
+  explicit InFolder(const fs::path& folder) : before_(fs::current_path()) { fs::current_path(folder); }
+  ~InFolder() { fs::current_path(before_, ignored_); }
+  InFolder(const InFolder&) = delete;
+  InFolder& operator=(const InFolder&) = delete;
+
+ private:
+  fs::path before_;
+  std::error_code ignored_;
+};
+
 class Looker {
  public:
   Looker(const Policy& policy, const Variables& variables, const SaidFacts& said)
@@ -43,6 +57,7 @@ class Looker {
     look_for_certificate();
     look_for_rcpthosts();
     look_for_cluster();
+    if (has_home_ && !said_.home_is_here) look_at_start();
     look_for_foreign_names();
     found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
     return std::move(found_);
@@ -119,6 +134,22 @@ class Looker {
     if (address.empty() || goes_elsewhere) return;
     if (const auto parsed = daemon::parse_lmtp_address(address); !parsed)
       refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
+  }
+
+  // Everything else that postern-smtpd would refuse or warn of in this home, in its words.
+  void look_at_start() {
+    const InFolder home(home_);
+    const std::vector<const char*> pointers = variables_.environment();
+    const daemon::Environment environment(pointers.data());
+    const daemon::Start start = daemon::judge_start({}, environment, variables_.origin);
+    const std::string certificate = daemon::judge_certificate(start.certificate_path).reason;  // look_for_certificate()
+    const bool is_of_certificate = start.event == spec::Event::connect_broken_certificate;
+    for (const std::string& problem : start.problems)
+      if (problem != certificate)
+        refuse(is_of_certificate ? spec::Event::connect_bad_value : start.event, "start", problem);
+    for (const std::string& warning : start.warnings)
+      if (!warning.starts_with("STARTTLS is off"))  // advice.cpp says what that means for these settings
+        found_.advice.push_back({Grade::warning, "start", warning, "docs/operating.md"});
   }
 
   void look_for_foreign_names() {

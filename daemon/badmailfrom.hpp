@@ -21,7 +21,7 @@ class BadMailFrom {
   [[nodiscard]] const std::string& problem() const { return list_.problem(); }
 
  private:
-  ControlList list_{"badmailfrom"};
+  ControlList list_{"badmailfrom", EntryKind::senders};
 };
 
 }  // namespace postern::daemon

@@ -20,11 +20,11 @@ constexpr std::string_view directory = "control/";
 constexpr std::size_t max_name_octets = 64;
 constexpr std::size_t max_found_octets = 60;
 
-bool is_control_octet(char octet) { return static_cast<unsigned char>(octet) < 32 || octet == 127; }
+bool is_printable(char octet) { return octet >= 32 && octet < 127; }
 
 std::string printable(std::string_view text) {
   std::string shown(text.substr(0, max_found_octets));
-  std::ranges::replace_if(shown, is_control_octet, '?');
+  std::ranges::replace_if(shown, [](char octet) { return !is_printable(octet); }, '?');
   if (text.size() > max_found_octets) shown += "...";
   return shown;
 }
@@ -83,21 +83,49 @@ int read_to_end(int descriptor, std::string& text) {
   }
 }
 
-std::string_view without_trailing_space(std::string_view line) {
-  const std::size_t last = line.find_last_not_of(" \t");
-  return line.substr(0, last == std::string_view::npos ? 0 : last + 1);
-}
-
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower_case, lower_case);
 }
 
-ControlResult<std::string> first_line_of(std::string_view name, std::string_view text, bool has_whole_line) {
+std::string place_of(std::string_view name, std::size_t line) {
+  return std::string(directory).append(name).append(" line ").append(std::to_string(line)).append(": ");
+}
+
+// The first line of which something is to be said, and how many others there are.
+class Remark {
+ public:
+  void add(std::size_t line, std::string_view what) {
+    if (count_++ == 0) line_ = line, what_ = what;
+  }
+  void write(std::string_view name, ControlRemarks* remarks) const {
+    if (remarks == nullptr || count_ == 0) return;
+    std::string sentence = place_of(name, line_) + what_;
+    if (count_ > 1) sentence += "; and " + std::to_string(count_ - 1) + " more lines";
+    remarks->push_back(std::move(sentence));
+  }
+
+ private:
+  std::size_t count_ = 0, line_ = 0;
+  std::string what_;
+};
+
+void remark_on(const TextLine& line, Remark& remark) {
+  if (line.forgiven != Forgiven::nothing)
+    remark.add(line.number, std::string(describe(line.forgiven)) + ", which is left out");
+}
+
+ControlResult<std::string> first_line_of(std::string_view name, std::string_view text, bool has_whole_line,
+                                         ControlRemarks* remarks) {
   if (!has_whole_line) return malformed({name, 1}, text, "write one shorter line");
-  const std::string_view line = without_trailing_space(text.substr(0, text.find('\n')));
-  const bool is_clean = std::ranges::none_of(line, [](char octet) { return octet != '\t' && is_control_octet(octet); });
-  if (!is_clean) return malformed({name, 1}, line, "remove the control character (a carriage return?)");
-  return std::string(line);
+  const TextLine line = TextLines(text).next().value_or(TextLine{{}, 1, Forgiven::nothing});
+  if (!is_ascii_text(line.text))
+    return malformed({name, 1}, line.text,
+                     has_stray_control(line.text) ? "remove the control character (is the file UTF-16?)"
+                                                  : "write ASCII only, an internationalised domain as xn--...");
+  Remark forgiven;
+  remark_on(line, forgiven);
+  forgiven.write(name, remarks);
+  return std::string(line.text);
 }
 
 }  // namespace
@@ -113,7 +141,7 @@ std::string describe(const ControlProblem& problem) {
   return text.append(": \"").append(problem.found).append("\": ").append(problem.mend);
 }
 
-ControlResult<std::string> read_line(std::string_view name) {
+ControlResult<std::string> read_line(std::string_view name, ControlRemarks* remarks) {
   const int descriptor = open_control(name);
   if (descriptor < 0 && errno == ENOENT) return std::nullopt;
   if (descriptor < 0) return unreadable(name, errno);
@@ -123,11 +151,11 @@ ControlResult<std::string> read_line(std::string_view name) {
   ::close(descriptor);
   if (got < 0) return unreadable(name, error_number);
   const std::string_view text(room.data(), static_cast<std::size_t>(got));
-  return first_line_of(name, text, text.size() < room.size() || text.contains('\n'));
+  return first_line_of(name, text, text.size() < room.size() || text.contains('\n'), remarks);
 }
 
-ControlResult<std::uint64_t> read_number(std::string_view name) {
-  auto result = read_line(name);
+ControlResult<std::uint64_t> read_number(std::string_view name, ControlRemarks* remarks) {
+  auto result = read_line(name, remarks);
   if (!result) return std::unexpected(std::move(result.error()));
   const std::string line = std::move(*result).value_or(std::string{});
   if (line.empty()) return std::nullopt;
@@ -148,14 +176,28 @@ ControlResult<std::string> read_list(std::string_view name) {
   return text;
 }
 
-std::optional<ControlEntry> ControlEntries::next() {
-  while (!rest_.empty()) {
-    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
-    const std::string_view line = without_trailing_space(rest_.substr(0, end));
-    rest_.remove_prefix(std::min(end + 1, rest_.size()));
-    ++line_;
-    if (!line.empty() && line.front() != '#') return ControlEntry{line, line_};
+std::expected<void, ControlProblem> judge_list(std::string_view name, std::string_view text, EntryKind kind,
+                                               ControlRemarks* remarks) {
+  Remark forgiven, idle;
+  for (TextLines lines(text); const auto line = lines.next();) {
+    remark_on(*line, forgiven);
+    if (line->text.empty()) continue;
+    // A comment may be in any tongue; one that swallows the lines after it is none.
+    if (line->text.front() == '#' && !has_stray_control(line->text)) continue;
+    const EntryJudgement judgement = judge_entry(line->text, kind);
+    if (judgement.verdict == EntryJudgement::Verdict::wrong)
+      return malformed({name, line->number}, line->text, judgement.remedy);
+    if (judgement.verdict == EntryJudgement::Verdict::idle)
+      idle.add(line->number, "\"" + printable(line->text) + "\" " + std::string(judgement.remedy));
   }
+  forgiven.write(name, remarks);
+  idle.write(name, remarks);
+  return {};
+}
+
+std::optional<ControlEntry> ControlEntries::next() {
+  while (const auto line = lines_.next())
+    if (!line->text.empty() && line->text.front() != '#') return ControlEntry{line->text, line->number};
   return std::nullopt;
 }
 
@@ -164,6 +206,10 @@ ControlList::State ControlList::load() {
   auto list = read_list(name_);
   if (!list) {
     problem_ = describe(list.error());
+    return State::unusable;
+  }
+  if (const auto judged = judge_list(name_, list->value_or(std::string{}), kind_); !judged) {
+    problem_ = describe(judged.error());
     return State::unusable;
   }
   state_ = list->has_value() ? State::present : State::absent;

@@ -12,6 +12,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "daemon/list_entries.hpp"
+#include "daemon/text_lines.hpp"
 
 namespace postern::daemon {
 
@@ -37,38 +41,44 @@ struct ControlProblem {
 template <typename Value>
 using ControlResult = std::expected<std::optional<Value>, ControlProblem>;
 
-// The first line without trailing spaces and tabs. A control octet in it (a carriage return, say) is a problem.
-[[nodiscard]] ControlResult<std::string> read_line(std::string_view name);
+// Sentences about what was read other than it stands (text_lines.hpp), or can have no effect: one a file and kind.
+using ControlRemarks = std::vector<std::string>;
+
+// The first line, as text_lines.hpp reads it. Anything in it but printable ASCII, spaces and tabs is a problem.
+[[nodiscard]] ControlResult<std::string> read_line(std::string_view name, ControlRemarks* remarks = nullptr);
 
 // The first line as a number; an empty line is no value.
-[[nodiscard]] ControlResult<std::uint64_t> read_number(std::string_view name);
+[[nodiscard]] ControlResult<std::uint64_t> read_number(std::string_view name, ControlRemarks* remarks = nullptr);
 
 // The whole text of a list file, for ControlEntries.
 [[nodiscard]] ControlResult<std::string> read_list(std::string_view name);
+
+// Every entry of a list judged (list_entries.hpp): the first one that is wrong, or remarks on all others.
+[[nodiscard]] std::expected<void, ControlProblem> judge_list(std::string_view name, std::string_view text,
+                                                             EntryKind kind, ControlRemarks* remarks = nullptr);
 
 struct ControlEntry {
   std::string_view text;  // never empty; points into the list's text
   std::size_t line;
 };
 
-// Walks over the entries of a list: lines without trailing spaces and tabs; blank ones and `#` ones are left out.
+// Walks over the entries of a list: lines as text_lines.hpp reads them; blank ones and `#` ones are left out.
 class ControlEntries {
  public:
-  explicit ControlEntries(std::string_view text) : rest_(text) {}
+  explicit ControlEntries(std::string_view text) : lines_(text) {}
   [[nodiscard]] std::optional<ControlEntry> next();
 
  private:
-  std::string_view rest_;
-  std::size_t line_ = 0;
+  TextLines lines_;
 };
 
-// A list that is read when it is first asked for, and then kept. One that cannot be read is tried again: it may be for want
-// of a descriptor just now, and in a listener the answer would stay until a reload.
+// A list that is read when it is first asked for, and then kept. One that cannot be read is tried again: perhaps no descriptor
+// was free just now, and in a listener the answer would stay until a reload. One with a wrong entry counts as unreadable.
 class ControlList {
  public:
   enum class State : std::uint8_t { absent, present, unusable };
 
-  explicit ControlList(std::string_view name) : name_(name) {}
+  ControlList(std::string_view name, EntryKind kind) : name_(name), kind_(kind) {}
   // One that is in no file: the same text, given.
   ControlList(std::string_view name, std::string text) : name_(name), state_(State::present), text_(std::move(text)) {}
   [[nodiscard]] State load();
@@ -77,6 +87,7 @@ class ControlList {
 
  private:
   std::string_view name_;
+  EntryKind kind_ = EntryKind::domains;
   std::optional<State> state_;  // none: not read yet
   std::string text_;
   std::string problem_;

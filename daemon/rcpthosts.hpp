@@ -35,7 +35,7 @@ class RcptHosts {
   [[nodiscard]] int open_cdb();
   [[nodiscard]] Standing unknowable(std::string problem);
 
-  ControlList list_{"rcpthosts"};
+  ControlList list_{"rcpthosts", EntryKind::domains};
   Reading reading_ = Reading::mapped;
   CdbFile more_;
   std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none

@@ -1,9 +1,11 @@
 #include "daemon/settings_env.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "daemon/number.hpp"
+#include "daemon/text_lines.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::daemon {
@@ -59,6 +61,18 @@ class Reader {
   std::vector<SettingProblem>* problems_;
 };
 
+// The variables that are texts. Paths may be in any script; what a client reads may not.
+struct TextVariable {
+  std::string_view name;
+  bool is_ascii;
+};
+constexpr std::array text_variables = {
+    TextVariable{"SMTPGREETING", true},     TextVariable{"RELAYCLIENT", true}, TextVariable{"QMAILQUEUE", false},
+    TextVariable{"POSTERN_LMTP", true},     TextVariable{"TMPDIR", false},     TextVariable{"POSTERN_MAILDIR", false},
+    TextVariable{"TLS_SERVER_CERT", false}, TextVariable{"TLSCIPHERS", true},  TextVariable{"AUTH_CDB", false},
+    TextVariable{"POSTERN_HOME", false},
+};
+
 std::optional<std::uint32_t> raised(std::optional<std::uint32_t> max_recipients) {
   if (!max_recipients || *max_recipients == 0) return std::nullopt;
   return std::max(*max_recipients, least_max_recipients);
@@ -96,6 +110,18 @@ NumbersInEnvironment read_numbers(const Environment& environment, std::string_vi
   numbers.greet_delay_seconds = reader.number<unsigned>("GREETDELAY", greet_delay_value, max_greet_delay_seconds);
   numbers.drop_pre_greet = reader.boolean("DROP_PRE_GREET", zero_by_default);
   return numbers;
+}
+
+std::vector<SettingProblem> judge_texts(const Environment& environment, std::string_view origin) {
+  std::vector<SettingProblem> problems;
+  for (const TextVariable& variable : text_variables) {
+    const std::string_view text = environment.value_of(variable.name);
+    if (text.contains('\t') || has_stray_control(text))
+      problems.push_back({variable.name, text, origin, "remove the control character (a carriage return?)"});
+    else if (variable.is_ascii && !is_ascii_text(text))
+      problems.push_back({variable.name, text, origin, "write ASCII only, an internationalised domain as xn--..."});
+  }
+  return problems;
 }
 
 unsigned timeout_seconds(std::optional<std::uint64_t> timeoutsmtpd) {

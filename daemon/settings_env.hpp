@@ -44,6 +44,10 @@ struct NumbersInEnvironment {
 // Read at the start, and once more after a successful AUTH, which may have changed them.
 [[nodiscard]] NumbersInEnvironment read_numbers(const Environment& environment, std::string_view origin);
 
+// What is wrong with variables that are texts: a control character, which an editor of another system left in a file of
+// envdir, say. Here nothing is forgiven: a queue program reads the same variable, and would not.
+[[nodiscard]] std::vector<SettingProblem> judge_texts(const Environment& environment, std::string_view origin);
+
 // What control/timeoutsmtpd means: 0 is 1, and no value is the default.
 [[nodiscard]] unsigned timeout_seconds(std::optional<std::uint64_t> timeoutsmtpd);
 

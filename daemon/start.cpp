@@ -22,14 +22,20 @@ namespace {
 using spec::Event;
 namespace bit = spec::bit;
 
+void wrong(Start& start, Event event, std::string sentence) {
+  if (start.event == Event::connect_ready) start.event = event;
+  start.problems.push_back(std::move(sentence));
+}
+
 // Finds what is wrong in the order of spec/events.toml: the first that is true is the event.
 class Judge {
  public:
-  Judge(std::span<char* const> arguments, const Environment& environment, std::string_view origin)
-      : arguments_(arguments), environment_(environment), origin_(origin) {}
+  Judge(std::span<char* const> arguments, const Environment& environment, std::string_view origin, Lists lists)
+      : arguments_(arguments), environment_(environment), origin_(origin), lists_(lists) {}
 
   Start judge() {
     judge_values();
+    if (lists_ == Lists::here) judge_lists(start_);
     judge_controls();
     judge_backend();
     judge_settings();
@@ -39,16 +45,15 @@ class Judge {
   }
 
  private:
-  void wrong(Event event, std::string sentence) {
-    if (start_.event == Event::connect_ready) start_.event = event;
-    start_.problems.push_back(std::move(sentence));
-  }
+  void wrong(Event event, std::string sentence) { daemon::wrong(start_, event, std::move(sentence)); }
 
   void judge_values() {
     settings_ = read_settings(environment_, origin_);
     const NumbersInEnvironment numbers = read_numbers(environment_, origin_);
     for (const SettingProblem& problem : settings_.problems) wrong(Event::connect_bad_value, describe(problem));
     for (const SettingProblem& problem : numbers.problems) wrong(Event::connect_bad_value, describe(problem));
+    for (const SettingProblem& problem : judge_texts(environment_, origin_))
+      wrong(Event::connect_bad_value, describe(problem));
     if (environment_.value_of("RELAYCLIENT").size() > spec::max_host_octets)
       wrong(Event::connect_bad_value,
             "RELAYCLIENT in " + std::string(origin_) + " is longer than 255 octets: shorten it");
@@ -93,15 +98,15 @@ class Judge {
       wrong(Event::connect_bad_value,
             "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
     }
-    start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes")).value_or(0);
-    start_.timeout_seconds = timeout_seconds(value_of(read_number("timeoutsmtpd")));
+    start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes", &start_.warnings)).value_or(0);
+    start_.timeout_seconds = timeout_seconds(value_of(read_number("timeoutsmtpd", &start_.warnings)));
   }
 
   std::string find_host() {
     if (const std::string_view greeting = environment_.value_of("SMTPGREETING"); !greeting.empty())
       return std::string(greeting);
-    std::string host = value_of(read_line("smtpgreeting")).value_or(std::string());
-    return host.empty() ? value_of(read_line("me")).value_or(std::string()) : host;
+    std::string host = value_of(read_line("smtpgreeting", &start_.warnings)).value_or(std::string());
+    return host.empty() ? value_of(read_line("me", &start_.warnings)).value_or(std::string()) : host;
   }
 
   void judge_backend() {
@@ -185,6 +190,7 @@ class Judge {
   std::span<char* const> arguments_;
   const Environment& environment_;
   std::string_view origin_;
+  Lists lists_;
   SettingsInEnvironment settings_;
   std::optional<std::uint64_t> databytes_;
   Start start_;
@@ -199,8 +205,23 @@ std::string own_domain(const Start& start) {
   return std::string(host_name(start));
 }
 
-Start judge_start(std::span<char* const> arguments, const Environment& environment, std::string_view origin) {
-  return Judge(arguments, environment, origin).judge();
+Start judge_start(std::span<char* const> arguments, const Environment& environment, std::string_view origin,
+                  Lists lists) {
+  return Judge(arguments, environment, origin, lists).judge();
+}
+
+void judge_lists(Start& start, Domains domains) {
+  const auto judge = [&](std::string_view name, EntryKind kind) {
+    const auto text = read_list(name);
+    if (!text || !*text) return;  // what cannot be read is told, and asked again, at each recipient
+    const auto judged = judge_list(name, **text, kind, &start.warnings);
+    if (!judged) wrong(start, Event::connect_bad_value, describe(judged.error()));
+  };
+  if (domains == Domains::in_file) judge("rcpthosts", EntryKind::domains);
+  judge("badmailfrom", EntryKind::senders);
+  const auto literal = read_line("localiphost", &start.warnings);
+  if (!literal && literal.error().kind == ControlProblem::Kind::malformed)
+    wrong(start, Event::connect_bad_value, describe(literal.error()));
 }
 
 SizeAndRecipients read_limits(const Start& start, const Environment& environment) {

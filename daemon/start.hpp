@@ -43,10 +43,19 @@ struct Start {
   std::string certificate_path;
 };
 
+// here        control/rcpthosts and its kin are judged with the rest
+// elsewhere   whoever calls does it once for many starts: judge_lists()
+enum class Lists : std::uint8_t { here, elsewhere };
+
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...
 // origin      of the variables, for sentences: "the environment"
 [[nodiscard]] Start judge_start(std::span<char* const> arguments, const Environment& environment,
-                                std::string_view origin);
+                                std::string_view origin, Lists lists = Lists::here);
+
+// in_file     control/rcpthosts says which domains are ours
+enum class Domains : std::uint8_t { in_file, given };
+// Whether the lists say what they mean (control.hpp, judge_list): adds problems and warnings to `start`.
+void judge_lists(Start& start, Domains domains = Domains::in_file);
 
 // The first word of the greeting: our name where there must be no more than a name.
 [[nodiscard]] inline std::string_view host_name(const Start& start) {

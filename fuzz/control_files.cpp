@@ -59,14 +59,20 @@ std::string lowered(std::string_view text) {
   return out;
 }
 
+std::string_view without_mark(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  return text;
+}
+
 std::string_view naive_line(std::string_view text) {
   text = text.substr(0, text.find('\n'));
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  while (text.ends_with(' ') || text.ends_with('\t') || text.ends_with('\r')) text.remove_suffix(1);
   return text;
 }
 
 std::vector<std::string> naive_entries(std::string_view text) {
   std::vector<std::string> entries;
+  text = without_mark(text);
   while (!text.empty()) {
     const std::string entry = lowered(naive_line(text));
     if (!entry.empty() && entry[0] != '#') entries.push_back(entry);
@@ -110,7 +116,7 @@ void check_line(Home& home, std::string_view text) {
   home.write("control/databytes", text);
   const auto line = read_line("databytes");
   if (!line) return must(!describe(line.error()).empty(), "a problem without words");
-  must(line->has_value() && **line == naive_line(text), "another line");
+  must(line->has_value() && **line == naive_line(without_mark(text)), "another line");
   const auto number = read_number("databytes");
   const bool is_number = !(*line)->empty() && std::ranges::all_of(**line, [](char c) { return c >= '0' && c <= '9'; });
   if (number && number->has_value()) {
@@ -221,7 +227,7 @@ void check_localiphost(Home& home, std::string_view domain, std::string_view tex
   const auto name = local_name_for(domain, "192.0.2.1");
   if (!is_our_literal(domain)) return must(name && !*name, "another's address is taken for ours");
   must(name.has_value() == line.has_value(), "another problem");
-  if (name) must(name->has_value() && **name == naive_line(text), "another name");
+  if (name) must(name->has_value() && **name == naive_line(without_mark(text)), "another name");
 }
 
 }  // namespace

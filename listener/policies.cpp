@@ -100,7 +100,10 @@ bool KnownCertificates::has(const std::string& path) const {
 Policies::Made Policies::make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
                               std::shared_ptr<KnownCertificates> known) {
   std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
-  std::vector<std::string> problems;
+  daemon::Start lists;  // of all listeners: judged once
+  judge_lists(lists, made->settings_.domains.empty() ? daemon::Domains::in_file : daemon::Domains::given);
+  std::vector<std::string> problems = std::move(lists.problems);
+  made->list_warnings_ = std::move(lists.warnings);
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) {
     const auto served = made->judge(i, {});
     for (const std::string& problem : served->start.problems) problems.push_back(made->sentence(i, problem));
@@ -145,7 +148,7 @@ std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view clas
   std::vector<char*> arguments;
   for (std::string& word : served->check_program) arguments.push_back(word.data());
   const daemon::Environment environment(served->pointers.data());
-  served->start = daemon::judge_start(arguments, environment, listener.place);
+  served->start = daemon::judge_start(arguments, environment, listener.place, daemon::Lists::elsewhere);
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_absence(*served, listener);
   judge_session(*served);
@@ -198,7 +201,7 @@ std::expected<void, std::string> Policies::open_lanes(Lanes& lanes, Programs pro
 
 std::vector<std::string> Policies::warnings() const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> sentences;
+  std::vector<std::string> sentences = list_warnings_;
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const std::string& warning : classes_[i].begin()->second->start.warnings)
       sentences.push_back(sentence(i, warning));

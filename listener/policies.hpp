@@ -93,6 +93,7 @@ class Policies {
   mutable Programs programs_ = Programs::allowed;
   daemon::LogVoice voice_;
   std::shared_ptr<KnownCertificates> known_;
+  std::vector<std::string> list_warnings_;
   mutable std::mutex mutex_;
   mutable std::vector<Classes> classes_;  // by listener; under mutex_
 };

@@ -204,24 +204,54 @@ class Classes(Folder):
 
 
 class Home(Folder):
-    def test_without_rcpthosts_nothing_is_ours(self):
+    def setUp(self):
+        super().setUp()
         self.path("control/me", "mx.example.org\n")
-        found = run_json("check", "--certificate", "yes", "--strict", env={"POSTERN_HOME": self.folder}, expect=WARNINGS)
+        self.env = {"POSTERN_HOME": self.folder, "POSTERN_DISCARD": "1"}
+
+    def texts(self, grade, expect, **env):
+        found = run_json("check", "--certificate", "yes", "--strict", env=self.env | env, expect=expect)
+        return [piece["text"] for piece in found["advice"] if piece["grade"] == grade]
+
+    def test_everything_that_a_start_refuses_is_told_at_once(self):
+        for name, text in [("databytes", "10k\n"), ("timeoutsmtpd", "x\n"), ("rcpthosts", "a.org\rb.org\r"),
+                           ("badmailfrom", "^spam\n")]:
+            self.path("control/" + name, text)
+        said = self.texts("refusal", REFUSED, POSTERN_DISCARD="0", QMAILQUEUE="bin/none", SSL="O")
+        for part in ['SSL="O"', "control/databytes line 1", "control/timeoutsmtpd line 1", "control/rcpthosts line 1",
+                     "control/badmailfrom line 1", "cannot run bin/none"]:
+            self.assertEqual(len([text for text in said if part in text]), 1, (part, said))
+
+    def test_lists_that_are_read_otherwise_than_they_stand_are_named(self):
+        self.path("control/rcpthosts", "a.org\r\nuser@b.org\r\n")
+        self.assertEqual(self.texts("warning", WARNINGS), [
+            "control/rcpthosts line 1: ends with a carriage return, which is left out; and 1 more lines",
+            'control/rcpthosts line 2: "user@b.org" never matches: write the domain without @',
+            "POSTERN_DISCARD=1: all mail is accepted and thrown away"])
+
+    def test_a_variable_keeps_its_carriage_return_and_is_refused(self):
+        self.path("control/rcpthosts", "a.org\n")
+        self.path("env/SMTPGREETING", "mx.example.org\r\n")
+        found = run_json("check", "--envdir", self.path("env"), env={}, expect=REFUSED)
+        self.assertIn("remove the control character", text_of(found, "bad_value"))
+
+    def test_without_rcpthosts_nothing_is_ours(self):
+        found = run_json("check", "--certificate", "yes", "--strict", env=self.env, expect=WARNINGS)
         self.assertIn("no_rcpthosts", ids(found))
 
     def test_the_certificate_is_looked_for_and_the_place_is_told(self):
         self.path("control/rcpthosts", "example.org\n")
-        found = run_json("check", env={"POSTERN_HOME": self.folder}, expect=FINE)
+        found = run_json("check", env=self.env, expect=FINE)
         self.assertEqual(found["facts"]["certificate"], 0)
         self.assertEqual(found["certificate_from"], "there is no " + self.path("control/servercert.pem"))
         self.path("control/servercert.pem", "not a certificate\n")
-        found = run_json("check", env={"POSTERN_HOME": self.folder}, expect=REFUSED)
+        found = run_json("check", env=self.env, expect=REFUSED)
         self.assertEqual(found["start"]["rule"], "connect.broken_certificate")
-        run("check", env={"POSTERN_HOME": self.folder, "DENY_TLS": "1"}, expect=FINE)
+        run("check", env=self.env | {"DENY_TLS": "1"}, expect=FINE)
 
     def test_auth_cdb_must_be_a_cdb(self):
         self.path("control/rcpthosts", "example.org\n")
-        env = {"POSTERN_HOME": self.folder, "AUTH_CDB": "auth.cdb"}
+        env = self.env | {"AUTH_CDB": "auth.cdb"}
         self.assertIn("no_auth_cdb", ids(run_json("check", "--certificate", "yes", env=env, expect=REFUSED)))
         write_cdb(self.path("auth.cdb"), [(b"user", b"hash")])
         found = run_json("check", "--certificate", "yes", env=env, expect=FINE)

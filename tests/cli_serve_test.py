@@ -94,6 +94,8 @@ class Sentences(Home):
                 ("server", 'log = "xml"', 'log = "xml": only "text" and "json" are allowed'),
                 ("server", "domains = \"example.org\"",
                  'domains = "example.org": only an array of texts is allowed, as ["one", "two"]'),
+                ("server", 'domains = ["*.example.org"]',
+                 'domains = "*.example.org": never matches: write .example.org for all below example.org, without *'),
                 ("server", 'metrics = "localhost:9925"', 'metrics = "localhost:9925": only an address and a port are allowed, '
                  'as "127.0.0.1:9925" or "[::1]:9925"'),
                 ("limits", "sessions = -1", "sessions = -1: only a number from 0 to 4294967295 is allowed"),
@@ -189,6 +191,28 @@ class Starts(Home):
                 (maildir + "AUTH = 1\nREQUIRE_AUTH = 1\nDENY_TLS = 1\n" + 'AUTH_CDB = "users.cdb"\n', "", "AUTH")]:
             with self.subTest(text + server):
                 self.assertIn(wanted, self.refused_alike(text, server)[0])
+
+    def test_lists_are_judged_once_and_only_where_they_are_used(self):
+        self.path("home/control/rcpthosts", "a.org\rb.org\r")
+        said = self.refused_alike(DISCARDING + DISCARDING)
+        self.assertEqual(len(said), 1)
+        self.assertIn("control/rcpthosts line 1", said[0])
+        self.check(DISCARDING, 'domains = ["a.org"]\n', expect=FINE)
+        self.path("home/control/rcpthosts", "a.org\r\n")
+        self.assertIn("control/rcpthosts line 1: ends with a carriage return, which is left out",
+                      [piece["text"] for piece in self.check(DISCARDING, expect=FINE)["advice"]])
+
+    def test_a_file_with_crlf_and_a_byte_order_mark_is_read(self):
+        path = self.file(DISCARDING)
+        with open(path, encoding="latin-1") as file:
+            text = file.read()
+        with open(path, "wb") as file:
+            file.write(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode("latin-1"))
+        run("check", "-c", path, expect=FINE)
+        for broken in (text.replace("\n", "\r").encode(), text.encode("utf-16"), b"\0" + text.encode()):
+            with open(path, "wb") as file:
+                file.write(broken)
+            self.assertIn(" line 1: ", problems_of(run("serve", "-c", path, expect=USAGE)[2])[0])
 
     def test_the_home_must_be_there(self):
         self.home = "/no/such/home"

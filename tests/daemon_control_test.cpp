@@ -42,9 +42,14 @@ TEST_F(Control, a_line_is_the_first_without_trailing_space) {
 }
 
 TEST_F(Control, a_line_with_a_control_octet_or_too_long_is_malformed) {
-  home_.write("control/me", "mail.example.com\r\n");
+  home_.write("control/me", "mail.example.com\rx\n");
   EXPECT_EQ(ControlProblem::Kind::malformed, read_line("me").error().kind);
-  EXPECT_EQ("control/me line 1: \"mail.example.com?\": remove the control character (a carriage return?)",
+  EXPECT_EQ("control/me line 1: \"mail.example.com?x\": remove the control character (is the file UTF-16?)",
+            describe(read_line("me").error()));
+  home_.write("control/me",
+              "b\xC3\xBC"
+              "cher.example\n");
+  EXPECT_EQ("control/me line 1: \"b??cher.example\": write ASCII only, an internationalised domain as xn--...",
             describe(read_line("me").error()));
   home_.write("control/me", std::string("a\0b", 3));
   EXPECT_EQ(ControlProblem::Kind::malformed, read_line("me").error().kind);
@@ -105,6 +110,72 @@ TEST_F(Control, a_list_leaves_out_blank_lines_and_comments_and_counts_them) {
   EXPECT_EQ(expected, found);
 }
 
+// What editors of other systems leave: forgiven, and said.
+TEST_F(Control, a_line_and_a_list_are_read_whatever_editor_wrote_them) {
+  for (const char* text : {"example.org\r\n",
+                           "\xEF\xBB\xBF"
+                           "example.org",
+                           "example.org\r",
+                           "\xEF\xBB\xBF"
+                           "example.org \t\r\n"}) {
+    ControlRemarks remarks;
+    home_.write("control/me", text);
+    EXPECT_EQ("example.org", read_line("me", &remarks).value()) << text;
+    ASSERT_EQ(1U, remarks.size()) << text;
+    EXPECT_TRUE(remarks[0].starts_with("control/me line 1: ")) << remarks[0];
+    home_.write("control/rcpthosts", text);
+    ControlList list("rcpthosts", EntryKind::domains);
+    EXPECT_EQ(ControlList::State::present, list.load()) << text;
+    EXPECT_TRUE(list.contains("example.org")) << text;
+  }
+  ControlRemarks remarks;
+  EXPECT_TRUE(judge_list("rcpthosts", "a.org\r\nb.org\r\n", EntryKind::domains, &remarks).has_value());
+  EXPECT_EQ(
+      (ControlRemarks{"control/rcpthosts line 1: ends with a carriage return, which is left out; and 1 more lines"}),
+      remarks);
+}
+
+TEST_F(Control, a_list_that_is_no_plain_text_is_unusable) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"a.org\rb.org\r", "control/rcpthosts line 1: \"a.org?b.org\": a carriage return ends no line here: "},
+      {"# all\rb.org\r", "control/rcpthosts line 1: \"# all?b.org\": a carriage return ends no line here: "},
+      {std::string("a\0.\0o\0r\0g\0\n\0", 12),
+       "control/rcpthosts line 1: \"a?.?o?r?g?\": this is no plain text (UTF-16?)"},
+      {std::string("x.org\na.org\0\n", 13), "control/rcpthosts line 2: \"a.org?\": this is no plain text (UTF-16?)"},
+      {"b\xC3\xBC"
+       "cher.example\n",
+       "control/rcpthosts line 1: \"b??cher.example\": write printable ASCII only"}};
+  for (const auto& [text, problem] : cases) {
+    home_.write("control/rcpthosts", text);
+    ControlList list("rcpthosts", EntryKind::domains);
+    EXPECT_EQ(ControlList::State::unusable, list.load()) << problem;
+    EXPECT_TRUE(list.problem().starts_with(problem)) << list.problem();
+  }
+  EXPECT_TRUE(judge_list("rcpthosts",
+                         "# b\xC3\xBC"
+                         "cher\n",
+                         EntryKind::domains)
+                  .has_value());
+}
+
+TEST_F(Control, an_entry_that_can_never_match_is_named) {
+  const auto verdict = [](std::string_view entry, EntryKind kind) { return judge_entry(entry, kind).verdict; };
+  using Verdict = EntryJudgement::Verdict;
+  for (const char* fine :
+       {"example.org", ".example.org", "[192.0.2.1]", "my_host.example", "xn--bcher-kva.example", "localhost"})
+    EXPECT_EQ(Verdict::fine, verdict(fine, EntryKind::domains)) << fine;
+  for (const char* idle : {"user@example.org", "@example.org", "*.example.org", "a.org b.org", "a..org", "example.org.",
+                           "..example.org", ".", "a.org,b.org", "https://example.org"})
+    EXPECT_EQ(Verdict::idle, verdict(idle, EntryKind::domains)) << idle;
+  for (const char* fine : {"user@example.org", "@example.org", "a+b=c@example.org", "\"a b\"@example.org"})
+    EXPECT_EQ(Verdict::fine, verdict(fine, EntryKind::senders)) << fine;
+  for (const char* idle : {"example.org", "a@b.org c@d.org"})
+    EXPECT_EQ(Verdict::idle, verdict(idle, EntryKind::senders));
+  for (const char* wrong :
+       {".*@example.org", "!good@example.org", "^spam", "@.*\\.xyz$", "@(a|b).org", "*@example.org"})
+    EXPECT_EQ(Verdict::wrong, verdict(wrong, EntryKind::senders)) << wrong;
+}
+
 TEST_F(Control, a_list_may_be_long_but_not_endless) {
   std::string long_list;
   for (int i = 0; i < 2000; ++i) long_list += "host" + std::to_string(i) + ".example\n";
@@ -115,7 +186,7 @@ TEST_F(Control, a_list_may_be_long_but_not_endless) {
 }
 
 TEST_F(Control, a_list_is_read_once_and_matches_in_any_case) {
-  ControlList list("rcpthosts");
+  ControlList list("rcpthosts", EntryKind::domains);
   home_.write("control/rcpthosts", "Example.COM\n");
   EXPECT_EQ(ControlList::State::present, list.load());
   home_.write("control/rcpthosts", "");
@@ -126,17 +197,17 @@ TEST_F(Control, a_list_is_read_once_and_matches_in_any_case) {
 }
 
 TEST_F(Control, a_list_tells_absent_from_unusable) {
-  ControlList absent("rcpthosts");
+  ControlList absent("rcpthosts", EntryKind::domains);
   EXPECT_EQ(ControlList::State::absent, absent.load());
   home_.write_unreadable("control/rcpthosts");
-  ControlList unusable("rcpthosts");
+  ControlList unusable("rcpthosts", EntryKind::domains);
   EXPECT_EQ(ControlList::State::unusable, unusable.load());
   EXPECT_EQ("control/rcpthosts: cannot be read: Is a directory", unusable.problem());
 }
 
 TEST_F(Control, a_list_that_could_not_be_read_is_tried_again) {
   home_.write_unreadable("control/rcpthosts");
-  ControlList list("rcpthosts");
+  ControlList list("rcpthosts", EntryKind::domains);
   EXPECT_EQ(ControlList::State::unusable, list.load());
   std::filesystem::remove("control/rcpthosts");
   home_.write("control/rcpthosts", "example.com\n");

@@ -48,11 +48,36 @@ class Refusals(peer.Case):
         self.assert_refused("connect.bad_value", *sentences, SSL="O", AUTH="yes", DATABYTES="x")
 
     def test_control_files_with_a_wrong_value(self):
-        for name, text in (("databytes", "1M\n"), ("timeoutsmtpd", "soon\n"), ("me", "mx.example\r\n")):
+        for name, text in (("databytes", "1M\n"), ("timeoutsmtpd", "soon\n"), ("me", "mx.exam\x01ple\n"), ("rcpthosts", "a.example\rb.example\r"),
+                           ("badmailfrom", "!good@example.org\n"), ("localiphost", "b\xfccher.example\n")):
             home = self.fresh_home()
-            (home.control / name).write_text(text)
+            (home.control / name).write_bytes(text.encode("latin-1"))
             with self.subTest(name=name):
                 self.assert_refused("connect.bad_value", f'config: control/{name} line 1: "', POSTERN_HOME=home.path)
+
+    def test_texts_with_a_control_character(self):
+        for name in ("SMTPGREETING", "RELAYCLIENT", "QMAILQUEUE", "POSTERN_LMTP", "TLS_SERVER_CERT", "TLSCIPHERS", "TMPDIR"):
+            with self.subTest(name=name):
+                self.assert_refused("connect.bad_value", f'config: {name}="value', "remove the control character",
+                                    **{name: "value\r"})
+
+    def test_lists_of_another_system_are_read_and_named(self):
+        """Lines that end with CR LF, and a byte order mark: the domain is ours, the sender is refused, the log says it."""
+        (self.home.control / "rcpthosts").write_bytes(b"\xef\xbb\xbfexample.com\r\nexample.net\r\n")
+        (self.home.control / "badmailfrom").write_bytes(b"bad@example.org\r\n")
+        direct = self.start(greeted=True)
+        direct.client.say("EHLO client.example")
+        direct.client.say("MAIL FROM:<good@example.org>")
+        self.assertTrue(direct.client.say("RCPT TO:<bob@example.com>").startswith("250"))
+        self.assertTrue(direct.client.say("RCPT TO:<bob@example.net>").startswith("250"))
+        direct.client.say("RSET")
+        direct.client.say("MAIL FROM:<bad@example.org>")
+        self.assertTrue(direct.client.say("RCPT TO:<bob@example.com>").startswith("553"))
+        direct.client.say("QUIT")
+        direct.finish()
+        for sentence in ("control/rcpthosts line 1: begins with a byte order mark, which is left out; and 1 more lines",
+                         "control/badmailfrom line 1: ends with a carriage return, which is left out"):
+            self.assertIn("warning: " + sentence, direct.log())
 
     def test_no_host_name(self):
         (self.home.control / "me").unlink()
