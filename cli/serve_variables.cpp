@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/settings_env.hpp"
+#include "spec/foreign.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::cli {
@@ -98,6 +99,10 @@ bool is_in_capitals(std::string_view name) {
 
 std::string no_variable(std::string_view name) {
   if (name == "POSTERN_HOME") return "is home in [server] here";
+  for (const spec::ForeignRow& row : spec::foreign_rows())
+    if (row.kind == spec::ForeignKind::variable && row.name == name)
+      return "is of " + std::string(row.whose) + ", where it " + std::string(row.does) +
+             "; here it has no effect: " + std::string(row.instead);
   if (name.starts_with("TCP")) return "is of each client, and found by the listener itself";
   std::string names;
   for (const Variable& each : variables) names += (names.empty() ? "" : ", ") + std::string(each.name);

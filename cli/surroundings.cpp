@@ -1,11 +1,11 @@
 #include "cli/surroundings.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/certificate.hpp"
+#include "daemon/foreign_settings.hpp"
 #include "daemon/lmtp_address.hpp"
 #include "daemon/start.hpp"
 
@@ -15,20 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* default_home = "/var/qmail";
-
-// The same wish under another server's name.
-struct Foreign {
-  const char *name, *whose, *ours;
-};
-constexpr std::array foreign_names = {
-    Foreign{"FORCETLS", "sagredo's patch", "FORCE_TLS"},
-    Foreign{"DISABLETLS", "sagredo's patch", "DENY_TLS"},
-    Foreign{"SMTPAUTH", "sagredo's patch and s/qmail", "AUTH, and REQUIRE_AUTH=1 for its leading `!`"},
-    Foreign{"SMTPS", "sagredo's patch and indimail", "SSL"},
-    Foreign{"REQUIREAUTH", "indimail", "REQUIRE_AUTH"},
-    Foreign{"SECURE_AUTH", "indimail", "ALLOW_INSECURE_AUTH=0"},
-    Foreign{"UCSPITLS", "s/qmail", "FORCE_TLS=1 for its `!`"},
-};
 
 // The control files are read in the current folder.
 class InFolder {
@@ -57,8 +43,8 @@ class Looker {
     look_for_certificate();
     look_for_rcpthosts();
     look_for_cluster();
+    look_for_foreign_settings();
     if (has_home_ && !said_.home_is_here) look_at_start();
-    look_for_foreign_names();
     found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
     return std::move(found_);
   }
@@ -152,17 +138,15 @@ class Looker {
         found_.advice.push_back({Grade::warning, "start", warning, "docs/operating.md"});
   }
 
-  void look_for_foreign_names() {
-    for (const Foreign& foreign : foreign_names) {
-      if (!variables_.has(foreign.name)) continue;
-      found_.advice.push_back({Grade::warning, "foreign_name",
-                               std::string(foreign.name) + " is a variable of " + foreign.whose +
-                                   " and has no effect here; the setting for it is " + foreign.ours,
-                               "seed: the names of its settings"});
+  void look_for_foreign_settings() {
+    const std::vector<const char*> pointers = variables_.environment();
+    for (const auto& found : daemon::find_foreign_variables(daemon::Environment(pointers.data()), variables_.origin)) {
+      if (found.start == spec::ForeignStart::refuse)
+        refuse(spec::Event::connect_bad_value, "foreign_setting", found.sentence);
+      else
+        found_.advice.push_back({found.start == spec::ForeignStart::warn ? Grade::warning : Grade::note, "foreign_name",
+                                 found.sentence, "spec/foreign.toml"});
     }
-    if (variables_.has("ALLOW_CRAM"))
-      found_.advice.push_back(
-          {Grade::note, "allow_cram", "ALLOW_CRAM has no effect: CRAM-MD5 is not offered", "deviation D2"});
   }
 
   const Policy& policy_;

@@ -11,7 +11,7 @@
 namespace postern::daemon {
 namespace {
 
-constexpr std::uint32_t least_max_recipients = 100;  // RFC 5321 4.5.3.1.8
+constexpr std::uint64_t least_max_recipients = 100;  // RFC 5321 4.5.3.1.8
 constexpr std::uint64_t max_greet_delay_seconds = 3600;
 
 constexpr std::string_view zero_by_default = "only 0 and 1 are allowed (unset or empty means 0)";
@@ -73,11 +73,6 @@ constexpr std::array text_variables = {
     TextVariable{"POSTERN_HOME", false},
 };
 
-std::optional<std::uint32_t> raised(std::optional<std::uint32_t> max_recipients) {
-  if (!max_recipients || *max_recipients == 0) return std::nullopt;
-  return std::max(*max_recipients, least_max_recipients);
-}
-
 }  // namespace
 
 std::string describe(const SettingProblem& problem) {
@@ -106,10 +101,15 @@ NumbersInEnvironment read_numbers(const Environment& environment, std::string_vi
   constexpr std::uint64_t no_bound = std::numeric_limits<std::uint64_t>::max();
   constexpr std::uint64_t max_count = std::numeric_limits<std::uint32_t>::max();
   numbers.databytes = reader.number<std::uint64_t>("DATABYTES", databytes_value, no_bound);
-  numbers.max_recipients = raised(reader.number<std::uint32_t>("MAXRCPT", max_recipients_value, max_count));
+  numbers.max_recipients = least_recipients(reader.number<std::uint64_t>("MAXRCPT", max_recipients_value, max_count));
   numbers.greet_delay_seconds = reader.number<unsigned>("GREETDELAY", greet_delay_value, max_greet_delay_seconds);
   numbers.drop_pre_greet = reader.boolean("DROP_PRE_GREET", zero_by_default);
   return numbers;
+}
+
+std::optional<std::uint64_t> least_recipients(std::optional<std::uint64_t> maxrcpt) {
+  if (!maxrcpt || *maxrcpt == 0) return std::nullopt;
+  return std::max(*maxrcpt, least_max_recipients);
 }
 
 std::vector<SettingProblem> judge_texts(const Environment& environment, std::string_view origin) {

@@ -36,7 +36,7 @@ struct SettingsInEnvironment {
 
 struct NumbersInEnvironment {
   std::optional<std::uint64_t> databytes;       // 0: no limit
-  std::optional<std::uint32_t> max_recipients;  // no value also for 0; 1 to 99 have become 100
+  std::optional<std::uint64_t> max_recipients;  // no value also for 0; 1 to 99 have become 100
   std::optional<unsigned> greet_delay_seconds;
   std::optional<bool> drop_pre_greet;
   std::vector<SettingProblem> problems;
@@ -47,6 +47,9 @@ struct NumbersInEnvironment {
 // What is wrong with variables that are texts: a control character, which an editor of another system left in a file of
 // envdir, say. Here nothing is forgiven: a queue program reads the same variable, and would not.
 [[nodiscard]] std::vector<SettingProblem> judge_texts(const Environment& environment, std::string_view origin);
+
+// What MAXRCPT and control/maxrcpt mean: 0 is no value, 1 to 99 are 100.
+[[nodiscard]] std::optional<std::uint64_t> least_recipients(std::optional<std::uint64_t> maxrcpt);
 
 // What control/timeoutsmtpd means: 0 is 1, and no value is the default.
 [[nodiscard]] unsigned timeout_seconds(std::optional<std::uint64_t> timeoutsmtpd);

@@ -10,6 +10,7 @@
 #include "daemon/certificate.hpp"
 #include "daemon/check_program.hpp"
 #include "daemon/control.hpp"
+#include "daemon/foreign_settings.hpp"
 #include "daemon/lmtp_address.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
@@ -25,6 +26,13 @@ namespace bit = spec::bit;
 void wrong(Start& start, Event event, std::string sentence) {
   if (start.event == Event::connect_ready) start.event = event;
   start.problems.push_back(std::move(sentence));
+}
+
+void take(Start& start, const std::vector<ForeignFinding>& findings) {
+  for (const ForeignFinding& finding : findings) {
+    if (finding.start == spec::ForeignStart::refuse) wrong(start, Event::connect_bad_value, finding.sentence);
+    if (finding.start == spec::ForeignStart::warn) start.warnings.push_back(finding.sentence);
+  }
 }
 
 // Finds what is wrong in the order of spec/events.toml: the first that is true is the event.
@@ -54,13 +62,13 @@ class Judge {
     for (const SettingProblem& problem : numbers.problems) wrong(Event::connect_bad_value, describe(problem));
     for (const SettingProblem& problem : judge_texts(environment_, origin_))
       wrong(Event::connect_bad_value, describe(problem));
+    take(start_, find_foreign_variables(environment_, origin_));
     if (environment_.value_of("RELAYCLIENT").size() > spec::max_host_octets)
       wrong(Event::connect_bad_value,
             "RELAYCLIENT in " + std::string(origin_) + " is longer than 255 octets: shorten it");
     start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
     start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
-    start_.max_recipients =
-        std::min<std::size_t>(numbers.max_recipients.value_or(spec::max_recipients), spec::max_recipients);
+    max_recipients_ = numbers.max_recipients;
     databytes_ = numbers.databytes;
     judge_error_descriptor();
   }
@@ -99,6 +107,13 @@ class Judge {
             "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
     }
     start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes", &start_.warnings)).value_or(0);
+    if (environment_.value_of("MAXRCPT").empty())
+      max_recipients_ = least_recipients(value_of(read_number("maxrcpt", &start_.warnings)));
+    start_.max_recipients =
+        std::min<std::uint64_t>(max_recipients_.value_or(spec::max_recipients), spec::max_recipients);
+    start_.tls_ciphers = environment_.value_of("TLSCIPHERS");
+    if (start_.tls_ciphers.empty())
+      start_.tls_ciphers = value_of(read_line("tlsserverciphers", &start_.warnings)).value_or(std::string());
     start_.timeout_seconds = timeout_seconds(value_of(read_number("timeoutsmtpd", &start_.warnings)));
   }
 
@@ -192,7 +207,7 @@ class Judge {
   std::string_view origin_;
   Lists lists_;
   SettingsInEnvironment settings_;
-  std::optional<std::uint64_t> databytes_;
+  std::optional<std::uint64_t> databytes_, max_recipients_;
   Start start_;
 };
 
@@ -219,6 +234,7 @@ void judge_lists(Start& start, Domains domains) {
   };
   if (domains == Domains::in_file) judge("rcpthosts", EntryKind::domains);
   judge("badmailfrom", EntryKind::senders);
+  take(start, find_foreign_files());
   const auto literal = read_line("localiphost", &start.warnings);
   if (!literal && literal.error().kind == ControlProblem::Kind::malformed)
     wrong(start, Event::connect_bad_value, describe(literal.error()));

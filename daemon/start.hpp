@@ -41,6 +41,7 @@ struct Start {
   BackendKind backend = BackendKind::none;
   std::string auth_cdb;
   std::string certificate_path;
+  std::string tls_ciphers;  // TLSCIPHERS, or control/tlsserverciphers; empty: ours
 };
 
 // here        control/rcpthosts and its kin are judged with the rest

@@ -38,7 +38,7 @@ struct Surroundings {
 // A TLSCIPHERS that selects nothing stops no mail: our own ciphers serve, and the log says so.
 std::expected<TlsContext, std::string> load_context(const Surroundings& around) {
   TlsSettings settings{.certificate_path = around.start.certificate_path,
-                       .ciphers = std::string(around.environment.value_of("TLSCIPHERS")),
+                       .ciphers = around.start.tls_ciphers,
                        .now_seconds = std::time(nullptr)};
   auto context = TlsContext::load(settings);
   if (context || settings.ciphers.empty()) return context;

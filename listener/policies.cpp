@@ -8,6 +8,7 @@
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
 #include "daemon/tcp_rule.hpp"
+#include "spec/foreign.hpp"
 
 namespace postern::listener {
 namespace {
@@ -66,10 +67,9 @@ std::string folder_of(const std::string& file) {
   return slash == 0 ? "/" : file.substr(0, slash);
 }
 
-daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::Start& start,
-                                 const daemon::Environment& environment) {
+daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::Start& start) {
   return {.certificate_path = start.certificate_path,
-          .ciphers = std::string(environment.value_of("TLSCIPHERS")),
+          .ciphers = start.tls_ciphers,
           .now_seconds = std::time(nullptr),
           .groups = settings.tls_groups,
           .only_tls_1_3 = settings.only_tls_1_3,
@@ -152,7 +152,7 @@ std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view clas
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_absence(*served, listener);
   judge_session(*served);
-  load_certificates(*served, listener, environment);
+  load_certificates(*served, listener);
   if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
   return served;
 }
@@ -236,8 +236,10 @@ Reach Policies::reach() const {
 std::vector<std::string> Policies::files() const {
   std::vector<std::string> paths;
   for (const char* name : {"me", "smtpgreeting", "localiphost", "databytes", "timeoutsmtpd", "rcpthosts",
-                           "morercpthosts.cdb", "badmailfrom"})
+                           "morercpthosts.cdb", "badmailfrom", "maxrcpt", "tlsserverciphers"})
     paths.push_back(std::string("control/") + name);
+  for (const spec::ForeignRow& row : spec::foreign_rows())
+    if (row.kind != spec::ForeignKind::variable) paths.push_back("control/" + std::string(row.name));
   const std::lock_guard lock(mutex_);
   for (const Classes& classes : classes_) paths.push_back(classes.begin()->second->start.certificate_path);
   for (const ListenerSettings& listener : settings_.listeners)
@@ -264,11 +266,10 @@ void Policies::refuse(Served& served, spec::Event event, std::string sentence) {
 }
 
 // Who may not start is told so inside TLS, where TLS comes first: as postern-smtpd does.
-void Policies::load_certificates(Served& served, const ListenerSettings& listener,
-                                 const daemon::Environment& environment) const {
+void Policies::load_certificates(Served& served, const ListenerSettings& listener) const {
   const bool has_use = served.is_implicit_tls() || served.start.settings_and_facts.has(spec::bit::certificate);
   if (!has_use || !(served.is_served || served.is_implicit_tls())) return;
-  daemon::TlsSettings settings = tls_settings(settings_, served.start, environment);
+  daemon::TlsSettings settings = tls_settings(settings_, served.start);
   auto loaded = Certificates::load(settings, listener.certificates);
   if (!loaded && !settings.ciphers.empty()) {  // a TLSCIPHERS that selects nothing stops no mail
     served.start.warnings.push_back(std::exchange(loaded.error(), {}));

@@ -84,8 +84,7 @@ class Policies {
   static void judge_session(Served& served);
   void judge_absence(Served& served, const ListenerSettings& listener) const;
   static void refuse(Served& served, spec::Event event, std::string sentence);
-  void load_certificates(Served& served, const ListenerSettings& listener,
-                         const daemon::Environment& environment) const;
+  void load_certificates(Served& served, const ListenerSettings& listener) const;
 
   Configuration settings_;
   const char* const* process_environment_;

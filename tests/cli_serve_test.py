@@ -265,6 +265,12 @@ class Judgements(Home):
         self.assertIn("bad_value", [piece["id"] for piece in classes["127."]["advice"]])
         self.assertIn("open_relay", [piece["id"] for piece in classes[""]["advice"]])
 
+    def test_the_control_file_of_ciphers_is_read_where_no_variable_is(self):
+        self.path("home/control/tlsserverciphers", "NO-SUCH-CIPHER\n")
+        said = lambda text: [piece["text"] for piece in self.check(text, expect=FINE)["advice"] if "selects no cipher" in piece["text"]]
+        self.assertEqual(len(said(DISCARDING)), 1)
+        self.assertEqual(said(DISCARDING + 'TLSCIPHERS = "HIGH"\n'), [])
+
     def test_a_listener_that_names_a_way_has_no_other(self):
         text = '[variables]\nQMAILQUEUE = "/no/queue"\nAUTH_CDB = "none.cdb"\n'
         self.check(text + DISCARDING + 'check_program = ["a", "b", "c"]\n', expect=FINE)

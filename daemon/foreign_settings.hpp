@@ -1,0 +1,27 @@
+// What was set for another program and has no effect here.
+// in      the variables of a start; the control files of the current folder
+// out     Finding: the row of spec/foreign.toml, and a sentence with place and remedy
+// errors  none; a control file that cannot be read counts as one that is there
+// source  spec/foreign.toml
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/environment.hpp"
+#include "spec/foreign.hpp"
+
+namespace postern::daemon {
+
+struct ForeignFinding {
+  spec::ForeignStart start;  // at the value that was found
+  std::string sentence;
+};
+
+// A variable, and what AUTH_SET_ would make of it for users.
+[[nodiscard]] std::vector<ForeignFinding> find_foreign_variables(const Environment& environment,
+                                                                 std::string_view origin);
+[[nodiscard]] std::vector<ForeignFinding> find_foreign_files();
+
+}  // namespace postern::daemon
