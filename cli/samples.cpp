@@ -38,6 +38,8 @@ Lines command_lines(Event event) {
     case Event::line_bare_lf: return {"C| NOOP\\n"};
     case Event::line_too_long: return {"C: NOOP " + std::string(spec::max_command_line_octets, 'x')};
     case Event::line_control_octet: return {"C| NOOP \\x01\\r\\n"};
+    case Event::argument_missing: return {"C: EHLO"};
+    case Event::argument_not_allowed: return {"C: RSET now"};
     case Event::helo: return {"C: HELO client.example.net"};
     case Event::ehlo: return {"C: EHLO client.example.net"};
     case Event::mail_valid: return {"C: MAIL FROM:<a@sender.example>"};

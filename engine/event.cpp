@@ -53,23 +53,33 @@ Event error_event(const SyntaxError& error) {
   return error.verb == Verb::mail ? Event::mail_malformed : Event::rcpt_malformed;
 }
 
+// RFC 5321 4.1.1.1, 4.1.1.6; deviation D30
+Event with_argument(const Command& command, Event event) {
+  return command.argument.empty() ? Event::argument_missing : event;
+}
+
+// RFC 5321 4.1.1.4, 4.1.1.5, 4.1.1.10; deviation D30
+Event alone(const Command& command, Event event) {
+  return command.argument.empty() ? event : Event::argument_not_allowed;
+}
+
 }  // namespace
 
 Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFacts& facts) {
   if (!parsed) return error_event(parsed.error());
   switch (parsed->verb) {
     case Verb::unknown: return is_http(facts.line) ? Event::http_request : Event::unknown;
-    case Verb::helo: return Event::helo;
-    case Verb::ehlo: return Event::ehlo;
+    case Verb::helo: return with_argument(*parsed, Event::helo);
+    case Verb::ehlo: return with_argument(*parsed, Event::ehlo);
     case Verb::mail: return mail_event(*parsed, facts);
     case Verb::rcpt: return rcpt_event(facts);
-    case Verb::data: return Event::data;
-    case Verb::rset: return Event::rset;
+    case Verb::data: return alone(*parsed, Event::data);
+    case Verb::rset: return alone(*parsed, Event::rset);
     case Verb::noop: return Event::noop;
-    case Verb::vrfy: return Event::vrfy;
+    case Verb::vrfy: return with_argument(*parsed, Event::vrfy);
     case Verb::expn: return Event::expn;
     case Verb::help: return Event::help;
-    case Verb::quit: return Event::quit;
+    case Verb::quit: return alone(*parsed, Event::quit);
     case Verb::starttls: return parsed->argument.empty() ? Event::starttls : Event::starttls_parameter;
     case Verb::auth: return auth_event(*parsed, facts);
   }

@@ -37,6 +37,8 @@ const std::vector<Sample>& samples() {
       {Event::line_bare_lf, "\n"},
       {Event::line_too_long, "\xF7\r\n"},
       {Event::line_control_octet, "NOOP \x01\r\n"},
+      {Event::argument_missing, "EHLO\r\n"},
+      {Event::argument_not_allowed, "QUIT x\r\n"},
       {Event::helo, "HELO c\r\n"},
       {Event::ehlo, "EHLO c\r\n"},
       {Event::mail_valid, "MAIL FROM:<>\r\n"},

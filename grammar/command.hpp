@@ -9,8 +9,9 @@
 //   lenient_bare_path        `MAIL FROM:a@b`        a mailbox without its angle brackets
 //   lenient_source_route     `RCPT TO:<@x,@y:a@b>`  the route is accepted and ignored (RFC 5321 4.1.1.3)
 //   lenient_trailing_spaces  `RSET  `               spaces before the CRLF (RFC 5321 4.1.1)
-//   lenient_argument         `EHLO`, `QUIT x`       any printable argument, or none, where the recorded original takes
-//   it
+//   lenient_client_name      `EHLO two words`       any printable argument in the place of a domain or an address literal
+//   lenient_argument         `NOOP a b`, `VRFY a@`  any printable argument in the place of a String (NOOP, VRFY, HELP, EXPN)
+// Whether an argument may be there or be missing is decided by the policy (argument_missing, argument_not_allowed).
 #pragma once
 
 #include <cstddef>
@@ -47,7 +48,7 @@ struct Path {
 enum class Body : std::uint8_t { unsaid, seven_bit, eight_bit_mime };
 
 struct Parameters {
-  std::uint64_t size_octets = 0;  // SIZE=, saturated at the greatest value; counts only when has_size
+  std::uint64_t size_octets = 0;  // SIZE= of at most 20 digits, saturated at the greatest value; only when has_size
   bool has_size = false;
   Body body = Body::unsaid;
   std::string_view auth_mailbox;  // AUTH=, xtext as sent; `<>` when nobody vouches; empty when unsaid

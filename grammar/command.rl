@@ -65,18 +65,18 @@ action starttls { command.verb = Verb::starttls; verb_end = p; }
 action auth { command.verb = Verb::auth; verb_end = p; }
 
 # RFC 5321 4.1.1; RFC 3207 4; RFC 4954 4
-main := (H E L O) %helo lenient_argument
-      | (E H L O) %ehlo lenient_argument
+main := (H E L O) %helo lenient_client_name
+      | (E H L O) %ehlo lenient_client_name
       | (M A I L) %mail %/mail mail_argument
       | (R C P T) %rcpt %/rcpt rcpt_argument
-      | (D A T A) %data lenient_argument
-      | (R S E T) %rset lenient_argument
+      | (D A T A) %data unwanted_argument
+      | (R S E T) %rset unwanted_argument
       | (N O O P) %noop lenient_argument
       | (V R F Y) %vrfy lenient_argument
       | (E X P N) %expn lenient_argument
       | (H E L P) %help lenient_argument
-      | (Q U I T) %quit lenient_argument
-      | (S T A R T T L S) %starttls lenient_argument
+      | (Q U I T) %quit unwanted_argument
+      | (S T A R T T L S) %starttls unwanted_argument
       | (A U T H) %auth auth_argument;
 }%%
 
@@ -84,7 +84,8 @@ main := (H E L O) %helo lenient_argument
 
 enum Said : unsigned { said_size = 1, said_body = 2, said_auth = 4 };
 
-// RFC 1870 3; a number too great for 64 bits is still too great for any mailbox, so it stays at the greatest value.
+// RFC 1870 3: at most 20 digits. What of them is too great for 64 bits is too great for any mailbox, so it stays at the
+// greatest value.
 std::uint64_t appended(std::uint64_t number, char digit) {
   constexpr auto greatest = std::numeric_limits<std::uint64_t>::max();
   const auto units = static_cast<std::uint64_t>(digit - '0');

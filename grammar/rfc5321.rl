@@ -72,12 +72,14 @@ Forward_path = Path | less Postmaster >local_part_begins %local_part_ends greate
 
 # RFC 5321 4.1.1: arguments
 lenient_octet = SP | visible_ascii | beyond_ascii;
-lenient_argument = (SP lenient_octet*)?;
+lenient_argument = (SP lenient_octet*)?;  # 4.1.1.6 to 4.1.1.9: String
+lenient_client_name = (SP lenient_octet*)?;  # 4.1.1.1: Domain or address-literal
+unwanted_argument = (SP lenient_octet*)?;  # 4.1.1.4, 4.1.1.5, 4.1.1.10, RFC 3207 4: read, so that it can be refused
 lenient_trailing_spaces = SP*;
 lenient_colon_spaces = SP*;
 
 # RFC 1870 3, RFC 6152 2: the parameters of MAIL; RFC 5321 4.1.2: esmtp-param
-size_value = DIGIT+ $size_digit;
+size_value = DIGIT{1,20} $size_digit;
 Size = (S I Z E) >size_keyword equals size_value;
 Body = (B O D Y) >body_keyword equals (seven B I T @body_7bit | eight B I T M I M E @body_8bitmime);
 }%%

@@ -32,6 +32,8 @@ const std::vector<Sample>& samples() {
       {Event::line_bare_lf, "NOOP\n"},
       {Event::line_too_long, "NOOP " + repeated("a", 2042) + "\r\n"},
       {Event::line_control_octet, "NOOP \x01\r\n"},
+      {Event::argument_missing, "VRFY\r\n"},
+      {Event::argument_not_allowed, "RSET x\r\n"},
       {Event::helo, "HELO c.example\r\n"},
       {Event::ehlo, "EHLO c.example\r\n"},
       {Event::mail_valid, "MAIL FROM:<a@b.example>\r\n"},

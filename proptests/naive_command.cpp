@@ -103,7 +103,7 @@ Rule parameters(const std::vector<Rule>& left) {
   return next.empty() ? sequence({}) : optional(either(next));
 }
 Rule mail_parameters() {
-  const Rule size = sequence({literal("SIZE="), capture("size", repeat(1, any_number, digit()))});
+  const Rule size = sequence({literal("SIZE="), capture("size", repeat(1, 20, digit()))});
   const Rule body = sequence({literal("BODY="), capture("body", either({literal("7BIT"), literal("8BITMIME")}))});
   const Rule upper_hex = either({digit(), range('A', 'F')});
   const Rule xchar = either({range('!', '*'), range(',', '<'), range('>', '~')});

@@ -84,7 +84,7 @@ bool Reference::take_line() {
 void Reference::obey(const std::string& line) {
   const std::string verb = text::upper(text::verb_of(line));
   const std::string rest = text::without_spaces_around(line.substr(text::verb_of(line).size()));
-  if (errors_ >= most_errors && (verb != "QUIT" || text::has_control(line))) {
+  if (errors_ >= most_errors && (verb != "QUIT" || !rest.empty() || text::has_control(line))) {
     if (verb == "AUTH" && !text::has_control(line)) ++auth_commands_;
     say("421 too many errors (#4.7.0)");  // D6
     return close();
@@ -96,6 +96,9 @@ void Reference::obey(const std::string& line) {
 }
 
 void Reference::obey_verb(const std::string& verb, const std::string& rest, const std::string& line) {
+  if (text::wants_no_argument(verb) && !rest.empty())
+    return say("501 Syntax error (no parameters allowed) (#5.5.4)");  // RFC 5321 4.1.1; D30
+  if (text::wants_an_argument(verb) && rest.empty()) return say("501 Syntax error (parameter missing) (#5.5.4)");
   if (verb == "EHLO" || verb == "HELO") return hello(verb, rest);
   if (verb == "MAIL") return mail(rest);
   if (verb == "RCPT") return rcpt(rest);
@@ -131,7 +134,7 @@ void Reference::hello(const std::string& verb, const std::string&) {
   if (lists_auth) lines.insert(lines.end(), {"AUTH LOGIN PLAIN", "AUTH=LOGIN PLAIN"});
   if (starttls_works() && !encrypted()) lines.emplace_back("STARTTLS");
   lines.push_back("SIZE " + std::to_string(world_.databytes));
-  lines.insert(lines.end(), {"PIPELINING", "8BITMIME"});
+  lines.insert(lines.end(), {"PIPELINING", "HELP", "8BITMIME"});
   for (const std::string& line : lines) say((&line == &lines.back() ? "250 " : "250-") + line);
 }
 

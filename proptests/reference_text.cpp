@@ -67,7 +67,8 @@ bool take_parameter(const std::string& parameter, Mail& mail, std::vector<std::s
   seen.push_back(name);
   if (name == "BODY") return upper(value) == "7BIT" || upper(value) == "8BITMIME";
   if (name == "AUTH") return value == "<>" || is_mailbox(value);
-  if (name != "SIZE" || value.empty() || !std::ranges::all_of(value, is_digit)) return false;
+  if (name != "SIZE" || value.empty() || value.size() > 20 || !std::ranges::all_of(value, is_digit))
+    return false;  // RFC 1870 3: 1*20DIGIT
   mail.size = value;
   return true;
 }
@@ -97,6 +98,12 @@ bool is_http(const std::string& line) {
                                                     "OPTIONS", "DELETE", "PATCH", "TRACE"};
   return std::ranges::any_of(methods, [&](auto method) { return line.starts_with(std::string(method) + " "); });
 }
+
+// RFC 5321 4.1.1.4, 4.1.1.5, 4.1.1.10: "DATA" CRLF, "RSET" CRLF, "QUIT" CRLF
+bool wants_no_argument(const std::string& verb) { return verb == "DATA" || verb == "RSET" || verb == "QUIT"; }
+
+// RFC 5321 4.1.1.1, 4.1.1.6: "EHLO" SP ( Domain / address-literal ), "VRFY" SP String
+bool wants_an_argument(const std::string& verb) { return verb == "EHLO" || verb == "HELO" || verb == "VRFY"; }
 
 bool has_control(const std::string& line) { return std::ranges::any_of(line, is_control); }
 

@@ -66,7 +66,7 @@ TEST(ReplyWriter, fills_in_host_size_and_verdict) {
   EXPECT_EQ(writer.write(Reply::plain_challenge, fills, {}), "334 \r\n") << "RFC 4954 4: an empty challenge";
   EXPECT_EQ(writer.write(Reply::none, fills, {}), "");
   EXPECT_EQ(writer.write(Reply::capabilities, fills, {}),
-            "250-mx.example.org\r\n250-SIZE 1000\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
+            "250-mx.example.org\r\n250-SIZE 1000\r\n250-PIPELINING\r\n250-HELP\r\n250 8BITMIME\r\n");
 }
 
 // RFC 5321 4.2: a queue program's text must not end the reply, or add one
@@ -162,6 +162,29 @@ TEST(Event_of, names_what_a_line_is) {
   EXPECT_EQ(meaning("MAIL"), Event::mail_malformed);
   EXPECT_EQ(meaning("RCPT"), Event::rcpt_malformed);
   EXPECT_EQ(meaning("XYZZY"), Event::unknown);
+}
+
+// RFC 5321 4.1.1.1, 4.1.1.4-4.1.1.10; deviation D30
+TEST(Event_of, asks_for_the_arguments_of_the_syntax) {
+  for (const std::string verb : {"DATA", "RSET", "QUIT"}) {
+    EXPECT_EQ(meaning(verb + " x"), Event::argument_not_allowed) << verb;
+    EXPECT_EQ(meaning(verb + "  \xFF "), Event::argument_not_allowed) << verb;
+  }
+  EXPECT_EQ(meaning("DATA  "), Event::data);
+  EXPECT_EQ(meaning("RSET "), Event::rset);
+  EXPECT_EQ(meaning("QUIT   "), Event::quit);
+  for (const std::string verb : {"EHLO", "HELO", "VRFY"}) {
+    EXPECT_EQ(meaning(verb), Event::argument_missing) << verb;
+    EXPECT_EQ(meaning(verb + "  "), Event::argument_missing) << verb;
+  }
+  for (const char* name : {"client.example", "[192.0.2.1]", "two words", "my_host", "-"})
+    EXPECT_EQ(meaning("EHLO " + std::string(name)), Event::ehlo) << name;
+  EXPECT_EQ(meaning("HELO x"), Event::helo);
+  EXPECT_EQ(meaning("VRFY x"), Event::vrfy);
+  for (const char* argument : {"", " ", " x", " two words"}) {
+    EXPECT_EQ(meaning("NOOP" + std::string(argument)), Event::noop);
+    EXPECT_EQ(meaning("HELP" + std::string(argument)), Event::help);
+  }
 }
 
 // RFC 1870 6.1; deviation D15

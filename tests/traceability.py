@@ -72,6 +72,8 @@ def offences(rows, gaps, known):
             kind, _, name = reference.partition(":")
             if kind not in KINDS or not known.has(kind, name):
                 yield f"{row['id']}: {reference} does not exist"
+        if has_gap(row) != bool(row.get("better")):
+            yield f"{row['id']}: a gap, and nothing but a gap, says in `better` why a user is better off as it is"
     cited = {reference.removeprefix("law:") for row in rows for reference in row["covered_by"]}
     yield from (f"law {name}: no requirement cites it" for name in sorted(known.spec_law - cited))
     found = sum(has_gap(row) for row in rows)
@@ -98,9 +100,10 @@ def page_of(rows):
                 references = "; ".join(told(each) for each in row["covered_by"]).replace("|", "\\|")
                 lines.append(f"| {row['id']} | {row['level']} | {row['binds']} | {row['requirement']} | {references} |")
         lines.append("")
-    lines += ["## Gaps\n", "What a reader of the documents would expect otherwise.\n"]
+    lines += ["## Gaps\n", "What a reader of the documents would expect otherwise, and why a user is better off as it is.\n"]
     lines += [f"- {row['id']} ({row['document']} {row['section']}, {row['level']}): {row['requirement']}. "
-              + "; ".join(each.removeprefix("gap:") for each in row["covered_by"] if each.startswith("gap:")) + "."
+              + "; ".join(each.removeprefix("gap:") for each in row["covered_by"] if each.startswith("gap:"))
+              + f". Better so, because {row['better']}."
               for row in rows if has_gap(row)]
     return "\n".join(lines) + "\n"
 
@@ -109,6 +112,7 @@ def self_test(known):
     row = {"id": "x", "requirement": "r", "covered_by": []}
     bad = [[row], [row | {"covered_by": ["rule:no.such"]}], [row | {"covered_by": ["word:quit"]}],
            [row | {"covered_by": ["gap:why"]}], [row | {"covered_by": ["test:No.test"]}],
+           [row | {"covered_by": ["rule:quit"], "better": "it has no gap"}],
            [row | {"covered_by": ["rule:quit"]}, row | {"covered_by": ["rule:quit"]}],
            [row | {"covered_by": ["not_applicable:"]}]]
     laws = {"id": "laws", "requirement": "r", "covered_by": [f"law:{name}" for name in sorted(known.spec_law)]}

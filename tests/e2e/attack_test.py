@@ -91,10 +91,10 @@ class Starttls(peer.Case):
     def test_starttls_with_a_parameter(self):
         client = self.connect()
         client.say("EHLO client.example")
-        self.assertEqual(client.say("STARTTLS now"), self.replies["starttls_parameter"])
+        self.assertEqual(client.say("STARTTLS now"), self.replies["no_parameters_allowed"])
         self.assertEqual(client.say("NOOP"), "250 ok")
         client = client.starttls()
-        self.assertEqual(client.say("STARTTLS now"), self.replies["starttls_parameter"])
+        self.assertEqual(client.say("STARTTLS now"), self.replies["no_parameters_allowed"])
 
     def test_starttls_in_a_transaction_forgets_it(self):
         client = self.connect()
