@@ -52,13 +52,17 @@ struct Verdict {
 class Judge {
  public:
   Judge(const proptests::Spec& parts, const spec::Laws& laws, const std::vector<proptests::KnownDialogue>& dialogues)
-      : parts_(parts), laws_(laws), dialogues_(dialogues) {}
+      : parts_(parts), laws_(laws), dialogues_(dialogues), decisions_(decisions_of(parts.model)) {}
 
   [[nodiscard]] Verdict judge(const Mutant& mutant) const {
     const Model model = made(mutant);
-    const auto breaches = find_breaches(model, laws_, spec::Search::first_breach);
+    const bool keeps_states = !mutant.rules.empty();
+    const auto breaches = keeps_states ? find_breach_at(model, laws_, decisions_, mutant.rules)
+                                       : find_breaches(model, laws_, spec::Search::first_breach);
     if (!breaches.empty()) return {breaches.front().name(laws_), "law"};
     if (std::string name = first_difference(dialogues_, model); !name.empty()) return {name, "dialogue"};
+    const auto rest = find_breaches(model, laws_, spec::Search::first_breach);  // the possibilities
+    if (!rest.empty()) return {rest.front().name(laws_), "law"};
     spec::Problems problems;
     static_cast<void>(verify(model, problems));
     if (!problems.empty()) return {problems.front().what, "generator"};
@@ -75,6 +79,7 @@ class Judge {
   const proptests::Spec& parts_;
   const spec::Laws& laws_;
   const std::vector<proptests::KnownDialogue>& dialogues_;
+  spec::Decisions decisions_;
 };
 
 std::vector<Verdict> judge_all(const Judge& judge, const std::vector<Mutant>& mutants) {

@@ -50,8 +50,15 @@ class List {
   }
 
  private:
-  void add(std::string kind, std::string name, std::function<void(Spec&)> change) {
-    mutants_.push_back({std::move(kind), std::move(name), std::move(change)});
+  void add(std::string kind, std::string name, std::function<void(Spec&)> change, std::vector<std::size_t> rules = {}) {
+    mutants_.push_back({std::move(kind), std::move(name), std::move(change), std::move(rules)});
+  }
+  [[nodiscard]] std::vector<std::size_t> rules_with(std::size_t reply) const {
+    std::vector<std::size_t> rules;
+    for (std::size_t rule = 0; rule < model_.rules.size(); ++rule) {
+      if (model_.rules[rule].reply == reply) rules.push_back(rule);
+    }
+    return rules;
   }
   [[nodiscard]] std::string id(std::size_t rule) const { return "rule " + model_.rules[rule].id; }
 
@@ -121,7 +128,7 @@ class List {
     for (std::size_t reply = 0; reply < model_.replies.size(); ++reply) {
       if (reply == model_.rules[rule].reply) continue;
       add("change a reply", id(rule) + ": reply " + model_.replies[reply].name,
-          [rule, reply](Spec& s) { s.model.rules[rule].reply = reply; });
+          [rule, reply](Spec& s) { s.model.rules[rule].reply = reply; }, {rule});
     }
   }
 
@@ -130,7 +137,7 @@ class List {
       if (effect == model_.rules[rule].effect) continue;
       const bool is_none = model_.effects[effect].name == "none";
       add(is_none ? "drop an effect" : "change an effect", id(rule) + ": effect " + model_.effects[effect].name,
-          [rule, effect](Spec& s) { s.model.rules[rule].effect = effect; });
+          [rule, effect](Spec& s) { s.model.rules[rule].effect = effect; }, {rule});
     }
   }
 
@@ -140,12 +147,16 @@ class List {
     for (std::size_t reply = 0; reply < model_.replies.size(); ++reply) {
       for (const unsigned code : codes) {
         if (code == model_.replies[reply].code) continue;
-        add("change a code", "reply " + model_.replies[reply].name + ": " + std::to_string(code),
-            [reply, code](Spec& s) { s.model.replies[reply].code = code; });
+        add(
+            "change a code", "reply " + model_.replies[reply].name + ": " + std::to_string(code),
+            [reply, code](Spec& s) { s.model.replies[reply].code = code; }, rules_with(reply));
       }
-      add("change a code", "reply " + model_.replies[reply].name + ": turn its capability lines", [reply](Spec& s) {
-        s.model.replies[reply].has_capability_lines = !s.model.replies[reply].has_capability_lines;
-      });
+      add(
+          "change a code", "reply " + model_.replies[reply].name + ": turn its capability lines",
+          [reply](Spec& s) {
+            s.model.replies[reply].has_capability_lines = !s.model.replies[reply].has_capability_lines;
+          },
+          rules_with(reply));
     }
   }
 

@@ -25,6 +25,8 @@ struct Spec {
 struct Mutant {
   std::string kind, name;
   std::function<void(Spec&)> change;
+  // When only what is said and done changes, and no state: the rules that say or do something else.
+  std::vector<std::size_t> rules = {};
 };
 
 [[nodiscard]] std::vector<Mutant> mutants_of(const Spec& parts);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <optional>
 
 #include "spec/verify.hpp"
 
@@ -128,26 +129,40 @@ class Check {
       }
     }
     by_decision_.resize(model.events.size() * model.rules.size());
-    for (std::size_t rule = 0; rule < model.rules.size(); ++rule) {
-      for (const std::size_t event : model.rules[rule].events) by_decision_[at(event, rule)] = patterns_of(event, rule);
-    }
     seen_.resize(laws.possibilities.size());
   }
 
-  std::map<std::pair<Breach::Of, std::size_t>, std::vector<Breach>> run() {
-    try {
+  using Found = std::map<std::pair<Breach::Of, std::size_t>, std::vector<Breach>>;
+
+  Found run() {
+    return until_enough([this] {
       check_starts();
       const Reach reach = explore(
           model_, [this](std::uint64_t word, std::size_t event, const Row& row) { see(word, event, row.rule); });
       static_cast<void>(reach);
       find_impossible();
+    });
+  }
+
+  Found run_at(const Decisions& decisions, const std::vector<std::size_t>& rules) {
+    return until_enough([&] {
+      for (const std::size_t rule : rules) {
+        for (const auto& [word, event] : decisions[rule]) see(word, event, rule);
+      }
+    });
+  }
+
+ private:
+  template <typename Work>
+  Found until_enough(Work work) {
+    try {
+      work();
     } catch (const FirstBreach&) {
       return std::move(found_);  // one is enough
     }
     return std::move(found_);
   }
 
- private:
   [[nodiscard]] std::size_t at(std::size_t event, std::size_t rule) const { return event * model_.rules.size() + rule; }
 
   [[nodiscard]] Patterns patterns_of(std::size_t event, std::size_t rule) const {
@@ -165,7 +180,10 @@ class Check {
   }
 
   void see(std::uint64_t word, std::size_t event, std::size_t rule) {
-    for (const Pattern& pattern : by_decision_[at(event, rule)]) {
+    // Made when first wanted: a search for the first breach ends before it wants most of them.
+    std::optional<Patterns>& patterns = by_decision_[at(event, rule)];
+    if (!patterns) patterns = patterns_of(event, rule);
+    for (const Pattern& pattern : *patterns) {
       if ((word & pattern.cube.care) != pattern.cube.want) continue;
       if (pattern.of == Breach::Of::possibility)
         seen_[pattern.index].push_back(word & configuration_);
@@ -215,7 +233,7 @@ class Check {
   Search search_;
   std::uint64_t configuration_ = configuration_bits(model_);
   Patterns invariants_;
-  std::vector<Patterns> by_decision_;
+  std::vector<std::optional<Patterns>> by_decision_;
   std::vector<std::vector<std::uint64_t>> seen_;  // per possibility: configurations in which it was met
   std::map<std::pair<Breach::Of, std::size_t>, std::vector<Breach>> found_;
 };
@@ -251,6 +269,22 @@ std::vector<Breach> find_breaches(const Model& model, const Laws& laws, Search s
   std::vector<Breach> result;
   for (const auto& [law, breaches] : Check(model, laws, search).run())
     result.push_back(search == Search::first_breach ? breaches.front() : nearest(model, breaches));
+  return result;
+}
+
+Decisions decisions_of(const Model& model) {
+  Decisions decisions(model.rules.size());
+  static_cast<void>(explore(model, [&](std::uint64_t word, std::size_t event, const Row& row) {
+    decisions[row.rule].emplace_back(word, event);
+  }));
+  return decisions;
+}
+
+std::vector<Breach> find_breach_at(const Model& model, const Laws& laws, const Decisions& decisions,
+                                   const std::vector<std::size_t>& rules) {
+  std::vector<Breach> result;
+  for (const auto& [law, breaches] : Check(model, laws, Search::first_breach).run_at(decisions, rules))
+    result.push_back(breaches.front());
   return result;
 }
 

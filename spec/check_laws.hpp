@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "spec/laws.hpp"
@@ -25,6 +26,12 @@ struct Breach {
 
 enum class Search : std::uint8_t { first_breach, every_law };
 
+// Where each rule decides: (the state before, the event). A change of replies, codes or effects leaves it as it is.
+using Decisions = std::vector<std::vector<std::pair<std::uint64_t, std::size_t>>>;
+[[nodiscard]] Decisions decisions_of(const Model& model);
+// The first breach of a law in the decisions of these rules; possibilities are not asked.
+[[nodiscard]] std::vector<Breach> find_breach_at(const Model& model, const Laws& laws, const Decisions& decisions,
+                                                 const std::vector<std::size_t>& rules);
 // At most one breach a law, the one with the shortest dialogue, when every law is asked for.
 [[nodiscard]] std::vector<Breach> find_breaches(const Model& model, const Laws& laws, Search search);
 [[nodiscard]] std::string explain(const Model& model, const Laws& laws, const Breach& breach);

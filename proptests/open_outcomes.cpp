@@ -1,0 +1,139 @@
+#include "proptests/open_outcomes.hpp"
+
+#include <algorithm>
+
+#include "spec/check_laws.hpp"
+
+namespace postern::proptests {
+
+Place place_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t word, std::size_t event,
+               std::size_t rule) {
+  Place place{.numbers = {}, .rule = rule, .truth = forbidden.outcome_of(rule, to_assignment(word, model))};
+  for (std::size_t clause = 0; clause < forbidden.clauses().size(); ++clause)
+    place.numbers.push_back(forbidden.number_of(clause, event, word));
+  return place;
+}
+
+Place start_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t configuration) {
+  Place place{.numbers = {}, .rule = {}, .truth = forbidden.outcome_of_start(to_assignment(configuration, model))};
+  for (std::size_t clause = 0; clause < forbidden.clauses().size(); ++clause)
+    place.numbers.push_back(forbidden.is_of_states(clause) ? forbidden.number_of(clause, 0, configuration) : 0);
+  return place;
+}
+
+OpenOutcomes::OpenOutcomes(const spec::Model& model, const Forbidden& forbidden)
+    : model_(model), forbidden_(forbidden), sole_(forbidden.clauses().size()) {}
+
+void OpenOutcomes::look_at(const Place& place, const Where& where) {
+  place_ = &place;
+  where_ = &where;
+  Live live;
+  for (std::size_t clause = 0; clause < place.numbers.size(); ++clause) {
+    for (const Box& box : forbidden_.boxes(place.numbers[clause])) {
+      Claim claim{clause, &box, 0};
+      for (std::size_t i = 0; i < forbidden_.components(); ++i) {
+        if (forbidden_.is_whole(box, i)) claim.whole |= 1U << i;
+      }
+      live.push_back(claim);
+    }
+  }
+  descend(0, live);
+}
+
+// Whatever is chosen from here on: more than one clause forbids it, so that it tells nothing.
+bool OpenOutcomes::two_forbid_all(std::size_t component, const Live& live) const {
+  const std::uint32_t rest = (1U << forbidden_.components()) - (1U << component);
+  const Claim* first = nullptr;
+  for (const Claim& claim : live) {
+    if ((claim.whole & rest) != rest) continue;
+    if (first != nullptr && first->clause != claim.clause) return true;
+    first = &claim;
+  }
+  return false;
+}
+
+// A session begins at `connect`, by the meaning of that word: of a start only the other states are free. What is listed is free only where something is.
+bool OpenOutcomes::is_free(std::size_t component) const {
+  if (!place_->rule)
+    return component > 0 && component <= model_.states.size() &&
+           model_.states[component - 1].variable != model_.waiting_variable();
+  return !forbidden_.is_capability(component) || model_.replies[model_.rules[*place_->rule].reply].has_capability_lines;
+}
+
+// Values that no claim tells apart, and the true one by itself.
+std::vector<Mask> OpenOutcomes::classes(std::size_t component, const Live& live) const {
+  Mask truth, others;
+  truth.set(place_->truth[component]);
+  for (std::size_t value = 0; value < forbidden_.size(component); ++value) others.set(value);
+  others &= ~truth;
+  std::vector<Mask> result{truth};
+  if (!is_free(component)) return result;
+  result.push_back(others);
+  for (const Claim& claim : live) {
+    const Mask& mask = (*claim.box)[component];
+    for (std::size_t i = 0, count = result.size(); i < count; ++i) {
+      const Mask inside = result[i] & mask;
+      if (inside.none() || inside == result[i]) continue;
+      result[i] &= ~mask;
+      result.push_back(inside);
+    }
+  }
+  std::erase_if(result, [](const Mask& mask) { return mask.none(); });
+  return result;
+}
+
+void OpenOutcomes::descend(std::size_t component, const Live& live) {
+  if (two_forbid_all(component, live)) return;
+  if (component == forbidden_.components()) return judge(live);
+  for (const Mask& values : classes(component, live)) {
+    Live rest;
+    for (const Claim& claim : live) {
+      if (((*claim.box)[component] & values).any()) rest.push_back(claim);
+    }
+    chosen_[component] = values;
+    descend(component + 1, rest);
+  }
+}
+
+void OpenOutcomes::judge(const Live& live) {
+  bool is_true = true;
+  for (std::size_t i = 0; i < forbidden_.components(); ++i) is_true = is_true && chosen_[i][place_->truth[i]];
+  if (is_true) return;
+  if (!live.empty()) return sole_[live.front().clause].add(*where_);
+  if (!takes_another_reply_alone()) {
+    holes_.insert(hole());
+    return;
+  }
+  for (std::size_t reply = 0; reply < model_.replies.size(); ++reply) {
+    if (chosen_[forbidden_.reply_component()][reply]) replies_[*place_->rule].insert(reply);
+  }
+}
+
+bool OpenOutcomes::takes_another_reply_alone() const {
+  if (!place_->rule) return false;
+  const std::size_t last = forbidden_.reply_component();
+  for (std::size_t i = 0; i < last; ++i) {
+    if (!chosen_[i][place_->truth[i]]) return false;
+  }
+  const unsigned code = model_.replies[place_->truth[last]].code;
+  for (std::size_t reply = 0; reply < model_.replies.size(); ++reply) {
+    if (chosen_[last][reply] && model_.replies[reply].code / 100 != code / 100) return false;
+  }
+  return true;
+}
+
+std::string OpenOutcomes::hole() const {
+  std::string text = place_->rule ? "rule " + model_.rules[*place_->rule].id : "the start";
+  for (std::size_t i = 0; i < forbidden_.components(); ++i) {
+    if (chosen_[i][place_->truth[i]]) continue;
+    text += text.contains(':') ? ", " : ": ";
+    std::string values;
+    for (std::size_t value = 0; value < forbidden_.size(i); ++value) {
+      if (chosen_[i][value]) values += (values.empty() ? "" : " or ") + forbidden_.name(i, value);
+    }
+    text += values;
+  }
+  return text;
+}
+
+}  // namespace postern::proptests

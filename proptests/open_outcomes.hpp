@@ -1,0 +1,86 @@
+// The search for outcomes that no law forbids, and for the clause that alone forbids one.
+// in      a Place: what each clause forbids there, and what the table does
+// out     replies that are open, rule by rule; holes, which may not be; per clause where it alone forbids something
+// source  docs/proof.md
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proptests/boxes.hpp"
+
+namespace postern::proptests {
+
+struct Place {
+  std::vector<std::size_t> numbers;  // of boxes, clause after clause
+  std::optional<std::size_t> rule;   // none: the start of a session
+  Outcome truth{};
+
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+[[nodiscard]] Place place_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t word, std::size_t event,
+                             std::size_t rule);
+// The start of a session in this configuration.
+[[nodiscard]] Place start_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t configuration);
+
+// Where a place is met: the events, the bits that some states before have, and those that all have.
+struct Where {
+  std::bitset<256> events;
+  std::uint64_t some = 0, all = ~std::uint64_t{0};
+
+  void see(std::size_t event, std::uint64_t word) {
+    events.set(event);
+    some |= word;
+    all &= word;
+  }
+  void add(const Where& other) {
+    events |= other.events;
+    some |= other.some;
+    all &= other.all;
+  }
+};
+
+class OpenOutcomes {
+ public:
+  OpenOutcomes(const spec::Model& model, const Forbidden& forbidden);
+
+  void look_at(const Place& place, const Where& where);
+
+  [[nodiscard]] const std::map<std::size_t, std::set<std::size_t>>& replies() const { return replies_; }
+  [[nodiscard]] const std::set<std::string>& holes() const { return holes_; }
+  [[nodiscard]] const std::vector<Where>& sole() const { return sole_; }
+
+ private:
+  struct Claim {
+    std::size_t clause;
+    const Box* box;
+    std::uint32_t whole;  // components in which the box forbids every value
+  };
+  using Live = std::vector<Claim>;
+
+  [[nodiscard]] bool two_forbid_all(std::size_t component, const Live& live) const;
+  [[nodiscard]] std::vector<Mask> classes(std::size_t component, const Live& live) const;
+  [[nodiscard]] bool is_free(std::size_t component) const;
+  void descend(std::size_t component, const Live& live);
+  void judge(const Live& live);
+  [[nodiscard]] bool takes_another_reply_alone() const;
+  [[nodiscard]] std::string hole() const;
+
+  const spec::Model& model_;
+  const Forbidden& forbidden_;
+  const Place* place_ = nullptr;
+  const Where* where_ = nullptr;
+  std::array<Mask, most_components> chosen_{};
+  std::map<std::size_t, std::set<std::size_t>> replies_;
+  std::set<std::string> holes_;
+  std::vector<Where> sole_;
+};
+
+}  // namespace postern::proptests
