@@ -26,6 +26,7 @@ class Adviser {
     } else {
       tell_passwords();
       tell_relaying();
+      tell_local_only();
       tell_strangers_on_port_25();
       tell_port();
       tell_missing_certificate();
@@ -82,6 +83,21 @@ class Adviser {
         return tell(Grade::note, "relayclient", "these clients may send to any domain without AUTH (RELAYCLIENT)",
                     source);
     }
+  }
+
+  // Whoever sends outside gets 550, and mail clients show it to their users.
+  void tell_local_only() {
+    if (!guards_.has(bit::local_only)) return;
+    const bool can_authenticate = std::ranges::any_of(
+        explanation_.situations, [](const Situation& each) { return each.authentication == "done"; });
+    if (!can_authenticate && !guards_.has(bit::relay_client)) return;
+    tell(
+        Grade::warning, "relays_no_mail",
+        std::string(can_authenticate ? "users who have authenticated" : "clients with RELAYCLIENT") +
+            " may send to our own domains only; other recipients are answered 550: a Maildir or a mail cluster carries "
+            "no mail to other domains. Name a queue program that does (QMAILQUEUE), or set POSTERN_RELAY=1 where "
+            "something sends on what is stored there",
+        "deviation D25; RFC 5321 3.6.2");
   }
 
   // What a server that the world's MX records name must do is take mail for its own domains from anybody in clear.

@@ -64,6 +64,7 @@ Configuration parse_configuration(const Policy& policy, const std::vector<std::s
   if (facts.certificate) say(configuration, bit::certificate, *facts.certificate);
   if (facts.backend) say(configuration, bit::backend, *facts.backend);
   if (facts.relay_client) say(configuration, bit::relay_client, *facts.relay_client);
+  if (facts.local_only) say(configuration, bit::local_only, *facts.local_only);
   for (const std::string& group : words) {
     for (const std::string& word : words_of(group)) take_word(policy, configuration, word);
   }

@@ -32,7 +32,7 @@ struct Configuration {
 
 // What is said about a configuration beside its settings; none: look, or assume.
 struct SaidFacts {
-  std::optional<bool> certificate, backend, relay_client;
+  std::optional<bool> certificate, backend, relay_client, local_only;
   bool home_is_here = false;  // then what is not found in it is not there
 };
 

@@ -26,7 +26,7 @@ constexpr std::array settings = {NamedBit{"SSL", bit::SSL},
                                  NamedBit{"REQUIRE_AUTH", bit::REQUIRE_AUTH},
                                  NamedBit{"ALLOW_INSECURE_AUTH", bit::ALLOW_INSECURE_AUTH}};
 constexpr std::array facts = {NamedBit{"certificate", bit::certificate}, NamedBit{"backend", bit::backend},
-                              NamedBit{"relay_client", bit::relay_client}};
+                              NamedBit{"relay_client", bit::relay_client}, NamedBit{"local_only", bit::local_only}};
 
 std::optional<std::uint64_t> number_of(std::string_view text) {
   std::uint64_t number = 0;

@@ -44,7 +44,8 @@ void add_explain(CLI::App& app, Program& program) {
                                       "\n"
                                       "Exit code: 0; 100 when a setting is not understood.");
   const auto options = std::make_shared<Options>();
-  verb->add_option("setting", options->words, "SETTING=0 or =1, PORT=n, certificate=0|1, backend=0|1, relay_client=0|1")
+  verb->add_option("setting", options->words,
+                   "SETTING=0 or =1, PORT=n, certificate=0|1, backend=0|1, relay_client=0|1, local_only=0|1")
       ->type_name("SETTING=VALUE...");
   options->facts.add_to(*verb, "yes", "exactly when AUTH=1");
   verb->add_flag("--json", options->as_json, "the same as JSON");

@@ -31,6 +31,7 @@ Configuration configuration_of(const Policy& policy, const daemon::SettingsInEnv
   take(configuration, bit::certificate, facts.certificate);
   take(configuration, bit::backend, facts.backend);
   take(configuration, bit::relay_client, facts.relay_client);
+  take(configuration, bit::local_only, facts.local_only);
   complete(policy, configuration);
   return configuration;
 }
@@ -95,7 +96,7 @@ std::string write_text(const Policy& policy, const Judgement& judgement) {
   std::string out = judgement.title + "\n";
   out += "settings PORT=" + std::to_string(configuration.port) + " " + settings_text(policy, configuration) + "\n";
   out += wrapped("facts    " + fact(bit::certificate) + " (" + judgement.certificate_from + "), " + fact(bit::backend) +
-                     " (" + judgement.backend_from + "), " + fact(bit::relay_client),
+                     " (" + judgement.backend_from + "), " + fact(bit::relay_client) + ", " + fact(bit::local_only),
                  "         ") +
          "\n";
   out += "start    " + judgement.reply + "  (" + judgement.rule + ")\n";

@@ -21,7 +21,8 @@ constexpr const char* about =
     "  postern spec --format html -o policy.html    the whole policy as a document and explorer\n"
     "\n"
     "Settings are SSL, FORCE_TLS, DENY_TLS, AUTH, REQUIRE_AUTH, ALLOW_INSECURE_AUTH (0 or 1) and PORT; facts are\n"
-    "certificate, backend (somebody can judge a password) and relay_client (RELAYCLIENT is set).";
+    "certificate, backend (somebody can judge a password), relay_client (RELAYCLIENT is set) and local_only (nothing\n"
+    "carries accepted mail to other domains).";
 
 constexpr int exit_usage = 100;
 
@@ -64,7 +65,7 @@ void FactOptions::add_to(CLI::App& verb, const std::string& certificate_auto, co
       ->type_name("yes|no|auto");
 }
 
-SaidFacts FactOptions::said() const { return {presence(certificate), presence(backend), presence(relay_client)}; }
+SaidFacts FactOptions::said() const { return {presence(certificate), presence(backend), presence(relay_client), {}}; }
 
 // What an environment or a cdb holds is no order to the terminal.
 void print(const std::string& text) {

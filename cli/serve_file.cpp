@@ -157,12 +157,21 @@ class Reader {
                             {"socket", [](const FileValue&) {}},
                             {"certificates", [&](const FileValue& v) { v.texts(one.certificates); }},
                             {"check_program", [&](const FileValue& v) { take_check_program(v, one); }},
+                            {"relay", [&](const FileValue& v) { take_relay(v, own); }},
                             {"tcprules", [&](const FileValue& v) { v.text(one.tcprules); }},
                             {"proxies", [&](const FileValue& v) { v.networks(one.proxies); }}});
     if (const Assignment* const cdb = find(own, "AUTH_CDB"); cdb != nullptr && !one.check_program.empty())
       problems_.add(cdb->node->source(), "AUTH_CDB and check_program: one judges passwords; write one of them");
     one.variables = variables_of(own, one);
     settings_.listeners.push_back(std::move(one));
+  }
+
+  // The same as the variable, which a class of tcprules has too.
+  void take_relay(const FileValue& value, Assignments& own) {
+    if (find(own, "POSTERN_RELAY") != nullptr) return value.not_allowed("POSTERN_RELAY says it too; write one of them");
+    bool relays = false;
+    value.flag(relays);
+    own.push_back({"POSTERN_RELAY", relays ? "POSTERN_RELAY=1" : "POSTERN_RELAY=0", &value.node});
   }
 
   void take_small_keys(const toml::table& table, const std::vector<FileKey>& keys) {

@@ -28,6 +28,7 @@ constexpr std::array variables = {
     Variable{"POSTERN_LMTP", Kind::text},
     Variable{"POSTERN_MAILDIR", Kind::text},
     Variable{"POSTERN_DISCARD", Kind::number},
+    Variable{"POSTERN_RELAY", Kind::number},
     Variable{"TMPDIR", Kind::text},
     Variable{"AUTH_CDB", Kind::text},
     Variable{"RELAYCLIENT", Kind::text},

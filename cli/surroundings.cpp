@@ -46,6 +46,7 @@ class Looker {
     look_for_foreign_settings();
     if (has_home_ && !said_.home_is_here) look_at_start();
     found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
+    found_.facts.local_only = said_.local_only.value_or(is_local_only());
     return std::move(found_);
   }
 
@@ -120,6 +121,14 @@ class Looker {
     if (address.empty() || goes_elsewhere) return;
     if (const auto parsed = daemon::parse_lmtp_address(address); !parsed)
       refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
+  }
+
+  // As daemon/start.cpp has it (deviation D25).
+  [[nodiscard]] bool is_local_only() const {
+    const std::string relays = variables_.value_of("POSTERN_RELAY");
+    if (relays == "0" || relays == "1") return relays == "0";
+    if (!variables_.value_of("QMAILQUEUE").empty() || variables_.value_of("POSTERN_DISCARD") == "1") return false;
+    return !variables_.value_of("POSTERN_LMTP").empty() || !variables_.value_of("POSTERN_MAILDIR").empty();
   }
 
   // Everything else that postern-smtpd would refuse or warn of in this home, in its words.

@@ -44,6 +44,7 @@ void add_settings(LogLine& line, const Start& start) {
       .field("backend", name_of(start.backend))
       .field("relay_client", digit(g.has(bit::relay_client)))
       .field("hand_over", name_of(start.hand_over))
+      .field("local_only", digit(g.has(bit::local_only)))
       .number("databytes", start.databytes)
       .number("timeout", start.timeout_seconds);
 }

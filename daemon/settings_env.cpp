@@ -17,6 +17,8 @@ constexpr std::uint64_t max_greet_delay_seconds = 3600;
 constexpr std::string_view zero_by_default = "only 0 and 1 are allowed (unset or empty means 0)";
 constexpr std::string_view backend_by_default =
     "only 0 and 1 are allowed (unset or empty means 1 with an AUTH backend, else 0)";
+constexpr std::string_view way_out_by_default =
+    "only 0 and 1 are allowed (unset or empty means 1 with a queue program, 0 with a Maildir or a mail cluster)";
 constexpr std::string_view a_port = "only a number from 1 to 65535 is allowed (unset or empty means 25)";
 constexpr std::string_view databytes_value =
     "only digits are allowed (unset or empty means control/databytes, 0 no limit)";
@@ -91,6 +93,7 @@ SettingsInEnvironment read_settings(const Environment& environment, std::string_
   settings.auth = reader.boolean("AUTH", backend_by_default);
   settings.require_auth = reader.boolean("REQUIRE_AUTH", zero_by_default);
   settings.allow_insecure_auth = reader.boolean("ALLOW_INSECURE_AUTH", zero_by_default);
+  settings.relays = reader.boolean("POSTERN_RELAY", way_out_by_default);
   settings.discard = reader.boolean("POSTERN_DISCARD", zero_by_default);
   return settings;
 }

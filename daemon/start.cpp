@@ -49,6 +49,7 @@ class Judge {
     judge_settings();
     judge_certificate_file();
     judge_hand_over();
+    judge_relaying();
     return std::move(start_);
   }
 
@@ -195,6 +196,17 @@ class Judge {
     if (!Maildir::usable(start_.hand_over_path))
       no_hand_over("POSTERN_MAILDIR=\"" + start_.hand_over_path +
                    "\" is not a folder that this user can write in: make it");
+  }
+
+  // deviation D25
+  void judge_relaying() {
+    const bool ends_here = delivers_itself(start_.hand_over);
+    const bool relays = settings_.relays.value_or(!ends_here);
+    start_.settings_and_facts.set(bit::local_only, !relays);
+    if (relays && ends_here)
+      start_.warnings.push_back(
+          "POSTERN_RELAY=1: mail to other domains is taken too, and goes to where mail to ours goes; something there "
+          "must send it on");
   }
 
   void no_hand_over(std::string sentence) {

@@ -20,6 +20,10 @@
 namespace postern::daemon {
 
 enum class HandOverKind : std::uint8_t { none, queue_program, maildir, lmtp, discard };
+// Whether mail that is handed over ends there, and is not sent on to other domains.
+[[nodiscard]] constexpr bool delivers_itself(HandOverKind kind) {
+  return kind == HandOverKind::maildir || kind == HandOverKind::lmtp;
+}
 enum class BackendKind : std::uint8_t { none, check_program, auth_cdb };
 
 struct Start {

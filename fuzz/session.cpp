@@ -28,7 +28,8 @@ namespace bit = spec::bit;
 
 void count_changes(const fuzz::Trace& trace) {
   constexpr std::uint64_t given = bit::SSL | bit::FORCE_TLS | bit::DENY_TLS | bit::AUTH | bit::REQUIRE_AUTH |
-                                  bit::ALLOW_INSECURE_AUTH | bit::certificate | bit::backend | bit::relay_client;
+                                  bit::ALLOW_INSECURE_AUTH | bit::certificate | bit::backend | bit::relay_client |
+                                  bit::local_only;
   for (const proptests::Decision& decision : trace.decisions) {
     std::uint64_t hash = (decision.before.bits & ~given) * 0x9E3779B97F4A7C15U;
     hash = (hash ^ hash >> 29U ^ (decision.after.bits & ~given)) * 0xC2B2AE3D27D4EB4FU;

@@ -10,8 +10,9 @@ namespace {
 using spec::Event;
 namespace bit = spec::bit;
 
-constexpr std::array settings = {bit::SSL,  bit::FORCE_TLS,    bit::DENY_TLS,
-                                 bit::AUTH, bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH};
+// The settings, and the fact that had no room in the second octet.
+constexpr std::array settings = {bit::SSL,          bit::FORCE_TLS,           bit::DENY_TLS,  bit::AUTH,
+                                 bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH, bit::local_only};
 constexpr std::array facts = {bit::certificate, bit::backend, bit::relay_client};
 constexpr std::uint8_t is_limited = 1U << facts.size();
 constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, Event::timeout, Event::eof,

@@ -228,16 +228,16 @@ class Walk {
 
 void walk(const spec::Model& model, const Transitions& all, const Transitions& taken,
           const std::function<void(const std::string&)>& keep) {
-  constexpr std::array facts_and_settings{bit::SSL,         bit::FORCE_TLS,    bit::DENY_TLS,
-                                          bit::AUTH,        bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH,
-                                          bit::certificate, bit::backend,      bit::relay_client};
+  constexpr std::array facts_and_settings{bit::SSL,          bit::FORCE_TLS,           bit::DENY_TLS,    bit::AUTH,
+                                          bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH, bit::certificate, bit::backend,
+                                          bit::relay_client, bit::local_only};
   for (unsigned round = 0; round < 3000 && taken.missing_of(all) != 0; ++round) {
     for (unsigned number = 0; number < 1U << facts_and_settings.size(); ++number) {
       spec::Guards guards;
       for (std::size_t i = 0; i < facts_and_settings.size(); ++i)
         guards.set(facts_and_settings[i], (number >> i & 1U) != 0);
       Walk one(model, taken, guards, static_cast<Limits>(round % 3), static_cast<Patience>(round / 3 % 3),
-               round * 512 + number);
+               round * 1024 + number);
       if (const auto session = one.play()) keep(*session);
     }
   }

@@ -101,13 +101,15 @@ void print(const char* what, const Tally& tally) {
 }
 
 // Settings with which nearly everything can happen: by their bits in the order of World.
-constexpr unsigned ssl = 1, force = 2, deny = 4, auth = 8, require = 16, insecure = 32, certificate = 64, backend = 128;
+constexpr unsigned ssl = 1, force = 2, deny = 4, auth = 8, require = 16, insecure = 32, certificate = 64, backend = 128,
+                   local_only = 512;
 constexpr std::array rich{auth | certificate | backend,
                           force | auth | certificate | backend,
                           auth | require | insecure | certificate | backend,
                           deny | auth | insecure | certificate | backend,
                           auth | insecure | certificate | backend,
-                          ssl | auth | backend};
+                          ssl | auth | backend,
+                          auth | insecure | backend | local_only};
 
 TEST(SecondOpinion, agrees_in_every_state_of_every_world) {
   Tally tally;

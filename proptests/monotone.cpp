@@ -178,8 +178,8 @@ int main(int argc, char** argv) {
     const char* name;
     std::uint8_t strict_value;
   };
-  constexpr Case cases[] = {{"FORCE_TLS", 1},           {"DENY_TLS", 1}, {"REQUIRE_AUTH", 1},
-                            {"ALLOW_INSECURE_AUTH", 0}, {"AUTH", 0},     {"relay_client", 0}};
+  constexpr Case cases[] = {{"FORCE_TLS", 1}, {"DENY_TLS", 1},     {"REQUIRE_AUTH", 1}, {"ALLOW_INSECURE_AUTH", 0},
+                            {"AUTH", 0},      {"relay_client", 0}, {"local_only", 1}};
   bool is_law_kept = true;
   for (const Case& c : cases) {
     const Verdict verdict = judge(model, c.name, c.strict_value);

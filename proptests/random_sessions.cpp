@@ -56,9 +56,9 @@ rc::Gen<Part> part_of_a_session() {
 // Settings that are refused at the start make short sessions: most have the means to go on.
 rc::Gen<spec::Guards> settings_and_facts() {
   return rc::gen::map(rc::gen::pair(rc::gen::arbitrary<std::uint16_t>(), rc::gen::inRange(0, 4)), [](const auto& both) {
-    constexpr std::array all = {bit::SSL,         bit::FORCE_TLS,    bit::DENY_TLS,
-                                bit::AUTH,        bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH,
-                                bit::certificate, bit::backend,      bit::relay_client};
+    constexpr std::array all = {bit::SSL,          bit::FORCE_TLS,           bit::DENY_TLS,    bit::AUTH,
+                                bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH, bit::certificate, bit::backend,
+                                bit::relay_client, bit::local_only};
     spec::Guards guards;
     for (std::size_t i = 0; i < all.size(); ++i) guards.set(all[i], (both.first >> i & 1) != 0);
     if (both.second != 0) guards.bits = (guards.bits | bit::certificate | bit::AUTH | bit::backend) & ~bit::DENY_TLS;

@@ -21,7 +21,7 @@ namespace postern::proptests {
 struct World {
   bool SSL = false, FORCE_TLS = false, DENY_TLS = false, AUTH = false, REQUIRE_AUTH = false,
        ALLOW_INSECURE_AUTH = false;
-  bool certificate = false, backend = false, relay_client = false;
+  bool certificate = false, backend = false, relay_client = false, local_only = false;
   std::string host;
   std::uint64_t databytes = 0;  // 0: no limit
   std::size_t max_recipients = 1000;
@@ -49,8 +49,9 @@ enum class Slip : std::uint8_t {
   takes_one_octet_too_much,
   greets_who_is_denied,
   ends_without_a_word,
+  relays_where_mail_ends,
 };
-inline constexpr std::size_t slips = 20;
+inline constexpr std::size_t slips = 21;
 
 // What a reference remembers, for those who want to begin in the middle.
 struct Memory {

@@ -13,7 +13,7 @@ using spec::Effect;
 
 namespace {
 
-constexpr std::array<std::pair<const char*, bool World::*>, 9> switches{
+constexpr std::array<std::pair<const char*, bool World::*>, 10> switches{
     {{"SSL", &World::SSL},
      {"FORCE_TLS", &World::FORCE_TLS},
      {"DENY_TLS", &World::DENY_TLS},
@@ -22,10 +22,11 @@ constexpr std::array<std::pair<const char*, bool World::*>, 9> switches{
      {"ALLOW_INSECURE_AUTH", &World::ALLOW_INSECURE_AUTH},
      {"certificate", &World::certificate},
      {"backend", &World::backend},
-     {"relay_client", &World::relay_client}}};
-constexpr std::array<std::uint64_t, 9> switch_bits{bit::SSL,         bit::FORCE_TLS,    bit::DENY_TLS,
-                                                   bit::AUTH,        bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH,
-                                                   bit::certificate, bit::backend,      bit::relay_client};
+     {"relay_client", &World::relay_client},
+     {"local_only", &World::local_only}}};
+constexpr std::array<std::uint64_t, 10> switch_bits{
+    bit::SSL,         bit::FORCE_TLS, bit::DENY_TLS,     bit::AUTH,      bit::REQUIRE_AUTH, bit::ALLOW_INSECURE_AUTH,
+    bit::certificate, bit::backend,   bit::relay_client, bit::local_only};
 constexpr std::size_t settings = 6;  // the first switches; the others are facts
 
 std::vector<Letter> sent(std::initializer_list<std::string> octets) {

@@ -67,7 +67,7 @@ class EngineSide {
 [[nodiscard]] Memory memory_of(spec::Guards guards);
 
 // All settings and facts: `number` below worlds, databytes 1000, two recipients.
-inline constexpr unsigned worlds = 512;
+inline constexpr unsigned worlds = 1024;
 [[nodiscard]] World world_number(unsigned number);
 
 }  // namespace postern::proptests

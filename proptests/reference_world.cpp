@@ -90,6 +90,9 @@ void Reference::learn_recipient(const std::string& outcome, const std::string& t
   if (outcome == "recipient.unknowable") return say("451 unable to check recipient (#4.3.0)");
   if (outcome == "recipient.foreign" && !may_relay)
     return say("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)");
+  // D25: nobody carries it there (RFC 5321 3.6.2).
+  if (outcome == "recipient.foreign" && world_.local_only && !slips(Slip::relays_where_mail_ends))
+    return say("550 sorry, this server delivers to its own domains and relays no mail (#5.7.1)");
   recipients_.push_back(text.empty() ? asked_about_ : text);
   say("250 ok");
 }

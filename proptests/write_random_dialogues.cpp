@@ -197,10 +197,10 @@ class Writer {
     while (agrees && waits_for_answer()) agrees = speak();
     if (!agrees) return false;
     std::printf(
-        "{\"settings\": {%s}, \"facts\": [%d, %d, %d], \"databytes\": %d, \"queue_exit\": %d, \"burst\": %s, "
+        "{\"settings\": {%s}, \"facts\": [%d, %d, %d, %d], \"databytes\": %d, \"queue_exit\": %d, \"burst\": %s, "
         "\"steps\": [%s]}%s",
-        settings().c_str(), world_.certificate, world_.backend, world_.relay_client, int(world_.databytes), queue_exit_,
-        is_burst_ ? "true" : "false", steps_.c_str(), file_end.c_str());
+        settings().c_str(), world_.certificate, world_.backend, world_.relay_client, world_.local_only,
+        int(world_.databytes), queue_exit_, is_burst_ ? "true" : "false", steps_.c_str(), file_end.c_str());
     return true;
   }
 

@@ -257,6 +257,20 @@ class Judgements(Home):
         self.assertNotIn("no_rcpthosts", ids(found))
         self.assertEqual((found["listeners"][0]["settings"]["AUTH"], found["listeners"][0]["backend_from"]), (1, "check_program"))
 
+    def test_a_maildir_that_relays_nothing_is_told(self):  # deviation D25
+        os.makedirs(self.path("home/mail"), exist_ok=True)
+        ids = lambda found: [piece["id"] for piece in found["listeners"][0]["advice"]]
+        maildir = LISTENER + 'POSTERN_MAILDIR = "mail"\n'
+        users = 'check_program = ["mx.example.org", "/bin/true", "/bin/true"]\nALLOW_INSECURE_AUTH = 1\n'
+        self.assertNotIn("relays_no_mail", ids(self.check(maildir)))
+        self.assertIn("relays_no_mail", ids(self.check(maildir + users)))
+        self.assertIn("relays_no_mail", ids(self.check(maildir + 'RELAYCLIENT = ""\n')))
+        found = self.check(maildir + users + "relay = true\n")
+        self.assertNotIn("relays_no_mail", ids(found))
+        self.assertIn("something there must send it on", str(found))
+        said = self.refused_alike(maildir + "POSTERN_RELAY = 1\nrelay = true\n")
+        self.assertIn("POSTERN_RELAY says it too", said[0])
+
     def test_each_class_of_tcprules_is_judged(self):
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"D\0"), (b"127.", b"+SSL=O\0"), (b"", b"+RELAYCLIENT=\0")])
         found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)

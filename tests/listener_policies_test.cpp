@@ -98,6 +98,21 @@ TEST_F(Judging, relayclient_of_a_class_is_a_fact_for_it_alone) {
   EXPECT_FALSE(policies->find(0, {})->start.settings_and_facts.has(bit::relay_client));
 }
 
+// Deviation D25: a Maildir carries no mail to other domains, unless its operator says so.
+TEST_F(Judging, what_takes_the_mail_says_whether_it_relays) {
+  const auto is_local_only = [&](std::vector<std::string> variables, const std::string& tcp_class = {}) {
+    return made({std::move(variables)})->find(0, tcp_class)->start.settings_and_facts.has(bit::local_only);
+  };
+  EXPECT_TRUE(is_local_only({}));
+  EXPECT_TRUE(is_local_only({"POSTERN_LMTP=tcp:127.0.0.1:24"}));
+  EXPECT_FALSE(is_local_only({"POSTERN_RELAY=1"}));
+  EXPECT_FALSE(is_local_only({"QMAILQUEUE=/bin/true"}));
+  EXPECT_TRUE(is_local_only({"QMAILQUEUE=/bin/true", "POSTERN_RELAY=0"}));
+  EXPECT_FALSE(is_local_only({"POSTERN_DISCARD=1"}));
+  EXPECT_FALSE(is_local_only({}, record({"+POSTERN_RELAY=1"})));
+  EXPECT_FALSE(make({{"POSTERN_RELAY=yes"}}));
+}
+
 TEST_F(Judging, every_sentence_of_every_listener_is_told_and_nothing_is_made) {
   const auto result = make({{"SSL=O", "AUTH=yes"}, {}, {"FORCE_TLS=1", "DENY_TLS=1"}});
   ASSERT_FALSE(result);

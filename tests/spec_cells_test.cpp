@@ -120,8 +120,8 @@ class AllSettings : public testing::Test {
     proptests::for_each_decision(model, [](const Decision& d) {
       const std::uint64_t settings = d.before.bits & all_switches;
       const bool is_counted = d.before.has(bit::errors_spent | bit::auth_attempts_spent);
-      const bool is_other = is_counted || d.before.has(bit::relay_client) || !d.before.has(bit::certificate) ||
-                            d.before.has(bit::backend) != d.before.has(bit::AUTH);
+      const bool is_other = is_counted || d.before.has(bit::relay_client | bit::local_only) ||
+                            !d.before.has(bit::certificate) || d.before.has(bit::backend) != d.before.has(bit::AUTH);
       if (!is_other) see(seen_[settings], d);
     });
   }

@@ -68,6 +68,7 @@ std::string settings_of(spec::Guards guards) {
   add("certificate", bit::certificate);
   add("backend", bit::backend);
   add("relay_client", bit::relay_client);
+  add("local_only", bit::local_only);
   return all;
 }
 

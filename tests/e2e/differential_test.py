@@ -46,9 +46,10 @@ class Theatre:
         return self.root / f"home-{has_certificate}-{databytes}"
 
     def variables(self, dialogue):
-        _, backend, relay_client = dialogue["facts"]
+        _, backend, relay_client, local_only = dialogue["facts"]
         return dialogue["settings"] | {"QMAILQUEUE": self.root / "queue", "STANDIN_EXIT": dialogue["queue_exit"],
                                        "RELAYCLIENT": "" if relay_client else None,
+                                       "POSTERN_RELAY": 0 if local_only else None,
                                        "AUTH_CDB": self.root / "users.cdb" if backend else None}
 
     def hold(self, dialogue):
@@ -128,7 +129,7 @@ def adopt(theatre):
 def written(dialogue):
     """As in tests/dialogues."""
     settings = " ".join(f"{name}={value}" for name, value in dialogue["settings"].items())
-    facts = [name for name, is_there in zip(("certificate", "backend", "relay_client"), dialogue["facts"]) if is_there]
+    facts = [name for name, is_there in zip(("certificate", "backend", "relay_client", "local_only"), dialogue["facts"]) if is_there]
     lines = [" ".join(["with", settings, *facts, f"databytes={dialogue['databytes']}"])]
     for step in dialogue["steps"]:
         words = {"tls": "= handshake.done", "garbage": "= handshake.failed", "X": "S closes"}.get(step[0])

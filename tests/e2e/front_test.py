@@ -43,9 +43,9 @@ class Front(peer.Case):
         self.assertNotIn("STARTTLS", capabilities)
         self.assertEqual(client.say("STARTTLS"), self.replies["tls_already_secured"])
         self.assertEqual(client.say("AUTH PLAIN " + plain_response(USER, PASSWORD)), self.replies["auth_accepted"])
-        self.assert_code(250, client.deliver(MESSAGE, recipient="far@elsewhere.example"))
+        self.assert_code(250, client.deliver(MESSAGE))
         self.assertEqual(client.say("QUIT"), f"221 {HOST}")
-        (message,) = self.home.stored("elsewhere.example/far")
+        (message,) = self.home.stored()
         self.assertRegex(message.decode(), received_pattern)
 
     def assert_no_plaintext(self, port, sent):

@@ -123,6 +123,8 @@ class Scene:
         self.files["badmailfrom"] = "".join(f"{sender}\n" for sender, is_refused in senders.items() if is_refused)
         if "recipient.unknowable" in events:
             self.files["morercpthosts_cdb"] = "no cdb"
+        if self._dialogue["world"]["local_only"]:
+            self._settings["POSTERN_RELAY"] = 0
         if self._dialogue["world"]["relay_client"]:
             self._settings["RELAYCLIENT"] = self._added_by_relay_client()
 

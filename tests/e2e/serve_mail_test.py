@@ -19,7 +19,7 @@ class Auth(serve.Case):
         return client, client.say("AUTH PLAIN " + peer.plain_response(user, password))
 
     def test_a_cdb_judges(self):
-        service = self.serving(variables={"AUTH_CDB": self.home.users})
+        service = self.serving(variables={"AUTH_CDB": self.home.users, "POSTERN_RELAY": 1})
         client, reply = self.log_in(service)
         self.assertEqual(reply, self.replies["auth_accepted"])
         self.assert_code(250, client.deliver("x", recipient="who@elsewhere.example"))

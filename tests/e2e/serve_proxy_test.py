@@ -110,7 +110,7 @@ class BehindHaproxy(Case):
 
     def test_the_class_of_the_tcprules_is_the_client_s(self):
         cdb = self.rules(f'{CLIENT}:allow,RELAYCLIENT=""', "127.0.1.8:deny", f"{PROXY}:deny", ":allow")
-        service = self.proxied({"tcprules": cdb})
+        service = self.proxied({"tcprules": cdb, "relay": True})
         for port in self.by_both_versions(service):
             for source, code in ((CLIENT, 250), ("127.0.1.9", 553)):
                 with peer.Client(port, source=source) as client:

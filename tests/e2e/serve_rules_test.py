@@ -60,8 +60,8 @@ class Rules(serve.Case):
         self.assert_serves(service, source=TOM)
 
     def test_relayclient_opens_every_domain_to_its_class_alone(self):
-        service = self.ruled(f'{TIM}:allow,RELAYCLIENT=""', ":allow")
-        for source, code in ((TIM, "250"), (TOM, "553")):
+        service = self.ruled(f'{TIM}:allow,RELAYCLIENT="",POSTERN_RELAY="1"', f'{TEA}:allow,RELAYCLIENT=""', ":allow")
+        for source, code in ((TIM, "250"), (TOM, "553"), (TEA, "550")):  # deviation D25
             with service.connect(source=source) as client:
                 client.say("EHLO client.example")
                 client.say("MAIL FROM:<a@b.example>")

@@ -55,7 +55,7 @@ class Tls(serve.Case):
         self.assert_logged(service, "the TLS handshake failed: ")
 
     def test_curl(self):
-        service = self.both(variables={"AUTH_CDB": self.home.users})
+        service = self.both(variables={"AUTH_CDB": self.home.users, "POSTERN_RELAY": 1})
         message = self.home.path / "message"
         message.write_text("Subject: by curl\r\n\r\nhello\r\n")
         for url in (f"smtp://127.0.0.1:{service.ports[0]}", f"smtps://127.0.0.1:{service.ports[1]}"):

@@ -240,7 +240,7 @@ class Credentials(peer.Case):
                 self.assertNotIn(encoded(PASSWORD), server.log())
 
     def test_auth_in_clear_when_allowed(self):
-        for name, server in self.backends(ALLOW_INSECURE_AUTH=1):
+        for name, server in self.backends(ALLOW_INSECURE_AUTH=1, POSTERN_RELAY=1):
             with self.subTest(backend=name), server.connect() as client:
                 capabilities = client.say("EHLO client.example")
                 self.assertIn("250-AUTH LOGIN PLAIN\n250-AUTH=LOGIN PLAIN\n250-STARTTLS\n", capabilities)
@@ -250,7 +250,7 @@ class Credentials(peer.Case):
                 self.assertIn(b" with ESMTPA; ", message)
 
     def test_relaying_only_after_auth(self):
-        server = self.serve(AUTH_CDB=self.home.users)
+        server = self.serve(AUTH_CDB=self.home.users, POSTERN_RELAY=1)
         client = self.encrypted(server)
         self.assertEqual(client.deliver("x", recipient="far@elsewhere.example"), self.replies["not_our_domain"])
         client.say("RSET")
@@ -258,6 +258,14 @@ class Credentials(peer.Case):
         self.assert_code(250, client.deliver("x", recipient="far@elsewhere.example"))
         (message,) = self.home.stored("elsewhere.example/far")
         self.assertRegex(message.decode(), r"\(alice@127\.0\.0\.1\)\n  by [^ ]+ with ESMTPSA \(TLSv1\.3 ")
+
+    def test_a_maildir_relays_nothing_for_a_user_either(self):  # deviation D25
+        client = self.encrypted(self.serve(AUTH_CDB=self.home.users))
+        client.say("AUTH PLAIN " + plain_response(USER, PASSWORD))
+        self.assertEqual(client.deliver("x", recipient="far@elsewhere.example"), self.replies["relays_no_mail"])
+        client.say("RSET")
+        self.assert_code(250, client.deliver("x"))
+        self.assertEqual(self.home.stored("elsewhere.example/far"), [])
 
     def test_a_user_of_the_cdb_may_have_settings_of_its_own(self):
         client = self.encrypted(self.serve(AUTH_CDB=self.home.users, DATABYTES=9999, AUTH_UNSET_NOTHING=1))
@@ -315,7 +323,7 @@ class Rules(peer.Case):
 
     def setUp(self):
         self.home.forget_mail()
-        self.server = self.serve(tcprules=self.rules)
+        self.server = self.serve(tcprules=self.rules, POSTERN_RELAY=1)
 
     def deliver_from(self, source, recipient="far@elsewhere.example", message="x"):
         with self.server.connect(source=source) as client:
