@@ -1,13 +1,16 @@
 #include "cli/surroundings.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/certificate.hpp"
+#include "daemon/control.hpp"
 #include "daemon/foreign_settings.hpp"
 #include "daemon/lmtp_address.hpp"
 #include "daemon/start.hpp"
+#include "daemon/tls_context.hpp"
 
 namespace postern::cli {
 namespace {
@@ -99,9 +102,29 @@ class Looker {
     const bool is_absent = judgement.state == daemon::CertificateState::absent;
     found_.certificate_from = (is_absent ? "there is no " : "") + place.path;
     // Looked at only where STARTTLS could use it, as postern-smtpd does.
-    const bool is_used = variables_.value_of("SSL") != "1" && variables_.value_of("DENY_TLS") != "1";
-    if (is_used && judgement.state == daemon::CertificateState::broken)
-      refuse(spec::Event::connect_broken_certificate, "broken_certificate", judgement.reason);
+    const bool is_implicit = variables_.value_of("SSL") == "1";
+    const std::string objection =
+        judgement.state == daemon::CertificateState::usable ? objection_of_openssl(place.path) : judgement.reason;
+    if (objection.empty() || (!is_implicit && variables_.value_of("DENY_TLS") == "1")) return;
+    if (!is_implicit) return refuse(spec::Event::connect_broken_certificate, "broken_certificate", objection);
+    found_.advice.push_back({Grade::warning, "broken_certificate",
+                             objection + ". With SSL=1 that is no service, unless a program before postern-smtpd "
+                                         "encrypts and says PROTO=SSL",
+                             "deviations D9, D12"});
+  }
+
+  // What will serve is asked, down to a handshake in memory.
+  [[nodiscard]] std::string objection_of_openssl(const std::string& path) const {
+    std::string ciphers = variables_.value_of("TLSCIPHERS");
+    if (ciphers.empty() && has_home_) {
+      const InFolder home(home_);
+      if (auto line = daemon::read_line("tlsserverciphers"); line && *line) ciphers = **std::move(line);
+    }
+    const auto context =
+        daemon::TlsContext::load({.certificate_path = path, .ciphers = ciphers, .now_seconds = std::time(nullptr)});
+    if (!context) return context.error();
+    const auto tried = context->rehearse();
+    return tried ? "" : tried.error();
   }
 
   void look_for_rcpthosts() {
@@ -137,7 +160,8 @@ class Looker {
     const std::vector<const char*> pointers = variables_.environment();
     const daemon::Environment environment(pointers.data());
     const daemon::Start start = daemon::judge_start({}, environment, variables_.origin);
-    const std::string certificate = daemon::judge_certificate(start.certificate_path).reason;  // look_for_certificate()
+    const daemon::CertificatePlace place = daemon::certificate_place(variables_.value_of("TLS_SERVER_CERT"));
+    const std::string certificate = daemon::judge_certificate(place).reason;  // look_for_certificate()
     const bool is_of_certificate = start.event == spec::Event::connect_broken_certificate;
     for (const std::string& problem : start.problems)
       if (problem != certificate)

@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "daemon/certificate_der.hpp"
 #include "grammar/base64.hpp"
@@ -38,14 +40,16 @@ struct Block {
 
 struct Blocks {
   std::optional<Block> key;
-  std::optional<Block> certificate;
+  std::vector<Block> certificates;
   std::optional<std::size_t> unfinished_line;
 };
 
-CertificateJudgement usable() { return {CertificateState::usable, {}}; }
+CertificateJudgement usable(KeyKind kind, bool is_certain) {
+  return {.state = CertificateState::usable, .reason = {}, .is_certain = is_certain, .key_kind = kind};
+}
 
 CertificateJudgement broken(std::string_view name, std::string_view what) {
-  return {CertificateState::broken, std::string(name).append(what)};
+  return {.state = CertificateState::broken, .reason = std::string(name).append(what)};
 }
 
 std::string at_line(std::string_view name, std::size_t line) {
@@ -102,7 +106,7 @@ Blocks find_blocks(std::string_view text) {
       return found;
     }
     if (is_key(*label) && !found.key) found.key = block;
-    if (is_certificate(*label) && !found.certificate) found.certificate = block;
+    if (is_certificate(*label)) found.certificates.push_back(*block);
   }
   return found;
 }
@@ -131,7 +135,16 @@ std::optional<std::string_view> decode(std::string_view body, Secret& storage) {
   return std::string_view(storage.text.data(), *octets);
 }
 
-CertificateJudgement judge_pair(std::string_view name, const Block& key, const Block& certificate) {
+bool is_strong_block(const Block& certificate) {
+  std::string_view body = certificate.body;
+  (void)take_headers(body);
+  Secret storage(body.size());
+  const auto der = decode(body, storage);
+  return der && is_surely_strong(*der);
+}
+
+CertificateJudgement judge_pair(std::string_view name, const Block& key, std::span<const Block> certificates) {
+  const Block& certificate = certificates.front();
   std::string_view key_body = key.body;
   std::string_view certificate_body = certificate.body;
   const std::string_view headers = take_headers(key_body);
@@ -150,7 +163,10 @@ CertificateJudgement judge_pair(std::string_view name, const Block& key, const B
   constexpr std::string_view damaged = " that begins here is cut short or damaged: copy it into the file again";
   if (!private_key) return broken(at_line(name, key.line), std::string(": the private key").append(damaged));
   if (!public_key) return broken(at_line(name, certificate.line), std::string(": the certificate").append(damaged));
-  if (compare_keys(*public_key, *private_key) != Belonging::different) return usable();
+  const Belonging belonging = compare_keys(*public_key, *private_key);
+
+  if (belonging != Belonging::different)
+    return usable(public_key->kind, belonging == Belonging::same && std::ranges::all_of(certificates, is_strong_block));
   return broken(at_line(name, certificate.line),
                 ": this certificate is not the one of the private key: put the certificate made for that key first, "
                 "its chain after it");
@@ -169,7 +185,7 @@ std::optional<CertificateJudgement> judge_status(const std::string& path, const 
 }
 
 CertificateJudgement unreadable(const std::string& path, int error) {
-  if (error == ENOENT) return {CertificateState::absent, {}};
+  if (error == ENOENT) return {.state = CertificateState::absent, .reason = {}};
   return broken(path, std::string(" cannot be read: ")
                           .append(std::strerror(error))
                           .append(": let the user that postern runs as read it"));
@@ -219,13 +235,13 @@ CertificateJudgement judge_certificate_text(std::string_view name, std::string_v
     return broken(at_line(name, *found.unfinished_line),
                   ": the block that begins here has no end line of the same name: copy it into the file again");
   }
-  if (!found.key && !found.certificate) {
+  if (!found.key && found.certificates.empty()) {
     return broken(name, " holds neither a private key nor a certificate in PEM: put both there, the key first");
   }
   if (!found.key) return broken(name, " holds no private key: put the key before the certificate in that file");
-  if (!found.certificate)
+  if (found.certificates.empty())
     return broken(name, " holds no certificate: put it after the key in that file, its chain last");
-  return judge_pair(name, *found.key, *found.certificate);
+  return judge_pair(name, *found.key, found.certificates);
 }
 
 }  // namespace postern::daemon

@@ -2,9 +2,10 @@
 // in      a path; the file holds a private key, its certificate and the chain, in PEM
 // out     absent (no such file, and nobody named it: STARTTLS is off), usable, or broken with a sentence that says where
 //         and how to fix it. A file that the operator named and that does not exist is broken.
-//         What cannot be told cheaply (signatures, an EC key without its public part, Ed25519) counts as usable, and
-//         the sibling finds out; an expired certificate is usable
-// cost    one read of the file, one pass over the first key and the first certificate; the key's octets are wiped
+//         What cannot be told cheaply (signatures, an EC key without its public part, Ed25519, what OpenSSL's security
+//         level says of rare kinds) counts as usable and not as certain: the sibling has to be asked. An expired
+//         certificate is usable
+// cost    one read of the file, one pass over the first key and over each certificate; the key's octets are wiped
 // errors  none besides the judgement
 // source  deviation D12; RFC 7468 2 (PEM); control/servercert.pem as qmail's TLS patches have it
 #pragma once
@@ -13,13 +14,17 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/certificate_der.hpp"
+
 namespace postern::daemon {
 
 enum class CertificateState : std::uint8_t { absent, usable, broken };
 
 struct CertificateJudgement {
   CertificateState state;
-  std::string reason;  // empty unless broken
+  std::string reason;                 // empty unless broken
+  bool is_certain = true;             // false: usable as far as can be told cheaply
+  KeyKind key_kind = KeyKind::other;  // of one that is usable
 };
 
 // Where the certificate is, by TLS_SERVER_CERT or, when that is empty, by default.

@@ -2,8 +2,10 @@
 // and stops as soon as it holds the octets in question. OpenSSL does the rest in the sibling.
 #include "daemon/certificate_der.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 
 namespace postern::daemon {
 namespace {
@@ -21,6 +23,21 @@ enum Tag : unsigned char {
 constexpr std::string_view rsa_encryption("\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01", 9);  // 1.2.840.113549.1.1.1
 constexpr std::string_view rsassa_pss("\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0A", 9);      // 1.2.840.113549.1.1.10
 constexpr std::string_view ec_public_key("\x2A\x86\x48\xCE\x3D\x02\x01", 7);           // 1.2.840.10045.2.1
+
+constexpr std::array<std::string_view, 3> served_curves{
+    std::string_view("\x2A\x86\x48\xCE\x3D\x03\x01\x07", 8),  // P-256: 1.2.840.10045.3.1.7
+    std::string_view("\x2B\x81\x04\x00\x22", 5),              // P-384: 1.3.132.0.34
+    std::string_view("\x2B\x81\x04\x00\x23", 5),              // P-521: 1.3.132.0.35
+};
+constexpr std::array<std::string_view, 6> sha_2_signatures{
+    std::string_view("\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0B", 9),  // with RSA: 1.2.840.113549.1.1.11, 12, 13
+    std::string_view("\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0C", 9),
+    std::string_view("\x2A\x86\x48\x86\xF7\x0D\x01\x01\x0D", 9),
+    std::string_view("\x2A\x86\x48\xCE\x3D\x04\x03\x02", 8),  // with ECDSA: 1.2.840.10045.4.3.2, 3, 4
+    std::string_view("\x2A\x86\x48\xCE\x3D\x04\x03\x03", 8),
+    std::string_view("\x2A\x86\x48\xCE\x3D\x04\x03\x04", 8),
+};
+constexpr std::size_t least_modulus_octets = 256;
 
 unsigned char octet(std::string_view der, std::size_t at) { return static_cast<unsigned char>(der[at]); }
 
@@ -60,6 +77,53 @@ std::string_view x_of(std::string_view point) {
   return point.front() == 0x02 || point.front() == 0x03 ? coordinates : coordinates.substr(0, coordinates.size() / 2);
 }
 
+// The fields of a certificate that are looked at.
+struct CertificateFields {
+  std::string_view issuer, subject, key_info, signature_algorithm;
+};
+
+std::optional<CertificateFields> fields_of(std::string_view certificate) {
+  auto whole = take(certificate, sequence);
+  auto fields = whole ? take(*whole, sequence) : std::nullopt;
+  if (!fields) return std::nullopt;
+  if (begins_with(*fields, explicit_0) && !skip(*fields, explicit_0)) return std::nullopt;  // version
+  if (!skip(*fields, integer) || !skip(*fields, sequence)) return std::nullopt;  // serial number, signature algorithm
+  const auto issuer = take(*fields, sequence);
+  const auto validity = take(*fields, sequence);
+  const auto subject = take(*fields, sequence);
+  const auto info = take(*fields, sequence);
+  if (!issuer || !validity || !subject || !info) return std::nullopt;
+  CertificateFields found{.issuer = *issuer, .subject = *subject, .key_info = *info, .signature_algorithm = {}};
+  auto algorithm = take(*whole, sequence);
+  const auto name = algorithm ? take(*algorithm, object_identifier) : std::nullopt;
+  if (name && skip(*whole, bit_string) && whole->empty()) found.signature_algorithm = *name;
+  return found;
+}
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+bool has_strong_rsa_key(std::string_view key) {
+  auto modulus = take(key, integer);
+  while (modulus && !modulus->empty() && modulus->front() == 0) modulus->remove_prefix(1);
+  return modulus && modulus->size() >= least_modulus_octets && (octet(*modulus, 0) & 0x80U) != 0;
+}
+
+bool has_strong_key(std::string_view info) {
+  auto algorithm = take(info, sequence);
+  auto bits = take(info, bit_string);
+  const auto name = algorithm ? take(*algorithm, object_identifier) : std::nullopt;
+  if (!name || !bits || bits->empty()) return false;
+  if (*name == ec_public_key) {
+    const auto curve = take(*algorithm, object_identifier);
+    return curve && is_one_of(*curve, served_curves);
+  }
+  bits->remove_prefix(1);  // the count of unused bits
+  const auto key = take(*bits, sequence);
+  return *name == rsa_encryption && key && has_strong_rsa_key(*key);
+}
+
 std::optional<KeyOctets> subject_public_key(std::string_view info) {
   auto algorithm = take(info, sequence);
   const auto name = algorithm ? take(*algorithm, object_identifier) : std::nullopt;
@@ -85,16 +149,14 @@ std::optional<KeyOctets> ec_private_key(std::string_view fields) {
 }  // namespace
 
 std::optional<KeyOctets> public_key_of(std::string_view certificate) {
-  auto whole = take(certificate, sequence);
-  auto fields = whole ? take(*whole, sequence) : std::nullopt;
-  if (!fields) return std::nullopt;
-  if (begins_with(*fields, explicit_0) && !skip(*fields, explicit_0)) return std::nullopt;  // version
-  // serial number, signature algorithm, issuer, validity, subject
-  for (const Tag tag : std::array{integer, sequence, sequence, sequence, sequence}) {
-    if (!skip(*fields, tag)) return std::nullopt;
-  }
-  const auto info = take(*fields, sequence);
-  return info ? subject_public_key(*info) : std::nullopt;
+  const auto fields = fields_of(certificate);
+  return fields ? subject_public_key(fields->key_info) : std::nullopt;
+}
+
+bool is_surely_strong(std::string_view certificate) {
+  const auto fields = fields_of(certificate);
+  if (!fields || fields->signature_algorithm.empty() || !has_strong_key(fields->key_info)) return false;
+  return fields->issuer == fields->subject || is_one_of(fields->signature_algorithm, sha_2_signatures);
 }
 
 std::optional<KeyOctets> private_key_of(std::string_view key) {

@@ -15,6 +15,8 @@
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
 #include "daemon/settings_env.hpp"
+#include "daemon/tls_ciphers.hpp"
+#include "daemon/tls_sibling.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::daemon {
@@ -38,8 +40,9 @@ void take(Start& start, const std::vector<ForeignFinding>& findings) {
 // Finds what is wrong in the order of spec/events.toml: the first that is true is the event.
 class Judge {
  public:
-  Judge(std::span<char* const> arguments, const Environment& environment, std::string_view origin, Lists lists)
-      : arguments_(arguments), environment_(environment), origin_(origin), lists_(lists) {}
+  Judge(std::span<char* const> arguments, const Environment& environment, std::string_view origin, Lists lists,
+        const TlsSibling* sibling)
+      : arguments_(arguments), environment_(environment), origin_(origin), lists_(lists), sibling_(sibling) {}
 
   Start judge() {
     judge_values();
@@ -156,10 +159,29 @@ class Judge {
     start_.certificate_path = place.path;
     if (start_.settings_and_facts.has(bit::SSL | bit::DENY_TLS)) return;
     const CertificateJudgement judgement = judge_certificate(place);
-    start_.settings_and_facts.set(bit::certificate, judgement.state == CertificateState::usable);
     if (judgement.state == CertificateState::broken) wrong(Event::connect_broken_certificate, judgement.reason);
     if (judgement.state == CertificateState::absent)
       start_.warnings.push_back("STARTTLS is off: there is no " + start_.certificate_path);
+    if (judgement.state == CertificateState::usable && sibling_can_serve(judgement))
+      start_.settings_and_facts.set(bit::certificate, true);
+  }
+
+  // A broken installation is a broken certificate. Too little memory is the operator's wish, as long as FORCE_TLS says
+  // nothing else.
+  bool sibling_can_serve(const CertificateJudgement& judgement) {
+    if (sibling_ == nullptr) return true;
+    std::string problem = sibling_->absence();
+    const std::string lack = problem.empty() ? lack_of_memory_for_tls() : std::string();
+    if (!lack.empty()) {
+      start_.warnings.push_back("STARTTLS is off: " + lack);
+      return false;
+    }
+    const std::string& ciphers = start_.tls_ciphers;
+    const bool is_certain = judgement.is_certain && (ciphers.empty() || surely_selects(ciphers, judgement.key_kind));
+    if (problem.empty() && !is_certain) problem = sibling_->objection(environment_);
+    if (problem.empty()) return true;
+    wrong(Event::connect_broken_certificate, std::move(problem));
+    return false;
   }
 
   // The first that is named: QMAILQUEUE, POSTERN_LMTP, POSTERN_MAILDIR; without any, the queue program of the home.
@@ -218,6 +240,7 @@ class Judge {
   const Environment& environment_;
   std::string_view origin_;
   Lists lists_;
+  const TlsSibling* sibling_;
   SettingsInEnvironment settings_;
   std::optional<std::uint64_t> databytes_, max_recipients_;
   Start start_;
@@ -233,8 +256,8 @@ std::string own_domain(const Start& start) {
 }
 
 Start judge_start(std::span<char* const> arguments, const Environment& environment, std::string_view origin,
-                  Lists lists) {
-  return Judge(arguments, environment, origin, lists).judge();
+                  Lists lists, const TlsSibling* sibling) {
+  return Judge(arguments, environment, origin, lists, sibling).judge();
 }
 
 void judge_lists(Start& start, Domains domains) {

@@ -19,6 +19,8 @@
 
 namespace postern::daemon {
 
+class TlsSibling;
+
 enum class HandOverKind : std::uint8_t { none, queue_program, maildir, lmtp, discard };
 // Whether mail that is handed over ends there, and is not sent on to other domains.
 [[nodiscard]] constexpr bool delivers_itself(HandOverKind kind) {
@@ -54,8 +56,10 @@ enum class Lists : std::uint8_t { here, elsewhere };
 
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...
 // origin      of the variables, for sentences: "the environment"
+// sibling     who speaks TLS, when that is another program: asked whether it can
 [[nodiscard]] Start judge_start(std::span<char* const> arguments, const Environment& environment,
-                                std::string_view origin, Lists lists = Lists::here);
+                                std::string_view origin, Lists lists = Lists::here,
+                                const TlsSibling* sibling = nullptr);
 
 // in_file     control/rcpthosts says which domains are ours
 enum class Domains : std::uint8_t { in_file, given };

@@ -21,19 +21,17 @@ using namespace postern::daemon;
 
 class SiblingStarter final : public TlsStarter {
  public:
-  SiblingStarter(std::string own_path, std::span<char* const> arguments, const Journal& journal)
-      : own_path_(std::move(own_path)), arguments_(arguments), journal_(journal) {}
+  SiblingStarter(const TlsSibling& sibling, const Journal& journal) : sibling_(sibling), journal_(journal) {}
 
   void start_tls(engine::Counters counters) override { become_sibling(TlsStart::starttls, counters); }
 
   void become_sibling(TlsStart start, engine::Counters counters) {
-    const int error = exec_tls_sibling(own_path_, start, to_word(counters), arguments_);
+    const int error = sibling_.exec(start, to_word(counters));
     journal_.trouble(std::string("cannot run postern-smtpd-tls beside postern-smtpd: ") + std::strerror(error));
   }
 
  private:
-  std::string own_path_;
-  std::span<char* const> arguments_;
+  const TlsSibling& sibling_;
   const Journal& journal_;
 };
 
@@ -60,9 +58,10 @@ int main(int argc, char** argv) {
   Environment environment(environ);
   const std::string client(read_peer(environment).remote_ip);
   const Journal journal(client);
-  SiblingStarter tls(remember_own_path(), arguments, journal);
+  const TlsSibling sibling(remember_own_path(), arguments);
+  SiblingStarter tls(sibling, journal);
   enter_home(environment, journal);
-  const Start start = judge_start(arguments, environment, "the environment");
+  const Start start = judge_start(arguments, environment, "the environment", Lists::here, &sibling);
   const bool is_implicit = start.settings_and_facts.has(spec::bit::SSL);
   UpstreamTls upstream = is_implicit ? find_upstream_tls(from_environment) : UpstreamTls{};
   if (upstream.state == Upstream::offers) {
@@ -73,6 +72,7 @@ int main(int argc, char** argv) {
     upstream.state = Upstream::secured;
   }
   if (is_implicit && upstream.state == Upstream::silent) {  // deviation D9
+    if (const std::string lack = lack_of_memory_for_tls(); !lack.empty()) journal.trouble(lack);
     tls.become_sibling(TlsStart::implicit, {});
     return 1;
   }

@@ -1,12 +1,18 @@
 #include "daemon/tls_context.hpp"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <ctime>
 #include <utility>
+
+#include "daemon/tls_ciphers.hpp"
+#include "daemon/tls_rehearsal.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -42,15 +48,52 @@ void set_manners(SSL_CTX* context, const TlsSettings& settings) {
   SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
 }
 
+// Of OpenSSL's first error, what can be done about it; empty for most.
+std::string remedy() {
+  switch (ERR_GET_REASON(ERR_peek_error())) {
+    case SSL_R_EE_KEY_TOO_SMALL:
+    case SSL_R_CA_KEY_TOO_SMALL:
+    case SSL_R_CA_MD_TOO_WEAK:
+      return ": OpenSSL serves no key below 112 bits of security and no signature with SHA-1: make a certificate with "
+             "an RSA key of 2048 bits or an EC key of P-256, signed with SHA-256";
+    default: return {};
+  }
+}
+
+Failure failure_of(const std::string& path, std::string_view what) {
+  const std::string advice = remedy();
+  return Failure(path + ": " + std::string(what) + ": " + take_tls_error() + advice);
+}
+
+// RFC 7919 A.2. Costs time, so only where a cipher wants it.
+std::expected<void, std::string> set_dh_group(SSL_CTX* context) {
+  const STACK_OF(SSL_CIPHER)* const ciphers = SSL_CTX_get_ciphers(context);
+  bool is_wanted = false;
+  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i)
+    is_wanted = is_wanted || SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(ciphers, i)) == NID_kx_dhe;
+  if (!is_wanted) return {};
+  std::string group = "ffdhe3072";  // OpenSSL takes no const
+  const std::array parameters{OSSL_PARAM_construct_utf8_string("group", group.data(), group.size()),
+                              OSSL_PARAM_construct_end()};
+  EVP_PKEY* key = nullptr;
+  EVP_PKEY_CTX* const maker = EVP_PKEY_CTX_new_from_name(nullptr, "DH", nullptr);
+  const bool is_made = maker != nullptr && EVP_PKEY_keygen_init(maker) == 1 &&
+                       EVP_PKEY_CTX_set_params(maker, parameters.data()) == 1 && EVP_PKEY_generate(maker, &key) == 1;
+  EVP_PKEY_CTX_free(maker);
+  if (is_made && SSL_CTX_set0_tmp_dh_pkey(context, key) == 1) return {};
+  EVP_PKEY_free(key);
+  return Failure("no Diffie-Hellman group: " + take_tls_error());
+}
+
 std::expected<void, std::string> load_certificate(SSL_CTX* context, const std::string& path) {
   if (SSL_CTX_use_certificate_chain_file(context, path.c_str()) != 1) {
-    return Failure(path + ": no usable certificate: " + take_tls_error());
+    return failure_of(path, "no usable certificate");
   }
   if (SSL_CTX_use_PrivateKey_file(context, path.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return Failure(path + ": no usable private key: " + take_tls_error());
+    return failure_of(path, "no usable private key");
   }
   if (SSL_CTX_check_private_key(context) != 1) {
-    return Failure(path + ": the private key is not the certificate's: " + take_tls_error());
+    return failure_of(path, "the private key is not the certificate's");
   }
   return {};
 }
@@ -62,11 +105,7 @@ struct CipherLists {
 
 CipherLists split(std::string_view names) {
   CipherLists lists;
-  while (!names.empty()) {
-    const std::size_t end = std::min(names.find_first_of(":, "), names.size());
-    const std::string_view name = names.substr(0, end);
-    names.remove_prefix(std::min(end + 1, names.size()));
-    if (name.empty()) continue;
+  for (std::string_view name = take_cipher(names); !name.empty(); name = take_cipher(names)) {
     std::string& list = name.starts_with("TLS_") ? lists.suites : lists.ciphers;
     if (!list.empty()) list += ':';
     list += name;
@@ -83,12 +122,13 @@ std::expected<void, std::string> set_ciphers(SSL_CTX* context, const std::string
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
     return {};
   }
-  // Whatever the operator names: never "TLS" in clear, never with nobody in particular.
-  const std::string ciphers = lists.ciphers + ":!eNULL:!aNULL";
+  // Whatever the operator names: never "TLS" in clear, never with nobody in particular, never without forward secrecy
+  // (RFC 9325 4.1).
+  const std::string ciphers = lists.ciphers + ":!eNULL:!aNULL:!kRSA:!kPSK";
   if (SSL_CTX_set_cipher_list(context, ciphers.c_str()) != 1) {
     return Failure("TLSCIPHERS selects no cipher: " + names + ": " + take_tls_error());
   }
-  return {};
+  return set_dh_group(context);
 }
 
 std::string date_of(const ASN1_TIME* time) {
@@ -135,7 +175,19 @@ std::expected<TlsContext, std::string> TlsContext::load(const TlsSettings& setti
   if (auto set = set_ciphers(context, settings.ciphers); !set) return Failure(std::move(set.error()));
   if (auto read = load_certificate(context, settings.certificate_path); !read) return Failure(std::move(read.error()));
   loaded.warning_ = look_at_dates(context, settings);
+  loaded.certificate_path_ = settings.certificate_path;
+  loaded.named_ciphers_ = settings.ciphers;
   return loaded;
+}
+
+std::expected<void, std::string> TlsContext::rehearse() const {
+  auto met = rehearse_handshake(native());
+  if (met) return {};
+  if (named_ciphers_.empty())
+    return Failure(certificate_path_ + ": " + met.error() +
+                   ": make a certificate with a key that clients take, RSA or P-256");
+  return Failure("TLSCIPHERS=\"" + named_ciphers_ + "\" with the certificate of " + certificate_path_ + ": " +
+                 met.error() + ": name ciphers for its kind of key, or unset TLSCIPHERS");
 }
 
 std::string take_tls_error() {

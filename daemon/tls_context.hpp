@@ -1,7 +1,7 @@
 // What all TLS sessions of a program share: certificate, ciphers, and how little of TLS we speak.
 // in      the path of a PEM file with key, certificate and chain; the operator's TLSCIPHERS or nothing; the time
 // out     TlsContext, and a warning for the log when the certificate is out of its dates (mail goes on: D12)
-// errors  a sentence for the log: file and mend, and what OpenSSL said
+// errors  a sentence for the log: file and remedy, and what OpenSSL said
 // note    the system's openssl.cnf is not read: reading it costs a fresh process more than the handshake, and what this
 //         program speaks is decided here
 // source  deviation D12; RFC 8446, RFC 5246, RFC 8996 (no TLS 1.0, 1.1); RFC 7301 3.2 (ALPN); seed: TLS_SERVER_CERT,
@@ -33,6 +33,8 @@ class TlsContext {
  public:
   [[nodiscard]] static std::expected<TlsContext, std::string> load(const TlsSettings& settings);
   [[nodiscard]] std::string_view warning() const { return warning_; }
+  // A whole handshake in memory: what load() does not find out (tls_rehearsal.hpp).
+  [[nodiscard]] std::expected<void, std::string> rehearse() const;
 
   struct Deleter {
     void operator()(ssl_ctx_st* context) const;
@@ -44,7 +46,7 @@ class TlsContext {
  private:
   TlsContext() = default;
   std::unique_ptr<ssl_ctx_st, Deleter> context_;
-  std::string warning_;
+  std::string warning_, certificate_path_, named_ciphers_;
 };
 
 // What OpenSSL has to say about its last failure, printable, at most one line; empties its queue of errors.

@@ -1,4 +1,4 @@
-// postern-smtpd-tls starttls|implicit COUNTERS [hostname checkprogram subprogram...]: the sibling of postern-smtpd that
+// postern-smtpd-tls starttls|implicit|judge COUNTERS [hostname checkprogram subprogram...]: the sibling of postern-smtpd that
 // holds the TLS library. Started by it, on the same descriptors, never by hand: it handshakes and serves on.
 #include <unistd.h>
 
@@ -28,27 +28,28 @@ class NoStarter final : public TlsStarter {
   const Journal& journal_;
 };
 
-// What both of accept() and main need.
 struct Surroundings {
   const Start& start;
   const Environment& environment;
   const Journal& journal;
 };
 
-// A TLSCIPHERS that selects nothing stops no mail: our own ciphers serve, and the log says so.
-std::expected<TlsContext, std::string> load_context(const Surroundings& around) {
-  TlsSettings settings{.certificate_path = around.start.certificate_path,
-                       .ciphers = around.start.tls_ciphers,
-                       .now_seconds = std::time(nullptr)};
-  auto context = TlsContext::load(settings);
-  if (context || settings.ciphers.empty()) return context;
-  around.journal.trouble(context.error());
-  settings.ciphers.clear();
-  return TlsContext::load(settings);
+std::expected<TlsContext, std::string> load_context(const Start& start) {
+  return TlsContext::load(
+      {.certificate_path = start.certificate_path, .ciphers = start.tls_ciphers, .now_seconds = std::time(nullptr)});
+}
+
+// For postern-smtpd, before it offers STARTTLS: exit code 0, or a sentence on standard output.
+int judge(const Start& start) {
+  const auto context = load_context(start);
+  const auto rehearsed = context ? context->rehearse() : std::unexpected(context.error());
+  if (rehearsed) return 0;
+  std::fputs(rehearsed.error().c_str(), stdout);
+  return 1;
 }
 
 TlsTransport::Accepted accept(const Surroundings& around) {
-  const auto context = load_context(around);
+  const auto context = load_context(around.start);
   if (!context) return std::unexpected(HandshakeFailure{.io = Io::closed, .reason = context.error()});
   if (!context->warning().empty()) around.journal.trouble(context->warning());
   const std::chrono::seconds timeout(around.start.timeout_seconds);
@@ -60,7 +61,7 @@ TlsTransport::Accepted accept(const Surroundings& around) {
 
 int main(int argc, char** argv) {
   const std::string_view mode = argc > 2 ? argv[1] : "";
-  if (mode != "starttls" && mode != "implicit") {
+  if (mode != "starttls" && mode != "implicit" && mode != "judge") {
     std::fputs("postern-smtpd-tls is started by postern-smtpd; run that\n", stderr);
     return 100;
   }
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
   const Journal journal(client);
   enter_home(environment, journal);
   const Start start = judge_start(arguments, environment, "the environment");
+  if (mode == "judge") return judge(start);
   const auto transport = accept({.start = start, .environment = environment, .journal = journal});
   if (!transport) {
     journal.trouble(transport.error().reason);

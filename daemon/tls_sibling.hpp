@@ -1,15 +1,20 @@
-// Handing a connection to postern-smtpd-tls, the program beside this one that holds the TLS library.
+// Handing a connection to postern-smtpd-tls, the program beside this one that holds the TLS library; and whether that can
+// work, asked before a client is offered it.
 // in      the path this program was started by, taken before any chdir; the words of the sibling's command line
-// out     only on failure: the errno of the exec. On success the sibling runs in this process, with descriptors 0, 1
+// out     exec() only returns on failure: the errno. On success the sibling runs in this process, with descriptors 0, 1
 //         and 2 and the environment, and without a single octet that was read ahead (RFC 3207 4.2)
-// errors  the caller logs std::strerror of the result and closes; the client has had its 220 and may not get cleartext
-// source  RFC 3207 4.2; deviation D1; docs/decisions/0002-tls-in-a-sibling.md
+// errors  the caller logs std::strerror of the result and closes; the client has had its 220 and may not get cleartext.
+//         absence(), objection() and lack_of_memory_for_tls() say in a sentence what is wrong; empty: nothing
+// source  RFC 3207 4.2; deviations D1, D12; docs/decisions/0002-tls-in-a-sibling.md
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "daemon/environment.hpp"
 
 namespace postern::daemon {
 
@@ -20,12 +25,30 @@ enum class TlsStart : std::uint8_t {
   implicit,  // before the first octet (SSL=1)
 };
 
-// Absolute, whatever directory the program goes to later; empty when the kernel does not tell.
+class TlsSibling {
+ public:
+  // own_path    absolute, whatever directory the program goes to later; empty when the kernel does not say
+  // arguments   of this program without its name: hostname, checkprogram, subprogram...
+  TlsSibling(std::string own_path, std::span<char* const> arguments)
+      : own_path_(std::move(own_path)), arguments_(arguments) {}
+
+  // That it is not there or cannot be executed. Costs one access(2).
+  [[nodiscard]] std::string absence() const;
+  // That it cannot load its context or cannot shake hands, in memory. Costs a process: some milliseconds.
+  [[nodiscard]] std::string objection(const Environment& environment) const;
+  // counters    an opaque word, e.g. "errors=3,auth=2": what a client must not shed by asking for TLS
+  [[nodiscard]] int exec(TlsStart start, const std::string& counters) const;
+
+ private:
+  [[nodiscard]] std::string path() const;
+
+  std::string own_path_;
+  std::span<char* const> arguments_;
+};
+
 [[nodiscard]] std::string remember_own_path();
 
-// counters    an opaque word, e.g. "errors=3,auth=2": what a client must not shed by asking for TLS
-// arguments   those of this program without its name: hostname, checkprogram, subprogram...
-[[nodiscard]] int exec_tls_sibling(const std::string& own_path, TlsStart start, const std::string& counters,
-                                   std::span<char* const> arguments);
+// That a limit of this process (softlimit, ulimit, prlimit) leaves the sibling too little memory.
+[[nodiscard]] std::string lack_of_memory_for_tls();
 
 }  // namespace postern::daemon

@@ -17,16 +17,23 @@ int choose_certificate(SSL* session, int*, void* certificates) {
   return SSL_set_SSL_CTX(session, context) != nullptr ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+std::expected<daemon::TlsContext, std::string> load_and_try(const daemon::TlsSettings& settings) {
+  auto loaded = daemon::TlsContext::load(settings);
+  if (!loaded) return loaded;
+  if (auto tried = loaded->rehearse(); !tried) return std::unexpected(std::move(tried.error()));
+  return loaded;
+}
+
 }  // namespace
 
 Certificates::Loaded Certificates::load(daemon::TlsSettings settings, std::span<const std::string> others) {
   std::unique_ptr<Certificates> loaded(new Certificates);
-  auto first = daemon::TlsContext::load(settings);
+  auto first = load_and_try(settings);
   if (!first) return std::unexpected(std::move(first.error()));
   loaded->contexts_.push_back(std::move(*first));
   for (const std::string& path : others) {
     settings.certificate_path = path;
-    auto next = daemon::TlsContext::load(settings);
+    auto next = load_and_try(settings);
     if (!next) return std::unexpected(std::move(next.error()));
     loaded->contexts_.push_back(std::move(*next));
   }

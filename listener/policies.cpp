@@ -269,13 +269,7 @@ void Policies::refuse(Served& served, spec::Event event, std::string sentence) {
 void Policies::load_certificates(Served& served, const ListenerSettings& listener) const {
   const bool has_use = served.is_implicit_tls() || served.start.settings_and_facts.has(spec::bit::certificate);
   if (!has_use || !(served.is_served || served.is_implicit_tls())) return;
-  daemon::TlsSettings settings = tls_settings(settings_, served.start);
-  auto loaded = Certificates::load(settings, listener.certificates);
-  if (!loaded && !settings.ciphers.empty()) {  // a TLSCIPHERS that selects nothing stops no mail
-    served.start.warnings.push_back(std::exchange(loaded.error(), {}));
-    settings.ciphers.clear();
-    loaded = Certificates::load(settings, listener.certificates);
-  }
+  auto loaded = Certificates::load(tls_settings(settings_, served.start), listener.certificates);
   if (!loaded && served.is_served) refuse(served, spec::Event::connect_broken_certificate, std::move(loaded.error()));
   if (!loaded) return;
   for (const std::string& warning : (*loaded)->warnings()) served.start.warnings.push_back(warning);

@@ -24,9 +24,13 @@ inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // d
 inline constexpr unsigned auth_failure_delay_seconds = 2;  // deviation D7
 inline constexpr unsigned default_timeout_seconds = 1200;  // qmail-control(5): timeoutsmtpd
 inline constexpr unsigned max_handshake_seconds =
-    120;                                           // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
-inline constexpr unsigned max_check_seconds = 60;  // deviation D7: how long a check program may take
-inline constexpr unsigned max_queue_seconds = 86400;  // qmail-queue(8): its own alarm
+    120;  // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
+// What postern-smtpd-tls takes until its first session is over, measured with OpenSSL 3.0 on x86-64 (9.5 and 1.2 million),
+// and a reserve for another build of it.
+inline constexpr std::uint64_t min_tls_address_octets = 12'000'000;  // RLIMIT_AS: softlimit -a, -m
+inline constexpr std::uint64_t min_tls_data_octets = 2'000'000;      // RLIMIT_DATA: softlimit -d, -m
+inline constexpr unsigned max_check_seconds = 60;                    // deviation D7: how long a check program may take
+inline constexpr unsigned max_queue_seconds = 86400;                 // qmail-queue(8): its own alarm
 
 // Of the listener; its operator may set each otherwise.
 inline constexpr std::uint32_t max_sessions = 10'000;              // deviation D22: in all

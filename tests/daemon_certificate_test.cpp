@@ -15,6 +15,7 @@
 
 #include "daemon/certificate.hpp"
 #include "daemon/certificate_der.hpp"
+#include "daemon/tls_ciphers.hpp"
 #include "daemon/tls_context.hpp"
 
 namespace {
@@ -77,6 +78,11 @@ const Workshop& workshop() {
     shop->openssl("ec -in p256.key -conv_form compressed -out p256.compressed");
     shop->openssl("ecparam -name prime256v1 -genkey -out parameters.key");
     shop->make_certificate("parameters");
+    shop->make_key("rsa1024", "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024");
+    shop->make_certificate("rsa1024");
+    shop->openssl("x509 -req -sha1 -in leaf.csr -CA rsa.crt -CAkey rsa.key -CAcreateserial -out sha1.crt");
+    shop->openssl("ecparam -name secp224r1 -genkey -noout -out p224.key");
+    shop->make_certificate("p224");
     shop->openssl("genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key");
     shop->make_certificate("pss");
     shop->openssl("pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted");
@@ -125,8 +131,9 @@ std::string shortened(const std::string& text) {
 
 bool openssl_takes(const std::string& path, std::string& why) {
   const auto loaded = TlsContext::load({.certificate_path = path, .ciphers = {}, .now_seconds = std::time(nullptr)});
-  if (!loaded) why = loaded.error();
-  return loaded.has_value();
+  const auto tried = loaded ? loaded->rehearse() : std::unexpected(loaded.error());
+  if (!tried) why = tried.error();
+  return tried.has_value();
 }
 
 struct Row {
@@ -213,12 +220,72 @@ TEST(Certificate, what_is_broken_openssl_refuses) {
   for (const Row& row : broken_rows()) judge_row(row);
 }
 
+// OpenSSL refuses each of these, when it loads the file or at the latest in the handshake.
 TEST(Certificate, what_cannot_be_told_is_left_to_the_sibling) {
-  std::string why;
-  const std::string path = workshop().write("judged.pem", pair_of("ed25519.key", "ed255192.crt"));
-  EXPECT_EQ(judge_certificate(path).state, CertificateState::usable);
-  EXPECT_FALSE(openssl_takes(path, why));
-  EXPECT_NE(why.find("private key"), std::string::npos) << why;
+  const std::string damaged = shortened(text_of("rsa.crt"));
+  for (const auto& [text, mention] : std::vector<std::pair<std::string, std::string>>{
+           {pair_of("ed25519.key", "ed255192.crt"), "private key"},
+           {pair_of("rsa1024.key", "rsa1024.crt"), "2048 bits"},
+           {pair_of("p256.key", "sha1.crt"), "SHA-256"},
+           {pair_of("p256.key", "leaf.crt") + text_of("rsa1024.crt"), "2048 bits"},
+           {pair_of("p256.key", "leaf.crt") + damaged, "no usable certificate"},
+           {pair_of("p224.key", "p224.crt"), "no client gets through"}}) {
+    std::string why;
+    const std::string path = workshop().write("judged.pem", text);
+    const CertificateJudgement judgement = judge_certificate(path);
+    EXPECT_EQ(judgement.state, CertificateState::usable) << judgement.reason;
+    EXPECT_FALSE(judgement.is_certain) << mention;
+    EXPECT_FALSE(openssl_takes(path, why));
+    EXPECT_NE(why.find(mention), std::string::npos) << why;
+  }
+}
+
+// These are served without asking anybody, so each must really be.
+TEST(Certificate, the_usual_kinds_are_certain) {
+  for (const std::string& text :
+       {pair_of("rsa.key", "rsa.crt"), pair_of("p256.key", "p256.crt"), pair_of("p384.key", "p384.crt"),
+        pair_of("p256.key", "leaf.crt") + text_of("rsa.crt"), pair_of("rsa.pkcs1", "rsa.crt")}) {
+    std::string why;
+    const std::string path = workshop().write("judged.pem", text);
+    EXPECT_TRUE(judge_certificate(path).is_certain);
+    EXPECT_TRUE(openssl_takes(path, why)) << why;
+  }
+  for (const std::string rare : {"ed25519", "pss", "p224", "rsa1024"}) {
+    const std::string path = workshop().write("judged.pem", pair_of(rare + ".key", rare + ".crt"));
+    EXPECT_FALSE(judge_certificate(path).is_certain) << rare;
+  }
+}
+
+// What is sure without OpenSSL must be so with it, and with the other kind of key OpenSSL has to be asked.
+TEST(Certificate, ciphers_that_are_sure_to_work_do) {
+  const std::string ec = workshop().write("ec.pem", pair_of("p256.key", "p256.crt"));
+  const std::string rsa = workshop().write("rsa.pem", pair_of("rsa.key", "rsa.crt"));
+  struct {
+    std::string ciphers;
+    bool is_sure_for_ec, is_sure_for_rsa, works_with_ec, works_with_rsa;
+  } const rows[] = {{"ECDHE-ECDSA-AES128-GCM-SHA256", true, false, true, false},
+                    {"ECDHE-RSA-AES256-GCM-SHA384", false, true, false, true},
+                    {"DHE-RSA-AES128-GCM-SHA256", false, true, false, true},
+                    {"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305", true, true, true, true},
+                    {"TLS_AES_128_GCM_SHA256", true, true, true, true},
+                    {"TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256", false, true, false, true},
+                    {"HIGH", false, false, true, true},
+                    {"DHE-RSA-AES128-SHA256", false, false, false, true},
+                    {"AES128-GCM-SHA256", false, false, false, false},
+                    {"NOSUCHCIPHER", false, false, false, false},
+                    {"TLS_NO_SUCH_SUITE", false, false, false, false},
+                    {"ECDHE-RSA-AES128-GCM-SHA256:!ECDHE", false, false, false, false}};
+  const auto works = [](const std::string& path, const std::string& ciphers) {
+    const auto loaded =
+        TlsContext::load({.certificate_path = path, .ciphers = ciphers, .now_seconds = std::time(nullptr)});
+    return loaded && loaded->rehearse();
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(row.is_sure_for_ec, surely_selects(row.ciphers, KeyKind::ec)) << row.ciphers;
+    EXPECT_EQ(row.is_sure_for_rsa, surely_selects(row.ciphers, KeyKind::rsa)) << row.ciphers;
+    EXPECT_EQ(row.works_with_ec, works(ec, row.ciphers)) << row.ciphers;
+    EXPECT_EQ(row.works_with_rsa, works(rsa, row.ciphers)) << row.ciphers;
+  }
 }
 
 TEST(Certificate, no_file_is_absent_and_an_unreadable_one_is_broken) {
@@ -298,6 +365,7 @@ TEST(Certificate, no_damage_to_the_octets_hurts) {
     for (int i = 0; i < 20000; ++i) {
       judge_exactly(mutate(der, chance), [](std::string_view octets) {
         (void)public_key_of(octets);
+        (void)is_surely_strong(octets);
         (void)private_key_of(octets);
       });
     }

@@ -229,7 +229,7 @@ std::string heard_from_sibling(const std::string& own_path) {
     char first[] = "mx.example";
     char second[] = "/bin/checkpassword";
     char* const words[] = {first, second};
-    ::_exit(exec_tls_sibling(own_path, TlsStart::starttls, "errors=3,auth=2", words));
+    ::_exit(TlsSibling(own_path, words).exec(TlsStart::starttls, "errors=3,auth=2"));
   }
   ::close(std::exchange(ends.ours, -1));
   std::string heard = read_to_the_end(ends.theirs);

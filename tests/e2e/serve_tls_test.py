@@ -118,6 +118,25 @@ class Tls(serve.Case):
         self.assertIn("Cipher is TLS_CHACHA20_POLY1305_SHA256", self.s_client(service.port))
         self.assertIn("Cipher is ECDHE-ECDSA-AES256-GCM-SHA384", self.s_client(service.port, "-tls1_2"))
 
+    def test_ciphers_with_finite_field_diffie_hellman(self):
+        self.home.pem.write_text("".join(peer.make_certificate(self.home.path, "rsa", ("rsa:2048",))))
+        service = self.both(variables={"TLSCIPHERS": "DHE-RSA-AES128-GCM-SHA256"})
+        for port, starttls in zip(service.ports, (True, False)):
+            said = self.s_client(port, "-tls1_2", starttls=starttls)
+            self.assert_connected(said, "Cipher is DHE-RSA-AES128-GCM-SHA256")
+            self.assertIn("Server Temp Key: DH, 3072 bits", said)  # RFC 7919 A.2
+
+    def test_what_no_client_could_use_refuses_the_start(self):
+        """A whole handshake is tried in memory, with the context that will serve."""
+        for ciphers in ("DHE-RSA-AES128-GCM-SHA256", "NOSUCHCIPHER", "AES128-SHA"):
+            with self.subTest(ciphers=ciphers):
+                self.assertIn("TLSCIPHERS", self.refused(variables={"TLSCIPHERS": ciphers}))
+        self.home.pem.write_text("".join(peer.make_certificate(self.home.path, "weak", ("rsa:1024",))))
+        self.assertIn("ee key too small: OpenSSL serves no key below 112 bits", self.refused())
+        curve = ("ec", "-pkeyopt", "ec_paramgen_curve:secp224r1")
+        self.home.pem.write_text("".join(peer.make_certificate(self.home.path, "rare", curve)))
+        self.assertIn("servercert.pem: no client gets through in TLS 1.3", self.refused())
+
     def test_a_certificate_that_is_replaced_is_shown_to_new_sessions(self):
         service = self.both()
         with service.connect() as before:

@@ -4,6 +4,7 @@ A sentence names the place (variable or file) and the mend. And what STARTTLS do
 """
 
 import pathlib
+import re
 import shutil
 import subprocess
 import tomllib
@@ -179,17 +180,30 @@ class Siblings(peer.Case):
             shutil.copy(pathlib.Path(peer.program()).parent / name, folder / name)
         return folder
 
-    def test_without_its_sibling_starttls_ends_in_a_clear_log_line(self):
-        server = self.serve_by_tcpserver(path=self.folder("postern-smtpd") / "postern-smtpd")
+    def assert_refused_for(self, server, sentence):
+        """Before anything is offered: a client that would go on in clear after a failed STARTTLS never comes so far."""
         with server.connect() as client:
-            self.assert_code(250, client.deliver("in clear"))
-            client.say("EHLO client.example")
-            self.assertEqual(client.say("STARTTLS"), self.replies["tls_ready"])
-            client.send("EHLO client.example\r\n")
+            self.assertEqual(client.greeting, self.replies["certificate_broken"])
             self.assertEqual(client.rest(), b"")
-        self.assertTrue(server.is_idle())
-        sentence = "trouble client=127.0.0.1: cannot run postern-smtpd-tls beside postern-smtpd: No such file"
-        self.assertIn(sentence, server.log())
+        self.assertIn(sentence, server.wait_for_log("rule=connect.broken_certificate "))
+
+    def test_without_its_sibling_nothing_is_offered(self):
+        folder = self.folder("postern-smtpd")
+        server = self.serve_by_tcpserver(path=folder / "postern-smtpd")
+        self.assert_refused_for(server, f"cannot run {folder}/postern-smtpd-tls: No such file or directory: install "
+                                        "postern-smtpd-tls beside postern-smtpd, or set DENY_TLS=1")
+
+    def test_a_sibling_that_cannot_be_executed(self):
+        folder = self.folder("postern-smtpd", "postern-smtpd-tls")
+        (folder / "postern-smtpd-tls").chmod(0o644)
+        server = self.serve_by_tcpserver(path=folder / "postern-smtpd")
+        self.assert_refused_for(server, "postern-smtpd-tls: Permission denied")
+
+    def test_without_its_sibling_and_without_tls_there_is_mail(self):
+        path = self.folder("postern-smtpd") / "postern-smtpd"
+        with self.serve_by_tcpserver(path=path, DENY_TLS=1).connect() as client:
+            client.say("EHLO client.example")
+            self.assert_code(250, client.deliver("in clear"))
 
     def test_without_its_sibling_ssl_is_no_service(self):
         server = self.serve_by_tcpserver(path=self.folder("postern-smtpd") / "postern-smtpd", SSL=1)
@@ -197,16 +211,30 @@ class Siblings(peer.Case):
             self.assertEqual(client.rest(), b"")
         self.assertIn("cannot run postern-smtpd-tls", server.wait_for_log("cannot run"))
 
-    def test_too_little_memory_for_the_sibling_is_no_cleartext(self):
-        """softlimit of 4 MB: enough in clear, too little to load a TLS library."""
-        server = self.serve_by_tcpserver(before=("prlimit", "--as=4000000"))
-        with server.connect() as client:
-            client.say("EHLO client.example")
-            self.assert_code(250, client.deliver("x" * 100_000))
-            self.assertEqual(client.say("STARTTLS"), self.replies["tls_ready"])
-            client.send("NOOP\r\n")
-            self.assertEqual(client.rest(), b"")
-        self.assertIn("libcrypto", server.wait_for_log("libcrypto"))
+    def test_too_little_memory_for_tls_is_said_before_anything_is_offered(self):
+        """softlimit -m 3000000 to 9000000: enough in clear, too little to load a TLS library."""
+        for limit, name in (("--as=4000000", "RLIMIT_AS"), ("--as=9400000", "RLIMIT_AS"), ("--data=1000000", "RLIMIT_DATA")):
+            with self.subTest(limit=limit):
+                server = self.serve_by_tcpserver(before=("prlimit", limit))
+                with server.connect() as client:
+                    self.assertNotIn("STARTTLS", client.say("EHLO client.example"))
+                    self.assertEqual(client.say("STARTTLS"), self.replies["tls_unavailable"])
+                    self.assert_code(250, client.deliver("x" * 100_000))
+                log = server.wait_for_log("warning: STARTTLS is off: the limit ")
+                self.assertIn(f"STARTTLS is off: the limit {name} of this process is {limit.split('=')[1]} octets", log)
+                with self.serve_by_tcpserver(before=("prlimit", limit), FORCE_TLS=1).connect() as client:
+                    self.assertEqual(client.greeting, self.replies["force_without_certificate"])
+
+    def test_the_memory_that_is_said_to_be_enough_is(self):
+        limits = (peer.ROOT / "spec/limits.hpp").read_text()
+        for option, name in (("as", "min_tls_address_octets"), ("data", "min_tls_data_octets")):
+            octets = re.search(rf"{name} = ([0-9']+);", limits)[1].replace("'", "")
+            with self.subTest(name):
+                server = self.serve_by_tcpserver(before=("prlimit", f"--{option}={octets}"))
+                with server.connect().starttls() as client:
+                    client.say("EHLO client.example")
+                    for _ in range(3):
+                        self.assert_code(250, client.deliver("\r\n".join(["x" * 900] * 500)))
 
     def test_moved_together_and_through_a_symbolic_link(self):
         folder = self.folder("postern-smtpd", "postern-smtpd-tls")
@@ -321,6 +349,54 @@ class Certificates(peer.Case):
             other_key, _ = make_certificate(self.home.path, "other", newkey)
             self.home.pem.write_text(other_key + self.home.certificate)
             self.assert_broken(" line ")
+
+    def make_rsa(self, bits, *options):
+        self.home.pem.write_text("".join(make_certificate(self.home.path, "rsa", (f"rsa:{bits}", *options))))
+
+    def test_below_the_security_level_of_openssl(self):
+        """Seen before STARTTLS is offered, not after its 220."""
+        self.make_rsa(1024)
+        self.assert_broken(": no usable certificate: ee key too small: OpenSSL serves no key below 112 bits of security")
+        key, certificate = self.sign("root", None, "-extensions", "signer", "-days", "9")
+        (self.home.path / "root.crt").write_text(certificate)
+        self.home.pem.write_text("".join(self.sign(HOST, "root", "-days", "9", "-md", "sha1")))
+        self.assert_broken(": no usable certificate: ca md too weak")
+
+    def test_a_key_of_another_kind_that_only_openssl_can_compare(self):
+        key, certificate = make_certificate(self.home.path, "one", ("ed25519",))
+        self.home.pem.write_text(key + certificate)
+        self.assert_serves("Peer signature type: ed25519")
+        self.home.pem.write_text(make_certificate(self.home.path, "other", ("ed25519",))[0] + certificate)
+        self.assert_broken(": no usable private key: ")
+
+    def test_a_damaged_chain(self):
+        lines = self.home.certificate.splitlines(keepends=True)
+        self.home.pem.write_text(self.home.key + self.home.certificate + "".join(lines[:2] + lines[3:]))
+        self.assert_broken(": no usable certificate: ")
+
+    def cipher_of(self, *options, **settings):
+        server = self.serve(**settings)
+        done = run(["openssl", "s_client", "-starttls", "smtp", "-tls1_2", *options,
+                    "-connect", f"127.0.0.1:{server.port}"], input=b"QUIT\n")
+        return re.search(r"Cipher is (\S+)", done.stdout.decode())[1], done.stdout.decode()
+
+    def test_ciphers_with_finite_field_diffie_hellman(self):
+        self.make_rsa(2048)
+        cipher, said = self.cipher_of(TLSCIPHERS="DHE-RSA-AES128-GCM-SHA256")
+        self.assertEqual(cipher, "DHE-RSA-AES128-GCM-SHA256")
+        self.assertIn("Server Temp Key: DH, 3072 bits", said)  # RFC 7919 A.2
+
+    def test_ciphers_that_select_nothing_for_this_key(self):
+        for ciphers, sentence in (("DHE-RSA-AES128-GCM-SHA256", "no client gets through in TLS 1.2: no shared cipher"),
+                                  ("ECDHE-RSA-AES128-GCM-SHA256", "no client gets through in TLS 1.2: no shared cipher"),
+                                  ("NOSUCHCIPHER", "TLSCIPHERS selects no cipher: NOSUCHCIPHER"),
+                                  ("AES128-SHA", "TLSCIPHERS selects no cipher: AES128-SHA"),
+                                  ("TLS_NO_SUCH_SUITE", "TLSCIPHERS: no TLS 1.3 suite is called TLS_NO_SUCH_SUITE")):
+            with self.subTest(ciphers=ciphers):
+                direct = self.start(TLSCIPHERS=ciphers)
+                self.assertEqual(direct.client.rest().decode(), self.replies["certificate_broken"] + "\r\n")
+                self.assertIn(f"config: TLSCIPHERS", direct.log())
+                self.assertIn(sentence, direct.log())
 
     def test_unreadable(self):
         self.home.pem.unlink()
