@@ -140,10 +140,7 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   const spec::PolicyRow& row = decide(guards_, event);
   guards_ = after(row, guards_);
   perform(row, event, text);
-  const std::uint16_t code = spec::reply_row(row.reply).code;
-  if (code >= 400) ++counters_.errors;
-  if (event == Event::hand_over_accepted) counters_.errors = 0;
-  if (is_auth(event)) ++counters_.auth_attempts;
+  count(row.reply, event);
   const Fills fills{.host = service_.host, .verdict = text, .size_octets = service_.databytes};
   return {.consumed = consumed,
           .is_decision = true,
@@ -151,9 +148,16 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
           .event = event,
           .rule = row.rule,
           .effect = row.effect,
-          .code = code,
+          .code = spec::reply_row(row.reply).code,
           .reply = workspace_->replies.write(row.reply, fills, guards_),
           .data = {}};
+}
+
+void Session::count(spec::Reply reply, Event event) {
+  const spec::CountsOf counts = spec::counts_of(event);
+  if (spec::reply_row(reply).is_mistake) ++counters_.errors;
+  if (counts.forgives_mistakes) counters_.errors = 0;
+  if (counts.is_auth_attempt) ++counters_.auth_attempts;
 }
 
 void Session::perform(const spec::PolicyRow& row, Event event, std::string_view text) {

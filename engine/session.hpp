@@ -35,7 +35,7 @@ struct Service {
   std::size_t max_recipients = spec::max_recipients;
 };
 
-// What survives STARTTLS, so that a client cannot start over by it.
+// What survives STARTTLS, so that a client cannot start over by it. What counts is said by spec/replies.toml and events.toml.
 struct Counters {
   std::uint32_t errors = 0;
   std::uint32_t auth_attempts = 0;
@@ -102,6 +102,7 @@ class Session {
   [[nodiscard]] bool is_refused_already() const;
   [[nodiscard]] spec::Event data_end_event() const;
   [[nodiscard]] Step apply(spec::Event event, std::size_t consumed, std::string_view text = {});
+  void count(spec::Reply reply, spec::Event event);
   void perform(const spec::PolicyRow& row, spec::Event event, std::string_view text);
   void keep_client_name(std::string_view name);
 

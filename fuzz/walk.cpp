@@ -180,9 +180,10 @@ class Walk {
     const spec::PolicyRow& row = engine::decide(guards_at_decision(), event);
     write(event);
     guards_ = engine::after(row, guards_);
-    if (spec::reply_row(row.reply).code >= 400) ++errors_;
-    if (event == Event::hand_over_accepted) errors_ = 0;
-    if (engine::is_auth(event)) ++auth_attempts_;
+    const spec::CountsOf counts = spec::counts_of(event);
+    if (spec::reply_row(row.reply).is_mistake) ++errors_;
+    if (counts.forgives_mistakes) errors_ = 0;
+    if (counts.is_auth_attempt) ++auth_attempts_;
     if (row.effect == spec::Effect::add_recipient) ++recipients_;
     if (guards_.has(bit::transaction_none)) recipients_ = 0;
     if (was_new) good_for_ = write_session_input(input_);

@@ -34,7 +34,7 @@ void LineMachine::take(std::string_view octets, std::vector<FinishedLine>& lines
 
 void LineMachine::finish(LineKind kind, std::size_t line_end_octets, std::vector<FinishedLine>& lines) {
   if (text_.size() > max_octets_) {
-    lines.push_back({LineKind::too_long, ""});
+    lines.push_back({kind == LineKind::bare_lf ? kind : LineKind::too_long, ""});
   } else {
     lines.push_back({kind, text_.substr(0, text_.size() - line_end_octets)});
   }

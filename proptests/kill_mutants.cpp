@@ -23,6 +23,14 @@ using namespace postern;
 using proptests::Mutant;
 using spec::Model;
 
+// A decision counts as the same: as a mistake, as an AUTH command, as the end of what was counted.
+bool count_alike(const Model& one, std::size_t rule, const Model& other, std::size_t other_rule, std::size_t event) {
+  const spec::EventRow &counts = one.events[event], &other_counts = other.events[event];
+  return one.replies[one.rules[rule].reply].is_mistake == other.replies[other.rules[other_rule].reply].is_mistake &&
+         counts.is_auth_attempt == other_counts.is_auth_attempt &&
+         counts.forgives_mistakes == other_counts.forgives_mistakes;
+}
+
 // Alike in everything that a client can see and a session remembers; the same states are then reached.
 bool decide_alike(const Model& one, const Model& other) {
   const auto rows = rows_of(other);
@@ -31,7 +39,7 @@ bool decide_alike(const Model& one, const Model& other) {
     const auto found =
         std::ranges::find_if(rows[event], [&](const spec::Row& r) { return (word & r.guard.care) == r.guard.want; });
     const spec::Assignment before = to_assignment(word, one);
-    alike = alike && found != rows[event].end() &&
+    alike = alike && found != rows[event].end() && count_alike(one, row.rule, other, found->rule, event) &&
             proptests::answer_of(one, row.rule, word) == proptests::answer_of(other, found->rule, word) &&
             apply(one.rules[row.rule], before) == apply(other.rules[found->rule], before);
   };

@@ -43,6 +43,7 @@ class List {
       change_effect(rule);
     }
     change_codes();
+    change_counts();
     change_names();
     change_capabilities();
     change_start();
@@ -157,6 +158,20 @@ class List {
             s.model.replies[reply].has_capability_lines = !s.model.replies[reply].has_capability_lines;
           },
           rules_with(reply));
+    }
+  }
+
+  void change_counts() {
+    for (std::size_t reply = 0; reply < model_.replies.size(); ++reply) {
+      add("change a count", "reply " + model_.replies[reply].name + ": turn whether it is a mistake",
+          [reply](Spec& s) { s.model.replies[reply].is_mistake = !s.model.replies[reply].is_mistake; });
+    }
+    for (std::size_t event = 0; event < model_.events.size(); ++event) {
+      const std::string name = "event " + model_.events[event].name;
+      add("change a count", name + ": turn whether it is an AUTH attempt",
+          [event](Spec& s) { s.model.events[event].is_auth_attempt = !s.model.events[event].is_auth_attempt; });
+      add("change a count", name + ": turn whether it forgives mistakes",
+          [event](Spec& s) { s.model.events[event].forgives_mistakes = !s.model.events[event].forgives_mistakes; });
     }
   }
 

@@ -54,12 +54,14 @@ bool Reference::take_line() {
   const std::string line = unread_.substr(0, lf + 1);
   unread_.erase(0, lf + 1);
   const bool is_command = phase_ == "command";
+  if (!line.ends_with("\r\n") && !slips(Slip::takes_a_bare_lf)) {
+    hear_a_bare_lf();
+    return true;
+  }
   std::string refusal;
   const std::size_t bound = 12288 + (slips(Slip::takes_one_octet_too_much) ? 1U : 0U);  // RFC 4954 4
   if (line.size() > bound)
     refusal = "500 line too long (#5.5.2)";
-  else if (!line.ends_with("\r\n") && !slips(Slip::takes_a_bare_lf))
-    refusal = "500 lines end with CRLF (#5.5.2)";  // D3
   else if (is_command && line.size() > 2048 && text::upper(text::verb_of(line)) != "AUTH")
     refusal = "500 line too long (#5.5.2)";  // D6
   const std::string whole = line.substr(0, line.size() - (line.ends_with("\r\n") ? 2 : 1));
@@ -79,6 +81,15 @@ bool Reference::take_line() {
     say(refusal);
   }
   return true;
+}
+
+// RFC 5321 2.3.8: "Conforming implementations MUST NOT recognize or generate any other character or character sequence as
+// a line terminator." So nobody knows where the client's next command begins; D3: the session ends.
+void Reference::hear_a_bare_lf() {
+  const bool is_tired = phase_ == "command" && errors_ >= most_errors;
+  say(is_tired ? "421 too many errors (#4.7.0)" : "500 lines end with CRLF (#5.5.2)");
+  if (!slips(Slip::goes_on_after_a_bare_lf)) return close();
+  phase_ = "command";
 }
 
 void Reference::obey(const std::string& line) {
@@ -274,8 +285,11 @@ bool Reference::starttls_works() const {
 
 void Reference::say(const std::string& line) {
   words_.emplace_back('S', line + "\r\n");
-  const bool is_refusal = line[0] == '4' || line[0] == '5';
-  if (is_refusal && !slips(Slip::counts_no_errors)) ++errors_;
+  // RFC 5321 4.2.1: after 4yz the client is to try again, after 5yz it is not; only what it must not send is its error.
+  // 4.5.3.1.10: a client that is told 452 sends DATA for the recipients it was granted, and 4.5.3.1.8 forbids a server to
+  // drop "addresses previously accepted": had the 452s counted, its DATA could be answered by 421.
+  const bool is_error = line[0] == '5' || (line[0] == '4' && slips(Slip::counts_the_servers_trouble));
+  if (is_error && !slips(Slip::counts_no_errors)) ++errors_;
 }
 
 void Reference::close() {

@@ -45,13 +45,15 @@ enum class Slip : std::uint8_t {
   takes_data_without_recipient,
   counts_no_errors,
   counts_no_auth_commands,
+  counts_the_servers_trouble,
   takes_a_bare_lf,
+  goes_on_after_a_bare_lf,
   takes_one_octet_too_much,
   greets_who_is_denied,
   ends_without_a_word,
   relays_where_mail_ends,
 };
-inline constexpr std::size_t slips = 21;
+inline constexpr std::size_t slips = 23;
 
 // What a reference remembers, for those who want to begin in the middle.
 struct Memory {
@@ -93,6 +95,7 @@ class Reference {
   void work();
   bool take_line();
   bool take_mail_data();
+  void hear_a_bare_lf();
   void obey(const std::string& line);
   void obey_verb(const std::string& verb, const std::string& rest, const std::string& line);
   void hello(const std::string& verb, const std::string& name);

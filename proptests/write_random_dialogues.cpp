@@ -37,8 +37,8 @@ class Interpreter {
     state_ = spec::apply(model_.rules[*rule], state_);
     effect_ = model_.effects[model_.rules[*rule].effect].name;
     say(model_.replies[model_.rules[*rule].reply], text);
-    if (event == "hand_over.accepted") errors_ = 0;
-    if (event.starts_with("auth.")) ++auth_attempts_;
+    if (model_.events[number].forgives_mistakes) errors_ = 0;
+    if (model_.events[number].is_auth_attempt) ++auth_attempts_;
     if (effect_ == "close") words_.emplace_back('X', "");
     return true;
   }
@@ -55,7 +55,7 @@ class Interpreter {
 
   void say(const spec::ReplyText& reply, const std::string& verdict) {
     if (reply.code == 0) return;
-    if (reply.code >= 400) ++errors_;
+    if (reply.is_mistake) ++errors_;
     std::vector<std::string> lines{reply.text};
     for (const spec::Capability& capability : model_.capabilities) {
       if (reply.has_capability_lines && spec::holds(capability.condition, state_)) lines.push_back(capability.text);
@@ -134,7 +134,6 @@ std::vector<Phrase> commands(const World& world) {
           {"AUTH LOGIN a\r\n", "auth.malformed", ""},
           {"AUTH CRAM-MD5\r\n", "auth.unknown_mechanism", ""},
           {"AUTH\r\n", "auth.unknown_mechanism", ""},
-          {"NOOP\n", "line.bare_lf", ""},
           {std::string("NOOP \0\r\n", 8), "line.control_octet", ""},
           {"NOOP " + std::string(2042, 'a') + "\r\n", "line.too_long", ""}};
 }
@@ -143,6 +142,7 @@ std::vector<Phrase> commands(const World& world) {
 std::vector<Phrase> rare_commands() {
   return {{"QUIT\r\n", "quit", ""},
           {"POST / HTTP/1.1\r\n", "http_request", ""},
+          {"NOOP\n", "line.bare_lf", ""},
           {"AUTH PLAIN " + wrong + "\r\n", "auth.plain_response", "credentials.rejected"}};
 }
 

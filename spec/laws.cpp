@@ -145,6 +145,9 @@ Vocabulary vocabulary_of(const Model& model) {
   words.reply = add("reply", names_of(model.replies), false);
   words.code = add("code", codes_of(model), false);
   words.effect = add("effect", names_of(model.effects), false);
+  words.mistake = add("mistake", {"0", "1"}, true);
+  words.auth_attempt = add("auth_attempt", {"0", "1"}, true);
+  words.forgives = add("forgives", {"0", "1"}, true);
   words.lists_capabilities = add("lists_capabilities", {"0", "1"}, true);
   words.advertised = words.variables.size();
   for (const Capability& capability : model.capabilities) add("advertised." + keyword_of(capability), {"0", "1"}, true);
@@ -171,6 +174,9 @@ Assignment describe(const Vocabulary& words, const Decision& decision) {
   all[words.reply] = static_cast<std::uint8_t>(rule.reply);
   all[words.code] = static_cast<std::uint8_t>(code);
   all[words.effect] = static_cast<std::uint8_t>(rule.effect);
+  all[words.mistake] = model.replies[rule.reply].is_mistake;
+  all[words.auth_attempt] = model.events[decision.event].is_auth_attempt;
+  all[words.forgives] = model.events[decision.event].forgives_mistakes;
   all[words.lists_capabilities] = model.replies[rule.reply].has_capability_lines;
   for (std::size_t i = 0; i < model.capabilities.size(); ++i)
     all[words.advertised + i] = holds(model.capabilities[i].condition, decision.before);

@@ -20,9 +20,10 @@ struct Vocabulary {
   std::size_t after = 0;    // after.channel ...: one a state
   std::size_t changed = 0;  // changed.channel ...: one a state
   std::size_t event = 0, reply = 0, code = 0, effect = 0;
-  std::size_t lists_capabilities = 0;  // the reply is the one to EHLO
-  std::size_t advertised = 0;          // advertised.STARTTLS ...: one a capability
-  std::size_t theorem = 0;             // tls_implied ...: one a derived name, usable when it is a theorem
+  std::size_t mistake = 0, auth_attempt = 0, forgives = 0;  // what the reply, or the event, counts as
+  std::size_t lists_capabilities = 0;                       // the reply is the one to EHLO
+  std::size_t advertised = 0;                               // advertised.STARTTLS ...: one a capability
+  std::size_t theorem = 0;  // tls_implied ...: one a derived name, usable when it is a theorem
 };
 
 [[nodiscard]] Vocabulary vocabulary_of(const Model& model);

@@ -126,13 +126,20 @@ class Loader {
   }
 
   void load_events() {
-    events_.each("event", {"name", "while", "meaning", "source"}, 4, [&](const toml::table& row, unsigned line) {
-      events_.refuse_twins(model_.events, text_of(row, "name"), line);
-      EventRow event{text_of(row, "name"), text_of(row, "meaning"), text_of(row, "source"), {}, line};
-      for (const std::string& value : texts_of(row, "while"))
-        event.waiting.push_back(value_index(events_, model_.waiting_variable(), value, line));
-      model_.events.push_back(std::move(event));
-    });
+    events_.each("event", {"name", "while", "meaning", "source", "auth_attempt", "forgives"}, 4,
+                 [&](const toml::table& row, unsigned line) {
+                   events_.refuse_twins(model_.events, text_of(row, "name"), line);
+                   EventRow event{.name = text_of(row, "name"),
+                                  .meaning = text_of(row, "meaning"),
+                                  .source = text_of(row, "source"),
+                                  .waiting = {},
+                                  .is_auth_attempt = row["auth_attempt"].value_or(false),
+                                  .forgives_mistakes = row["forgives"].value_or(false),
+                                  .line = line};
+                   for (const std::string& value : texts_of(row, "while"))
+                     event.waiting.push_back(value_index(events_, model_.waiting_variable(), value, line));
+                   model_.events.push_back(std::move(event));
+                 });
     events_.each("effect", {"name", "meaning"}, 2, [&](const toml::table& row, unsigned line) {
       events_.refuse_twins(model_.effects, text_of(row, "name"), line);
       model_.effects.push_back({text_of(row, "name"), text_of(row, "meaning"), line});
@@ -140,12 +147,12 @@ class Loader {
   }
 
   void load_replies() {
-    replies_.each("reply", {"name", "code", "text", "source", "enhanced", "meaning", "lines"}, 4,
+    replies_.each("reply", {"name", "code", "text", "source", "enhanced", "meaning", "lines", "mistake"}, 4,
                   [&](const toml::table& row, unsigned line) {
                     replies_.refuse_twins(model_.replies, text_of(row, "name"), line);
                     model_.replies.push_back({text_of(row, "name"), text_of(row, "enhanced"), text_of(row, "text"),
                                               text_of(row, "meaning"), text_of(row, "source"), row["code"].value_or(0U),
-                                              row.contains("lines"), line});
+                                              row.contains("lines"), row["mistake"].value_or(false), line});
                   });
     replies_.each("hand_over_text", {"name", "text", "source"}, 3, [&](const toml::table& row, unsigned line) {
       replies_.refuse_twins(model_.hand_over_texts, text_of(row, "name"), line);

@@ -58,6 +58,8 @@ struct Cell {
 struct EventRow {
   std::string name, meaning, source;
   std::vector<std::size_t> waiting;  // values of the state `waiting` in which it can happen
+  bool is_auth_attempt = false;      // counts as an AUTH command, answered or refused
+  bool forgives_mistakes = false;    // the count of mistakes begins anew
   unsigned line = 0;
 };
 
@@ -70,6 +72,7 @@ struct ReplyText {
   std::string name, enhanced, text, meaning, source;
   unsigned code = 0;
   bool has_capability_lines = false;
+  bool is_mistake = false;  // counts against the client
   unsigned line = 0;
 };
 

@@ -40,7 +40,14 @@ struct TextAt {
 struct ReplyRow {
   std::uint16_t code;         // 0: nothing is sent
   bool has_capability_lines;  // an EHLO reply: one more line a capability that holds
+  bool is_mistake;            // counts against the client (deviation D6)
   TextAt text;                // without the code; {host}, {size}, {verdict}, {version} are filled in
+};
+
+// What an event does to the counts of a session.
+struct CountsOf {
+  bool is_auth_attempt;    // deviation D7
+  bool forgives_mistakes;  // deviation D6
 };
 
 struct CapabilityRow {
@@ -58,6 +65,7 @@ struct QueueExitRow {
 // Tried in order; the last one always decides.
 [[nodiscard]] std::span<const PolicyRow> policy_rows(Event event);
 [[nodiscard]] const ReplyRow& reply_row(Reply reply);
+[[nodiscard]] CountsOf counts_of(Event event);
 [[nodiscard]] std::span<const CapabilityRow> capability_rows();
 // Tried in order; the last one fits every exit code but 0.
 [[nodiscard]] std::span<const QueueExitRow> queue_exit_rows();

@@ -78,6 +78,16 @@ std::string controls(const Law& law, const std::vector<Variable>& variables) {
   return out;
 }
 
+// The reply, or the event, is one of those with this column.
+template <typename Row>
+std::string one_of(const std::string& kind, const std::vector<Row>& rows, bool Row::* column) {
+  std::string out = "(or false";
+  for (const Row& row : rows) {
+    if (row.*column) out += joined({" (= ", kind, " ", kind, ".", row.name, ")"});
+  }
+  return out + ")";
+}
+
 std::string heading(const Law& law) {
   return "; " + law.name + "\n; " + law.sentence + "\n; source: " + law.source + "\n";
 }
@@ -100,11 +110,10 @@ std::string smt_decision(const Model& model, const Laws& laws) {
     out += name("after." + variable.name, sort_of(variable), "(next." + variable.name + " rule " + variable.name + ")");
     out += define("changed." + variable.name, "Bool", "(not (= " + variable.name + " after." + variable.name + "))");
   }
-  std::string lists = "(or false";
-  for (const ReplyText& reply : model.replies) {
-    if (reply.has_capability_lines) lists += " (= reply reply." + reply.name + ")";
-  }
-  out += define("lists_capabilities", "Bool", lists + ")");
+  out += define("mistake", "Bool", one_of("reply", model.replies, &ReplyText::is_mistake));
+  out += define("auth_attempt", "Bool", one_of("event", model.events, &EventRow::is_auth_attempt));
+  out += define("forgives", "Bool", one_of("event", model.events, &EventRow::forgives_mistakes));
+  out += define("lists_capabilities", "Bool", one_of("reply", model.replies, &ReplyText::has_capability_lines));
   for (std::size_t i = 0; i < model.capabilities.size(); ++i)
     out += define(laws.words.variables[laws.words.advertised + i].name, "Bool",
                   to_smt(model.capabilities[i].condition, model.variables));

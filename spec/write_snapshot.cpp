@@ -14,6 +14,7 @@ std::string outcome(const Model& model, std::optional<std::size_t> rule_index) {
   const RuleRow& rule = model.rules[*rule_index];
   const ReplyText& reply = model.replies[rule.reply];
   std::string out = rule.id + ": " + (reply.code == 0 ? "no reply" : std::to_string(reply.code) + " " + reply.text);
+  if (reply.is_mistake) out += "; a mistake";
   if (const std::string& effect = model.effects[rule.effect].name; effect != "none") out += "; " + effect;
   for (const Change& change : rule.then) {
     const Variable& variable = model.variables[change.variable];
@@ -48,6 +49,8 @@ void write_events(const Model& model, std::string& out) {
     std::vector<std::size_t> names = support_of(model, event);
     std::erase(names, waiting);
     out += "\n" + model.events[event].name + "  (" + model.events[event].meaning + ")\n";
+    if (model.events[event].is_auth_attempt) out += "  counts as an AUTH attempt\n";
+    if (model.events[event].forgives_mistakes) out += "  forgives the mistakes so far\n";
     for (const std::size_t value : model.events[event].waiting) {
       Assignment assignment(model.variables.size(), 0);
       assignment[waiting] = static_cast<std::uint8_t>(value);

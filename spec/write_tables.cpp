@@ -30,6 +30,8 @@ std::string hex(std::uint64_t value) {
   return "0x" + out;
 }
 
+std::string truth(bool value) { return value ? "true" : "false"; }
+
 std::string guard(const Cube& cube) { return hex(cube.care) + ", " + hex(cube.want); }
 
 // The one text that all strings point into, so that the tables hold no pointer.
@@ -101,9 +103,16 @@ std::string write_replies(const Model& model, Texts& texts, std::string_view ver
   for (const ReplyText& reply : model.replies) {
     std::string text = reply.text;
     if (const std::size_t at = text.find("{version}"); at != std::string::npos) text.replace(at, 9, version);
-    out += "    {" + std::to_string(reply.code) + ", " + (reply.has_capability_lines ? "true" : "false") + ", " +
-           texts.add(text) + "},\n";
+    out += "    {" + std::to_string(reply.code) + ", " + truth(reply.has_capability_lines) + ", " +
+           truth(reply.is_mistake) + ", " + texts.add(text) + "},\n";
   }
+  return out + "};\n\n";
+}
+
+std::string write_counts(const Model& model) {
+  std::string out = "constexpr CountsOf counts[] = {\n";
+  for (const EventRow& event : model.events)
+    out += "    {" + truth(event.is_auth_attempt) + ", " + truth(event.forgives_mistakes) + "},\n";
   return out + "};\n\n";
 }
 
@@ -120,8 +129,8 @@ std::string write_capabilities(const Model& model, Texts& texts) {
 std::string write_queue_exits(const Model& model, Texts& texts) {
   std::string out = "constexpr QueueExitRow queue_exits[] = {\n";
   for (const QueueExit& exit : model.queue_exits) {
-    out += "    {" + std::to_string(exit.first) + ", " + std::to_string(exit.last) + ", " +
-           (exit.is_permanent ? "true" : "false") + ", " + texts.add(exit.text) + "},\n";
+    out += "    {" + std::to_string(exit.first) + ", " + std::to_string(exit.last) + ", " + truth(exit.is_permanent) +
+           ", " + texts.add(exit.text) + "},\n";
   }
   return out + "};\n\n";
 }
@@ -154,6 +163,7 @@ std::span<const PolicyRow> policy_rows(Event event) {
 }
 
 const ReplyRow& reply_row(Reply reply) { return replies[static_cast<std::size_t>(reply)]; }
+CountsOf counts_of(Event event) { return counts[static_cast<std::size_t>(event)]; }
 std::span<const CapabilityRow> capability_rows() { return capabilities; }
 std::span<const QueueExitRow> queue_exit_rows() { return queue_exits; }
 std::string_view text_of(HandOverText text) { return text_at(hand_over_texts[static_cast<std::size_t>(text)]); }
@@ -201,9 +211,9 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
          texts.definition() + event_names + rule_names + reasons + replies + capabilities + queue_exits +
-         hand_over_texts + write_policy_rows(model) + "}  // namespace\n\n" + std::string(accessors) +
-         "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" + write_start(model) +
-         "}  // namespace postern::spec\n";
+         hand_over_texts + write_counts(model) + write_policy_rows(model) + "}  // namespace\n\n" +
+         std::string(accessors) + "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" +
+         write_start(model) + "}  // namespace postern::spec\n";
 }
 
 }  // namespace postern::spec

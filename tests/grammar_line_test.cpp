@@ -69,7 +69,18 @@ TEST(line, max_octets_counts_the_line_end) {  // RFC 5321 4.5.3.1.4
   EXPECT_EQ(split("abcd\r\n", {6}, 6), (Lines{{LineKind::complete, "abcd"}}));
   EXPECT_EQ(split("abcde\r\n", {7}, 6), (Lines{{LineKind::too_long, ""}}));
   EXPECT_EQ(split("abcde\n", {6}, 6), (Lines{{LineKind::bare_lf, "abcde"}}));
-  EXPECT_EQ(split("abcdef\n", {7}, 6), (Lines{{LineKind::too_long, ""}}));
+}
+
+// What follows must not be taken for a command only because the line before it was long.
+TEST(line, a_bare_lf_is_named_however_long_the_line_is) {  // RFC 5321 2.3.8, deviation D3
+  const Lines expected{{LineKind::bare_lf, ""}, {LineKind::complete, "QUIT"}};
+  for (const std::size_t length : {6U, 7U, 1000U}) {
+    const std::string octets = std::string(length, 'x') + "\nQUIT\r\n";
+    EXPECT_EQ(split(octets, {octets.size()}, 6), expected) << length;
+    EXPECT_EQ(split_by_octets(octets, 6), expected) << length;
+  }
+  const std::string with_cr = std::string(1000, 'x') + "\r\n";  // its CR is dropped before its LF comes
+  EXPECT_EQ(split_by_octets(with_cr, 6), (Lines{{LineKind::too_long, ""}}));
 }
 
 TEST(line, after_a_line_too_long_the_next_one_stands) {  // RFC 5321 4.5.3.1.4, deviation D6

@@ -180,12 +180,21 @@ class Smuggling(peer.Case):
                 self.assert_code(250, self.send_data(client, segments))
         self.assertEqual(len(self.home.stored()), 3)
 
-    def test_a_bare_line_end_in_a_command_ends_no_command(self):  # deviation D3
+    def test_nothing_is_executed_after_a_bare_lf(self):  # deviation D3
+        lines = b"MAIL FROM:<me@sender.example>\nRCPT TO:<user@postern.example>\r\nDATA\r\n.\r\n"
+        cut = lines.index(b"\n")
+        for segments in ([lines], [lines[:cut], lines[cut:]], [lines[:cut + 1], lines[cut + 1:]],
+                         [lines[i:i + 1] for i in range(len(lines))]):
+            with self.subTest(segments=segments[:2]), self.server.connect() as client:
+                client.say("EHLO client.example")
+                client.send_pieces(segments)
+                self.assertEqual(client.rest(), self.replies["bare_lf_line"].encode() + b"\r\n")
+        self.assertEqual(self.home.stored(), [])
+
+    def test_a_bare_lf_alone_is_answered_at_once(self):  # nothing else has to come
         with self.server.connect() as client:
-            client.say("EHLO client.example")
-            client.send(b"MAIL FROM:<me@sender.example>\nRCPT TO:<user@postern.example>\n")
-            self.assertEqual([client.reply(), client.reply()], [self.replies["bare_lf_line"]] * 2)
-            self.assertEqual(client.say("DATA"), self.replies["mail_first"])
+            client.send(b"NOOP\n")
+            self.assertEqual(client.rest(), self.replies["bare_lf_line"].encode() + b"\r\n")
 
     def test_long_lines_are_never_cut_so_that_a_dot_lands_first(self):
         sizes = [*range(995, 1003), *range(2045, 2051), *range(4094, 4099), *range(8190, 8195), *range(32764, 32772)]
@@ -255,6 +264,21 @@ class Misuse(peer.Case):
             self.assertEqual(client.say(*["XYZZY"] * 20), [self.replies["unimplemented"]] * 20)
             self.assertEqual(client.say("XYZZY"), self.replies["too_many_errors"])
             self.assertEqual(client.rest(), b"")
+
+    def test_recipients_beyond_the_limit_cost_no_recipient(self):  # RFC 5321 4.5.3.1.8, 4.5.3.1.10
+        self.home.forget_mail()
+        server = self.serve(MAXRCPT="100")
+        with server.connect() as client:
+            client.say("EHLO client.example", "MAIL FROM:<me@sender.example>")
+            good = client.say(*[f"RCPT TO:<user{i}@postern.example>" for i in range(100)])
+            self.assertEqual(good, [self.replies["ok"]] * 100)
+            more = client.say(*[f"RCPT TO:<more{i}@postern.example>" for i in range(30)])
+            self.assertEqual(more, [self.replies["too_many_recipients"]] * 30)
+            self.assertEqual(client.say("DATA"), self.replies["go_ahead"])
+            client.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            self.assert_code(250, client.reply())
+        self.assertEqual(len(self.home.stored()), 100)
+        self.home.forget_mail()
 
     def test_an_accepted_message_forgives_errors(self):
         with self.server.connect() as client:
