@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "cli/explanation_text.hpp"
-#include "cli/rehearsal.hpp"
 #include "cli/serve_start.hpp"
 #include "daemon/cdb_file.hpp"
 #include "listener/privileges.hpp"
+#include "listener/rehearsal.hpp"
 
 namespace postern::cli {
 namespace {
@@ -121,7 +122,9 @@ FileJudgement judge_file(const Policy& policy, const Comparison& comparison, con
       judged.advice.push_back({Grade::refusal, "file", sentence, source});
     return judged;
   }
-  for (const listener::Notice& notice : rehearse_apart(*start)) judged.advice.push_back(advice_of(notice));
+  const auto notices = listener::rehearse_apart(*start);
+  if (!notices) throw std::runtime_error(notices.error());
+  for (const listener::Notice& notice : *notices) judged.advice.push_back(advice_of(notice));
   std::ranges::stable_sort(judged.advice, {}, &Advice::grade);
   // What could not be entered is among the advice.
   const listener::Configuration& settings = start->settings;

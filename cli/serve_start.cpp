@@ -7,20 +7,24 @@
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
 #include "cli/text.hpp"
+#include "listener/real_path.hpp"
 
 namespace postern::cli {
 namespace {
 
-// Where the file will be once the root has changed.
+// Where the file will be once the root has changed. Its own name may be a link, and is followed anew by each reload.
 std::string path_below(const std::string& root, const std::string& path) {
-  const std::string folder = root.ends_with('/') ? root : root + "/";
-  return !root.empty() && path.starts_with(folder) ? path.substr(folder.size() - 1) : path;
+  if (root.empty()) return path;
+  const std::string real_root = listener::real_path(root), folder = listener::real_path(listener::folder_of(path));
+  const std::string name = path.substr(path.rfind('/'));
+  if (folder == real_root || real_root == "/") return (real_root == "/" ? folder : "") + name;
+  return folder.starts_with(real_root + "/") ? folder.substr(real_root.size()) + name : path;
 }
 
 }  // namespace
 
 std::expected<listener::ServerStart, std::vector<std::string>> start_of_file(const std::string& file) {
-  const std::string path = std::filesystem::absolute(file).lexically_normal().string();
+  const std::string path = std::filesystem::absolute(file).string();
   ServeFile read = read_serve_file(path, file);
   std::vector<std::string> problems = variables_beside(file, environ);
   if (!read) problems.insert(problems.begin(), read.error().begin(), read.error().end());

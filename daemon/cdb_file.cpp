@@ -89,8 +89,11 @@ int CdbFile::open_copy(const char* path) {
 }
 
 std::expected<std::string_view, int> CdbFile::found_value() const {
-  const unsigned octets = cdb_datalen(&file_);
-  const void* data = ::cdb_get(&file_, octets, cdb_datapos(&file_));
+  return octets_at(cdb_datapos(&file_), cdb_datalen(&file_));
+}
+
+std::expected<std::string_view, int> CdbFile::octets_at(unsigned position, unsigned octets) const {
+  const void* data = ::cdb_get(&file_, octets, position);
   if (data == nullptr) return std::unexpected(EPROTO);
   return std::string_view(static_cast<const char*>(data), octets);
 }
@@ -105,12 +108,18 @@ std::expected<std::optional<std::string_view>, int> CdbFile::find(std::string_vi
   return *value;
 }
 
-std::optional<std::string_view> CdbFile::Values::next() {
+std::optional<CdbFile::Record> CdbFile::Records::next() {
   const unsigned before = position_;
   if (::cdb_seqnext(&position_, &file_->file_) <= 0) return std::nullopt;
   if (position_ <= before) return std::nullopt;  // lengths whose sum wraps round would keep us here for ever
+  const auto key = file_->octets_at(cdb_keypos(&file_->file_), cdb_keylen(&file_->file_));
   const auto value = file_->found_value();
-  return value ? std::optional(*value) : std::nullopt;
+  return key && value ? std::optional(Record{.key = *key, .value = *value}) : std::nullopt;
+}
+
+std::optional<std::string_view> CdbFile::Values::next() {
+  const auto record = records_.next();
+  return record ? std::optional(record->value) : std::nullopt;
 }
 
 }  // namespace postern::daemon

@@ -39,19 +39,32 @@ class CdbFile {
 
   [[nodiscard]] std::expected<std::optional<std::string_view>, int> find(std::string_view key);
 
-  // The values one after the other, in the order of the file; ends also where the file is malformed.
-  class Values {
+  struct Record {
+    std::string_view key, value;
+  };
+  // The records one after the other, in the order of the file; ends also where the file is malformed.
+  class Records {
    public:
-    explicit Values(CdbFile& file) : file_(&file) {}
-    [[nodiscard]] std::optional<std::string_view> next();
+    explicit Records(CdbFile& file) : file_(&file) {}
+    [[nodiscard]] std::optional<Record> next();
 
    private:
     CdbFile* file_;
     unsigned position_ = 2048;  // where the records begin
   };
+  // Their values alone.
+  class Values {
+   public:
+    explicit Values(CdbFile& file) : records_(file) {}
+    [[nodiscard]] std::optional<std::string_view> next();
+
+   private:
+    Records records_;
+  };
 
  private:
   [[nodiscard]] std::expected<std::string_view, int> found_value() const;
+  [[nodiscard]] std::expected<std::string_view, int> octets_at(unsigned position, unsigned octets) const;
 
   cdb file_{};
 };

@@ -54,6 +54,7 @@ class ClientRules {
   // Before the first look-up, and as often as one likes; `now` goes forward.
   [[nodiscard]] News refresh(Time now);
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
 
   [[nodiscard]] ClientRule find(const ClientName& client);
 

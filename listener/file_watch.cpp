@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "listener/real_path.hpp"
+
 namespace postern::listener {
 namespace {
 
@@ -13,6 +15,12 @@ void mix(std::uint64_t& state, std::uint64_t number) {
   for (int shift = 0; shift < 64; shift += 8) state = (state ^ ((number >> shift) & 0xffU)) * prime;
 }
 
+// Of the name itself, where it is a symbolic link: one that is set anew counts.
+std::uint64_t link_state(const std::string& path) {
+  struct stat link{};
+  return ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) ? link.st_ino : 0;
+}
+
 }  // namespace
 
 std::uint64_t FileWatch::state() const {
@@ -20,19 +28,24 @@ std::uint64_t FileWatch::state() const {
   for (const std::string& path : paths_) {
     struct stat file{};
     if (::stat(path.c_str(), &file) != 0) file = {};
+    mix(state, file.st_dev);
     mix(state, file.st_ino);
     mix(state, static_cast<std::uint64_t>(file.st_size));
     mix(state, static_cast<std::uint64_t>(file.st_mtim.tv_sec));
     mix(state, static_cast<std::uint64_t>(file.st_mtim.tv_nsec));
+    mix(state, link_state(path));
   }
+  for (const std::string& name : names_)
+    for (const char octet : real_path(name)) mix(state, static_cast<unsigned char>(octet));
   return state;
 }
 
 void FileWatch::look() { known_ = last_ = state(); }
 
-void FileWatch::watch(std::vector<std::string> paths) {
-  if (paths == paths_) return;
+void FileWatch::watch(std::vector<std::string> paths, std::vector<std::string> names) {
+  if (paths == paths_ && names == names_) return;
   paths_ = std::move(paths);
+  names_ = std::move(names);
   look();
 }
 

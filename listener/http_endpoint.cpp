@@ -14,6 +14,9 @@
 #include <array>
 #include <cerrno>
 
+#include "listener/network.hpp"
+#include "listener/port_holder.hpp"
+
 namespace postern::listener {
 namespace {
 
@@ -55,6 +58,13 @@ std::string to_octets(const HttpReply& reply, Body body = Body::sent) {
 
 std::string refusal(unsigned status) { return to_octets({status, plain_text, std::string(phrase_of(status)) + '\n'}); }
 
+std::string remedy_for(int error, const std::string& address, std::uint16_t port) {
+  const auto at = parse_address(address);
+  if (error != EADDRINUSE || !at) return {};
+  const auto holder = holder_of({.address = *at, .port = port});
+  return ": " + (holder ? describe(*holder) : "another program") + " has it; stop that, or choose another port";
+}
+
 std::string trouble(const std::string& address, std::uint16_t port, const std::string& why) {
   return "cannot serve HTTP on " + address + " port " + std::to_string(port) + ": " + why;
 }
@@ -73,7 +83,7 @@ std::expected<daemon::Descriptor, std::string> listen_for_http(const std::string
       ::bind(listening.number(), found->ai_addr, found->ai_addrlen) == 0 && ::listen(listening.number(), 16) == 0;
   const int error = errno;
   ::freeaddrinfo(found);
-  if (!is_done) return std::unexpected(trouble(address, port, ::strerror(error)));
+  if (!is_done) return std::unexpected(trouble(address, port, ::strerror(error) + remedy_for(error, address, port)));
   return listening;
 }
 

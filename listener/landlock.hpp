@@ -1,6 +1,7 @@
 // Which files this process may reach, and which TCP ports: Landlock, by its three system calls.
 // in      Reach: folders (what is in them counts, also what comes later) and files. A file that is replaced by renaming is
-//         another file: name its folder. What does not exist is left out, but a writable one must exist
+//         another file: name its folder. What does not exist, or this user may not reach, is left out, but a
+//         writable one must exist
 // out     the ABI that is in force, 0 when the kernel has none that serves us. /proc/self is always readable
 // abi     1 could not link a new message into its folder and is not used; 3 holds for truncation, 4 for ports, 5 for
 //         devices, 6 for signals

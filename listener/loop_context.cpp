@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "listener/policies.hpp"
 
@@ -56,23 +57,20 @@ void LoopContext::use(std::shared_ptr<const Policies> next) {
   for (const std::string& domain : settings.domains) domains += domain + '\n';
   recipients = domains.empty() ? std::make_unique<daemon::Recipients>(daemon::RcptHosts::Reading::copied)
                                : std::make_unique<daemon::Recipients>(domains);
-  rules.clear();
+  auto before = std::exchange(rules, {});
+  before.resize(settings.listeners.size());
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
     const std::string& path = settings.listeners[i].tcprules;
     rules.push_back(path.empty() ? nullptr : std::make_unique<ClientRules>(path));
-    refresh_rules(i);  // not with the first client: by then the file may be broken, and there would be no last rules
+    if (rules[i] == nullptr || rules[i]->refresh(loop.now()) != ClientRules::News::refused) continue;
+    own_journal().trouble(rules[i]->problem());  // it was fit a moment ago, when it was judged
+    if (before[i] != nullptr && before[i]->path() == path) rules[i] = std::move(before[i]);
   }
-}
-
-void LoopContext::refresh_rules(std::size_t listener) {
-  ClientRules* const own = rules[listener].get();
-  if (own != nullptr && own->refresh(loop.now()) == ClientRules::News::refused) own_journal().trouble(own->problem());
 }
 
 ClientRule LoopContext::find_rule(std::size_t listener, const Address& address) {
   ClientRules* const own = rules[listener].get();
   if (own == nullptr) return {};
-  refresh_rules(listener);
   return own->find({.address = address, .host = {}, .info = {}});
 }
 

@@ -1,7 +1,7 @@
 // What all sessions of one loop share: the loop, its buffers, and the parts that perform effects.
 // lives   as long as its loop runs; used on its thread alone, but for what says otherwise
 // memory  the buffers are there once a loop, not once a session: a session at rest has none
-// errors  a tcprules file that becomes unreadable keeps its last rules, and the log says so
+// errors  tcprules change with a reload; those that cannot be read by then keep their last rules, and the log says so
 #pragma once
 
 #include <array>
@@ -63,7 +63,6 @@ struct LoopContext {
   std::array<char, 2 * input_octets + 2> decoded;
 
   void use(std::shared_ptr<const Policies> next);
-  void refresh_rules(std::size_t listener);
   [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
   // Its views live until the next call.
   [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session,

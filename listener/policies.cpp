@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
 #include <utility>
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/maildir.hpp"
-#include "daemon/number.hpp"
 #include "daemon/tcp_rule.hpp"
-#include "spec/foreign.hpp"
 
 namespace postern::listener {
 namespace {
@@ -54,19 +53,6 @@ bool needs_program(const daemon::Start& start) {
   return start.hand_over == daemon::HandOverKind::queue_program || start.backend == daemon::BackendKind::check_program;
 }
 
-// None for a Unix socket.
-std::optional<std::uint16_t> lmtp_port(std::string_view address) {
-  if (!address.starts_with("tcp:")) return std::nullopt;
-  const auto port = daemon::parse_unsigned(address.substr(address.rfind(':') + 1), 65535);
-  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
-}
-
-std::string folder_of(const std::string& file) {
-  const std::size_t slash = file.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : file.substr(0, slash);
-}
-
 daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::Start& start) {
   return {.certificate_path = start.certificate_path,
           .ciphers = start.tls_ciphers,
@@ -100,27 +86,67 @@ bool KnownCertificates::has(const std::string& path) const {
 Policies::Made Policies::make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
                               std::shared_ptr<KnownCertificates> known) {
   std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
-  daemon::Start lists;  // of all listeners: judged once
-  judge_lists(lists, made->settings_.domains.empty() ? daemon::Domains::in_file : daemon::Domains::given);
-  std::vector<std::string> problems = std::move(lists.problems);
-  made->list_warnings_ = std::move(lists.warnings);
-  for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) {
-    const auto served = made->judge(i, {});
-    for (const std::string& problem : served->start.problems) problems.push_back(made->sentence(i, problem));
-    if (served->start.problems.empty() && !served->is_served) problems.push_back(made->sentence(i, served->refusal));
-    made->classes_.emplace_back().emplace("", served);
-    // Later a broken file keeps its last rules (loop_context); here there are none, and everybody would be shut out.
-    const std::string& rules = made->settings_.listeners[i].tcprules;
-    if (!rules.empty() && daemon::inspect_cdb(rules.c_str()) != daemon::CdbCondition::usable)
-      problems.push_back(
-          made->sentence(i, "tcprules = \"" + rules + "\" is not a readable cdb file: make it with tcprules"));
+  for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) made->judge_classes(i);
+  std::vector<std::string> problems, hindered;
+  for (const ServedFile& file : made->all_files()) {
+    auto obstacle = obstacle_to(file);
+    if (!obstacle) continue;
+    problems.push_back(std::move(*obstacle));
+    hindered.push_back(file.path);
   }
+  const auto follows_from_it = [&](const std::string& problem) {
+    return std::ranges::any_of(hindered, [&](const std::string& path) { return problem.contains(path); });
+  };
+  std::vector<std::string> others = made->judge_lists_once();
+  for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i)
+    std::ranges::move(made->problems_of_listener(i), std::back_inserter(others));
+  std::erase_if(others, follows_from_it);
+  std::ranges::move(others, std::back_inserter(problems));
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return made;
 }
 
-std::string Policies::sentence(std::size_t listener, std::string_view problem) const {
-  return settings_.listeners[listener].place + ": " + std::string(problem);
+// They are of all listeners.
+std::vector<std::string> Policies::judge_lists_once() {
+  daemon::Start lists;
+  judge_lists(lists, settings_.domains.empty() ? daemon::Domains::in_file : daemon::Domains::given);
+  list_warnings_ = std::move(lists.warnings);
+  return std::move(lists.problems);
+}
+
+void Policies::judge_classes(std::size_t listener) {
+  Classes& classes = classes_.emplace_back();
+  classes.emplace("", judge({.listener = listener, .value = {}}));
+  const std::string& rules = settings_.listeners[listener].tcprules;
+  known_classes_.push_back(rules.empty() ? std::vector<ClientClass>() : read_client_classes(rules));
+  for (const ClientClass& each : known_classes_.back())
+    classes.emplace(each.value, judge({.listener = listener, .value = each.value}));
+}
+
+// What is wrong with a listener for everybody.
+std::vector<std::string> Policies::problems_of_listener(std::size_t listener) const {
+  const ClassAt at{.listener = listener, .value = {}};
+  const Served& served = *classes_[listener].begin()->second;
+  std::vector<std::string> problems;
+  for (const std::string& problem : served.start.problems) problems.push_back(sentence(at, problem));
+  if (served.start.problems.empty() && !served.is_served) problems.push_back(sentence(at, served.refusal));
+  // Later a broken file keeps its last rules (loop_context); here there are none, and everybody would be shut out.
+  const std::string& rules = settings_.listeners[listener].tcprules;
+  if (!rules.empty() && daemon::inspect_cdb(rules.c_str()) != daemon::CdbCondition::usable)
+    problems.push_back(sentence(at, "tcprules = \"" + rules + "\" is not a readable cdb file: make it with tcprules"));
+  return problems;
+}
+
+std::string Policies::place(ClassAt at) const {
+  const ListenerSettings& listener = settings_.listeners[at.listener];
+  if (at.value.empty()) return listener.place;
+  const auto found = std::ranges::find(known_classes_[at.listener], at.value, &ClientClass::value);
+  if (found == known_classes_[at.listener].end()) return listener.place + ", a new class";
+  return listener.place + ", " + class_name(listener.tcprules, found->key);
+}
+
+std::string Policies::sentence(ClassAt at, std::string_view problem) const {
+  return place(at) + ": " + std::string(problem);
 }
 
 std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_view class_value) const {
@@ -131,24 +157,26 @@ std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_v
   const Time now = std::chrono::steady_clock::now();
   if (found != classes_[listener].end() && (found->second->is_served || now - found->second->judged < patience))
     return found->second;
-  auto served = judge(listener, class_value);
+  const ClassAt at{.listener = listener, .value = class_value};
+  auto served = judge(at);
   served->judged = now;
   for (const std::string& problem : served->start.problems)
-    daemon::LogLine("config", voice_).note(sentence(listener, problem)).write();
+    daemon::LogLine("config", voice_).note(sentence(at, problem)).write();
   return classes_[listener].insert_or_assign(std::string(class_value), std::move(served)).first->second;
 }
 
-std::shared_ptr<Served> Policies::judge(std::size_t which, std::string_view class_value) const {
-  const ListenerSettings& listener = settings_.listeners[which];
+std::shared_ptr<Served> Policies::judge(ClassAt at) const {
+  const ListenerSettings& listener = settings_.listeners[at.listener];
   auto served = std::make_shared<Served>();
-  served->variables = variables_of(process_environment_, listener, class_value);
+  served->variables = variables_of(process_environment_, listener, at.value);
   for (const std::string& variable : served->variables) served->pointers.push_back(variable.c_str());
   served->pointers.push_back(nullptr);
   served->check_program = listener.check_program;
   std::vector<char*> arguments;
   for (std::string& word : served->check_program) arguments.push_back(word.data());
   const daemon::Environment environment(served->pointers.data());
-  served->start = daemon::judge_start(arguments, environment, listener.place, daemon::Lists::elsewhere);
+  const std::string_view origin = at.value.empty() ? std::string_view(listener.place) : "the class";
+  served->start = daemon::judge_start(arguments, environment, origin, daemon::Lists::elsewhere);
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_absence(*served, listener);
   judge_session(*served);
@@ -191,11 +219,14 @@ void Policies::open_lane(Served& served, const daemon::Environment& environment)
 std::expected<void, std::string> Policies::open_lanes(Lanes& lanes, Programs programs) const {
   lanes_ = &lanes;
   programs_ = programs;
-  for (std::size_t i = 0; i < classes_.size(); ++i) {
-    Served& served = *classes_[i].begin()->second;
-    open_lane(served, daemon::Environment(served.pointers.data()));
-    if (!served.is_served) return std::unexpected(sentence(i, served.start.problems.back()));
-  }
+  const Time now = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const auto& [value, served] : classes_[i]) {
+      if (served->is_served) open_lane(*served, daemon::Environment(served->pointers.data()));
+      served->judged = now;
+      if (value.empty() && !served->is_served)
+        return std::unexpected(sentence({.listener = i, .value = {}}, served->start.problems.back()));
+    }
   return {};
 }
 
@@ -204,47 +235,27 @@ std::vector<std::string> Policies::warnings() const {
   std::vector<std::string> sentences = list_warnings_;
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const std::string& warning : classes_[i].begin()->second->start.warnings)
-      sentences.push_back(sentence(i, warning));
+      sentences.push_back(sentence({.listener = i, .value = {}}, warning));
+  return sentences;
+}
+
+std::vector<std::string> Policies::class_problems() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> sentences;
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const auto& [value, served] : classes_[i]) {
+      if (value.empty() || served->is_served) continue;
+      const std::vector<std::string>& problems = served->start.problems;
+      for (const std::string& problem : problems.empty() ? std::vector{served->refusal} : problems)
+        sentences.push_back(sentence({.listener = i, .value = value}, problem + "; its clients are refused"));
+    }
   return sentences;
 }
 
 bool Policies::runs_programs() const {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(classes_, [](const Classes& c) { return needs_program(c.begin()->second->start); });
-}
-
-Reach Policies::reach() const {
-  Reach reach{.writable = {}, .readable = system_folders(), .tcp_connect = {}, .tcp_bind = {}};
-  reach.readable.emplace_back(".");  // the home
-  for (const std::string& file : files()) reach.readable.push_back(folder_of(file));
-  if (!settings_.file.empty()) reach.readable.push_back(folder_of(settings_.file));
-  for (const ListenerSettings& listener : settings_.listeners)
-    if (!listener.tcprules.empty()) reach.readable.push_back(folder_of(listener.tcprules));
-  const std::lock_guard lock(mutex_);
-  for (const Classes& classes : classes_) {
-    const Served& served = *classes.begin()->second;
-    const daemon::Environment environment(served.pointers.data());
-    if (!served.start.auth_cdb.empty()) reach.readable.push_back(folder_of(served.start.auth_cdb));
-    if (served.start.hand_over == daemon::HandOverKind::maildir) reach.writable.push_back(served.start.hand_over_path);
-    if (served.start.hand_over != daemon::HandOverKind::lmtp) continue;
-    reach.writable.push_back(spool_folder(environment));
-    if (const auto port = lmtp_port(served.start.hand_over_path)) reach.tcp_connect.push_back(*port);
-  }
-  return reach;
-}
-
-std::vector<std::string> Policies::files() const {
-  std::vector<std::string> paths;
-  for (const char* name : {"me", "smtpgreeting", "localiphost", "databytes", "timeoutsmtpd", "rcpthosts",
-                           "morercpthosts.cdb", "badmailfrom", "maxrcpt", "tlsserverciphers"})
-    paths.push_back(std::string("control/") + name);
-  for (const spec::ForeignRow& row : spec::foreign_rows())
-    if (row.kind != spec::ForeignKind::variable) paths.push_back("control/" + std::string(row.name));
-  const std::lock_guard lock(mutex_);
-  for (const Classes& classes : classes_) paths.push_back(classes.begin()->second->start.certificate_path);
-  for (const ListenerSettings& listener : settings_.listeners)
-    paths.insert(paths.end(), listener.certificates.begin(), listener.certificates.end());
-  return paths;
+  const auto runs = [](const auto& known) { return known.second->is_served && needs_program(known.second->start); };
+  return std::ranges::any_of(classes_, [&](const Classes& classes) { return std::ranges::any_of(classes, runs); });
 }
 
 // What the policy itself says of these settings: a session is tried that nobody is in.

@@ -1,11 +1,12 @@
 // How every class of clients of every listener is served: made from one configuration, and replaced as a whole by a reload.
 // in      a configuration; the variables of the process; the ways out that are there already
-// out     Served, by listener and class of tcprules; each is judged when it is first asked for, and then kept; one that is refused is
-//         judged again after five seconds
+// out     Served, by listener and class of tcprules; the classes that the tcprules have are judged at once, what comes later
+//         when it is first asked for, and then kept; one that is refused is judged again after five seconds
 // lives   as long as a session or loop that uses it
 // threads find() is anybody's
-// errors  make() tells every sentence that is wrong with the configuration as a whole: then nothing is replaced. A class
-//         whose start is refused is served with that refusal, and the log has its sentences once
+// errors  make() tells every sentence that is wrong with the configuration as a whole, and every file that the process may
+//         not use as it is now: then nothing is replaced. A class whose start is refused for what it sets is served with
+//         that refusal, and the log has its sentences once
 // source  spec/settings.toml; tcprules(1)
 #pragma once
 
@@ -20,9 +21,11 @@
 
 #include "daemon/environment.hpp"
 #include "daemon/journal.hpp"
+#include "listener/client_classes.hpp"
 #include "listener/configuration.hpp"
 #include "listener/landlock.hpp"
 #include "listener/served.hpp"
+#include "listener/served_files.hpp"
 
 namespace postern::listener {
 
@@ -51,7 +54,7 @@ class KnownCertificates {
 class Policies {
  public:
   using Made = std::expected<std::shared_ptr<const Policies>, std::vector<std::string>>;
-  // Judges the class without tcprules of each listener. Starts no thread. `known` is handed on from reload to reload.
+  // Judges each listener and each class of its tcprules. Starts no thread. `known` is handed on from reload to reload.
   [[nodiscard]] static Made make(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
                                  std::shared_ptr<KnownCertificates> known = std::make_shared<KnownCertificates>());
   // Before the first find(), and by the thread that made it.
@@ -62,12 +65,18 @@ class Policies {
   [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
   [[nodiscard]] const Configuration& settings() const { return settings_; }
   [[nodiscard]] std::vector<std::string> warnings() const;
+  // What refuses classes of clients, who are then served with that refusal; nothing of a listener as a whole.
+  [[nodiscard]] std::vector<std::string> class_problems() const;
   // Whether a client may have a program run for it: a queue program or a check program.
   [[nodiscard]] bool runs_programs() const;
-  // Where files are read and written, for the sandbox.
+  // Where files are read and written, for the sandbox: real folders, of all classes.
   [[nodiscard]] Reach reach() const;
-  // What it was made from, beside the configuration file: a change of one wants a reload.
+  // What a sandbox that was entered does not reach, in a sentence with its place; empty when it reaches all.
+  [[nodiscard]] std::string beyond(const Reach& entered) const;
+  // What it was made from: a change of one wants a reload.
   [[nodiscard]] std::vector<std::string> files() const;
+  // What is read while it serves, and noticed there: only where such a name leads is of interest.
+  [[nodiscard]] std::vector<std::string> files_read_live() const;
 
  private:
   Policies(Configuration settings, const char* const* process_environment, daemon::LogVoice voice,
@@ -78,8 +87,19 @@ class Policies {
         known_(std::move(known)) {}
 
   using Classes = std::map<std::string, std::shared_ptr<Served>, std::less<>>;  // by their value in the tcprules
-  [[nodiscard]] std::shared_ptr<Served> judge(std::size_t listener, std::string_view class_value) const;
-  [[nodiscard]] std::string sentence(std::size_t listener, std::string_view problem) const;
+  // A class by its value; the empty value is the listener's own.
+  struct ClassAt {
+    std::size_t listener = 0;
+    std::string_view value;
+  };
+  [[nodiscard]] std::shared_ptr<Served> judge(ClassAt at) const;
+  [[nodiscard]] std::string place(ClassAt at) const;
+  [[nodiscard]] std::string sentence(ClassAt at, std::string_view problem) const;
+  void judge_classes(std::size_t listener);
+  [[nodiscard]] std::vector<std::string> judge_lists_once();
+  [[nodiscard]] std::vector<ServedFile> files_of(ClassAt at, const Served& served) const;
+  [[nodiscard]] std::vector<ServedFile> all_files() const;
+  [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
   void open_lane(Served& served, const daemon::Environment& environment) const;
   static void judge_session(Served& served);
   void judge_absence(Served& served, const ListenerSettings& listener) const;
@@ -88,6 +108,7 @@ class Policies {
 
   Configuration settings_;
   const char* const* process_environment_;
+  std::vector<std::vector<ClientClass>> known_classes_;  // by listener
   mutable Lanes* lanes_ = nullptr;
   mutable Programs programs_ = Programs::allowed;
   daemon::LogVoice voice_;

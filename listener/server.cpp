@@ -21,6 +21,7 @@
 #include "listener/loop_thread.hpp"
 #include "listener/policies.hpp"
 #include "listener/privileges.hpp"
+#include "listener/rehearsal.hpp"
 #include "listener/restart.hpp"
 #include "listener/sandbox.hpp"
 #include "listener/sockets.hpp"
@@ -71,7 +72,7 @@ class Server {
 
   int run() {
     block_signals();
-    if (!prepare()) return exit_refused;
+    if (!is_fit() || !prepare()) return exit_refused;
     if (!start_threads()) return exit_refused;
     notifier_.ready();
     phase_ = Phase::ready;
@@ -84,7 +85,7 @@ class Server {
 
   std::vector<Notice> rehearse() {
     is_rehearsal_ = true;
-    if (go_home() && judge() && change_identity())
+    if (go_home() && judge() && change_identity() && judge_as_who_serves())
       if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) refused(opened.error());
     return std::move(notices_);
   }
@@ -101,9 +102,17 @@ class Server {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
 
+  // Before anything is bound that a client could meet. Who has no child to spare for it is judged at the real start.
+  bool is_fit() {
+    std::vector<Notice> notices = rehearse_apart(start_).value_or(std::vector<Notice>());
+    std::erase_if(notices, [](const Notice& notice) { return notice.event != "config"; });
+    for (const Notice& notice : notices) log(notice.event, notice.sentence);
+    return notices.empty();
+  }
+
   bool prepare() {
     raise_descriptor_limit();
-    return go_home() && judge() && bind() && change_identity();
+    return go_home() && judge() && bind() && change_identity() && judge_as_who_serves();
   }
 
   // The root first: every path means the same at the start and at a reload.
@@ -128,6 +137,12 @@ class Server {
       return false;
     }
     policies_ = std::move(*made);
+    return true;
+  }
+
+  // Again, by whom a reload will be judged: what only root may read would be refused to each client, and at each reload.
+  bool judge_as_who_serves() {
+    if (!judge()) return false;
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
     return true;
   }
@@ -177,6 +192,7 @@ class Server {
   bool start_threads() {
     log_.start();
     if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) return refused(opened.error());
+    for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
     metrics_ = std::make_unique<Metrics>(settings_.loops, refusal_names());
     clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
     checkers_.emplace(settings_.checkers);
@@ -211,7 +227,7 @@ class Server {
   // ---- service
 
   void wait_for_the_end() {
-    constexpr timespec tick{.tv_sec = 1, .tv_nsec = 0};
+    constexpr timespec tick{.tv_sec = 0, .tv_nsec = 500'000'000};  // a change is taken when two looks find it the same
     for (;;) {
       const int number = ::sigtimedwait(&signals_, nullptr, &tick);
       if (number == SIGTERM || number == SIGINT) return;
@@ -220,11 +236,7 @@ class Server {
     }
   }
 
-  void watch_files() {
-    std::vector<std::string> paths = policies_->files();
-    if (!settings_.file.empty()) paths.push_back(settings_.file);
-    watch_.watch(std::move(paths));
-  }
+  void watch_files() { watch_.watch(policies_->files(), policies_->files_read_live()); }
 
   void reload() {
     notifier_.reloading();
@@ -242,6 +254,8 @@ class Server {
   std::expected<void, std::string> read_and_judge() {
     Configuration next = settings_;
     if (start_.read_again) {
+      if (auto obstacle = obstacle_to({.place = "the configuration", .path = settings_.file}))
+        return std::unexpected(std::move(*obstacle));
       auto read = start_.read_again();
       if (!read) return std::unexpected(std::move(read.error()));
       next = std::move(*read);
@@ -251,14 +265,15 @@ class Server {
       return std::unexpected("changed: " + joined(names, ", ") + "; restart for that");
     auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
     if (!made) return std::unexpected(joined(made.error(), "; "));
-    if (const std::string place = beyond_reach(reach_, (*made)->reach()); is_confined_ && !place.empty())
-      return std::unexpected("the sandbox was made without " + place + ": restart for that");
+    if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
+      return std::unexpected(sentence + ": restart, and it is let in");
     if (auto opened = (*made)->open_lanes(lanes_, programs_); !opened) return opened;
     settings_ = std::move(next);
     const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
     clients_->set(settings_.clients, settings_.exempt_from_limits);
     for (const auto& thread : threads_) thread->use(policies_);
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
     log_settings();
     return {};
   }

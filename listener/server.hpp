@@ -2,8 +2,8 @@
 // in      a configuration; how to read it again; the variables of the process
 // out     the exit code: 0 after SIGTERM or SIGINT, 100 when the configuration or the machine does not allow a start: then
 //         sentences on the log, and nothing was bound that a client could have met
-// order   change root, judge, bind, drop privileges, shut in, then threads: nothing of a client is ever touched with
-//         privileges
+// order   rehearse in a child, then change root, judge, bind, drop privileges, shut in, judge again, then threads: nothing of
+//         a client is ever touched with privileges, and nothing is found fit that only root could read
 // reload  SIGHUP, or a file that changed: everything is made anew beside what serves, and takes its place as a whole; what
 //         is wrong is told loudly, and what serves goes on. Sessions end as they began
 // end     who is at rest is told `421 shutting down`; what is in hand has shutdown_seconds

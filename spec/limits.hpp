@@ -42,8 +42,10 @@ inline constexpr std::uint32_t max_connections_per_address = 300;  // deviation 
 inline constexpr unsigned connection_rate_seconds = 60;            // Postfix: anvil_rate_time_unit
 inline constexpr std::uint32_t max_failed_auth_per_address = 20;   // deviation D22: within failed_auth_seconds
 inline constexpr unsigned failed_auth_seconds = 3600;              // deviation D22
-inline constexpr unsigned max_proxy_header_seconds = 10;           // proxy-protocol.txt 2 wants at least 3
-inline constexpr std::uint32_t min_data_octets_per_second = 500;   // Postfix: smtpd_min_data_rate
+// Classes of one tcprules that a start or a reload judges; those beyond are judged with their first client.
+inline constexpr std::size_t max_classes_judged_early = 1000;
+inline constexpr unsigned max_proxy_header_seconds = 10;          // proxy-protocol.txt 2 wants at least 3
+inline constexpr std::uint32_t min_data_octets_per_second = 500;  // Postfix: smtpd_min_data_rate
 inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180
 inline constexpr unsigned max_shutdown_seconds = 30;  // deviation D23: for what is in hand, then it is broken off
 

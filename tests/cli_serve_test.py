@@ -221,7 +221,7 @@ class Starts(Home):
     @unittest.skipUnless(IS_ROOT, "only root can become another")
     def test_the_user_who_serves_must_be_able_to_write(self):
         text, server = LISTENER + 'POSTERN_MAILDIR = "mail"\n', 'user = "nobody"\n'
-        self.assertIn("the user who serves cannot write there", self.refused_alike(text, server)[0])
+        self.assertIn("user nobody may not write in it", self.refused_alike(text, server)[0])
         os.chmod(self.path("home/mail"), 0o777)
         self.check(text, server, expect=FINE)
 
@@ -386,7 +386,7 @@ class Running(Home):
         if not any("Landlock ABI" in said for event, said in self.lines() if event == "sandbox"):
             self.skipTest("no Landlock here")
         said = self.reload(LISTENER + 'POSTERN_LMTP = "tcp:127.0.0.1:24"\n')
-        self.assertIn("the sandbox was made without", said)
+        self.assertIn("the sandbox was entered without", said)
 
     def test_metrics_are_where_they_are_said_to_be(self):
         try:

@@ -88,7 +88,8 @@ TEST_F(Judging, a_class_is_judged_once_and_its_problems_are_told_once) {
   EXPECT_FALSE(first->is_served);
   EXPECT_EQ(spec::Event::connect_bad_value, first->start.event);
   ASSERT_EQ(1U, lines_.all.size());
-  EXPECT_NE(std::string::npos, lines_.all[0].find("listener 0: FORCE_TLS=\"yes\"")) << lines_.all[0];
+  EXPECT_NE(std::string::npos, lines_.all[0].find("listener 0, a new class: FORCE_TLS=\"yes\" in the class: "))
+      << lines_.all[0];
   EXPECT_NE(policies->find(0, record({"+RELAYCLIENT="})), policies->find(0, {}));
 }
 
@@ -196,13 +197,48 @@ TEST_F(Judging, a_class_that_wants_a_program_is_refused_once_the_sandbox_has_non
 }
 
 TEST_F(Judging, the_reach_is_the_home_and_where_mail_goes) {
+  const std::string home = std::filesystem::canonical(".").string();
   const Reach reach = made({{}})->reach();
-  EXPECT_EQ(std::vector<std::string>{"mail"}, reach.writable);
-  EXPECT_NE(reach.readable.end(), std::ranges::find(reach.readable, "."));
+  EXPECT_EQ(std::vector<std::string>{home + "/mail"}, reach.writable);
+  EXPECT_NE(reach.readable.end(), std::ranges::find(reach.readable, home));
   EXPECT_TRUE(reach.tcp_connect.empty());
-  const Reach lmtp = made({{"POSTERN_LMTP=tcp:127.0.0.1:24", "TMPDIR=/spool"}})->reach();
-  EXPECT_EQ(std::vector<std::string>{"/spool"}, lmtp.writable);
+  std::filesystem::create_directory("spool");
+  const Reach lmtp = made({{"POSTERN_LMTP=tcp:127.0.0.1:24", "TMPDIR=spool"}})->reach();
+  EXPECT_EQ(std::vector<std::string>{home + "/spool"}, lmtp.writable);
   EXPECT_EQ(std::vector<std::uint16_t>{24}, lmtp.tcp_connect);
+}
+
+TEST_F(Judging, what_a_class_brings_is_within_reach_and_a_program_of_its_own_is_known) {
+  std::filesystem::create_directory("other");
+  home_.write_program("queue", "#!/bin/sh\n");
+  home_.write_cdb("rules.cdb", {{"10.", record({"+POSTERN_MAILDIR=other"})},
+                                {"11.", record({"+POSTERN_LMTP=tcp:127.0.0.1:24", "+POSTERN_MAILDIR="})},
+                                {"12.", record({"+FORCE_TLS=yes", "+POSTERN_MAILDIR=none"})}});
+  Configuration settings;
+  settings.listeners.push_back({.place = "here", .variables = {"POSTERN_MAILDIR=mail"}, .tcprules = "rules.cdb"});
+  const auto policies = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
+  ASSERT_TRUE(policies) << policies.error().front();
+  const std::string home = std::filesystem::canonical(".").string();
+  const Reach reach = (*policies)->reach();
+  for (const std::string folder : {"/mail", "/other"})
+    EXPECT_NE(reach.writable.end(), std::ranges::find(reach.writable, home + folder)) << folder;
+  EXPECT_EQ(std::vector<std::uint16_t>{24}, reach.tcp_connect);
+  EXPECT_FALSE((*policies)->runs_programs());
+  EXPECT_EQ("", (*policies)->beyond(reach));
+  Reach less = reach;
+  less.tcp_connect.clear();
+  EXPECT_EQ("here, class 11. of rules.cdb: the sandbox was entered without port 24", (*policies)->beyond(less));
+  less = reach;
+  less.readable = system_folders();
+  less.writable.clear();  // the home may be below TMPDIR
+  EXPECT_EQ("control/me: the sandbox was entered without " + home + "/control", (*policies)->beyond(less));
+  const auto problems = (*policies)->class_problems();
+  ASSERT_EQ(2U, problems.size());
+  EXPECT_TRUE(problems[0].starts_with("here, class 12. of rules.cdb: FORCE_TLS=\"yes\" in the class: ")) << problems[0];
+  home_.write_cdb("rules.cdb", {{"10.", record({"+QMAILQUEUE=queue"})}});
+  const auto with_program = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
+  ASSERT_TRUE(with_program);
+  EXPECT_TRUE((*with_program)->runs_programs());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -52,6 +53,27 @@ TEST(Sockets, port_0_becomes_one_port_for_all_loops) {
   EXPECT_EQ(all.end(), std::ranges::adjacent_find(all)) << "each loop has its own";
 }
 
+// They begin to share the port only when the first of them listens already.
+TEST(Sockets, clients_are_spread_over_the_loops) {
+  const auto sockets = Sockets::bind(listening_on({"127.0.0.1:0"}), 2, {});
+  ASSERT_TRUE(sockets) << sockets.error();
+  const sockaddr_in at{.sin_family = AF_INET,
+                       .sin_port = htons(sockets->at(0).port),
+                       .sin_addr = {htonl(INADDR_LOOPBACK)},
+                       .sin_zero = {}};
+  std::vector<daemon::Descriptor> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(0, ::connect(clients.back().number(), reinterpret_cast<const sockaddr*>(&at), sizeof at));
+  }
+  for (unsigned loop = 0; loop < 2; ++loop) {
+    int accepted = 0;
+    while (daemon::Descriptor(::accept4(sockets->row(loop).front(), nullptr, nullptr, SOCK_CLOEXEC)).is_open())
+      ++accepted;
+    EXPECT_GT(accepted, 10) << loop;
+  }
+}
+
 TEST(Sockets, they_wait_for_nobody_and_are_nobody_else_s) {
   const auto sockets = Sockets::bind(listening_on({"127.0.0.1:0"}), 1, {});
   ASSERT_TRUE(sockets) << sockets.error();
@@ -76,8 +98,8 @@ TEST(Sockets, a_port_that_another_program_has_is_told_with_its_place) {
   const std::string at = "127.0.0.1:" + std::to_string(ntohs(name.sin_port));
   const auto sockets = Sockets::bind(listening_on({at}), 1, {});
   ASSERT_FALSE(sockets);
-  EXPECT_EQ(at + ": cannot listen on " + at +
-                ": Address already in use: another program has it; stop that, or choose another port",
+  EXPECT_EQ(at + ": cannot listen on " + at + ": Address already in use: process " + std::to_string(::getpid()) +
+                " (listener_test) has it; stop that, or choose another port",
             sockets.error());
 }
 

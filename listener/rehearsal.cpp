@@ -1,22 +1,21 @@
-#include "cli/rehearsal.hpp"
+#include "listener/rehearsal.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <stdexcept>
 #include <string_view>
 
 #include "daemon/child.hpp"
 
-namespace postern::cli {
+namespace postern::listener {
 namespace {
 
 // Event and sentence, each with a NUL behind it.
-std::string packed(const std::vector<listener::Notice>& notices) {
+std::string packed(const std::vector<Notice>& notices) {
   std::string text;
-  for (const listener::Notice& notice : notices) text += notice.event + '\0' + notice.sentence + '\0';
+  for (const Notice& notice : notices) text += notice.event + '\0' + notice.sentence + '\0';
   return text;
 }
 
@@ -26,8 +25,8 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-[[noreturn]] void play(const listener::ServerStart& start, int to) {
-  const std::string text = packed(listener::rehearse(start));
+[[noreturn]] void play(const ServerStart& start, int to) {
+  const std::string text = packed(rehearse(start));
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t octets = ::write(to, rest.data(), rest.size());
@@ -49,20 +48,20 @@ std::string read_all(int from) {
 
 }  // namespace
 
-std::vector<listener::Notice> rehearse_apart(const listener::ServerStart& start) {
+std::expected<std::vector<Notice>, std::string> rehearse_apart(const ServerStart& start) {
   std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0) throw std::runtime_error("no descriptor is left for a pipe");
+  if (::pipe(ends.data()) != 0) return std::unexpected("no descriptor is left for a pipe");
   daemon::Descriptor reading(ends[0]), writing(ends[1]);
   const pid_t child = ::fork();
-  if (child < 0) throw std::runtime_error("cannot start a child for the rehearsal of the start");
+  if (child < 0) return std::unexpected("cannot start a child for the rehearsal of the start");
   if (child == 0) play(start, ends[1]);
   writing = daemon::Descriptor();
   const std::string text = read_all(ends[0]);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (status != 0) return {{.event = "config", .sentence = "the rehearsal of the start broke off"}};
-  std::vector<listener::Notice> notices;
+  if (status != 0) return std::vector<Notice>{{.event = "config", .sentence = "the rehearsal of the start broke off"}};
+  std::vector<Notice> notices;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view event = take_word(rest), sentence = take_word(rest);
     notices.push_back({std::string(event), std::string(sentence)});
@@ -70,4 +69,4 @@ std::vector<listener::Notice> rehearse_apart(const listener::ServerStart& start)
   return notices;
 }
 
-}  // namespace postern::cli
+}  // namespace postern::listener
