@@ -166,12 +166,15 @@ void Connection::abandon_message() {
 }
 
 Step Connection::hand_over() {
+  const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
+  if (is_gone) abandon_message();
   is_receiving_ = false;
-  const Outcome outcome = parts_.hand_over.finish(session_.envelope().octets());
+  const Outcome outcome = is_gone ? withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
   parts_.journal.message(outcome, session_);
   switch (outcome.result) {
     case Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
     case Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);
+    case Outcome::Result::client_gone: return session_.report(Event::hand_over_client_gone);
     case Outcome::Result::deferred: break;
   }
   return session_.report(Event::hand_over_deferred, outcome.verdict);

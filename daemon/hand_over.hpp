@@ -14,9 +14,10 @@ namespace postern::daemon {
 
 struct Outcome {
   enum class Result : std::uint8_t {
-    accepted,  // 250
-    deferred,  // 451
-    refused,   // 554
+    accepted,     // 250
+    deferred,     // 451
+    refused,      // 554
+    client_gone,  // nobody is told, and nothing is stored (deviation D26)
   } result;
   std::string verdict;  // what {verdict} becomes in the reply: printable ASCII, at most spec::max_verdict_octets
   std::string cause{};  // what the log tells and the client is not told: "EACCES: example.com/user"; often empty
@@ -24,6 +25,9 @@ struct Outcome {
 
 // Of a message that nobody keeps (POSTERN_DISCARD): "1700000000 discarded".
 [[nodiscard]] Outcome discarded();
+
+// Of a message whose client has left before anything began to make it durable.
+[[nodiscard]] Outcome withdrawn();
 
 class HandOver {
  public:

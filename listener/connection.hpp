@@ -128,6 +128,8 @@ class Connection final : public Watcher, public Timer {
   void store(const engine::Step& step);
   void submit(StoreJob::Goal goal);
   void stored(StoreJob& job);
+  [[nodiscard]] bool is_client_gone();
+  void withdraw_if_gone();
   void resume(spec::Event event);
   [[nodiscard]] daemon::TraceFacts trace_facts();
   [[nodiscard]] daemon::Environment& environment();
@@ -176,6 +178,8 @@ class Connection final : public Watcher, public Timer {
   std::unique_ptr<engine::Workspace> workspace_;  // null at rest
   std::unique_ptr<Message> message_;
   std::unique_ptr<daemon::Environment> environment_;
+  std::string_view ahead_;         // behind what is being obeyed; only within process()
+  StoreJob* finishing_ = nullptr;  // a message that is being handed over
   std::string unsent_, delayed_;
   Carry carry_;
 };

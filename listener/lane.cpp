@@ -6,6 +6,7 @@
 #include <array>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <vector>
 
@@ -30,11 +31,19 @@ void StoreJob::run() {
   switch (goal_) {
     case Goal::spool: return prepare();
     case Goal::finish:
+      if (forget_if_withdrawn()) return;
       prepare();
       outcome = parcel->finish(envelope);
       [[fallthrough]];
     case Goal::abandon: parcel.reset();
   }
+}
+
+bool StoreJob::forget_if_withdrawn() {
+  if (!is_withdrawn_) return false;
+  outcome = daemon::withdrawn();
+  parcel.reset();
+  return true;
 }
 
 std::string spool_folder(const daemon::Environment& environment) {
@@ -198,21 +207,30 @@ class MaildirLane final : public Lane {
     return group;
   }
 
+  static void commit(daemon::MaildirGroup& committing, const Jobs& group) {
+    std::vector<daemon::PreparedMessage> prepared;
+    for (const auto& job : group) {
+      job->prepare();
+      prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
+    }
+    std::vector<Outcome> outcomes = committing.commit(prepared);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      group[i]->outcome = std::move(outcomes[i]);
+      group[i]->parcel.reset();
+    }
+  }
+
   void commit_groups() {
     daemon::MaildirGroup committing(root_, daemon::SyncMany::Way::together);
     for (Jobs group = take_group(); !group.empty(); group = take_group()) {
-      std::vector<daemon::PreparedMessage> prepared;
-      for (const auto& job : group) {
-        job->prepare();
-        prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
-      }
-      std::vector<Outcome> outcomes = committing.commit(prepared);
       std::vector<std::unique_ptr<Job>> done;
-      for (std::size_t i = 0; i < group.size(); ++i) {
-        group[i]->outcome = std::move(outcomes[i]);
-        group[i]->parcel.reset();
-        done.push_back(std::move(group[i]));
-      }
+      std::erase_if(group, [&](std::unique_ptr<StoreJob>& job) {
+        const bool is_over = job->forget_if_withdrawn();
+        if (is_over) done.push_back(std::move(job));
+        return is_over;
+      });
+      commit(committing, group);
+      std::ranges::move(group, std::back_inserter(done));
       give_back(std::move(done));
     }
   }

@@ -8,6 +8,7 @@
 // source  RFC 5321 4.2.5, 6.1; docs/decisions/0005-durable-in-groups.md
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -47,6 +48,10 @@ class StoreJob : public Job {
   [[nodiscard]] Goal goal() const { return goal_; }
   // Begins, and writes what there is: all of run() but what the goal asks.
   void prepare();
+  // The client has left: what has not begun to be made durable is not stored. Called on the loop's thread until done().
+  void withdraw() { is_withdrawn_ = true; }
+  // Asked where making durable begins; then the message is forgotten, and `outcome` says so.
+  [[nodiscard]] bool forget_if_withdrawn();
 
   std::unique_ptr<Parcel> parcel;
   bool is_begun = false;
@@ -56,6 +61,7 @@ class StoreJob : public Job {
 
  private:
   Goal goal_;
+  std::atomic<bool> is_withdrawn_ = false;
 };
 
 class Lane {

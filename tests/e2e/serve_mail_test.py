@@ -105,6 +105,25 @@ class Queue(serve.Case):
         self.assertEqual(max(counts), 2)
 
 
+    def test_who_leaves_while_its_message_waits_in_line_is_not_stored(self):  # deviation D26
+        queue = self.home.script("queue", f"echo run >>{self.home.path}/runs; cat >/dev/null; cat <&1 >/dev/null; sleep 1")
+        service = self.serving(server={"hand_overs": 1}, variables={"QMAILQUEUE": queue, "POSTERN_MAILDIR": None})
+        with service.connect() as first, service.connect() as second, service.connect() as third:
+            for client in (first, second, third):
+                self.assert_code(354, client.say("MAIL FROM:<>", f"RCPT TO:<user@{OURS}>", "DATA")[-1])
+            first.send("x\r\n.\r\n")
+            self.assertTrue(peer.until(lambda: (self.home.path / "runs").exists()))
+            second.send("x\r\n.\r\n")
+            third.send("x\r\n.\r\nQUIT\r\n")
+            second.end()
+            third.end()
+            self.assert_code(250, first.reply())
+            self.assertEqual(second.rest(), b"")
+            self.assert_code(250, third.reply())
+        self.assert_logged(service, "result=client_gone")
+        self.assertEqual((self.home.path / "runs").read_text(), "run\n" * 2)
+
+
 class IntoDovecot(serve.Case):
     @classmethod
     def setUpClass(cls):
