@@ -187,7 +187,7 @@ class IntoDovecot(Case):
     def test_an_unknown_user_is_refused_and_nobody_gets_it(self):
         client = self.connect().client
         reply = self.deliver(client, ALICE, f"nobody@{OURS}")
-        self.assertRegex(reply, rf"^554 550 5\.1\.1 <nobody@{OURS}> User doesn't exist")
+        self.assertRegex(reply, rf"^554 5\.1\.1 <nobody@{OURS}> User doesn't exist")
         self.assertEqual(self.dovecot.stored("alice"), [])
         self.assert_code(250, self.deliver(client, ALICE))
 
