@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/maildir.hpp"
+#include "daemon/maildir_limits.hpp"
 #include "daemon/number.hpp"
 #include "daemon/tcp_rule.hpp"
 #include "spec/foreign.hpp"
@@ -104,8 +107,12 @@ Policies::Made Policies::make(Configuration settings, const char* const* process
   judge_lists(lists, made->settings_.domains.empty() ? daemon::Domains::in_file : daemon::Domains::given);
   std::vector<std::string> problems = std::move(lists.problems);
   made->list_warnings_ = std::move(lists.warnings);
+  std::set<std::string> roots;  // of Maildirs: each is told of once
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) {
     const auto served = made->judge(i, {});
+    const daemon::Start& start = served->start;
+    if (start.hand_over == daemon::HandOverKind::maildir && roots.insert(start.hand_over_path).second)
+      std::ranges::move(daemon::maildir_limits(start.hand_over_path), std::back_inserter(served->start.warnings));
     for (const std::string& problem : served->start.problems) problems.push_back(made->sentence(i, problem));
     if (served->start.problems.empty() && !served->is_served) problems.push_back(made->sentence(i, served->refusal));
     made->classes_.emplace_back().emplace("", served);

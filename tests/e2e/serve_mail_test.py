@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Who may send through postern serve, and where the mail goes: AUTH_CDB and check programs, queue programs, Dovecot."""
 
+import os
+import pathlib
 import time
+import unittest
 
 import dovecot_test
 import peer
@@ -122,6 +125,30 @@ class Queue(serve.Case):
             self.assert_code(250, third.reply())
         self.assert_logged(service, "result=client_gone")
         self.assertEqual((self.home.path / "runs").read_text(), "run\n" * 2)
+
+
+class OnAnotherFileSystem(serve.Case):
+    """A mount below the root of the Maildirs, in a mount namespace of the server's own."""
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may mount")
+    def test_mail_is_stored_and_the_start_says_what_it_costs(self):
+        place = self.home.mail / OURS
+        place.mkdir()
+        self.write_file()
+        mounting = f'mount --make-rprivate / && mount -t tmpfs none "{place}" && exec "$@"'
+        service = self.start_serve(before=["unshare", "-m", "sh", "-c", mounting, "sh"])
+        self.assertTrue(service.is_ready(), service.log())
+        self.assertIn(f"{place} is a mount below POSTERN_MAILDIR", service.log())
+        for message in ("x", "y" * 200_000):
+            with service.connect() as client:
+                client.say("EHLO client.example")
+                self.assert_code(250, client.deliver(message))
+        inside = pathlib.Path(f"/proc/{service.process.pid}/root{place}/user")
+        sizes = sorted(path.stat().st_size for path in (inside / "new").iterdir())
+        self.assertEqual(len(sizes), 2)
+        self.assertGreater(sizes[1], 200_000)
+        self.assertEqual(list((inside / "tmp").iterdir()), [])
+        self.assertEqual(self.home.stored() + self.home.leftovers(), [], "nothing is below the mount")
 
 
 class IntoDovecot(serve.Case):
