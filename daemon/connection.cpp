@@ -156,7 +156,8 @@ TraceFacts Connection::trace_facts() const {
 }
 
 void Connection::begin_message() {
-  parts_.hand_over.begin(received_field(trace_facts(), std::time(nullptr)), session_.envelope().reverse_path());
+  id_ = ids_.next(std::time(nullptr));
+  parts_.hand_over.begin(id_, received_field(trace_facts(), id_), session_.envelope().reverse_path());
   is_receiving_ = true;
 }
 
@@ -170,7 +171,7 @@ Step Connection::hand_over() {
   if (is_gone) abandon_message();
   is_receiving_ = false;
   const Outcome outcome = is_gone ? withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
-  parts_.journal.message(outcome, session_);
+  parts_.journal.message(id_, outcome, session_);
   switch (outcome.result) {
     case Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
     case Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/message_id.hpp"
+
 namespace postern::daemon {
 
 struct Outcome {
@@ -36,9 +38,10 @@ class HandOver {
   HandOver& operator=(const HandOver&) = delete;
   virtual ~HandOver() = default;
 
+  // id            of the message: what an accepted one is answered with, where no one else has a number for it
   // received      the whole Received: field, which goes first
   // reverse_path  without angle brackets; empty for the null reverse-path. Only a final delivery needs it
-  virtual void begin(std::string_view received, std::string_view reverse_path) = 0;
+  virtual void begin(MessageId id, std::string_view received, std::string_view reverse_path) = 0;
 
   // Mail data: lines end with LF, transparency is undone.
   virtual void write(std::string_view octets) = 0;

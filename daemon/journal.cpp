@@ -109,10 +109,11 @@ void Journal::credentials(const CheckResult& result, std::string_view username) 
   line.write();
 }
 
-void Journal::message(const Outcome& outcome, const engine::Session& session) const {
+void Journal::message(MessageId id, const Outcome& outcome, const engine::Session& session) const {
   LogLine line = this->line("message");
-  line.field("result", name_of(outcome.result))
-      .number("octets", session.stored_octets())
+  line.field("result", name_of(outcome.result));
+  if (id.number != 0) line.field("id", id.text());
+  line.number("octets", session.stored_octets())
       .number("recipients", session.envelope().recipients())
       .client("from", session.envelope().reverse_path())
       .client("to", session.envelope().first_recipient())

@@ -112,7 +112,7 @@ bool is_of_dead_connection(const LmtpResult& result) {
 
 }  // namespace
 
-void Lmtp::begin(std::string_view received, std::string_view) {
+void Lmtp::begin(MessageId, std::string_view received, std::string_view) {
   abandon();
   has_begun_ = true;
   message_.write(received);

@@ -1,8 +1,6 @@
 #include "daemon/maildir_message.hpp"
 
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,8 +14,9 @@ constexpr std::size_t buffer_octets = 64UZ * 1024;  // a small message is one wr
 
 }  // namespace
 
-void MaildirMessage::begin(std::string_view received, std::string_view reverse_path) {
+void MaildirMessage::begin(MessageId id, std::string_view received, std::string_view reverse_path) {
   abandon();
+  id_ = id;
   buffer_ = std::make_unique_for_overwrite<char[]>(buffer_octets);
   write(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
   write(received);
@@ -61,9 +60,7 @@ void MaildirMessage::note(int error, std::string_view where) {
 }
 
 Outcome MaildirMessage::outcome() const {
-  // "qp" and the number in the file's name after P: what the log says finds the file.
-  if (error_ == 0)
-    return {Outcome::Result::accepted, std::to_string(::time(nullptr)) + " qp " + std::to_string(::gettid())};
+  if (error_ == 0) return {Outcome::Result::accepted, id_.verdict()};
   const bool is_full = error_ == ENOSPC || error_ == EDQUOT;
   const char* symbol = ::strerrorname_np(error_);
   return {Outcome::Result::deferred,

@@ -18,6 +18,7 @@
 #include "daemon/hand_over.hpp"
 #include "daemon/mail_file.hpp"
 #include "daemon/maildir_root.hpp"
+#include "daemon/message_id.hpp"
 
 namespace postern::daemon {
 
@@ -28,7 +29,7 @@ class MaildirMessage {
   MaildirMessage& operator=(const MaildirMessage&) = delete;
   ~MaildirMessage() { abandon(); }
 
-  void begin(std::string_view received, std::string_view reverse_path);
+  void begin(MessageId id, std::string_view received, std::string_view reverse_path);
   void write(std::string_view octets);
   void abandon();  // leaves nothing behind
 
@@ -55,6 +56,7 @@ class MaildirMessage {
   MailFile file_;                   // created when the buffer is full, at the latest by complete
   std::unique_ptr<char[]> buffer_;  // only between begin and the end of a message
   std::size_t buffered_ = 0;
+  MessageId id_;
   std::uint64_t size_ = 0;
   int error_ = 0;  // errno of the first trouble
   std::string where_;

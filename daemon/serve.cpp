@@ -33,7 +33,7 @@ LmtpSettings lmtp_settings(const Start& start, const Environment& environment) {
 // Takes everything and keeps nothing: for measuring what comes before it.
 class Discard final : public HandOver {
  public:
-  void begin(std::string_view, std::string_view) override {}
+  void begin(MessageId, std::string_view, std::string_view) override {}
   void write(std::string_view) override {}
   [[nodiscard]] Outcome finish(std::string_view) override { return discarded(); }
   void abandon() override {}

@@ -141,13 +141,13 @@ std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
     is_same_line = is_same_line && !step.is_decision;
     if (!step.data.empty()) store(step);
     note_progress(step);
-    ahead_ = rest.substr(step.consumed);
+    context_.ahead = rest.substr(step.consumed);
     if (step.is_decision)
       take(step);
     else if (step.consumed == 0 || consumed == unread.size())
       break;
   }
-  ahead_ = {};
+  context_.ahead = {};
   // A line that begins is progress, and going on with it is none: so silence is told from slowness.
   if (is_in_line_ && !was_in_line) patience_began_ = context_.loop.now();
   drips_ = is_in_line_ && is_same_line && (drips_ || unread.size() > carried);

@@ -124,7 +124,7 @@ class Connection final : public Watcher, public Timer {
   void begin_message();
   void abandon_message();
   [[nodiscard]] engine::Step hand_over();
-  [[nodiscard]] engine::Step handed_over(const daemon::Outcome& outcome);
+  [[nodiscard]] engine::Step handed_over(const daemon::Outcome& outcome, daemon::MessageId id = {});
   void store(const engine::Step& step);
   void submit(StoreJob::Goal goal);
   void stored(StoreJob& job);
@@ -147,6 +147,8 @@ class Connection final : public Watcher, public Timer {
     std::string received;  // until the first job
     std::string octets;    // that no job has taken yet
     bool is_begun = false;
+    daemon::MessageId id;
+    StoreJob* finishing = nullptr;  // hands it over
   };
 
   LoopContext& context_;
@@ -178,8 +180,6 @@ class Connection final : public Watcher, public Timer {
   std::unique_ptr<engine::Workspace> workspace_;  // null at rest
   std::unique_ptr<Message> message_;
   std::unique_ptr<daemon::Environment> environment_;
-  std::string_view ahead_;         // behind what is being obeyed; only within process()
-  StoreJob* finishing_ = nullptr;  // a message that is being handed over
   std::string unsent_, delayed_;
   Carry carry_;
 };

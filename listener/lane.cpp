@@ -21,7 +21,7 @@ using daemon::HandOverKind;
 using daemon::Outcome;
 
 void StoreJob::prepare() {
-  if (!is_begun) parcel->begin(received, reverse_path);
+  if (!is_begun) parcel->begin(id, received, reverse_path);
   is_begun = true;
   parcel->write(octets);
   octets.clear();
@@ -69,8 +69,8 @@ class HandOverParcel final : public Parcel {
   explicit HandOverParcel(Arguments&&... arguments) : hand_over_(std::forward<Arguments>(arguments)...) {}
   ~HandOverParcel() override { hand_over_.abandon(); }
 
-  void begin(std::string_view received, std::string_view reverse_path) override {
-    hand_over_.begin(received, reverse_path);
+  void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
+    hand_over_.begin(id, received, reverse_path);
   }
   void write(std::string_view octets) override { hand_over_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override { return hand_over_.finish(envelope_octets); }
@@ -99,7 +99,8 @@ class QueueParcel final : public Parcel {
   QueueParcel(const daemon::QueueProgramSettings& settings, const daemon::Environment& environment)
       : settings_(settings), environment_(environment), message_(spool_folder(environment)) {}
 
-  void begin(std::string_view received, std::string_view reverse_path) override {
+  void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
+    id_ = id;
     reverse_path_ = reverse_path;
     message_.write(received);
   }
@@ -107,7 +108,7 @@ class QueueParcel final : public Parcel {
 
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {
     daemon::QueueProgram program(settings_, environment_);
-    program.begin({}, reverse_path_);
+    program.begin(id_, {}, reverse_path_);
     std::array<char, std::size_t{16} * 1024> room;
     for (std::uint64_t from = 0;;) {
       const auto got = message_.read(from, room);
@@ -127,6 +128,7 @@ class QueueParcel final : public Parcel {
   const daemon::QueueProgramSettings& settings_;
   const daemon::Environment& environment_;
   daemon::LmtpMessage message_;
+  daemon::MessageId id_;
   std::string reverse_path_;
 };
 
@@ -148,8 +150,8 @@ class QueueLane final : public Lane {
 class MaildirParcel final : public Parcel {
  public:
   explicit MaildirParcel(daemon::MaildirRoot& root) : root_(root), message_(root) {}
-  void begin(std::string_view received, std::string_view reverse_path) override {
-    message_.begin(received, reverse_path);
+  void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
+    message_.begin(id, received, reverse_path);
   }
   void write(std::string_view octets) override { message_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {

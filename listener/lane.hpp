@@ -33,7 +33,7 @@ class Parcel {
   Parcel& operator=(const Parcel&) = delete;
   virtual ~Parcel() = default;  // abandons what was not finished; leaves nothing behind
 
-  virtual void begin(std::string_view received, std::string_view reverse_path) = 0;
+  virtual void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) = 0;
   virtual void write(std::string_view octets) = 0;
   [[nodiscard]] virtual daemon::Outcome finish(std::string_view envelope_octets) = 0;
 };
@@ -55,7 +55,8 @@ class StoreJob : public Job {
 
   std::unique_ptr<Parcel> parcel;
   bool is_begun = false;
-  std::string received, reverse_path;  // of begin()
+  daemon::MessageId id;  // of begin(), like these
+  std::string received, reverse_path;
   std::string octets, envelope;
   daemon::Outcome outcome{daemon::Outcome::Result::deferred, {}, {}};
 

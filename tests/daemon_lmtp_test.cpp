@@ -58,7 +58,7 @@ TEST(Lmtp, serves_a_thousand_recipients_of_any_length) {
 TEST(Lmtp, the_null_reverse_path_is_empty) {
   Meeting meeting({Manner{}});
   Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "");
+  lmtp.begin({}, "Received: x\n", "");
   EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"}, "")).result, Result::accepted);
   EXPECT_TRUE(meeting.cluster.commands()[1].starts_with("MAIL FROM:<> "));
 }
@@ -122,7 +122,7 @@ TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
   const rlimit small{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
   Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "me@client.example");
+  lmtp.begin({}, "Received: x\n", "me@client.example");
   const std::size_t open_before = open_descriptors();
   lmtp.write(std::string(300'000, 'x'));
   EXPECT_EQ(open_descriptors(), open_before);
@@ -286,11 +286,11 @@ TEST(Lmtp, an_address_that_cannot_be_written_goes_nowhere) {
 TEST(Lmtp, an_abandoned_message_is_gone) {
   Meeting meeting({Manner{}});
   Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "me@client.example");
+  lmtp.begin({}, "Received: x\n", "me@client.example");
   lmtp.write(std::string(200'000, 'x'));
   lmtp.abandon();
   expect_deferred(lmtp.finish(envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
-  lmtp.begin("Received: y\n", "me@client.example");
+  lmtp.begin({}, "Received: y\n", "me@client.example");
   EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"})).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails(), Strings{"Received: y\r\n.\r\n"});
 }

@@ -28,7 +28,7 @@ class MaildirElsewhere : public MaildirPlace {
  protected:
   [[nodiscard]] Outcome deliver(const std::vector<std::string>& recipients, const std::string& text) const {
     Maildir maildir(settings());
-    maildir.begin("Received: x\n", "a@b.example");
+    maildir.begin({}, "Received: x\n", "a@b.example");
     maildir.write(text);
     return maildir.finish(envelope_for(recipients));
   }
