@@ -141,8 +141,9 @@ Step Connection::check_credentials() {
 TraceFacts Connection::trace_facts() const {
   const Peer peer = read_peer(parts_.environment);
   const spec::Guards guards = session_.guards();
+  const bool is_hidden = parts_.start.hides_user && guards.has(bit::authentication_done);
   return {.remote_host = peer.remote_host,
-          .remote_info = peer.remote_info,
+          .remote_info = is_hidden ? std::string_view() : peer.remote_info,
           .remote_ip = peer.remote_ip,
           .local_host = peer.local_host.empty() ? host_name(parts_.start) : peer.local_host,
           .helo = session_.client_name(),

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -86,29 +87,35 @@ int MailFile::hard_link(const Descriptor& folder, const std::string& name) const
 
 int MailFile::link_into(const Descriptor& folder, const std::string& name) const {
   const int error = hard_link(folder, name);
-  return wants_a_copy(error) ? copy_into(folder, name) : error;
+  return wants_a_copy(error) ? copy_into(folder, name, 0, {}) : error;
 }
 
-int MailFile::copy_into(const Descriptor& folder, const std::string& name) const {
+int MailFile::copy_into(const Descriptor& folder, const std::string& name, std::size_t at,
+                        std::string_view text) const {
   const std::string draft = "../tmp/" + name;
   const Descriptor copy(::openat(folder.number(), draft.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, only_owner));
   if (!copy.is_open()) return errno;
-  int error = copy_octets(copy);
+  int error = copy_octets(copy, at, text);
   if (error == 0 && ::fsync(copy.number()) != 0) error = errno;
   if (error == 0) error = rename_new(folder, draft, name);
   if (error != 0) ::unlinkat(folder.number(), draft.c_str(), 0);
   return error;
 }
 
-int MailFile::copy_octets(const Descriptor& copy) const {
+int MailFile::copy_octets(const Descriptor& copy, std::size_t at, std::string_view text) const {
   constexpr std::size_t piece_octets = 64UZ * 1024;
   const auto piece = std::make_unique_for_overwrite<char[]>(piece_octets);
+  std::size_t wanted = at == 0 ? piece_octets : at;
   for (off_t from = 0;;) {
-    const ssize_t got = ::pread(file_.number(), piece.get(), piece_octets, from);
+    const ssize_t got = ::pread(file_.number(), piece.get(), std::min(wanted, piece_octets), from);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return got == 0 ? 0 : errno;
     if (const int error = write_all(copy, {piece.get(), static_cast<std::size_t>(got)}); error != 0) return error;
     from += got;
+    const bool is_there = static_cast<std::size_t>(from) == at;
+    if (is_there)
+      if (const int error = write_all(copy, text); error != 0) return error;
+    wanted = static_cast<std::size_t>(from) < at ? at - static_cast<std::size_t>(from) : piece_octets;
   }
 }
 

@@ -28,6 +28,9 @@ class MailFile {
   [[nodiscard]] int create(const Descriptor& root, const std::string& unique_name);
   [[nodiscard]] int write(std::string_view octets);
   [[nodiscard]] int link_into(const Descriptor& folder, const std::string& name) const;
+  // A copy of its own, whatever could be linked, with `text` after its first `at` octets.
+  [[nodiscard]] int copy_into(const Descriptor& folder, const std::string& name, std::size_t at,
+                              std::string_view text) const;
   void start_sync() const;  // only a hint: the octets are on their way to the disk while others are still written
   void discard();           // our own hold on it; links stay
 
@@ -36,8 +39,7 @@ class MailFile {
 
  private:
   [[nodiscard]] int hard_link(const Descriptor& folder, const std::string& name) const;
-  [[nodiscard]] int copy_into(const Descriptor& folder, const std::string& name) const;
-  [[nodiscard]] int copy_octets(const Descriptor& copy) const;
+  [[nodiscard]] int copy_octets(const Descriptor& copy, std::size_t at, std::string_view text) const;
   [[nodiscard]] int create_unnamed();
   [[nodiscard]] int create_named(const std::string& unique_name);
 

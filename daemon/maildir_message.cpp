@@ -18,11 +18,16 @@ void MaildirMessage::begin(MessageId id, std::string_view received, std::string_
   abandon();
   id_ = id;
   buffer_ = std::make_unique_for_overwrite<char[]>(buffer_octets);
-  write(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
-  write(received);
+  append(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
+  trace_octets_ = size_;
+  append(received);
 }
 
 void MaildirMessage::write(std::string_view octets) {
+  filter_.pass(octets, [this](std::string_view kept) { append(kept); });
+}
+
+void MaildirMessage::append(std::string_view octets) {
   size_ += octets.size();
   if (error_ != 0 || buffer_ == nullptr) return;
   if (octets.size() > buffer_octets - buffered_) {  // what does not fit is large enough to go as it is
@@ -43,6 +48,7 @@ void MaildirMessage::flush() {
 }
 
 void MaildirMessage::complete(const Descriptor& folder) {
+  filter_.finish([this](std::string_view kept) { append(kept); });
   if (error_ == 0 && !file_.is_open()) create_file(folder);
   if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
   buffered_ = 0;
@@ -74,6 +80,7 @@ void MaildirMessage::abandon() {
   buffer_.reset();
   buffered_ = 0;
   size_ = 0;
+  filter_ = {};
   error_ = 0;
   where_.clear();
 }

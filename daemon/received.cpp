@@ -169,6 +169,11 @@ std::string return_path_field(std::string_view reverse_path) {
   return "Return-Path: " + angle_path(reverse_path) + '\n';
 }
 
+std::string delivered_to_field(std::string_view recipient) {
+  const std::string path = angle_path(recipient);
+  return "Delivered-To: " + path.substr(1, path.size() - 2) + '\n';
+}
+
 std::string mail_date(std::int64_t unix_time) {
   std::string text;
   append_date(text, unix_time);

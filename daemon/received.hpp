@@ -35,6 +35,9 @@ struct TraceFacts {
 // "Return-Path: <reverse-path>\n", for a final delivery.
 [[nodiscard]] std::string return_path_field(std::string_view reverse_path);
 
+// "Delivered-To: user@example.org\n": whose mailbox it is, as qmail-local writes it.
+[[nodiscard]] std::string delivered_to_field(std::string_view recipient);
+
 // id   without a number it is only the time
 [[nodiscard]] std::string received_field(const TraceFacts& facts, MessageId id);
 

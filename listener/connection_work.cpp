@@ -241,7 +241,9 @@ void Connection::stored(StoreJob& job) {
   --jobs_;
   const Turn turn(*this);
   if (job.goal() == StoreJob::Goal::abandon) return;
-  context_.metrics.took(Duration::hand_over, context_.loop.now() - job_began_);
+  // A piece of a large message that is put aside is no hand-over, nor is a message that was withdrawn.
+  if (job.goal() == StoreJob::Goal::finish && job.outcome.result != Outcome::Result::client_gone)
+    context_.metrics.took(Duration::hand_over, context_.loop.now() - job_began_);
   phase_ = Phase::serving;
   is_resumed_ = true;
   patience_began_ = context_.loop.now();
@@ -259,8 +261,9 @@ void Connection::stored(StoreJob& job) {
 daemon::TraceFacts Connection::trace_facts() {
   const daemon::Peer peer = daemon::read_peer(environment());
   const spec::Guards guards = session().guards();
+  const bool is_hidden = served_->start.hides_user && guards.has(bit::authentication_done);
   return {.remote_host = peer.remote_host,
-          .remote_info = peer.remote_info,
+          .remote_info = is_hidden ? std::string_view() : peer.remote_info,
           .remote_ip = peer.remote_ip,
           .local_host = peer.local_host.empty() ? daemon::host_name(served_->start) : peer.local_host,
           .helo = session().client_name(),

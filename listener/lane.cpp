@@ -252,8 +252,10 @@ std::expected<std::shared_ptr<Lane>, std::string> make(const daemon::Start& star
   switch (start.hand_over) {
     case HandOverKind::discard: return std::make_shared<DiscardLane>();
     case HandOverKind::maildir:
-      return std::make_shared<MaildirLane>(daemon::MaildirSettings{
-          .root = start.hand_over_path, .host = host, .default_domain = daemon::own_domain(start)});
+      return std::make_shared<MaildirLane>(daemon::MaildirSettings{.root = start.hand_over_path,
+                                                                   .host = host,
+                                                                   .default_domain = daemon::own_domain(start),
+                                                                   .has_delivered_to = start.has_delivered_to});
     case HandOverKind::queue_program:
       return std::make_shared<QueueLane>(
           daemon::QueueProgramSettings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor},

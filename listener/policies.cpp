@@ -50,7 +50,8 @@ std::vector<std::string> variables_of(const char* const* process_environment, co
 std::string lane_key(const daemon::Start& start, const daemon::Environment& environment, unsigned threads) {
   return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
          std::string(daemon::host_name(start)) + '\n' + daemon::own_domain(start) + '\n' + spool_folder(environment) +
-         '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' + std::to_string(threads);
+         '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' + std::to_string(threads) +
+         (start.has_delivered_to ? "\nDelivered-To" : "");
 }
 
 bool needs_program(const daemon::Start& start) {

@@ -62,6 +62,48 @@ TEST_F(MaildirTest, only_the_owner_may_look) {
             fs::perms::owner_read | fs::perms::owner_write);
 }
 
+// RFC 5321 4.4: one Return-Path, ours
+TEST_F(MaildirTest, a_return_path_that_the_message_brings_is_replaced) {
+  Maildir maildir(settings());
+  for (const std::size_t body : {10UZ, 300'000UZ}) {
+    maildir.begin({}, "Received: x\n", "sender@client.example");
+    const std::string text = "\nReturn-Path: <in@the.body>\n" + std::string(body, 'x') + "\n";
+    maildir.write("Return-Path: <old@x.example>\nSubject: t\nreturn-pa");
+    maildir.write("th:\n <older@x.example>\nTo: u\n" + text);
+    EXPECT_EQ(maildir.finish(envelope_for({"user@example.com"})).result, Result::accepted);
+    const auto messages = messages_in(root_ / "example.com/user");
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(contents(messages[0]), "Return-Path: <sender@client.example>\nReceived: x\nSubject: t\nTo: u\n" + text);
+    EXPECT_TRUE(messages[0].string().ends_with(",S=" + std::to_string(fs::file_size(messages[0]))));
+    fs::remove(messages[0]);
+  }
+}
+
+TEST_F(MaildirTest, delivered_to_names_each_recipient_in_a_file_of_its_own) {
+  MaildirSettings naming = settings();
+  naming.has_delivered_to = true;
+  Maildir maildir(naming);
+  maildir.begin({}, "Received: x\n", "sender@client.example");
+  maildir.write("Subject: t\n\nhello\n");
+  EXPECT_EQ(
+      maildir.finish(envelope_for({"User@example.com", "user@example.com", "b c@x.example", "postmaster"})).result,
+      Result::accepted);
+  const auto text_of = [&](const char* mailbox) {
+    const auto messages = messages_in(root_ / mailbox);
+    EXPECT_EQ(messages.size(), 1U) << mailbox;
+    if (messages.empty()) return std::string();
+    EXPECT_TRUE(messages[0].string().ends_with(",S=" + std::to_string(fs::file_size(messages[0]))));
+    return contents(messages[0]);
+  };
+  const auto wanted = [](const std::string& recipient) {
+    return "Return-Path: <sender@client.example>\nDelivered-To: " + recipient + "\nReceived: x\nSubject: t\n\nhello\n";
+  };
+  EXPECT_EQ(text_of("example.com/user"), wanted("User@example.com"));
+  EXPECT_EQ(text_of("x.example/b%20c"), wanted("\"b c\"@x.example"));
+  EXPECT_EQ(text_of("example.com/postmaster"), wanted("postmaster@example.com"));
+  EXPECT_EQ(files_below_root(), 3U);
+}
+
 // maildir(5)
 TEST_F(MaildirTest, file_names_are_unique) {
   MaildirSettings odd = settings();

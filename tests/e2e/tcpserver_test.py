@@ -279,6 +279,16 @@ class Credentials(peer.Case):
         self.assert_code(250, client.deliver("x"))
         self.assertEqual(self.home.stored("elsewhere.example/far"), [])
 
+    def test_the_user_is_named_in_received_unless_hidden(self):
+        for hides, pattern in ((0, r"\(alice@127\.0\.0\.1\)\n"), (1, r" \(127\.0\.0\.1\)\n")):
+            client = self.encrypted(self.serve(AUTH_CDB=self.home.users, POSTERN_HIDE_USER=hides, POSTERN_DELIVERED_TO=1))
+            client.say("AUTH PLAIN " + plain_response(USER, PASSWORD))
+            self.assert_code(250, client.deliver("Return-Path: <old@x.example>\r\n\r\nx"))
+            message = self.home.stored()[-1].decode()
+            self.assertRegex(message, rf"\AReturn-Path: <me@sender\.example>\nDelivered-To: user@{OURS}\nReceived: ")
+            self.assertRegex(message, pattern)
+            self.assertEqual(message.count("Return-Path"), 1)
+
     def test_a_user_of_the_cdb_may_have_settings_of_its_own(self):
         client = self.encrypted(self.serve(AUTH_CDB=self.home.users, DATABYTES=9999, AUTH_UNSET_NOTHING=1))
         self.assertIn("250-SIZE 9999", client.say("EHLO client.example"))
