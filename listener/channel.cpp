@@ -60,8 +60,9 @@ bool Channel::has_input() {
 
 bool Channel::has_left(std::string_view held) {
   if (tls_ == nullptr) return daemon::has_left_in_clear(socket_.number(), held);
+  if (daemon::asks_to_end(held)) return false;
   if (has_failed_) return true;
-  if (!daemon::has_ended(socket_.number()) || daemon::asks_to_end(held)) return false;
+  if (!daemon::has_ended(socket_.number())) return false;
   char octet = 0;
   ERR_clear_error();
   const int got = SSL_peek(tls_.get(), &octet, 1);

@@ -133,7 +133,7 @@ TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
   EXPECT_EQ(meeting.cluster.connections(), 0U);
 }
 
-// RFC 6152 2, 3
+// RFC 6152 2, 3; RFC 3463 3.7
 TEST(Lmtp, octets_above_ascii_go_only_where_they_are_welcome) {
   const std::string wide = "Subject: t\n\nh\xc3\xa9llo\n";
   Meeting meeting({Manner{}});

@@ -180,7 +180,7 @@ class Crawling(peer.Case):
     def test_one_octet_each_20_milliseconds_gets_the_same_answer(self):
         octets = [bytes([octet]) for octet in DIALOGUE]
         fast = self.answers(self.server.connect(), [DIALOGUE], 0)
-        self.assertEqual(fast.count(b"\r\n"), 11)
+        self.assertEqual(fast.count(b"\r\n"), 12)
         self.assertEqual(self.answers(self.server.connect(), octets, 0.02), fast)
         encrypted = self.answers(self.server.connect().starttls(), octets, 0.005)
         self.assertEqual(encrypted, fast.replace(b"250-STARTTLS\r\n", b""))
