@@ -200,7 +200,7 @@ Commit commit_with_postern(const std::shared_ptr<MaildirRoot>& root, std::size_t
     std::vector<std::string> envelopes;
     for (std::size_t i = 0; i < count; ++i) {
       messages.push_back(std::make_unique<MaildirMessage>(*root));
-      messages.back()->begin("Received: x\n", "a@example.com");
+      messages.back()->begin({}, "Received: x\n", "a@example.com");
       messages.back()->write(message);
       envelopes.push_back("Fa@example.com\0Tuser"s + std::to_string(next++ % mailboxes) + "@example.com\0\0"s);
     }

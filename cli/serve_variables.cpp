@@ -29,6 +29,8 @@ constexpr std::array variables = {
     Variable{"POSTERN_MAILDIR", Kind::text},
     Variable{"POSTERN_DISCARD", Kind::number},
     Variable{"POSTERN_RELAY", Kind::number},
+    Variable{"POSTERN_DELIVERED_TO", Kind::number},
+    Variable{"POSTERN_HIDE_USER", Kind::number},
     Variable{"TMPDIR", Kind::text},
     Variable{"AUTH_CDB", Kind::text},
     Variable{"RELAYCLIENT", Kind::text},

@@ -9,6 +9,7 @@
 #include "daemon/control.hpp"
 #include "daemon/foreign_settings.hpp"
 #include "daemon/lmtp_address.hpp"
+#include "daemon/maildir_limits.hpp"
 #include "daemon/start.hpp"
 #include "daemon/tls_context.hpp"
 
@@ -46,6 +47,7 @@ class Looker {
     look_for_certificate();
     look_for_rcpthosts();
     look_for_cluster();
+    look_for_maildir();
     look_for_foreign_settings();
     if (has_home_ && !said_.home_is_here) look_at_start();
     found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
@@ -144,6 +146,17 @@ class Looker {
     if (address.empty() || goes_elsewhere) return;
     if (const auto parsed = daemon::parse_lmtp_address(address); !parsed)
       refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
+  }
+
+  // A root that is not on this machine is not looked at.
+  void look_for_maildir() {
+    const std::string root = variables_.value_of("POSTERN_MAILDIR");
+    const bool goes_elsewhere = !variables_.value_of("QMAILQUEUE").empty() ||
+                                !variables_.value_of("POSTERN_LMTP").empty() ||
+                                variables_.value_of("POSTERN_DISCARD") == "1";
+    if (root.empty() || goes_elsewhere || said_.home_is_here) return;  // serve says it itself
+    for (std::string& sentence : daemon::maildir_limits((home_ / root).string()))
+      found_.advice.push_back({Grade::warning, "maildir_root", std::move(sentence), "link(2); open(2): O_TMPFILE"});
   }
 
   // As daemon/start.cpp has it (deviation D25).

@@ -141,8 +141,9 @@ Step Connection::check_credentials() {
 TraceFacts Connection::trace_facts() const {
   const Peer peer = read_peer(parts_.environment);
   const spec::Guards guards = session_.guards();
+  const bool is_hidden = parts_.start.hides_user && guards.has(bit::authentication_done);
   return {.remote_host = peer.remote_host,
-          .remote_info = peer.remote_info,
+          .remote_info = is_hidden ? std::string_view() : peer.remote_info,
           .remote_ip = peer.remote_ip,
           .local_host = peer.local_host.empty() ? host_name(parts_.start) : peer.local_host,
           .helo = session_.client_name(),
@@ -156,7 +157,8 @@ TraceFacts Connection::trace_facts() const {
 }
 
 void Connection::begin_message() {
-  parts_.hand_over.begin(received_field(trace_facts(), std::time(nullptr)), session_.envelope().reverse_path());
+  id_ = ids_.next(std::time(nullptr));
+  parts_.hand_over.begin(id_, received_field(trace_facts(), id_), session_.envelope().reverse_path());
   is_receiving_ = true;
 }
 
@@ -166,12 +168,15 @@ void Connection::abandon_message() {
 }
 
 Step Connection::hand_over() {
+  const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
+  if (is_gone) abandon_message();
   is_receiving_ = false;
-  const Outcome outcome = parts_.hand_over.finish(session_.envelope().octets());
-  parts_.journal.message(outcome, session_);
+  const Outcome outcome = is_gone ? withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
+  parts_.journal.message(id_, outcome, session_);
   switch (outcome.result) {
     case Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
     case Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);
+    case Outcome::Result::client_gone: return session_.report(Event::hand_over_client_gone);
     case Outcome::Result::deferred: break;
   }
   return session_.report(Event::hand_over_deferred, outcome.verdict);

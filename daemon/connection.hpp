@@ -16,6 +16,7 @@
 #include "daemon/environment.hpp"
 #include "daemon/hand_over.hpp"
 #include "daemon/journal.hpp"
+#include "daemon/message_id.hpp"
 #include "daemon/received.hpp"
 #include "daemon/recipients.hpp"
 #include "daemon/start.hpp"
@@ -75,6 +76,8 @@ class Connection {
   bool is_open_ = true;
   bool ended_by_quit_ = false;
   bool is_receiving_ = false;  // a message has begun and is neither handed over nor abandoned
+  MessageIds ids_;
+  MessageId id_;  // of the message that was begun last
   std::size_t unread_begin_ = 0, unread_end_ = 0;
   std::size_t unsent_octets_ = 0;
   std::array<char, output_octets> output_;

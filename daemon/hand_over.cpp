@@ -6,4 +6,6 @@ namespace postern::daemon {
 
 Outcome discarded() { return {Outcome::Result::accepted, std::to_string(std::time(nullptr)) + " discarded"}; }
 
+Outcome withdrawn() { return {Outcome::Result::client_gone, "the client has left, and nothing is stored"}; }
+
 }  // namespace postern::daemon

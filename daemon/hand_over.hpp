@@ -10,13 +10,16 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/message_id.hpp"
+
 namespace postern::daemon {
 
 struct Outcome {
   enum class Result : std::uint8_t {
-    accepted,  // 250
-    deferred,  // 451
-    refused,   // 554
+    accepted,     // 250
+    deferred,     // 451
+    refused,      // 554
+    client_gone,  // nobody is told, and nothing is stored (deviation D26)
   } result;
   std::string verdict;  // what {verdict} becomes in the reply: printable ASCII, at most spec::max_verdict_octets
   std::string cause{};  // what the log tells and the client is not told: "EACCES: example.com/user"; often empty
@@ -25,6 +28,9 @@ struct Outcome {
 // Of a message that nobody keeps (POSTERN_DISCARD): "1700000000 discarded".
 [[nodiscard]] Outcome discarded();
 
+// Of a message whose client has left before anything began to make it durable.
+[[nodiscard]] Outcome withdrawn();
+
 class HandOver {
  public:
   HandOver() = default;
@@ -32,9 +38,10 @@ class HandOver {
   HandOver& operator=(const HandOver&) = delete;
   virtual ~HandOver() = default;
 
+  // id            of the message: what an accepted one is answered with, where no one else has a number for it
   // received      the whole Received: field, which goes first
   // reverse_path  without angle brackets; empty for the null reverse-path. Only a final delivery needs it
-  virtual void begin(std::string_view received, std::string_view reverse_path) = 0;
+  virtual void begin(MessageId id, std::string_view received, std::string_view reverse_path) = 0;
 
   // Mail data: lines end with LF, transparency is undone.
   virtual void write(std::string_view octets) = 0;

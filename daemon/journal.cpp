@@ -29,6 +29,16 @@ std::string_view name_of(BackendKind kind) {
   return "none";
 }
 
+std::string_view name_of(Outcome::Result result) {
+  switch (result) {
+    case Outcome::Result::accepted: return "accepted";
+    case Outcome::Result::deferred: return "deferred";
+    case Outcome::Result::refused: return "refused";
+    case Outcome::Result::client_gone: break;
+  }
+  return "client_gone";
+}
+
 std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
 
 void add_settings(LogLine& line, const Start& start) {
@@ -99,12 +109,11 @@ void Journal::credentials(const CheckResult& result, std::string_view username) 
   line.write();
 }
 
-void Journal::message(const Outcome& outcome, const engine::Session& session) const {
+void Journal::message(MessageId id, const Outcome& outcome, const engine::Session& session) const {
   LogLine line = this->line("message");
-  line.field("result", outcome.result == Outcome::Result::accepted   ? "accepted"
-                       : outcome.result == Outcome::Result::deferred ? "deferred"
-                                                                     : "refused")
-      .number("octets", session.stored_octets())
+  line.field("result", name_of(outcome.result));
+  if (id.number != 0) line.field("id", id.text());
+  line.number("octets", session.stored_octets())
       .number("recipients", session.envelope().recipients())
       .client("from", session.envelope().reverse_path())
       .client("to", session.envelope().first_recipient())

@@ -11,6 +11,7 @@
 #include "daemon/credentials.hpp"
 #include "daemon/hand_over.hpp"
 #include "daemon/log.hpp"
+#include "daemon/message_id.hpp"
 #include "daemon/start.hpp"
 #include "engine/session.hpp"
 
@@ -29,7 +30,7 @@ class Journal {
   void settings(const Start& start) const;  // of one listener, for all its clients
   void refusal(const engine::Step& step, const engine::Session& session) const;
   void credentials(const CheckResult& result, std::string_view username) const;
-  void message(const Outcome& outcome, const engine::Session& session) const;
+  void message(MessageId id, const Outcome& outcome, const engine::Session& session) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
   void end(std::string_view how, const engine::Session& session) const;

@@ -18,7 +18,12 @@ using spec::HandOverText;
 
 constexpr std::size_t max_path_octets_told = 128;  // what is longer leaves no room for the reason
 
-std::string in_words(const LmtpReply& reply) { return std::to_string(reply.code) + ' ' + reply.text; }
+// Without its code: ours stands before it, and nobody shall read two.
+std::string in_words(const LmtpReply& reply) {
+  return reply.text.empty() ? "mail cluster gives no reason" : reply.text;
+}
+
+std::string code_in_words(const LmtpReply& reply) { return "mail cluster answered " + std::to_string(reply.code); }
 
 // With the recipient, unless the mail cluster has named it already.
 std::string in_words(const LmtpReply& reply, std::string_view forward_path) {
@@ -69,13 +74,18 @@ Outcome failed(LmtpTrouble trouble, const LmtpResult& result, const std::string&
 
 Outcome outcome_of(const LmtpResult& result, const std::vector<std::string>& forward_paths,
                    const std::string& address) {
+  if (result.needs_8bitmime)
+    return judged(Result::refused, spec::text_of(HandOverText::no_8bitmime), "no 8BITMIME: " + address);
   if (result.of_all.code != 0)
-    return judged(result.of_all.is_permanent() ? Result::refused : Result::deferred, in_words(result.of_all), {});
+    return judged(result.of_all.is_permanent() ? Result::refused : Result::deferred, in_words(result.of_all),
+                  code_in_words(result.of_all));
   if (result.trouble) return failed(*result.trouble, result, address);
   const auto first = [&](auto is_so) { return std::ranges::find_if(result.of_each, is_so); };
   const auto about = [&](auto reply, Result outcome) {
     const auto index = static_cast<std::size_t>(reply - result.of_each.begin());
-    return judged(outcome, in_words(*reply, forward_paths[index]), takers_in_words(result));
+    const std::string others = takers_in_words(result);
+    return judged(outcome, in_words(*reply, forward_paths[index]),
+                  code_in_words(*reply) + (others.empty() ? "" : ", " + others));
   };
   if (const auto reply = first(&LmtpReply::is_temporary); reply != result.of_each.end())
     return about(reply, Result::deferred);
@@ -102,7 +112,7 @@ bool is_of_dead_connection(const LmtpResult& result) {
 
 }  // namespace
 
-void Lmtp::begin(std::string_view received, std::string_view) {
+void Lmtp::begin(MessageId, std::string_view received, std::string_view) {
   abandon();
   has_begun_ = true;
   message_.write(received);

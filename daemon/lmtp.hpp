@@ -4,7 +4,8 @@
 //           accepted  each recipient has taken it, by a 2xx of its own after the final dot, now or before (lmtp_taken.hpp)
 //           deferred  anything temporary for anyone: a 4xx, no connection, no greeting, a timeout, an end, no valid reply
 //           refused   a 5xx for at least one, and no 4xx: named in the verdict
-//         A verdict has the mail cluster's words, printable and cut, or a text of spec/replies.toml
+//         A verdict has the mail cluster's words without their code, printable and cut, or a text of spec/replies.toml
+// 8bit    octets above ASCII go only where 8BITMIME is offered, with BODY=8BITMIME; elsewhere the message is refused
 // whole   refused or deferred before mail data: nobody has it. After it, LMTP answers for each, and some may have taken
 //         what others have not:
 //           deferred  those who took it are remembered, and spared when the client sends it again
@@ -35,7 +36,7 @@ class Lmtp final : public HandOver {
   // The pool outlives this object.
   explicit Lmtp(LmtpPool& pool) : pool_(pool), message_(pool.settings().file_folder), hash_(pool.taken().begin()) {}
 
-  void begin(std::string_view received, std::string_view reverse_path) override;
+  void begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
   void write(std::string_view octets) override;
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
   void abandon() override;

@@ -23,6 +23,13 @@ int write_all(const Descriptor& file, std::string_view octets) {
   return 0;
 }
 
+// Without a branch for each octet, so that it is as fast as memory.
+bool is_8bit(std::string_view octets) {
+  unsigned char any = 0;
+  for (const char octet : octets) any |= static_cast<unsigned char>(octet);
+  return any > 127;
+}
+
 }  // namespace
 
 void LmtpMessage::write(std::string_view octets) {
@@ -30,6 +37,7 @@ void LmtpMessage::write(std::string_view octets) {
   if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<char[]>(lmtp_memory_octets);
   lines_ += static_cast<std::uint64_t>(std::ranges::count(octets, '\n'));
   last_ = octets.back();
+  has_8bit_ = has_8bit_ || is_8bit(octets);
   while (!octets.empty()) {
     if (buffered_ == lmtp_memory_octets) error_ = flush();
     if (error_ != 0) return file_.close();  // at once: what is left of the disk is of use to others
@@ -65,6 +73,7 @@ void LmtpMessage::clear() {
   buffered_ = 0;
   file_octets_ = lines_ = 0;
   last_ = '\n';
+  has_8bit_ = false;
   error_ = 0;
 }
 

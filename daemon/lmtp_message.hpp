@@ -32,6 +32,8 @@ class LmtpMessage {
 
   [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] std::uint64_t octets() const { return file_octets_ + buffered_; }
+  // Whether an octet above 127 is among them (RFC 6152).
+  [[nodiscard]] bool has_8bit() const { return has_8bit_; }
   // RFC 1870 5: with CRLF, without what transparency adds and without the final dot
   [[nodiscard]] std::uint64_t wire_octets() const;
   // As many octets from there as there are, at most room.size(); 0 at the end.
@@ -48,6 +50,7 @@ class LmtpMessage {
   std::uint64_t file_octets_ = 0;
   std::uint64_t lines_ = 0;
   char last_ = '\n';
+  bool has_8bit_ = false;
   int error_ = 0;
 };
 

@@ -20,6 +20,9 @@ class Transaction {
   }
 
   LmtpResult run() {
+    // RFC 6152 3: nothing here could make such octets anything else.
+    result_.needs_8bitmime = mail_.message.has_8bit() && !link_.has_8bitmime();
+    if (result_.needs_8bitmime) return std::move(result_);
     const bool is_complete = send_envelope() && begin_data() && send_data() && hear_deliveries();
     if (!is_complete && !result_.trouble) reset();
     return std::move(result_);
@@ -56,8 +59,7 @@ class Transaction {
     if (index > 0) return "RCPT TO:" + angle_path(mail_.forward_paths[index - 1]) + "\r\n";
     std::string line = "MAIL FROM:" + angle_path(mail_.reverse_path);
     if (link_.has_size()) line += " SIZE=" + std::to_string(mail_.message.wire_octets());  // RFC 1870 6
-    // Where it is not offered, octets above ASCII are sent as they are: nothing here could make them anything else.
-    if (link_.has_8bitmime()) line += " BODY=8BITMIME";
+    if (mail_.message.has_8bit()) line += " BODY=8BITMIME";
     return line + "\r\n";
   }
 

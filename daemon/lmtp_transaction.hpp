@@ -33,6 +33,7 @@ struct LmtpResult {
   std::vector<LmtpReply> of_each;  // the last reply about each recipient; code 0 where there was none
   std::optional<LmtpTrouble> trouble;
   std::string_view stage = "MAIL";  // how far it came
+  bool needs_8bitmime = false;      // nothing was sent: octets above ASCII, and the mail cluster offers no 8BITMIME
   bool has_been_answered = false;   // at least one reply came
   bool has_sent_data = false;       // something of the mail data was sent; the replies of each are about delivery
 };

@@ -32,13 +32,15 @@ int make_mailbox(const Descriptor& root, const std::string& mailbox, std::vector
 
 }  // namespace
 
-int MaildirFolders::link(const MailFile& file, const std::string& mailbox, const std::string& name) {
+int MaildirFolders::link(const MailFile& file, const std::string& mailbox, const std::string& name, const Own& own) {
+  const auto put_into = [&](const Descriptor& folder) {
+    return own.text.empty() ? file.link_into(folder, name) : file.copy_into(folder, name, own.at, own.text);
+  };
   const auto known = folders_.find(mailbox + "/new");
-  if (known != folders_.end() && known->second.descriptor.is_open())
-    return file.link_into(known->second.descriptor, name);
+  if (known != folders_.end() && known->second.descriptor.is_open()) return put_into(known->second.descriptor);
   Descriptor opened;
   if (const int error = open_mailbox(mailbox, opened); error != 0) return error;
-  const int error = file.link_into(opened, name);
+  const int error = put_into(opened);
   if (open_folders_ == max_open_folders) return error;
   ++open_folders_;
   folders_[mailbox + "/new"].descriptor = std::move(opened);

@@ -28,7 +28,12 @@ class MaildirFolders {
   // root: stays open as long as this object
   explicit MaildirFolders(const Descriptor& root) : root_(&root) {}
 
-  [[nodiscard]] int link(const MailFile& file, const std::string& mailbox, const std::string& name);
+  // own   what stands in this mailbox's copy alone, after the first octets; empty: the file is shared
+  struct Own {
+    std::size_t at = 0;
+    std::string text;
+  };
+  [[nodiscard]] int link(const MailFile& file, const std::string& mailbox, const std::string& name, const Own& own);
   void take_back(const std::string& mailbox, const std::string& name) const;
 
   void sync(SyncMany& sync);

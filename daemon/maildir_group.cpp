@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <ranges>
 #include <string>
 
 #include "daemon/envelope_paths.hpp"
 #include "daemon/maildir_folders.hpp"
 #include "daemon/maildir_name.hpp"
+#include "daemon/received.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -16,19 +18,24 @@ namespace {
 struct Delivery {
   MaildirMessage* message;
   std::vector<std::string> mailboxes;
-  std::vector<std::string> names;  // of the links made so far: the mailboxes from the first on
+  std::vector<std::string> recipients;  // the first one of each mailbox
+  std::vector<std::string> names;       // of the links made so far: the mailboxes from the first on
 };
 
-// Empty when the envelope is not whole. Each mailbox once, however often it was named.
-std::vector<std::string> mailboxes_of(std::string_view envelope_octets, std::string_view default_domain) {
-  const auto paths = parse_envelope(envelope_octets);
-  if (!paths) return {};
-  std::vector<std::string> mailboxes;
-  for (const std::string_view path : paths->forward_paths) mailboxes.push_back(mailbox_path(path, default_domain));
-  std::ranges::sort(mailboxes);
-  const auto repeated = std::ranges::unique(mailboxes);
-  mailboxes.erase(repeated.begin(), repeated.end());
-  return mailboxes;
+// Without mailboxes when the envelope is not whole. Each mailbox once, however often it was named.
+Delivery delivery_of(const PreparedMessage& prepared, std::string_view default_domain) {
+  Delivery delivery{.message = prepared.message, .mailboxes = {}, .recipients = {}, .names = {}};
+  const auto paths = parse_envelope(prepared.envelope_octets);
+  if (!paths) return delivery;
+  std::map<std::string, std::string_view> recipient_of;
+  for (const std::string_view path : paths->forward_paths)
+    recipient_of.try_emplace(mailbox_path(path, default_domain), path);
+  for (const auto& [mailbox, path] : recipient_of) {
+    delivery.mailboxes.push_back(mailbox);
+    const bool has_domain = path.contains('@');
+    delivery.recipients.push_back(std::string(path) + (has_domain ? "" : '@' + std::string(default_domain)));
+  }
+  return delivery;
 }
 
 void take_back(Delivery& delivery, const MaildirFolders& folders) {
@@ -36,22 +43,24 @@ void take_back(Delivery& delivery, const MaildirFolders& folders) {
   delivery.names.clear();
 }
 
-int link(Delivery& delivery, const std::string& mailbox, MaildirRoot& root, MaildirFolders& folders) {
+int link(Delivery& delivery, std::size_t index, MaildirRoot& root, MaildirFolders& folders) {
   constexpr int max_tries = 8;
+  MaildirFolders::Own own;
+  if (root.has_delivered_to())
+    own = {delivery.message->return_path_octets(), delivered_to_field(delivery.recipients[index])};
+  const std::string& mailbox = delivery.mailboxes[index];
   int error = EEXIST;  // somebody set the clock back
   for (int i = 0; i < max_tries && error == EEXIST; ++i) {
-    std::string name = root.unique_name() + ",S=" + std::to_string(delivery.message->size());
-    error = folders.link(delivery.message->file(), mailbox, name);
+    std::string name = root.unique_name() + ",S=" + std::to_string(delivery.message->size() + own.text.size());
+    error = folders.link(delivery.message->file(), mailbox, name, own);
     if (error == 0) delivery.names.push_back(std::move(name));
   }
   return error;
 }
 
 void link_all(Delivery& delivery, MaildirRoot& root, MaildirFolders& folders) {
-  for (const std::string& mailbox : delivery.mailboxes) {
-    if (!delivery.message->is_sound()) break;
-    delivery.message->note(link(delivery, mailbox, root, folders), mailbox);
-  }
+  for (std::size_t i = 0; i < delivery.mailboxes.size() && delivery.message->is_sound(); ++i)
+    delivery.message->note(link(delivery, i, root, folders), delivery.mailboxes[i]);
   if (!delivery.message->is_sound()) take_back(delivery, folders);
 }
 
@@ -71,8 +80,9 @@ std::vector<Outcome> MaildirGroup::commit(std::span<const PreparedMessage> messa
   const Descriptor root = root_->open();
   const int root_error = root.is_open() ? 0 : errno;
   std::vector<Delivery> deliveries;
-  for (const auto& [message, envelope_octets] : messages) {
-    deliveries.push_back({message, mailboxes_of(envelope_octets, root_->default_domain()), {}});
+  for (const PreparedMessage& prepared : messages) {
+    deliveries.push_back(delivery_of(prepared, root_->default_domain()));
+    MaildirMessage* const message = prepared.message;
     if (!message->is_begun() || deliveries.back().mailboxes.empty()) message->note(EINVAL, "no message or no envelope");
     message->note(root_error, "new file");
     message->complete(root);

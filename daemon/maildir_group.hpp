@@ -7,7 +7,8 @@
 //         may have seen them). A file is complete and on the disk before it has a name: nobody ever sees a part of one
 // errors  of one message (no room, broken envelope, folder that cannot be made): deferred, and the others do not notice.
 //         Of a folder: every message that was linked into it is deferred, the others are accepted
-// shared  recipients of one message share an inode: readers may unlink and rename theirs, and never write into it
+// shared  recipients of one message share an inode, of our user and mode 0600: readers may unlink and rename theirs, and
+//         never write into it. A mailbox on another file system has a copy (mail_file.hpp)
 // lives   on one thread, which it blocks for as long as the disk takes. Use one for each thread that commits:
 //         while one group waits for the disk, another gathers
 // source  RFC 5321 4.2.5; docs/decisions/0005-durable-in-groups.md

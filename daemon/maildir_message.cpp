@@ -1,8 +1,6 @@
 #include "daemon/maildir_message.hpp"
 
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,14 +14,20 @@ constexpr std::size_t buffer_octets = 64UZ * 1024;  // a small message is one wr
 
 }  // namespace
 
-void MaildirMessage::begin(std::string_view received, std::string_view reverse_path) {
+void MaildirMessage::begin(MessageId id, std::string_view received, std::string_view reverse_path) {
   abandon();
+  id_ = id;
   buffer_ = std::make_unique_for_overwrite<char[]>(buffer_octets);
-  write(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
-  write(received);
+  append(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
+  trace_octets_ = size_;
+  append(received);
 }
 
 void MaildirMessage::write(std::string_view octets) {
+  filter_.pass(octets, [this](std::string_view kept) { append(kept); });
+}
+
+void MaildirMessage::append(std::string_view octets) {
   size_ += octets.size();
   if (error_ != 0 || buffer_ == nullptr) return;
   if (octets.size() > buffer_octets - buffered_) {  // what does not fit is large enough to go as it is
@@ -44,6 +48,7 @@ void MaildirMessage::flush() {
 }
 
 void MaildirMessage::complete(const Descriptor& folder) {
+  filter_.finish([this](std::string_view kept) { append(kept); });
   if (error_ == 0 && !file_.is_open()) create_file(folder);
   if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
   buffered_ = 0;
@@ -61,9 +66,7 @@ void MaildirMessage::note(int error, std::string_view where) {
 }
 
 Outcome MaildirMessage::outcome() const {
-  // "qp" and the number in the file's name after P: what the log says finds the file.
-  if (error_ == 0)
-    return {Outcome::Result::accepted, std::to_string(::time(nullptr)) + " qp " + std::to_string(::gettid())};
+  if (error_ == 0) return {Outcome::Result::accepted, id_.verdict()};
   const bool is_full = error_ == ENOSPC || error_ == EDQUOT;
   const char* symbol = ::strerrorname_np(error_);
   return {Outcome::Result::deferred,
@@ -77,6 +80,7 @@ void MaildirMessage::abandon() {
   buffer_.reset();
   buffered_ = 0;
   size_ = 0;
+  filter_ = {};
   error_ = 0;
   where_.clear();
 }

@@ -1,6 +1,7 @@
 // One message for Maildirs, as far as it needs no other: its octets, and what went wrong with them.
 // in      begin, write as often as mail data comes; then MaildirGroup makes it durable, or abandon. Then begin again
-// out     a file that no mailbox shows yet, beginning with Return-Path and Received. Up to 64 KiB are only in memory
+// out     a file that no mailbox shows yet, beginning with Return-Path and Received; a Return-Path that the message
+//         brought is left out of it. Up to 64 KiB are only in memory
 //         until the group comes: write touches the disk for bigger messages alone
 // lives   on one thread at a time, which may be another for the group; no view is kept
 // errors  the first trouble is remembered and told by the group; the client hears whether the disk is full, the log
@@ -18,6 +19,8 @@
 #include "daemon/hand_over.hpp"
 #include "daemon/mail_file.hpp"
 #include "daemon/maildir_root.hpp"
+#include "daemon/message_id.hpp"
+#include "daemon/return_path_filter.hpp"
 
 namespace postern::daemon {
 
@@ -28,7 +31,7 @@ class MaildirMessage {
   MaildirMessage& operator=(const MaildirMessage&) = delete;
   ~MaildirMessage() { abandon(); }
 
-  void begin(std::string_view received, std::string_view reverse_path);
+  void begin(MessageId id, std::string_view received, std::string_view reverse_path);
   void write(std::string_view octets);
   void abandon();  // leaves nothing behind
 
@@ -44,10 +47,12 @@ class MaildirMessage {
   [[nodiscard]] bool is_sound() const { return error_ == 0; }
   [[nodiscard]] const MailFile& file() const { return file_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }  // octets
+  [[nodiscard]] std::size_t return_path_octets() const { return trace_octets_; }
   [[nodiscard]] Outcome outcome() const;
 
  private:
   void create_file(const Descriptor& folder);
+  void append(std::string_view octets);
   void flush();
 
   MaildirRoot* root_;
@@ -55,6 +60,9 @@ class MaildirMessage {
   MailFile file_;                   // created when the buffer is full, at the latest by complete
   std::unique_ptr<char[]> buffer_;  // only between begin and the end of a message
   std::size_t buffered_ = 0;
+  MessageId id_;
+  ReturnPathFilter filter_;
+  std::size_t trace_octets_ = 0;  // of our Return-Path, which goes first
   std::uint64_t size_ = 0;
   int error_ = 0;  // errno of the first trouble
   std::string where_;

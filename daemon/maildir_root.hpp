@@ -14,9 +14,10 @@
 namespace postern::daemon {
 
 struct MaildirSettings {
-  std::string root;            // POSTERN_MAILDIR
-  std::string host;            // ours, for unique file names
-  std::string default_domain;  // of a recipient without a domain: control/me
+  std::string root;               // POSTERN_MAILDIR
+  std::string host;               // ours, for unique file names
+  std::string default_domain;     // of a recipient without a domain: control/me
+  bool has_delivered_to = false;  // each mailbox has a file of its own, with the recipient in it
 };
 
 class MaildirRoot {
@@ -29,6 +30,7 @@ class MaildirRoot {
   // The thread stands for the process: it is the process where there is only one, and two threads never share it.
   [[nodiscard]] std::string unique_name();
 
+  [[nodiscard]] bool has_delivered_to() const { return settings_.has_delivered_to; }
   [[nodiscard]] const std::string& default_domain() const { return settings_.default_domain; }
 
  private:

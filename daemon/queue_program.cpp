@@ -53,7 +53,7 @@ bool set_nonblocking(const Descriptor& descriptor) { return ::fcntl(descriptor.n
 
 }  // namespace
 
-void QueueProgram::begin(std::string_view received, std::string_view) {
+void QueueProgram::begin(MessageId, std::string_view received, std::string_view) {
   abandon();
   text_octets_ = 0;
   trouble_ = start();

@@ -137,7 +137,7 @@ void append_date(std::string& text, std::int64_t unix_time) {
 
 }  // namespace
 
-std::string received_field(const TraceFacts& facts, std::int64_t unix_time) {
+std::string received_field(const TraceFacts& facts, MessageId id) {
   std::string field;
   field.reserve(256);  // one allocation for a usual client
   field += "Received: from ";
@@ -146,8 +146,9 @@ std::string received_field(const TraceFacts& facts, std::int64_t unix_time) {
   append_safe(field, facts.local_host);
   field += " with ";
   append_protocol(field, facts);
+  if (id.number != 0) field += " id " + id.text();
   field += "; ";
-  append_date(field, unix_time);
+  append_date(field, id.unix_time);
   field += '\n';
   return field;
 }
@@ -166,6 +167,11 @@ std::string angle_path(std::string_view path) {
 
 std::string return_path_field(std::string_view reverse_path) {
   return "Return-Path: " + angle_path(reverse_path) + '\n';
+}
+
+std::string delivered_to_field(std::string_view recipient) {
+  const std::string path = angle_path(recipient);
+  return "Delivered-To: " + path.substr(1, path.size() - 2) + '\n';
 }
 
 std::string mail_date(std::int64_t unix_time) {

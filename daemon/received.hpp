@@ -1,6 +1,6 @@
 // The trace fields that go before a message.
 // in      TraceFacts: what is known of the client; its views may hold any octet and are not kept
-// out     "Received: from HOST (HELO x) (INFO@IP)\n  by LOCAL with PROTO; D Mon YYYY HH:MM:SS -0000\n", lines end with LF
+// out     "Received: from HOST (HELO x) (INFO@IP)\n  by LOCAL with PROTO id ID; D Mon YYYY HH:MM:SS -0000\n", lines end with LF
 // bounds  every name is cut at spec::max_host_octets, so that a line has less than 998 octets (RFC 5322 2.1.1)
 // errors  none: an octet that is not surely harmless becomes `?`
 // source  RFC 5321 4.4, 4.1.2; RFC 3848 (ESMTPS, ESMTPA, ESMTPSA); qmail-smtpd: safeput
@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "daemon/message_id.hpp"
 
 namespace postern::daemon {
 
@@ -33,8 +35,11 @@ struct TraceFacts {
 // "Return-Path: <reverse-path>\n", for a final delivery.
 [[nodiscard]] std::string return_path_field(std::string_view reverse_path);
 
-// unix_time   seconds since 1970, UTC
-[[nodiscard]] std::string received_field(const TraceFacts& facts, std::int64_t unix_time);
+// "Delivered-To: user@example.org\n": whose mailbox it is, as qmail-local writes it.
+[[nodiscard]] std::string delivered_to_field(std::string_view recipient);
+
+// id   without a number it is only the time
+[[nodiscard]] std::string received_field(const TraceFacts& facts, MessageId id);
 
 // "1 Jan 1970 00:00:00 -0000", without a locale. RFC 5322 3.3: -0000 says nothing about where we are.
 [[nodiscard]] std::string mail_date(std::int64_t unix_time);

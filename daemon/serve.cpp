@@ -33,7 +33,7 @@ LmtpSettings lmtp_settings(const Start& start, const Environment& environment) {
 // Takes everything and keeps nothing: for measuring what comes before it.
 class Discard final : public HandOver {
  public:
-  void begin(std::string_view, std::string_view) override {}
+  void begin(MessageId, std::string_view, std::string_view) override {}
   void write(std::string_view) override {}
   [[nodiscard]] Outcome finish(std::string_view) override { return discarded(); }
   void abandon() override {}
@@ -46,8 +46,10 @@ std::unique_ptr<HandOver> make_hand_over(const Start& start, const Environment& 
   if (start.hand_over == HandOverKind::lmtp)
     return std::make_unique<Lmtp>(pool.emplace(lmtp_settings(start, environment)));
   if (start.hand_over == HandOverKind::maildir) {
-    return std::make_unique<Maildir>(MaildirSettings{
-        .root = start.hand_over_path, .host = std::string(host_name(start)), .default_domain = own_domain(start)});
+    return std::make_unique<Maildir>(MaildirSettings{.root = start.hand_over_path,
+                                                     .host = std::string(host_name(start)),
+                                                     .default_domain = own_domain(start),
+                                                     .has_delivered_to = start.has_delivered_to});
   }
   QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
   return std::make_unique<QueueProgram>(std::move(settings), environment);

@@ -94,6 +94,8 @@ SettingsInEnvironment read_settings(const Environment& environment, std::string_
   settings.require_auth = reader.boolean("REQUIRE_AUTH", zero_by_default);
   settings.allow_insecure_auth = reader.boolean("ALLOW_INSECURE_AUTH", zero_by_default);
   settings.relays = reader.boolean("POSTERN_RELAY", way_out_by_default);
+  settings.delivered_to = reader.boolean("POSTERN_DELIVERED_TO", zero_by_default);
+  settings.hides_user = reader.boolean("POSTERN_HIDE_USER", zero_by_default);
   settings.discard = reader.boolean("POSTERN_DISCARD", zero_by_default);
   return settings;
 }

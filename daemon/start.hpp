@@ -43,6 +43,8 @@ struct Start {
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;           // of lmtp: the address
+  bool has_delivered_to = false;        // of a Maildir: each recipient's file names it
+  bool hides_user = false;              // Received does not say who authenticated
   std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
   BackendKind backend = BackendKind::none;
   std::string auth_cdb;

@@ -42,6 +42,7 @@ class UpstreamTransport final : public Transport {
   UpstreamTransport(Transport& inner, UpstreamTls tls) : inner_(inner), version_(tls.version), cipher_(tls.cipher) {}
   [[nodiscard]] ReadResult read(std::span<char> into) override { return inner_.read(into); }
   [[nodiscard]] Io write(std::string_view octets) override { return inner_.write(octets); }
+  [[nodiscard]] bool has_left(std::string_view held) override { return inner_.has_left(held); }
   [[nodiscard]] std::string_view tls_version() const override { return version_; }
   [[nodiscard]] std::string_view tls_cipher() const override { return cipher_; }
 

@@ -132,6 +132,19 @@ Io TlsTransport::write(std::string_view octets) {
 
 bool TlsTransport::has_unread() const { return !has_failed_ && SSL_has_pending(session_.get()) == 1; }
 
+// To look ahead may end the TLS session, so that comes last.
+bool TlsTransport::has_left(std::string_view held) {
+  if (has_failed_ || !has_ended(wire_.descriptors.read) || asks_to_end(held)) return false;
+  wire_.deadline = Patience(milliseconds(0));
+  ERR_clear_error();
+  char octet = 0;
+  std::size_t got = 0;
+  if (SSL_peek_ex(session_.get(), &octet, 1, &got) == 1) return false;
+  const int error = SSL_get_error(session_.get(), 0);
+  has_failed_ = has_failed_ || (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN);
+  return error != SSL_ERROR_WANT_READ;
+}
+
 void TlsTransport::finish() {
   if (has_failed_) return;
   ERR_clear_error();

@@ -48,6 +48,7 @@ class TlsTransport final : public Transport {
   [[nodiscard]] ReadResult read(std::span<char> into) override;
   [[nodiscard]] Io write(std::string_view octets) override;
   [[nodiscard]] bool has_unread() const override;
+  [[nodiscard]] bool has_left(std::string_view held) override;
   void finish() override;  // close_notify; does not wait for the client's
   [[nodiscard]] std::string_view tls_version() const override;
   [[nodiscard]] std::string_view tls_cipher() const override;

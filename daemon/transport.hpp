@@ -33,6 +33,11 @@ class Transport {
 
   // Octets that the next read gives without looking at the network: more than a poll of the descriptor can tell.
   [[nodiscard]] virtual bool has_unread() const { return false; }
+  // Whether the client has left (departure.hpp); held: what was read and is not yet obeyed. Waits for nobody.
+  [[nodiscard]] virtual bool has_left(std::string_view held) {
+    static_cast<void>(held);
+    return false;
+  }
   // The last word: nothing may be written after it. Waits for nobody.
   virtual void finish() {}
 

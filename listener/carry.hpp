@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace postern::listener {
@@ -23,6 +24,7 @@ class Carry {
   ~Carry() { wipe(); }
 
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::string_view octets() const { return {octets_.get(), size_}; }
 
   void keep(std::span<const char> octets) {
     if (octets.empty()) return;

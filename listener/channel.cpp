@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <climits>
 
+#include "daemon/departure.hpp"
+
 namespace postern::listener {
 namespace {
 
@@ -54,6 +56,17 @@ bool Channel::has_input() {
   if (tls_ == nullptr) return ::recv(socket_.number(), &octet, 1, MSG_PEEK) > 0;
   ERR_clear_error();
   return SSL_peek(tls_.get(), &octet, 1) > 0;
+}
+
+bool Channel::has_left(std::string_view held) {
+  if (tls_ == nullptr) return daemon::has_left_in_clear(socket_.number(), held);
+  if (daemon::asks_to_end(held)) return false;
+  if (has_failed_) return true;
+  if (!daemon::has_ended(socket_.number())) return false;
+  char octet = 0;
+  ERR_clear_error();
+  const int got = SSL_peek(tls_.get(), &octet, 1);
+  return got <= 0 && progress_of(got) == Progress::closed;
 }
 
 bool Channel::wants_output() const { return tls_ != nullptr && SSL_want_write(tls_.get()) != 0; }

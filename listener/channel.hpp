@@ -37,6 +37,8 @@ class Channel {
   [[nodiscard]] bool has_input();
   // Whether the next read may give the end of the stream, though the last one gave less than it was asked for.
   [[nodiscard]] bool has_end_in_hand() const { return has_ended_; }
+  // Whether the client has left (daemon/departure.hpp); held: what was read and is not yet obeyed.
+  [[nodiscard]] bool has_left(std::string_view held);
   // Whether a handshake waits for room to write.
   [[nodiscard]] bool wants_output() const;
 

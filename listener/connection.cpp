@@ -66,7 +66,7 @@ void Connection::advance() {
       return;
     case Phase::serving: return serve();
     case Phase::draining: return drain();
-    case Phase::working:
+    case Phase::working: return withdraw_if_gone();
     case Phase::delaying:
     case Phase::closing:
     case Phase::over: return;
@@ -141,11 +141,13 @@ std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
     is_same_line = is_same_line && !step.is_decision;
     if (!step.data.empty()) store(step);
     note_progress(step);
+    context_.ahead = rest.substr(step.consumed);
     if (step.is_decision)
       take(step);
     else if (step.consumed == 0 || consumed == unread.size())
       break;
   }
+  context_.ahead = {};
   // A line that begins is progress, and going on with it is none: so silence is told from slowness.
   if (is_in_line_ && !was_in_line) patience_began_ = context_.loop.now();
   drips_ = is_in_line_ && is_same_line && (drips_ || unread.size() > carried);
@@ -223,10 +225,12 @@ void Connection::watch_output(bool on) {
   context_.loop.change(channel_.number(), on ? input_events | EPOLLOUT : input_events, *this);
 }
 
-// Nobody reads what would be said. A message in hand may still come to its end; a transaction does not.
+// Nobody reads what would be said. A message that is being made durable may still come to its end; a transaction does not.
 void Connection::lose_client() {
   unsent_.clear();
-  if (phase_ != Phase::working) die("close");
+  if (phase_ != Phase::working) return die("close");
+  has_hung_up_ = true;
+  withdraw_if_gone();
 }
 
 void Connection::end_turn() {

@@ -124,10 +124,12 @@ class Connection final : public Watcher, public Timer {
   void begin_message();
   void abandon_message();
   [[nodiscard]] engine::Step hand_over();
-  [[nodiscard]] engine::Step handed_over(const daemon::Outcome& outcome);
+  [[nodiscard]] engine::Step handed_over(const daemon::Outcome& outcome, daemon::MessageId id = {});
   void store(const engine::Step& step);
   void submit(StoreJob::Goal goal);
   void stored(StoreJob& job);
+  [[nodiscard]] bool is_client_gone();
+  void withdraw_if_gone();
   void resume(spec::Event event);
   [[nodiscard]] daemon::TraceFacts trace_facts();
   [[nodiscard]] daemon::Environment& environment();
@@ -145,6 +147,8 @@ class Connection final : public Watcher, public Timer {
     std::string received;  // until the first job
     std::string octets;    // that no job has taken yet
     bool is_begun = false;
+    daemon::MessageId id;
+    StoreJob* finishing = nullptr;  // hands it over
   };
 
   LoopContext& context_;

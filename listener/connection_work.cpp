@@ -157,7 +157,8 @@ void Connection::begin_message() {
   if (served_->lane->foregone_outcome()) return;
   if (!context_.has_memory()) return;
   message_ = std::make_unique<Message>();
-  message_->received = daemon::received_field(trace_facts(), std::time(nullptr));
+  message_->id = context_.message_ids.next(std::time(nullptr));
+  message_->received = daemon::received_field(trace_facts(), message_->id);
   message_->parcel = served_->lane->open(environment());
 }
 
@@ -166,12 +167,17 @@ Step Connection::hand_over() {
   if (message_ == nullptr)
     return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
                         "no memory for another message"});
+  if (is_client_gone()) {
+    const daemon::MessageId id = message_->id;
+    abandon_message();
+    return handed_over(daemon::withdrawn(), id);
+  }
   submit(StoreJob::Goal::finish);
   return {};
 }
 
-Step Connection::handed_over(const Outcome& outcome) {
-  journal_of_decisions().message(outcome, session());
+Step Connection::handed_over(const Outcome& outcome, daemon::MessageId id) {
+  journal_of_decisions().message(id, outcome, session());
   switch (outcome.result) {
     case Outcome::Result::accepted:
       context_.metrics.message(MessageResult::accepted, session().stored_octets());
@@ -179,10 +185,23 @@ Step Connection::handed_over(const Outcome& outcome) {
     case Outcome::Result::refused:
       context_.metrics.message(MessageResult::refused, 0);
       return session().report(Event::hand_over_refused, outcome.verdict);
+    case Outcome::Result::client_gone:
+      context_.metrics.message(MessageResult::client_gone, 0);
+      return session().report(Event::hand_over_client_gone);
     case Outcome::Result::deferred: break;
   }
   context_.metrics.message(MessageResult::deferred, 0);
   return session().report(Event::hand_over_deferred, outcome.verdict);
+}
+
+// Looked at only when epoll has told of an end, so that it costs nothing while the client is there.
+bool Connection::is_client_gone() {
+  return has_hung_up_ && channel_.has_left(context_.ahead.empty() ? carry_.octets() : context_.ahead);
+}
+
+// Deviation D26: whoever hands the message over looks once more before it begins.
+void Connection::withdraw_if_gone() {
+  if (message_ != nullptr && message_->finishing != nullptr && is_client_gone()) message_->finishing->withdraw();
 }
 
 void Connection::abandon_message() {
@@ -203,6 +222,7 @@ void Connection::submit(StoreJob::Goal goal) {
   auto job = std::make_unique<StoreJobOfConnection>(*this, goal);
   job->parcel = std::move(message_->parcel);
   job->is_begun = std::exchange(message_->is_begun, true);
+  job->id = message_->id;
   job->received = std::exchange(message_->received, {});
   job->octets = std::exchange(message_->octets, {});
   job->reverse_path = session().envelope().reverse_path();
@@ -211,6 +231,7 @@ void Connection::submit(StoreJob::Goal goal) {
     message_.reset();
   else
     phase_ = Phase::working;
+  if (goal == StoreJob::Goal::finish) message_->finishing = job.get();
   ++jobs_;
   job_began_ = context_.loop.now();
   served_->lane->submit(std::move(job));
@@ -220,7 +241,9 @@ void Connection::stored(StoreJob& job) {
   --jobs_;
   const Turn turn(*this);
   if (job.goal() == StoreJob::Goal::abandon) return;
-  context_.metrics.took(Duration::hand_over, context_.loop.now() - job_began_);
+  // A piece of a large message that is put aside is no hand-over, nor is a message that was withdrawn.
+  if (job.goal() == StoreJob::Goal::finish && job.outcome.result != Outcome::Result::client_gone)
+    context_.metrics.took(Duration::hand_over, context_.loop.now() - job_began_);
   phase_ = Phase::serving;
   is_resumed_ = true;
   patience_began_ = context_.loop.now();
@@ -230,7 +253,7 @@ void Connection::stored(StoreJob& job) {
     message_->octets = std::move(job.octets);  // empty: its room is used again
   } else {
     message_.reset();
-    take(handed_over(job.outcome));
+    take(handed_over(job.outcome, job.id));
   }
   serve();
 }
@@ -238,8 +261,9 @@ void Connection::stored(StoreJob& job) {
 daemon::TraceFacts Connection::trace_facts() {
   const daemon::Peer peer = daemon::read_peer(environment());
   const spec::Guards guards = session().guards();
+  const bool is_hidden = served_->start.hides_user && guards.has(bit::authentication_done);
   return {.remote_host = peer.remote_host,
-          .remote_info = peer.remote_info,
+          .remote_info = is_hidden ? std::string_view() : peer.remote_info,
           .remote_ip = peer.remote_ip,
           .local_host = peer.local_host.empty() ? daemon::host_name(served_->start) : peer.local_host,
           .helo = session().client_name(),

@@ -6,6 +6,7 @@
 #include <array>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <vector>
 
@@ -20,7 +21,7 @@ using daemon::HandOverKind;
 using daemon::Outcome;
 
 void StoreJob::prepare() {
-  if (!is_begun) parcel->begin(received, reverse_path);
+  if (!is_begun) parcel->begin(id, received, reverse_path);
   is_begun = true;
   parcel->write(octets);
   octets.clear();
@@ -30,11 +31,19 @@ void StoreJob::run() {
   switch (goal_) {
     case Goal::spool: return prepare();
     case Goal::finish:
+      if (forget_if_withdrawn()) return;
       prepare();
       outcome = parcel->finish(envelope);
       [[fallthrough]];
     case Goal::abandon: parcel.reset();
   }
+}
+
+bool StoreJob::forget_if_withdrawn() {
+  if (!is_withdrawn_) return false;
+  outcome = daemon::withdrawn();
+  parcel.reset();
+  return true;
 }
 
 std::string spool_folder(const daemon::Environment& environment) {
@@ -60,8 +69,8 @@ class HandOverParcel final : public Parcel {
   explicit HandOverParcel(Arguments&&... arguments) : hand_over_(std::forward<Arguments>(arguments)...) {}
   ~HandOverParcel() override { hand_over_.abandon(); }
 
-  void begin(std::string_view received, std::string_view reverse_path) override {
-    hand_over_.begin(received, reverse_path);
+  void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
+    hand_over_.begin(id, received, reverse_path);
   }
   void write(std::string_view octets) override { hand_over_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override { return hand_over_.finish(envelope_octets); }
@@ -90,7 +99,8 @@ class QueueParcel final : public Parcel {
   QueueParcel(const daemon::QueueProgramSettings& settings, const daemon::Environment& environment)
       : settings_(settings), environment_(environment), message_(spool_folder(environment)) {}
 
-  void begin(std::string_view received, std::string_view reverse_path) override {
+  void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
+    id_ = id;
     reverse_path_ = reverse_path;
     message_.write(received);
   }
@@ -98,7 +108,7 @@ class QueueParcel final : public Parcel {
 
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {
     daemon::QueueProgram program(settings_, environment_);
-    program.begin({}, reverse_path_);
+    program.begin(id_, {}, reverse_path_);
     std::array<char, std::size_t{16} * 1024> room;
     for (std::uint64_t from = 0;;) {
       const auto got = message_.read(from, room);
@@ -118,6 +128,7 @@ class QueueParcel final : public Parcel {
   const daemon::QueueProgramSettings& settings_;
   const daemon::Environment& environment_;
   daemon::LmtpMessage message_;
+  daemon::MessageId id_;
   std::string reverse_path_;
 };
 
@@ -139,8 +150,8 @@ class QueueLane final : public Lane {
 class MaildirParcel final : public Parcel {
  public:
   explicit MaildirParcel(daemon::MaildirRoot& root) : root_(root), message_(root) {}
-  void begin(std::string_view received, std::string_view reverse_path) override {
-    message_.begin(received, reverse_path);
+  void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
+    message_.begin(id, received, reverse_path);
   }
   void write(std::string_view octets) override { message_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override {
@@ -198,21 +209,30 @@ class MaildirLane final : public Lane {
     return group;
   }
 
+  static void commit(daemon::MaildirGroup& committing, const Jobs& group) {
+    std::vector<daemon::PreparedMessage> prepared;
+    for (const auto& job : group) {
+      job->prepare();
+      prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
+    }
+    std::vector<Outcome> outcomes = committing.commit(prepared);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      group[i]->outcome = std::move(outcomes[i]);
+      group[i]->parcel.reset();
+    }
+  }
+
   void commit_groups() {
     daemon::MaildirGroup committing(root_, daemon::SyncMany::Way::together);
     for (Jobs group = take_group(); !group.empty(); group = take_group()) {
-      std::vector<daemon::PreparedMessage> prepared;
-      for (const auto& job : group) {
-        job->prepare();
-        prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
-      }
-      std::vector<Outcome> outcomes = committing.commit(prepared);
       std::vector<std::unique_ptr<Job>> done;
-      for (std::size_t i = 0; i < group.size(); ++i) {
-        group[i]->outcome = std::move(outcomes[i]);
-        group[i]->parcel.reset();
-        done.push_back(std::move(group[i]));
-      }
+      std::erase_if(group, [&](std::unique_ptr<StoreJob>& job) {
+        const bool is_over = job->forget_if_withdrawn();
+        if (is_over) done.push_back(std::move(job));
+        return is_over;
+      });
+      commit(committing, group);
+      std::ranges::move(group, std::back_inserter(done));
       give_back(std::move(done));
     }
   }
@@ -232,8 +252,10 @@ std::expected<std::shared_ptr<Lane>, std::string> make(const daemon::Start& star
   switch (start.hand_over) {
     case HandOverKind::discard: return std::make_shared<DiscardLane>();
     case HandOverKind::maildir:
-      return std::make_shared<MaildirLane>(daemon::MaildirSettings{
-          .root = start.hand_over_path, .host = host, .default_domain = daemon::own_domain(start)});
+      return std::make_shared<MaildirLane>(daemon::MaildirSettings{.root = start.hand_over_path,
+                                                                   .host = host,
+                                                                   .default_domain = daemon::own_domain(start),
+                                                                   .has_delivered_to = start.has_delivered_to});
     case HandOverKind::queue_program:
       return std::make_shared<QueueLane>(
           daemon::QueueProgramSettings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor},

@@ -8,6 +8,7 @@
 // source  RFC 5321 4.2.5, 6.1; docs/decisions/0005-durable-in-groups.md
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -32,7 +33,7 @@ class Parcel {
   Parcel& operator=(const Parcel&) = delete;
   virtual ~Parcel() = default;  // abandons what was not finished; leaves nothing behind
 
-  virtual void begin(std::string_view received, std::string_view reverse_path) = 0;
+  virtual void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) = 0;
   virtual void write(std::string_view octets) = 0;
   [[nodiscard]] virtual daemon::Outcome finish(std::string_view envelope_octets) = 0;
 };
@@ -47,15 +48,21 @@ class StoreJob : public Job {
   [[nodiscard]] Goal goal() const { return goal_; }
   // Begins, and writes what there is: all of run() but what the goal asks.
   void prepare();
+  // The client has left: what has not begun to be made durable is not stored. Called on the loop's thread until done().
+  void withdraw() { is_withdrawn_ = true; }
+  // Asked where making durable begins; then the message is forgotten, and `outcome` says so.
+  [[nodiscard]] bool forget_if_withdrawn();
 
   std::unique_ptr<Parcel> parcel;
   bool is_begun = false;
-  std::string received, reverse_path;  // of begin()
+  daemon::MessageId id;  // of begin(), like these
+  std::string received, reverse_path;
   std::string octets, envelope;
   daemon::Outcome outcome{daemon::Outcome::Result::deferred, {}, {}};
 
  private:
   Goal goal_;
+  std::atomic<bool> is_withdrawn_ = false;
 };
 
 class Lane {

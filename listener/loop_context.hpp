@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/journal.hpp"
+#include "daemon/message_id.hpp"
 #include "daemon/recipients.hpp"
 #include "engine/session.hpp"
 #include "listener/client_rules.hpp"
@@ -50,6 +52,7 @@ struct LoopContext {
   bool is_shutting_down = false;
   bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
+  daemon::MessageIds message_ids{};
   Headroom headroom{};
   std::vector<Connection*> connections{};
 
@@ -57,6 +60,7 @@ struct LoopContext {
   std::vector<std::unique_ptr<engine::Workspace>> spare{};
   AddressText client_text{};
   std::array<char, 32> session_text{};
+  std::string_view ahead{};       // what the session whose turn it is has been sent behind what it obeys
   std::size_t unsent_octets = 0;  // in output, of the session whose turn it is
   std::array<char, output_octets> output;
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read

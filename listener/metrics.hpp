@@ -25,7 +25,7 @@ namespace postern::listener {
 enum class TlsVersion : std::uint8_t { none, tls_1_2, tls_1_3 };  // none: it failed before there was one
 enum class TlsResult : std::uint8_t { done, failed };
 enum class AuthResult : std::uint8_t { accepted, rejected, broken };
-enum class MessageResult : std::uint8_t { accepted, deferred, refused };
+enum class MessageResult : std::uint8_t { accepted, deferred, refused, client_gone };
 enum class ReloadResult : std::uint8_t { done, failed };
 enum class Duration : std::uint8_t {
   hand_over,  // from the end of mail data to the outcome
@@ -50,7 +50,7 @@ inline constexpr std::size_t rules = replies + codes;
 inline constexpr std::size_t handshakes = rules + spec::rule_count;  // [version][result]
 inline constexpr std::size_t auths = handshakes + 6;
 inline constexpr std::size_t messages = auths + 3;
-inline constexpr std::size_t reloads = messages + 3;
+inline constexpr std::size_t reloads = messages + 4;
 inline constexpr std::size_t histograms = reloads + 2;
 inline constexpr std::size_t histogram_figures =
     std::tuple_size_v<decltype(bucket_bounds)> + 2;  // one without bound, sum

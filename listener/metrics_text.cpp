@@ -129,7 +129,8 @@ void write_outcomes(Page& page, const Totals& totals) {
   page.family("postern_auth", "counter", "Credentials checked, by result.");
   write_results(page, totals, figure::auths, std::array<std::string_view, 3>{"accepted", "rejected", "broken"});
   page.family("postern_messages", "counter", "Messages handed over, by result.");
-  write_results(page, totals, figure::messages, std::array<std::string_view, 3>{"accepted", "deferred", "refused"});
+  write_results(page, totals, figure::messages,
+                std::array<std::string_view, 4>{"accepted", "deferred", "refused", "client_gone"});
   page.family("postern_message_octets", "counter", "Octets of accepted messages.");
   page.sample("", totals[figure::message_octets]);
   page.family("postern_reloads", "counter", "Reloads of the configuration, by result.");

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <ctime>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/maildir.hpp"
+#include "daemon/maildir_limits.hpp"
 #include "daemon/tcp_rule.hpp"
 
 namespace postern::listener {
@@ -46,7 +48,8 @@ std::vector<std::string> variables_of(const char* const* process_environment, co
 std::string lane_key(const daemon::Start& start, const daemon::Environment& environment, unsigned threads) {
   return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
          std::string(daemon::host_name(start)) + '\n' + daemon::own_domain(start) + '\n' + spool_folder(environment) +
-         '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' + std::to_string(threads);
+         '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' + std::to_string(threads) +
+         (start.has_delivered_to ? "\nDelivered-To" : "");
 }
 
 bool needs_program(const daemon::Start& start) {
@@ -87,6 +90,7 @@ Policies::Made Policies::make(Configuration settings, const char* const* process
                               std::shared_ptr<KnownCertificates> known) {
   std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) made->judge_classes(i);
+  made->warn_of_maildir_limits();
   std::vector<std::string> problems, hindered;
   for (const ServedFile& file : made->all_files()) {
     auto obstacle = obstacle_to(file);
@@ -121,6 +125,18 @@ void Policies::judge_classes(std::size_t listener) {
   known_classes_.push_back(rules.empty() ? std::vector<ClientClass>() : read_client_classes(rules));
   for (const ClientClass& each : known_classes_.back())
     classes.emplace(each.value, judge({.listener = listener, .value = each.value}));
+}
+
+// Each root is named once.
+void Policies::warn_of_maildir_limits() {
+  std::set<std::string> roots;
+  for (const Classes& classes : classes_) {
+    for (const auto& [value, served] : classes) {
+      daemon::Start& start = served->start;
+      if (start.hand_over == daemon::HandOverKind::maildir && roots.insert(start.hand_over_path).second)
+        std::ranges::move(daemon::maildir_limits(start.hand_over_path), std::back_inserter(start.warnings));
+    }
+  }
 }
 
 // What is wrong with a listener for everybody.

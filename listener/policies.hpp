@@ -97,6 +97,7 @@ class Policies {
   [[nodiscard]] std::string sentence(ClassAt at, std::string_view problem) const;
   void judge_classes(std::size_t listener);
   [[nodiscard]] std::vector<std::string> judge_lists_once();
+  void warn_of_maildir_limits();
   [[nodiscard]] std::vector<ServedFile> files_of(ClassAt at, const Served& served) const;
   [[nodiscard]] std::vector<ServedFile> all_files() const;
   [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;

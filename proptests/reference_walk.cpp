@@ -256,7 +256,8 @@ std::vector<Letter> letters_for(const std::string& phase) {
   if (phase == "hand_over")
     return {{.octets = {}, .outcome = "hand_over.accepted", .text = "1700000000 qp 7"},
             {.octets = {}, .outcome = "hand_over.deferred", .text = "qq timeout (#4.3.0)"},
-            {.octets = {}, .outcome = "hand_over.refused", .text = "we do not accept SPAM (#5.3.0)"}};
+            {.octets = {}, .outcome = "hand_over.refused", .text = "we do not accept SPAM (#5.3.0)"},
+            {.octets = {}, .outcome = "hand_over.client_gone", .text = {}}};
   if (phase == "handshake") return happening({"handshake.done", "handshake.failed", "timeout", "eof", "shutting_down"});
   return {};
 }

@@ -110,6 +110,7 @@ void Reference::learn_credentials(const std::string& outcome) {
 }
 
 void Reference::learn_hand_over(const std::string& outcome, const std::string& text) {
+  if (outcome == "hand_over.client_gone") return close();  // D26
   phase_ = "command";
   if (!slips(Slip::keeps_the_transaction_after_data)) forget_transaction();
   if (outcome == "hand_over.accepted") {

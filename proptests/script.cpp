@@ -41,6 +41,7 @@ Event outcome_for(spec::Guards guards, std::uint8_t fate) {
     return kind < 7 ? Event::credentials_rejected : Event::credentials_broken;
   }
   if (kind < 5) return Event::hand_over_accepted;
+  if (kind == 5) return Event::hand_over_client_gone;
   return kind < 7 ? Event::hand_over_deferred : Event::hand_over_refused;
 }
 

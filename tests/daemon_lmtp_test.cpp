@@ -29,9 +29,8 @@ TEST(Lmtp, says_what_is_to_be_said) {
   const Outcome outcome = meeting.deliver({"a@x.example", "b c@x.example"});
   EXPECT_EQ(outcome.result, Result::accepted);
   EXPECT_TRUE(std::regex_match(outcome.verdict, std::regex(R"(\d{10} lmtp 2\.0\.0 Saved)"))) << outcome.verdict;
-  EXPECT_EQ(meeting.cluster.commands(),
-            (Strings{"LHLO mx.example.org", "MAIL FROM:<me@client.example> SIZE=34 BODY=8BITMIME",
-                     "RCPT TO:<a@x.example>", "RCPT TO:<\"b c\"@x.example>", "DATA"}));
+  EXPECT_EQ(meeting.cluster.commands(), (Strings{"LHLO mx.example.org", "MAIL FROM:<me@client.example> SIZE=34",
+                                                 "RCPT TO:<a@x.example>", "RCPT TO:<\"b c\"@x.example>", "DATA"}));
   EXPECT_EQ(meeting.cluster.mails(), Strings{"Received: x\r\nSubject: t\r\n\r\nhello\r\n.\r\n"});
 }
 
@@ -59,7 +58,7 @@ TEST(Lmtp, serves_a_thousand_recipients_of_any_length) {
 TEST(Lmtp, the_null_reverse_path_is_empty) {
   Meeting meeting({Manner{}});
   Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "");
+  lmtp.begin({}, "Received: x\n", "");
   EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"}, "")).result, Result::accepted);
   EXPECT_TRUE(meeting.cluster.commands()[1].starts_with("MAIL FROM:<> "));
 }
@@ -101,7 +100,7 @@ TEST(Lmtp, a_large_message_goes_through_a_file_and_comes_out_the_same) {
   }
   EXPECT_EQ(meeting.deliver({"a@x.example"}, large).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails().at(0) == wire + ".\r\n", true);
-  EXPECT_TRUE(meeting.cluster.commands()[1].contains(" SIZE=" + std::to_string(12 + 1 + large.size() + 100'000) + " "));
+  EXPECT_TRUE(meeting.cluster.commands()[1].ends_with(" SIZE=" + std::to_string(12 + 1 + large.size() + 100'000)));
 }
 
 TEST(Lmtp, without_room_for_a_file_the_message_is_deferred) {
@@ -123,7 +122,7 @@ TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
   const rlimit small{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
   Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "me@client.example");
+  lmtp.begin({}, "Received: x\n", "me@client.example");
   const std::size_t open_before = open_descriptors();
   lmtp.write(std::string(300'000, 'x'));
   EXPECT_EQ(open_descriptors(), open_before);
@@ -132,6 +131,23 @@ TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
   expect_deferred(outcome, spec::HandOverText::cannot_store);
   EXPECT_TRUE(outcome.cause.contains("EFBIG")) << outcome.cause;
   EXPECT_EQ(meeting.cluster.connections(), 0U);
+}
+
+// RFC 6152 2, 3; RFC 3463 3.7
+TEST(Lmtp, octets_above_ascii_go_only_where_they_are_welcome) {
+  const std::string wide = "Subject: t\n\nh\xc3\xa9llo\n";
+  Meeting meeting({Manner{}});
+  EXPECT_EQ(meeting.deliver({"a@x.example"}, wide).result, Result::accepted);
+  EXPECT_TRUE(meeting.cluster.commands()[1].ends_with(" BODY=8BITMIME"));
+  EXPECT_EQ(meeting.deliver({"a@x.example"}).result, Result::accepted)
+      << "the mark of one message is not the next one's";
+  Meeting narrow({Manner{.lhlo = "250-cluster\r\n250 PIPELINING\r\n"}});
+  const Outcome outcome = narrow.deliver({"a@x.example"}, wide);
+  EXPECT_EQ(outcome.result, Result::refused);
+  EXPECT_EQ(outcome.verdict, spec::text_of(spec::HandOverText::no_8bitmime));
+  EXPECT_EQ(narrow.deliver({"a@x.example"}).result, Result::accepted);
+  EXPECT_EQ(narrow.cluster.mails().size(), 1U);
+  EXPECT_EQ(narrow.cluster.connections(), 1U) << "nothing was said that would have to be taken back";
 }
 
 // RFC 5321 4.2.5: each kind of answer, wherever it comes
@@ -143,18 +159,19 @@ TEST(Lmtp, one_outcome_for_all_recipients) {
   };
   const std::string gone = "550 5.1.1 gone\r\n", full = "452 4.2.2 full\r\n", fine = "250 fine\r\n";
   const std::vector<Case> cases{
-      {with_rcpt({fine, gone}), Result::refused, "<b@x.example>: 550 5.1.1 gone"},
-      {with_rcpt({"550 <a@x.example> is gone\r\n"}), Result::refused, "550 <a@x.example> is gone"},
-      {with_rcpt({fine, full}), Result::deferred, "<b@x.example>: 452 4.2.2 full"},
-      {with_rcpt({gone, full}), Result::deferred, "<b@x.example>: 452 4.2.2 full"},
-      {with_delivery({fine, gone}), Result::refused, "<b@x.example>: 550 5.1.1 gone"},
-      {with_delivery({fine, full}), Result::deferred, "<b@x.example>: 452 4.2.2 full"},
-      {with_delivery({gone, full}), Result::deferred, "<b@x.example>: 452 4.2.2 full"},
-      {with_delivery({full, gone}), Result::deferred, "<a@x.example>: 452 4.2.2 full"},
-      {Manner{.mail = "552 5.3.4 too big\r\n"}, Result::refused, "552 5.3.4 too big"},
-      {Manner{.mail = "451 later\r\n"}, Result::deferred, "451 later"},
-      {Manner{.data = "554 no\r\n"}, Result::refused, "554 no"},
-      {Manner{.data = "451 not now\r\n"}, Result::deferred, "451 not now"},
+      {with_rcpt({fine, gone}), Result::refused, "<b@x.example>: 5.1.1 gone"},
+      {with_rcpt({"550 <a@x.example> is gone\r\n"}), Result::refused, "<a@x.example> is gone"},
+      {with_rcpt({fine, full}), Result::deferred, "<b@x.example>: 4.2.2 full"},
+      {with_rcpt({gone, full}), Result::deferred, "<b@x.example>: 4.2.2 full"},
+      {with_delivery({fine, gone}), Result::refused, "<b@x.example>: 5.1.1 gone"},
+      {with_delivery({fine, full}), Result::deferred, "<b@x.example>: 4.2.2 full"},
+      {with_delivery({gone, full}), Result::deferred, "<b@x.example>: 4.2.2 full"},
+      {with_delivery({full, gone}), Result::deferred, "<a@x.example>: 4.2.2 full"},
+      {Manner{.mail = "552 5.3.4 too big\r\n"}, Result::refused, "5.3.4 too big"},
+      {Manner{.mail = "451 later\r\n"}, Result::deferred, "later"},
+      {Manner{.data = "554 no\r\n"}, Result::refused, "no"},
+      {Manner{.data = "451 not now\r\n"}, Result::deferred, "not now"},
+      {Manner{.data = "554\r\n"}, Result::refused, "mail cluster gives no reason"},
       {with_delivery({"250\r\n", "250\r\n"}), Result::accepted, ""},
   };
   for (const Case& each : cases) {
@@ -254,7 +271,7 @@ TEST(Lmtp, what_the_cluster_says_is_one_printable_line) {
   Meeting meeting({with_delivery({"550-\x1b[2J\"quoted\"\xff\r\n550 " + std::string(1000, 'y') + "\r\n"})});
   const Outcome outcome = meeting.deliver();
   EXPECT_EQ(outcome.verdict.size(), spec::max_verdict_octets);
-  EXPECT_TRUE(outcome.verdict.starts_with("<a@x.example>: 550 ?[2J\"quoted\"? yyy")) << outcome.verdict;
+  EXPECT_TRUE(outcome.verdict.starts_with("<a@x.example>: ?[2J\"quoted\"? yyy")) << outcome.verdict;
 }
 
 TEST(Lmtp, an_address_that_cannot_be_written_goes_nowhere) {
@@ -269,11 +286,11 @@ TEST(Lmtp, an_address_that_cannot_be_written_goes_nowhere) {
 TEST(Lmtp, an_abandoned_message_is_gone) {
   Meeting meeting({Manner{}});
   Lmtp lmtp(meeting.pool);
-  lmtp.begin("Received: x\n", "me@client.example");
+  lmtp.begin({}, "Received: x\n", "me@client.example");
   lmtp.write(std::string(200'000, 'x'));
   lmtp.abandon();
   expect_deferred(lmtp.finish(envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
-  lmtp.begin("Received: y\n", "me@client.example");
+  lmtp.begin({}, "Received: y\n", "me@client.example");
   EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"})).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails(), Strings{"Received: y\r\n.\r\n"});
 }

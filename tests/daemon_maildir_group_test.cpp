@@ -36,7 +36,7 @@ class Waiting {
 
   void add(const Mail& mail) {
     messages_.push_back(std::make_unique<MaildirMessage>(*root_));
-    messages_.back()->begin("", "");
+    messages_.back()->begin({}, "", "");
     messages_.back()->write(mail.text);
     envelopes_.push_back(envelope_for(mail.forward_paths));
   }
@@ -111,7 +111,7 @@ TEST_F(MaildirGroupTest, a_group_is_used_again_and_so_are_its_messages) {
   for (int i = 0; i < 3; ++i) {
     const PreparedMessage prepared{.message = &message, .envelope_octets = envelope};
     EXPECT_EQ(summary(group.commit({&prepared, 1})), "- EINVAL: no message or no envelope") << "nothing was begun";
-    message.begin("", "");
+    message.begin({}, "", "");
     message.write("x\n");
     EXPECT_EQ(summary(group.commit({&prepared, 1})), "a");
   }
@@ -161,7 +161,7 @@ TEST_F(MaildirGroupTest, a_broken_envelope_defers_only_its_message) {
   const std::string good = envelope_for({"a@example.com"});
   for (const std::string_view envelope : {std::string_view(good), std::string_view("Fa"), std::string_view(good)}) {
     messages.push_back(std::make_unique<MaildirMessage>(root));
-    messages.back()->begin("", "");
+    messages.back()->begin({}, "", "");
     prepared.push_back({messages.back().get(), envelope});
   }
   EXPECT_EQ(summary(group.commit(prepared)), "a-a EINVAL: no message or no envelope");

@@ -29,7 +29,7 @@ std::vector<Outcome> deliver(MaildirRoot& root, MaildirGroup& group, const std::
     for (const char user : word) forward_paths.push_back(user + "@example.com"s);
     envelopes.push_back(envelope_for(forward_paths));
     messages.push_back(std::make_unique<MaildirMessage>(root));
-    messages.back()->begin("", "");
+    messages.back()->begin({}, "", "");
     messages.back()->write(std::string(1024, 'x'));
   }
   std::vector<PreparedMessage> prepared;

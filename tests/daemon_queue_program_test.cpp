@@ -64,7 +64,7 @@ class QueueProgramTest : public testing::Test {
   static Outcome deliver(const QueueProgramSettings& settings, const std::string& message) {
     const Environment environment(environ);
     QueueProgram program(settings, environment);
-    program.begin("Received: x\n", "sender@client.example");
+    program.begin({}, "Received: x\n", "sender@client.example");
     program.write(message);
     return program.finish(envelope);
   }
@@ -100,7 +100,7 @@ TEST_F(QueueProgramTest, takes_one_message_after_the_other) {
   const Environment environment(environ);
   QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >>$FOLDER/envelopes")}, environment);
   for (int i = 0; i < 3; ++i) {
-    program.begin("Received: x\n", "");
+    program.begin({}, "Received: x\n", "");
     program.write(std::to_string(i));
     EXPECT_EQ(program.finish(envelope).result, Result::accepted);
     EXPECT_EQ(contents(folder_ / "message"), "Received: x\n" + std::to_string(i));
@@ -121,7 +121,7 @@ TEST_F(QueueProgramTest, gets_an_envelope_larger_than_a_pipe) {
   many += '\0';
   const Environment environment(environ);
   QueueProgram program({.path = script("cat >/dev/null; sleep 0.1; cat <&1 >$FOLDER/envelope")}, environment);
-  program.begin("Received: x\n", "");
+  program.begin({}, "Received: x\n", "");
   EXPECT_EQ(program.finish(many).result, Result::accepted);
   EXPECT_EQ(contents(folder_ / "envelope"), many);
 }
@@ -255,13 +255,13 @@ TEST_F(QueueProgramTest, sees_no_envelope_of_an_abandoned_message) {
     const Environment environment(environ);
     QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >$FOLDER/envelope; touch $FOLDER/ended")},
                          environment);
-    program.begin("Received: x\n", "");
+    program.begin({}, "Received: x\n", "");
     program.write("begun\n");
     program.abandon();
     EXPECT_EQ(contents(folder_ / "message"), "Received: x\nbegun\n");
     EXPECT_EQ(contents(folder_ / "envelope"), "");
     EXPECT_TRUE(fs::exists(folder_ / "ended")) << "it ends by itself, and cleans up behind itself";
-    program.begin("Received: y\n", "");  // and this one is abandoned by the destructor
+    program.begin({}, "Received: y\n", "");  // and this one is abandoned by the destructor
   }
   EXPECT_EQ(contents(folder_ / "message"), "Received: y\n");
   EXPECT_EQ(contents(folder_ / "envelope"), "");

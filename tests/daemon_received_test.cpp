@@ -26,36 +26,37 @@ TraceFacts recorded_client() {
 }
 
 std::string protocol_of(const TraceFacts& facts) {
-  const std::string field = received_field(facts, 0);
+  const std::string field = received_field(facts, {.unix_time = 0});
   const std::size_t begin = field.find(" with ") + 6;
   return field.substr(begin, field.find("; ") - begin);
 }
 
 TEST(Received, has_the_shape_of_the_original) {
-  EXPECT_EQ(received_field(recorded_client(), 1700000000),
+  EXPECT_EQ(received_field(recorded_client(), {.unix_time = 1700000000, .number = 4711000007}),
             "Received: from unknown (HELO client.example) (127.0.0.1)\n"
-            "  by mail.example.com with SMTP; 14 Nov 2023 22:13:20 -0000\n");
+            "  by mail.example.com with SMTP id 1700000000-4711000007; 14 Nov 2023 22:13:20 -0000\n");
 }
 
 TEST(Received, without_a_greeting_has_no_helo) {
   TraceFacts facts = recorded_client();
   facts.greeting = Greeting::none;
-  EXPECT_EQ(received_field(facts, 0),
+  EXPECT_EQ(received_field(facts, {.unix_time = 0}),
             "Received: from unknown (127.0.0.1)\n  by mail.example.com with SMTP; 1 Jan 1970 00:00:00 -0000\n");
 }
 
 TEST(Received, names_the_helo_only_when_it_differs_from_the_host) {
   TraceFacts facts = recorded_client();
   facts.remote_host = "Client.Example";
-  EXPECT_TRUE(received_field(facts, 0).starts_with("Received: from Client.Example (127.0.0.1)\n"));
+  EXPECT_TRUE(received_field(facts, {.unix_time = 0}).starts_with("Received: from Client.Example (127.0.0.1)\n"));
   facts.helo = "other.example";
-  EXPECT_TRUE(received_field(facts, 0).starts_with("Received: from Client.Example (HELO other.example) (127.0.0.1)\n"));
+  EXPECT_TRUE(received_field(facts, {.unix_time = 0})
+                  .starts_with("Received: from Client.Example (HELO other.example) (127.0.0.1)\n"));
 }
 
 TEST(Received, names_who_authenticated) {
   TraceFacts facts = recorded_client();
   facts.remote_info = "alice";
-  EXPECT_TRUE(received_field(facts, 0).contains(" (alice@127.0.0.1)\n"));
+  EXPECT_TRUE(received_field(facts, {.unix_time = 0}).contains(" (alice@127.0.0.1)\n"));
 }
 
 // Recorded session e_received_chars; qmail-smtpd: safeput.
@@ -63,9 +64,9 @@ TEST(Received, replaces_what_is_not_surely_harmless) {
   TraceFacts facts = recorded_client();
   facts.helo = "a b(c)<x>;\xe9 [1.2.3.4]_\x01";
   facts.remote_info = "id (x)\t<y>";
-  EXPECT_TRUE(
-      received_field(facts, 0).starts_with("Received: from unknown (HELO a?b?c??x?????1.2.3.4???"
-                                           ") (id??x???y?@127.0.0.1)\n"));
+  EXPECT_TRUE(received_field(facts, {.unix_time = 0})
+                  .starts_with("Received: from unknown (HELO a?b?c??x?????1.2.3.4???"
+                               ") (id??x???y?@127.0.0.1)\n"));
 }
 
 TEST(Received, lets_exactly_the_safe_octets_pass) {
@@ -75,7 +76,8 @@ TEST(Received, lets_exactly_the_safe_octets_pass) {
     facts.helo = std::string_view(&c, 1);
     const bool is_safe =
         std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@%+/=:-").contains(c);
-    EXPECT_TRUE(received_field(facts, 0).contains(std::string(" (HELO ") + (is_safe ? c : '?') + ") ")) << octet;
+    EXPECT_TRUE(received_field(facts, {.unix_time = 0}).contains(std::string(" (HELO ") + (is_safe ? c : '?') + ") "))
+        << octet;
   }
 }
 
@@ -111,7 +113,7 @@ TEST(Received, has_no_line_of_998_octets) {
                          .is_authenticated = true,
                          .tls_version = long_name,
                          .tls_cipher = long_name};
-  const std::string field = received_field(facts, 253402300799);
+  const std::string field = received_field(facts, {.unix_time = 253402300799});
   std::size_t begin = 0;
   for (std::size_t end = 0; (end = field.find('\n', begin)) != std::string::npos; begin = end + 1)
     EXPECT_LT(end - begin, 998U);

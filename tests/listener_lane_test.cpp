@@ -46,13 +46,14 @@ class Handing : public testing::Test {
     EXPECT_TRUE(made);
     return made.value_or(nullptr);
   }
-  void submit(Lane& lane, StoreJob::Goal goal, const std::string& octets) {
+  void submit(Lane& lane, StoreJob::Goal goal, const std::string& octets, bool is_withdrawn = false) {
     auto job = std::make_unique<Sent>(*loop_, goal, outcomes_, wanted_);
     job->parcel = lane.open(*environment_);
     job->received = "Received: test\n";
     job->octets = octets;
     using namespace std::string_literals;
     job->envelope = "Fa@b.example\0Tc@d.example\0\0"s;
+    if (is_withdrawn) job->withdraw();
     lane.submit(std::move(job));
   }
   tests::Home home_;
@@ -109,6 +110,24 @@ TEST_F(Handing, many_messages_for_a_maildir_come_to_their_outcomes_each) {
   int stored = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator("mail")) stored += entry.is_regular_file();
   EXPECT_EQ(wanted_, stored);
+}
+
+// Deviation D26; RFC 1047.
+TEST_F(Handing, what_was_withdrawn_before_its_turn_is_not_stored) {
+  std::filesystem::create_directory("mail");
+  wanted_ = 21;
+  const auto maildir = lane(daemon::HandOverKind::maildir, "mail", 1);
+  for (int i = 0; i < 20; ++i) submit(*maildir, StoreJob::Goal::finish, "x\n", i % 2 == 0);
+  home_.write_program("queue", "#!/bin/sh\n: >run\n");
+  const auto queue = lane(daemon::HandOverKind::queue_program, home_.path() + "/queue", 1);
+  submit(*queue, StoreJob::Goal::finish, "x\n", true);
+  loop_->run();
+  const auto is_gone = [](const Outcome& outcome) { return outcome.result == Outcome::Result::client_gone; };
+  EXPECT_EQ(11, std::ranges::count_if(outcomes_, is_gone));
+  int stored = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator("mail")) stored += entry.is_regular_file();
+  EXPECT_EQ(10, stored);
+  EXPECT_FALSE(std::filesystem::exists("run"));
 }
 
 TEST_F(Handing, what_is_discarded_has_its_outcome_beforehand) {

@@ -99,7 +99,7 @@ TEST_F(Judging, relayclient_of_a_class_is_a_fact_for_it_alone) {
   EXPECT_FALSE(policies->find(0, {})->start.settings_and_facts.has(bit::relay_client));
 }
 
-// Deviation D25: a Maildir carries no mail to other domains, unless its operator says so.
+// Deviation D25; RFC 5321 2.3.10, 3.6.2: a Maildir carries no mail to other domains, unless its operator says so.
 TEST_F(Judging, what_takes_the_mail_says_whether_it_relays) {
   const auto is_local_only = [&](std::vector<std::string> variables, const std::string& tcp_class = {}) {
     return made({std::move(variables)})->find(0, tcp_class)->start.settings_and_facts.has(bit::local_only);

@@ -105,7 +105,7 @@ TEST_F(Sandboxed, a_message_is_delivered_durably) {
   EXPECT_EQ(
       0, inside([&] {
         daemon::Maildir maildir({.root = folder_ + "/mail", .host = "mx.example", .default_domain = "mx.example"});
-        maildir.begin("Received: x\n", "a@b.example");
+        maildir.begin({}, "Received: x\n", "a@b.example");
         maildir.write("hello\n");
         using namespace std::string_view_literals;
         const auto outcome = maildir.finish("Fa@b.example\0Tu@mx.example\0\0"sv);
@@ -143,7 +143,7 @@ TEST_F(Sandboxed, a_message_is_delivered_after_the_drop_of_privileges) {
               const auto sandbox = enter_strict_sandbox(reach_);
               if (!sandbox) return 2;
               daemon::Maildir maildir({.root = folder_ + "/mail", .host = "mx", .default_domain = "mx.example"});
-              maildir.begin("Received: x\n", "a@b.example");
+              maildir.begin({}, "Received: x\n", "a@b.example");
               using namespace std::string_view_literals;
               const auto outcome = maildir.finish("Fa@b.example\0Tu@mx.example\0\0"sv);
               return outcome.result == daemon::Outcome::Result::accepted ? 0 : 3;

@@ -39,7 +39,7 @@ inline LmtpSettings settings_for(const std::string& address, LmtpTimeouts timeou
 inline Outcome deliver(LmtpPool& pool, const Strings& forward_paths = {"a@x.example"},
                        const std::string& mail = message) {
   Lmtp lmtp(pool);
-  lmtp.begin("Received: x\n", "me@client.example");
+  lmtp.begin({}, "Received: x\n", "me@client.example");
   lmtp.write(mail);
   return lmtp.finish(envelope_for(forward_paths));
 }

@@ -13,7 +13,7 @@ import struct
 import time
 
 import peer
-from peer import HOST, OURS, Client, encoded
+from peer import HOST, OURS, USER, Client, encoded, plain_response
 
 DIALOGUE = b"EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<u@postern.example>\r\n" \
            b"DATA\r\nS: x\r\n\r\n..\r\nx\r\n.\r\nXYZZY\r\nQUIT\r\n"
@@ -75,6 +75,36 @@ class Vanishing(peer.Case):
         self.assertRegex(lines[-3], r"\A250 ok \d+ qp \d+\Z")
         self.assertEqual(len(self.home.stored()), 1)
         self.assertTrue(self.server.is_idle())
+
+    def say_all_and_leave(self, client, end, leave):
+        """A refused AUTH is answered after two seconds; what is behind it has come by then, and so has the end."""
+        client.send("AUTH PLAIN " + plain_response(USER, "wrong") + "\r\n" + f"MAIL FROM:<>\r\nRCPT TO:<user@{OURS}>\r\n"
+                    "DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n" + end)
+        leave(client)
+
+    def test_who_has_left_before_it_is_stored(self):  # deviation D26
+        for leave in (Client.end, Client.close, reset):
+            for is_inside_tls in (False, True):
+                with self.subTest(leave=leave.__name__, tls=is_inside_tls):
+                    before = self.server.log().count("result=client_gone")
+                    client = self.connect()
+                    end = "" if is_inside_tls else "NOOP\r\n"
+                    self.say_all_and_leave(client.starttls() if is_inside_tls else client, end, leave)
+                    gone = lambda: self.server.log().count("result=client_gone") > before
+                    # A reset may be met by the reply to AUTH already.
+                    self.assertTrue(leave is reset or peer.until(gone), self.server.log())
+                    self.assert_nothing_left()
+
+    def test_quit_behind_the_message_wants_it_stored(self):  # deviation D26
+        for leave in (Client.end, Client.close):
+            for is_inside_tls in (False, True):
+                with self.subTest(leave=leave.__name__, tls=is_inside_tls):
+                    self.home.forget_mail()
+                    client = self.connect()
+                    self.say_all_and_leave(client.starttls() if is_inside_tls else client, "NOOP\r\nQUIT\r\n", leave)
+                    self.assertTrue(peer.until(self.home.stored), self.server.log())
+                    self.assertTrue(self.server.is_idle())
+                    self.assertEqual(len(self.home.stored()), 1)
 
     def test_nothing_is_said_after_quit(self):
         client = self.connect()
@@ -150,7 +180,7 @@ class Crawling(peer.Case):
     def test_one_octet_each_20_milliseconds_gets_the_same_answer(self):
         octets = [bytes([octet]) for octet in DIALOGUE]
         fast = self.answers(self.server.connect(), [DIALOGUE], 0)
-        self.assertEqual(fast.count(b"\r\n"), 11)
+        self.assertEqual(fast.count(b"\r\n"), 12)
         self.assertEqual(self.answers(self.server.connect(), octets, 0.02), fast)
         encrypted = self.answers(self.server.connect().starttls(), octets, 0.005)
         self.assertEqual(encrypted, fast.replace(b"250-STARTTLS\r\n", b""))

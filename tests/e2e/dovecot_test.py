@@ -174,7 +174,7 @@ class IntoDovecot(Case):
                 for name in ("alice", "bob"):
                     message, = self.dovecot.stored(name)
                     self.assertTrue(message.startswith(b"Return-Path: <me@sender.example>\n"), message)
-                    self.assertIn(f"  by {HOST} with ESMTP; ".encode(), message)
+                    self.assertIn(f"  by {HOST} with ESMTP id ".encode(), message)
                     self.assertTrue(message.endswith(b"Subject: hello\n\n.\nhello\n"), message)
 
     def test_a_large_message_and_every_octet_above_ascii(self):
@@ -187,13 +187,13 @@ class IntoDovecot(Case):
     def test_an_unknown_user_is_refused_and_nobody_gets_it(self):
         client = self.connect().client
         reply = self.deliver(client, ALICE, f"nobody@{OURS}")
-        self.assertRegex(reply, rf"^554 550 5\.1\.1 <nobody@{OURS}> User doesn't exist")
+        self.assertRegex(reply, rf"^554 5\.1\.1 <nobody@{OURS}> User doesn't exist")
         self.assertEqual(self.dovecot.stored("alice"), [])
         self.assert_code(250, self.deliver(client, ALICE))
 
     def test_a_full_mailbox_is_deferred_and_the_others_get_it_once(self):
         client = self.connect().client
-        self.assertRegex(self.deliver(client, FULL), rf"^451 452 4\.2\.2 <{FULL}> ")
+        self.assertRegex(self.deliver(client, FULL), rf"^451 4\.2\.2 <{FULL}> ")
         for _ in range(2):
             self.assert_code(451, self.deliver(client, ALICE, FULL, BOB))
         self.assertEqual([len(self.dovecot.stored(name)) for name in ("alice", "full", "bob")], [1, 0, 1])

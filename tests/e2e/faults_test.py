@@ -45,7 +45,7 @@ class QueuePrograms(peer.Case):
         self.assertRegex(self.deliver("cat >message; cat <&1 >envelope"), r"\A250 ok \d+ qp \d+\Z")
         received, text = (self.home.path / "message").read_text().split("\nSubject", 1)
         self.assertRegex(received, r"\AReceived: from unknown \(HELO client\.example\) \(127\.0\.0\.1\)\n"
-                                   r"  by [^ ]+ with ESMTP; ")
+                                   r"  by [^ ]+ with ESMTP id \d+-\d+; ")
         self.assertEqual("Subject" + text, MESSAGE.replace("\r\n", "\n") + "\n")
         self.assertEqual((self.home.path / "envelope").read_bytes(), b"Fme@sender.example\0Tuser@postern.example\0\0")
 

@@ -189,24 +189,24 @@ class Terminated(Front):
 
     def test_behind_stunnel_that_connects(self):
         server = self.serve_by_tcpserver(SSL=1, AUTH_CDB=self.home.users, before=("env", "PROTO=SSL"))
-        self.assert_serves(self.stunnel(f"connect = 127.0.0.1:{server.port}"), r"with ESMTPSA; ")
+        self.assert_serves(self.stunnel(f"connect = 127.0.0.1:{server.port}"), r"with ESMTPSA id \d+-\d+; ")
 
     def test_behind_stunnel_that_runs_us(self):
         port = self.stunnel(f"exec = {peer.program()}\nexecArgs = postern-smtpd")
-        self.assert_serves(port, r"with ESMTPSA; ")
+        self.assert_serves(port, r"with ESMTPSA id \d+-\d+; ")
 
     def test_behind_socat(self):
         port = free_port()
         service = self.service(["socat", f"OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,verify=0,"
                                          f"cert={self.home.pem}", f"EXEC:{peer.program()}"])
         self.wait_for_port(port, service)
-        self.assert_serves(port, r"with ESMTPSA; ")
+        self.assert_serves(port, r"with ESMTPSA id \d+-\d+; ")
 
     def test_what_the_front_says_of_tls_is_in_the_received_field(self):
         server = self.serve_by_tcpserver(SSL=1, AUTH_CDB=self.home.users,
                                          before=("env", "SSL_PROTOCOL=TLSv1.2", "SSL_CIPHER=ECDHE-RSA-AES128-GCM-SHA256"))
         port = self.stunnel(f"connect = 127.0.0.1:{server.port}")
-        self.assert_serves(port, r"with ESMTPSA \(TLSv1\.2 ECDHE-RSA-AES128-GCM-SHA256\); ")
+        self.assert_serves(port, r"with ESMTPSA \(TLSv1\.2 ECDHE-RSA-AES128-GCM-SHA256\) id \d+-\d+; ")
 
 
 class UcspiTls:
@@ -272,7 +272,7 @@ class DelayedEncryption(Front):
 
     def test_it_asks_and_serves_inside(self):
         front = UcspiTls(self, self.home.environment(SSL=1, AUTH_CDB=self.home.users))
-        self.assert_serves(front.port, r"with ESMTPSA; ")
+        self.assert_serves(front.port, r"with ESMTPSA id \d+-\d+; ")
         self.assertIn(front.asked, (b"y", b"Y"))
 
     def test_a_front_that_goes_away_means_the_end(self):

@@ -13,6 +13,9 @@ CHECK_EXITS = {"credentials.accepted": 0, "credentials.rejected": 1, "credential
 SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "eof"}
 
 
+LEFT = "hand_over.client_gone"
+
+
 class Impossible(Exception):
     """No home can bring it about."""
 
@@ -74,7 +77,8 @@ class Scene:
 
     def own_variables(self):
         check = [CHECK_EXITS[name] for name, _ in self._events if name in CHECK_EXITS]
-        queue = [self._queue_exit(name, text) for name, text in self._events if name.startswith("hand_over.")]
+        queue = [self._queue_exit(name, text) for name, text in self._events
+                 if name.startswith("hand_over.") and name != LEFT]
         return self._settings | {"STANDIN_CHECK_EXITS": self._list("check", check),
                                  "STANDIN_EXITS": self._list("queue", queue)}
 
@@ -153,6 +157,8 @@ class Scene:
     def _act(self, event, steps):
         if event == "handshake.done":
             return [["tls"]]
+        if event == LEFT:
+            return [["eof"]]
         is_in_handshake = any(step == ["S", "220 ready for tls\r\n"] for step in steps) and ["tls"] not in steps
         if event == "shutting_down":
             return [["the server ends"]]
@@ -161,6 +167,8 @@ class Scene:
 
     def envelopes(self):
         """As the queue program must have got them; nothing when the dialogue does not show them."""
+        if LEFT in dict(self._events):
+            return ""
         all_items = [item for item in self._dialogue["items"] if item[0] in "FT"]
         text = "".join(f"{item[0]}{item[1]}\0" for item in all_items)
         return text.replace("\0F", "\0\0\nF") + "\0\n" if text else ""

@@ -186,6 +186,13 @@ class Monitoring(serve.Case):
         lines = [line.rpartition(" ") for line in self.page(service, "/metrics").splitlines() if line[:1] != "#"]
         return {name: float(value) for name, _, value in lines}
 
+    def test_a_large_message_is_one_hand_over(self):
+        service = self.monitored()
+        with service.connect() as client:
+            client.say("EHLO client.example")
+            self.assert_code(250, client.deliver("Subject: x\r\n\r\n" + ("y" * 70 + "\r\n") * 20_000))
+        self.assertEqual(self.figures(service)["postern_hand_over_seconds_count"], 1)
+
     def test_the_page_is_what_prometheus_reads(self):
         service = self.monitored()
         self.assert_serves(service)

@@ -41,7 +41,7 @@ class Sending(peer.Case):
         return_path, received, sent = self.stored()
         self.assertEqual(return_path, "Return-Path: <me@sender.example>")
         self.assertRegex(received, rf"\AReceived: from unknown \(HELO [^ ]+\) \((alice@)?127\.0\.0\.1\)\n"
-                                   rf"  by {re.escape(HOST)} with {protocol_pattern}; "
+                                   rf"  by {re.escape(HOST)} with {protocol_pattern} id \d+-\d+; "
                                    r"\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d -0000\Z")
         self.assertEqual(sent, message.replace("\r\n", "\n"))
 
@@ -64,7 +64,7 @@ class Sending(peer.Case):
     def test_swaks_in_clear(self):
         self.assert_ok(self.swaks())
         _, received, sent = self.stored()
-        self.assertIn(" with ESMTP; ", received)
+        self.assertIn(" with ESMTP id ", received)
         self.assertTrue(sent.startswith(MESSAGE.replace("\r\n", "\n")), sent)  # swaks ends with one more line
 
     def test_swaks_with_starttls(self):
@@ -78,6 +78,18 @@ class Sending(peer.Case):
     def test_swaks_with_starttls_and_auth_login(self):
         self.assert_ok(self.swaks("--tls", "--auth", "LOGIN", *AUTH))
         self.assertRegex(self.stored()[1], r"\(alice@127\.0\.0\.1\)")
+
+    def test_each_message_has_a_name_of_its_own_in_reply_trace_and_log(self):
+        count = 20
+        with self.server.connect() as client:
+            client.say("EHLO client.example")
+            replies = [client.deliver(f"Subject: {number}") for number in range(count)]
+        names = [re.fullmatch(r"250 ok (\d+) qp (\d+)", reply).groups() for reply in replies]
+        self.assertEqual(len(set(names)), count, names)
+        received = [message.split(b"\n")[2].decode() for message in self.home.stored()]
+        self.assertEqual(sorted(re.search(r" id (\d+)-(\d+); ", line).groups() for line in received), sorted(names))
+        logged = re.findall(r"result=accepted id=(\d+)-(\d+) ", self.server.log())
+        self.assertEqual(logged[-count:], names)
 
     def test_curl_in_clear(self):
         self.assert_ok(self.curl())
@@ -247,7 +259,7 @@ class Credentials(peer.Case):
                 self.assertEqual(self.login(client, USER, PASSWORD), self.replies["auth_accepted"])
                 self.assert_code(250, client.deliver("in clear", recipient=f"{name}@elsewhere.example"))
                 (message,) = self.home.stored(f"elsewhere.example/{name}")
-                self.assertIn(b" with ESMTPA; ", message)
+                self.assertIn(b" with ESMTPA id ", message)
 
     def test_relaying_only_after_auth(self):
         server = self.serve(AUTH_CDB=self.home.users, POSTERN_RELAY=1)
@@ -266,6 +278,16 @@ class Credentials(peer.Case):
         client.say("RSET")
         self.assert_code(250, client.deliver("x"))
         self.assertEqual(self.home.stored("elsewhere.example/far"), [])
+
+    def test_the_user_is_named_in_received_unless_hidden(self):
+        for hides, pattern in ((0, r"\(alice@127\.0\.0\.1\)\n"), (1, r" \(127\.0\.0\.1\)\n")):
+            client = self.encrypted(self.serve(AUTH_CDB=self.home.users, POSTERN_HIDE_USER=hides, POSTERN_DELIVERED_TO=1))
+            client.say("AUTH PLAIN " + plain_response(USER, PASSWORD))
+            self.assert_code(250, client.deliver("Return-Path: <old@x.example>\r\n\r\nx"))
+            message = self.home.stored()[-1].decode()
+            self.assertRegex(message, rf"\AReturn-Path: <me@sender\.example>\nDelivered-To: user@{OURS}\nReceived: ")
+            self.assertRegex(message, pattern)
+            self.assertEqual(message.count("Return-Path"), 1)
 
     def test_a_user_of_the_cdb_may_have_settings_of_its_own(self):
         client = self.encrypted(self.serve(AUTH_CDB=self.home.users, DATABYTES=9999, AUTH_UNSET_NOTHING=1))
