@@ -139,8 +139,10 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   guards_.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
   const spec::PolicyRow& row = decide(guards_, event);
   guards_ = after(row, guards_);
-  perform(row, event, text);
   const std::uint16_t code = spec::reply_row(row.reply).code;
+  const bool is_refused_unjudged = code >= 400 && names_user(event);
+  const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
+  perform(row, event, text);
   if (code >= 400) ++counters_.errors;
   if (event == Event::hand_over_accepted) counters_.errors = 0;
   if (is_auth(event)) ++counters_.auth_attempts;
@@ -153,7 +155,8 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
           .effect = row.effect,
           .code = code,
           .reply = workspace_->replies.write(row.reply, fills, guards_),
-          .data = {}};
+          .data = {},
+          .refused_user = refused_user};
 }
 
 void Session::perform(const spec::PolicyRow& row, Event event, std::string_view text) {

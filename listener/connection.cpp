@@ -168,7 +168,8 @@ void Connection::say(const Step& step) {
   if (step.code != 0) context_.metrics.replied(step.code);
   // Who sends no PROXY header is told nothing; the operator is.
   if (step.code >= 400 || step.event == Event::connect_malformed_proxy) journal_of_decisions().refusal(step, session());
-  if (step.code >= 500 && step.holds_secret) note_failed_auth();  // an AUTH, or the answer to its challenge
+  if (step.refused_user != 0)
+    note_gates(context_.guesses.refused(remote_.address, step.refused_user, context_.loop.now()));
   if (step.effect != Effect::delay) return append_output(step.reply);
   delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
   phase_ = Phase::delaying;

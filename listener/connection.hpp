@@ -66,6 +66,7 @@ class Connection final : public Watcher, public Timer {
   // opening (connection_open.cpp)
   void read_proxy_header();
   void admit();
+  [[nodiscard]] ClientTable::Standing standing() const;
   void begin_session(std::string_view class_value);
   void refuse(spec::Event event);
   void begin_handshake();
@@ -118,8 +119,8 @@ class Connection final : public Watcher, public Timer {
   // effects (connection_work.cpp)
   [[nodiscard]] engine::Step perform(const engine::Step& step);
   [[nodiscard]] engine::Step check_recipient();
-  void check_credentials();
-  void note_failed_auth();
+  [[nodiscard]] engine::Step check_credentials();
+  void note_gates(const GateChanges& changes);
   void credentials_checked(const daemon::CheckResult& result, std::string_view pairs);
   void begin_message();
   void abandon_message();

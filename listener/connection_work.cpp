@@ -80,7 +80,7 @@ class StoreJobOfConnection final : public StoreJob {
 Step Connection::perform(const Step& step) {
   switch (step.effect) {
     case Effect::check_recipient: return check_recipient();
-    case Effect::check_credentials: check_credentials(); break;
+    case Effect::check_credentials: return check_credentials();
     case Effect::hand_over: return hand_over();
     case Effect::begin_message: begin_message(); break;
     case Effect::abandon_message: abandon_message(); break;
@@ -109,17 +109,22 @@ Step Connection::check_recipient() {
   return session().report(judgement.event, judgement.address);
 }
 
-void Connection::check_credentials() {
+// deviation D22: the first gate. Who stands before it waits as one whose password is wrong, and learns nothing about it.
+Step Connection::check_credentials() {
+  if (context_.guesses.is_shut(remote_.address, engine::mark_of(session().username()), context_.loop.now()))
+    return session().report(Event::credentials_user_gated);
   phase_ = Phase::working;
   ++jobs_;
   disarm();
   context_.checkers.submit(std::make_unique<CredentialsJob>(*this, session().username(), session().password()));
+  return {};
 }
 
 void Connection::credentials_checked(const daemon::CheckResult& result, std::string_view pairs) {
   --jobs_;
   const Turn turn(*this);
   journal_of_decisions().credentials(result, session().username());
+  const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == daemon::Verdict::accepted) {
     daemon::enter_auth_environment(environment(), session().username(), pairs);
     const daemon::SizeAndRecipients limits = daemon::read_limits(served_->start, environment());
@@ -128,10 +133,11 @@ void Connection::credentials_checked(const daemon::CheckResult& result, std::str
   switch (result.verdict) {
     case daemon::Verdict::accepted:
       context_.metrics.auth(AuthResult::accepted);
+      note_gates(context_.guesses.accepted(remote_.address, user));
       return resume(Event::credentials_accepted);
     case daemon::Verdict::rejected:
       context_.metrics.auth(AuthResult::rejected);
-      note_failed_auth();
+      note_gates(context_.guesses.rejected(remote_.address, user, context_.loop.now()));
       return resume(Event::credentials_rejected);
     case daemon::Verdict::broken: break;
   }
@@ -139,9 +145,12 @@ void Connection::credentials_checked(const daemon::CheckResult& result, std::str
   resume(Event::credentials_broken);
 }
 
-// deviation D22: guessing is counted for the address, over all its sessions.
-void Connection::note_failed_auth() {
-  if (is_admitted_) static_cast<void>(context_.clients.auth_failed(remote_.address, context_.loop.now()));
+void Connection::note_gates(const GateChanges& changes) {
+  for (const auto& change : changes.all) {
+    if (!change) continue;
+    context_.metrics.gate_changed(change->kind, change->is_shut);
+    tell(context_.journal_of(remote_, number_), *change);
+  }
 }
 
 void Connection::resume(Event event) {

@@ -34,6 +34,12 @@ std::size_t refusal_of(spec::Event event) {
   return i;
 }
 
+void tell(const daemon::Journal& journal, const GateChange& change) {
+  journal.gate({.kind = change.kind == GateKind::user ? "user" : "address",
+                .change = change.is_shut ? "shut" : "open",
+                .number = change.number});
+}
+
 std::unique_ptr<engine::Workspace> LoopContext::give_workspace() {
   std::unique_ptr<engine::Workspace> given = std::move(workspace);
   if (spare.empty()) {

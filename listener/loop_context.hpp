@@ -17,6 +17,7 @@
 #include "listener/client_rules.hpp"
 #include "listener/client_table.hpp"
 #include "listener/configuration.hpp"
+#include "listener/guess_table.hpp"
 #include "listener/headroom.hpp"
 #include "listener/loop.hpp"
 #include "listener/metrics.hpp"
@@ -31,6 +32,9 @@ class Policies;
 [[nodiscard]] std::vector<std::string> refusal_names();
 [[nodiscard]] std::size_t refusal_of(spec::Event event);
 
+// One line of the log for a gate that shuts or opens.
+void tell(const daemon::Journal& journal, const GateChange& change);
+
 struct LoopContext {
   static constexpr std::size_t input_octets = std::size_t{64} * 1024;
   static constexpr std::size_t output_octets = std::size_t{8} * 1024;
@@ -39,6 +43,7 @@ struct LoopContext {
   Loop& loop;
   Shard& metrics;
   ClientTable& clients;  // of all loops
+  GuessTable& guesses;   // of all loops
   Workers& checkers;     // of all loops: who judges passwords
   daemon::LogVoice voice;
   unsigned index;  // of the loop, for names of sessions

@@ -15,6 +15,7 @@ LoopThread::LoopThread(std::unique_ptr<Loop> loop, const Shared& shared, unsigne
       context_(new LoopContext{.loop = *loop_,
                                .metrics = shared.metrics.shard(index),
                                .clients = shared.clients,
+                               .guesses = shared.guesses,
                                .checkers = shared.checkers,
                                .voice = shared.voice,
                                .index = index,

@@ -19,6 +19,7 @@ namespace postern::listener {
 // What all loops share.
 struct Shared {
   ClientTable& clients;
+  GuessTable& guesses;
   Workers& checkers;
   Metrics& metrics;
   daemon::LogVoice voice;

@@ -34,10 +34,11 @@ constexpr unsigned end_seconds = 5;  // for jobs in hand, after all patience
 
 const char* from_environment(const char* name) { return std::getenv(name); }
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  static_cast<void>(!::getrandom(&seed, sizeof seed, 0));
-  return seed;
+template <typename T>
+T random_value() {
+  T value{};
+  static_cast<void>(!::getrandom(&value, sizeof value, 0));
+  return value;
 }
 
 // As many sessions as may be, and what serves them.
@@ -178,11 +179,14 @@ class Server {
     log_.start();
     if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) return refused(opened.error());
     metrics_ = std::make_unique<Metrics>(settings_.loops, refusal_names());
-    clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
+    clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_value<std::uint64_t>());
+    guesses_ = std::make_unique<GuessTable>(settings_.guesses, settings_.exempt_from_limits,
+                                            random_value<daemon::SipHash::Key>());
     checkers_.emplace(settings_.checkers);
     if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
     if (!sockets_) return refused("nothing is bound");
     const Shared shared{.clients = *clients_,
+                        .guesses = *guesses_,
                         .checkers = *checkers_,
                         .metrics = *metrics_,
                         .voice = voice_,
@@ -217,6 +221,14 @@ class Server {
       if (number == SIGTERM || number == SIGINT) return;
       if (number == SIGHUP || (number < 0 && watch_.settled())) reload();
       notifier_.watchdog();
+      tell_opened_gates();
+    }
+  }
+
+  void tell_opened_gates() {
+    while (const auto change = guesses_->next_opened(std::chrono::steady_clock::now())) {
+      metrics_->shard(0).gate_changed(change->kind, change->is_shut);
+      tell(daemon::Journal(write(change->address).view(), {}, voice_), *change);
     }
   }
 
@@ -257,6 +269,7 @@ class Server {
     settings_ = std::move(next);
     const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
     clients_->set(settings_.clients, settings_.exempt_from_limits);
+    guesses_->set(settings_.guesses, settings_.exempt_from_limits);
     for (const auto& thread : threads_) thread->use(policies_);
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
     log_settings();
@@ -352,6 +365,7 @@ class Server {
   std::optional<MonitoringPages> pages_;
   std::optional<HttpEndpoint> endpoint_;
   std::unique_ptr<ClientTable> clients_;
+  std::unique_ptr<GuessTable> guesses_;
   std::optional<Workers> checkers_;
   std::vector<std::unique_ptr<LoopThread>> threads_;
   FileWatch watch_;

@@ -74,6 +74,8 @@ class Scene:
 
     def own_variables(self):
         check = [CHECK_EXITS[name] for name, _ in self._events if name in CHECK_EXITS]
+        if {"connect.client_guesses", "credentials.user_gated"} & {name for name, _ in self._events}:
+            check.insert(0, CHECK_EXITS["credentials.rejected"])  # the guess that goes before
         queue = [self._queue_exit(name, text) for name, text in self._events if name.startswith("hand_over.")]
         return self._settings | {"STANDIN_CHECK_EXITS": self._list("check", check),
                                  "STANDIN_EXITS": self._list("queue", queue)}
