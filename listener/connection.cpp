@@ -344,6 +344,9 @@ void Connection::try_to_leave() {
 void Connection::shut_down() {
   if (phase_ == Phase::over || phase_ == Phase::closing || phase_ == Phase::draining) return;
   if (phase_ == Phase::working || (has_work_in_hand() && !context_.must_end)) return;
+  // Soon the client can be told, and in TLS 1.3 it may think so already: its Finished is on its way.
+  if ((phase_ == Phase::proxy || phase_ == Phase::handshake) && !context_.must_end)
+    return wait_at_most(seconds(spec::max_shutdown_handshake_seconds));
   const Turn turn(*this);
   say_shutting_down();
 }
