@@ -120,7 +120,7 @@ CheckResult AuthCdb::check(const Credentials& credentials, std::uint64_t now_sec
   if (!password.append_terminated(credentials.password)) return {Verdict::rejected, "credentials too long"};
 
   const auto users = read_user(path_, credentials.username);
-  if (!users) return {Verdict::broken, users.error()};
+  if (!users) return {Verdict::broken, std::string(users.error())};
   std::optional<Record> record;
   if (const auto& value = users->value) record = split(*value);
   const bool is_own_hash = record && is_usable(record->hash);

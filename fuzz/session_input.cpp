@@ -25,8 +25,8 @@ const std::vector<Event>& starts() {
     std::vector<Event> events{Event::connect_ready};
     for (std::size_t i = 0; i < spec::event_count; ++i) {
       const auto event = static_cast<Event>(i);
-      const bool is_start = spec::name_of(event).starts_with("connect.") || event == Event::shutting_down ||
-                            event == Event::exhausted;
+      const bool is_start =
+          spec::name_of(event).starts_with("connect.") || event == Event::shutting_down || event == Event::exhausted;
       if (is_start && event != Event::connect_ready) events.push_back(event);
     }
     return events;
@@ -63,8 +63,7 @@ std::optional<BodyPart> BodyReader::next() {
     while (at_ < body_.size() && !is_world(body_[at_])) ++at_;
     if (at_ != begin) return BodyPart{.octets = body_.substr(begin, at_ - begin), .event = {}};
     const auto what = static_cast<unsigned char>(body_[at_++]) - first_world;
-    if (what == exhausted_world - first_world)
-      return BodyPart{.octets = {}, .event = Event::exhausted, .at = begin};
+    if (what == exhausted_world - first_world) return BodyPart{.octets = {}, .event = Event::exhausted, .at = begin};
     if (what < worlds.size()) return BodyPart{.octets = {}, .event = worlds[what], .at = begin};
     if (what == worlds.size() + 1 && long_ones_++ < most_long) return BodyPart{.octets = long_one, .event = {}};
     if (what == worlds.size() && is_meant(begin)) {

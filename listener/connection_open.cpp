@@ -48,7 +48,8 @@ void Connection::read_proxy_header() {
 
 void Connection::admit() {
   const ClientRule rule = context_.find_rule(door_.listener, remote_.address);
-  const bool has_class = rule.standing == ClientRule::Standing::allowed || rule.standing == ClientRule::Standing::not_found;
+  const bool has_class =
+      rule.standing == ClientRule::Standing::allowed || rule.standing == ClientRule::Standing::not_found;
   if (has_class) begin_session(rule.value);
   const Admission admission = context_.clients.admit(remote_.address, context_.loop.now(), standing());
   is_admitted_ = admission == Admission::ok;
@@ -72,8 +73,8 @@ void Connection::admit() {
 
 // deviation D22: the second gate holds only where a guess could be made.
 ClientTable::Standing Connection::standing() const {
-  const bool is_shut = served_ != nullptr && served_->offers_auth() &&
-                       context_.guesses.is_shut(remote_.address, context_.loop.now());
+  const bool is_shut =
+      served_ != nullptr && served_->offers_auth() && context_.guesses.is_shut(remote_.address, context_.loop.now());
   return is_shut ? ClientTable::Standing::guesses : ClientTable::Standing::clean;
 }
 

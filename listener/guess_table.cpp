@@ -123,7 +123,8 @@ std::optional<GateChange> GuessTable::forgive(Gates& gates, GateKind kind, Index
   gate.count = {};
   if (gate.number == 0) return std::nullopt;
   unlink(gates, index);
-  const GateChange change{.kind = kind, .is_shut = false, .number = std::exchange(gate.number, 0), .address = gate.address};
+  const GateChange change{
+      .kind = kind, .is_shut = false, .number = std::exchange(gate.number, 0), .address = gate.address};
   link(gates, index);
   return change;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "daemon/journal.hpp"
 #include "daemon/recipients.hpp"
 #include "engine/session.hpp"
+#include "listener/capacity.hpp"
 #include "listener/client_rules.hpp"
 #include "listener/client_table.hpp"
 #include "listener/configuration.hpp"
@@ -42,9 +44,12 @@ struct LoopContext {
 
   Loop& loop;
   Shard& metrics;
-  ClientTable& clients;  // of all loops
-  GuessTable& guesses;   // of all loops
-  Workers& checkers;     // of all loops: who judges passwords
+  ClientTable& clients;                          // of all loops
+  GuessTable& guesses;                           // of all loops
+  MessageSlots& slots;                           // of all loops
+  std::atomic<std::uint32_t>& open_connections;  // of all loops
+  std::uint32_t most_connections;
+  Workers& checkers;  // of all loops: who judges passwords
   daemon::LogVoice voice;
   unsigned index;  // of the loop, for names of sessions
 
@@ -52,11 +57,13 @@ struct LoopContext {
   std::unique_ptr<daemon::Recipients> recipients{};
   std::vector<std::unique_ptr<ClientRules>> rules{};  // by listener; null where there are none
   std::vector<std::string> listener_names{};          // by listener: where it listens
+  std::vector<char> begins_in_tls{};                  // by listener
   bool is_shutting_down = false;
   bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
   Headroom headroom{};
   std::vector<Connection*> connections{};
+  daemon::Descriptor spare_descriptor{};  // closed for a moment, to tell a client that there is none left
 
   std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of whoever is at rest
   std::vector<std::unique_ptr<engine::Workspace>> spare{};
@@ -67,7 +74,15 @@ struct LoopContext {
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
   std::array<char, 2 * input_octets + 2> decoded;
 
-  void use(std::shared_ptr<const Policies> next);
+  // What a set of policies wants of each loop. Made anywhere; put in its place without an allocation.
+  struct Prepared {
+    std::shared_ptr<const Policies> policies;
+    std::unique_ptr<daemon::Recipients> recipients;
+    std::vector<std::unique_ptr<ClientRules>> rules;
+    std::vector<char> begins_in_tls;
+  };
+  [[nodiscard]] Prepared prepare(std::shared_ptr<const Policies> next) const;
+  void use(Prepared next);
   void refresh_rules(std::size_t listener);
   [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
   // Its views live until the next call.

@@ -69,12 +69,11 @@ struct Deed {
 };
 rc::Gen<std::vector<Deed>> deeds(unsigned clients) {
   using What = Deed::What;
-  return rc::gen::container<std::vector<Deed>>(
-      rc::gen::construct<Deed>(rc::gen::weightedElement<What>({{4, What::admit}, {2, What::leave}}),
-                               rc::gen::inRange(0U, clients),
-                               rc::gen::weightedOneOf<std::chrono::seconds>(
-                                   {{6, rc::gen::map(rc::gen::inRange(0, 20), [](int n) { return 1s * n; })},
-                                    {1, rc::gen::map(rc::gen::inRange(0, 4000), [](int n) { return 1s * n; })}})));
+  return rc::gen::container<std::vector<Deed>>(rc::gen::construct<Deed>(
+      rc::gen::weightedElement<What>({{4, What::admit}, {2, What::leave}}), rc::gen::inRange(0U, clients),
+      rc::gen::weightedOneOf<std::chrono::seconds>(
+          {{6, rc::gen::map(rc::gen::inRange(0, 20), [](int n) { return 1s * n; })},
+           {1, rc::gen::map(rc::gen::inRange(0, 4000), [](int n) { return 1s * n; })}})));
 }
 
 rc::Gen<ClientLimits> limits() {
@@ -205,9 +204,7 @@ class GuessModel {
       case Login::What::refused:
         if (within(of_user, now, 65min) == 0) of_user.push_back(now);
         break;
-      case Login::What::accepted:
-        of_user.clear();
-        forgiven_[client] = now;
+      case Login::What::accepted: of_user.clear(); forgiven_[client] = now;
     }
     if (login.what != Login::What::accepted) seen_[client][login.user] = now;
   }

@@ -2,7 +2,9 @@
 are so small, the peers so rude or the end so near that it is taken.
 """
 
+import contextlib
 import re
+import resource
 import signal
 import time
 import urllib.request
@@ -55,7 +57,8 @@ class Cast:
         server = {"metrics": "127.0.0.1:0", "shutdown_seconds": SHUTDOWN_SECONDS}
         process = doors.Listening(program, folder, home, list(self._doors.values()), server=server, limits=limits)
         try:
-            runs = [self._begin(context, *member) for member in self._members]
+            with out_of_memory(process.process.pid) if self.special == "exhausted" else contextlib.nullcontext():
+                runs = [self._begin(context, *member) for member in self._members]
             if self.special == "shutting_down":
                 time.sleep(0.5)  # all has been read
                 process.process.send_signal(signal.SIGTERM)
@@ -109,6 +112,19 @@ class Cast:
             guess = [["C", GUESS], ["S", "535 authorization failed (#5.7.0)\r\n"]]
             return [checked(call(address, scene.is_implicit).play([*greeting, *guess]))]
         return []
+
+
+@contextlib.contextmanager
+def out_of_memory(pid):
+    """There is no more address space for a while."""
+    before = resource.prlimit(pid, resource.RLIMIT_AS)
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.prlimit(pid, resource.RLIMIT_AS, (used, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
 
 
 def checked(run):

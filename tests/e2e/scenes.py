@@ -94,6 +94,8 @@ class Scene:
 
     def _start(self):
         event = self._events[0][0]
+        if any(name == "exhausted" for name, _ in self._events[1:]):
+            raise Impossible("memory does not end at a word of the client; reliability_memory_test.py tries all the others")
         if event == "connect.bad_value":
             self._settings["MAXRCPT"] = "many"
         elif event == "connect.no_controls":

@@ -150,7 +150,7 @@ class Guesses(serve.Case):
         self.assert_gated(service, TIM)
         self.assert_logged(service, "kind=user change=shut number=1")
         self.assert_logged(service, "rule=credentials.user_gated ")
-        self.assertEqual(self.guess(service, TIM, user="alice", password="wrong"), ["535"])
+        self.assertEqual(self.guess(service, TIM, user="carol", password="wrong"), ["535"])
         self.assertEqual(self.guess(service, TOM, password=peer.PASSWORD), ["235"])
         self.assert_code(220, self.session(service, TIM, which=1).greeting)
         self.assertNotIn("rule=connect.client_guesses", service.log())
@@ -189,7 +189,7 @@ class Guesses(serve.Case):
         service = self.authenticating(failed_auths_per_hour=2, failed_users_per_hour=2)
         in_clear = serve.together(*[lambda: self.guess(service, TIM, 4, peer.PASSWORD, encrypted=False)] * 2)
         self.assertEqual(in_clear, [["504"] * 4] * 2)
-        self.assertEqual(self.guess(service, TIM, user="alice", encrypted=False), ["504"])
+        self.assertEqual(self.guess(service, TIM, user="carol", encrypted=False), ["504"])
         self.assert_refused(service, "connect.client_guesses", self.replies["client_guesses"], source=TIM)
         self.assertNotIn(peer.plain_response(peer.USER, peer.PASSWORD), service.log())
 
