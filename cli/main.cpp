@@ -1,7 +1,11 @@
 // postern: what the operator and the auditor ask the policy.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <string_view>
 
 #include "cli/spelling.hpp"
 #include "cli/text.hpp"
@@ -29,6 +33,7 @@ constexpr const char* about =
     "carries accepted mail to other domains).";
 
 constexpr int exit_usage = 100;
+constexpr int exit_no_memory = 111;  // as of what may pass
 
 std::optional<bool> presence(const std::string& word) {
   if (word == "yes") return true;
@@ -104,9 +109,30 @@ void print(const std::string& text) {
 
 }  // namespace postern::cli
 
+namespace {
+
+void say_no_memory() {
+  std::fputs("postern: there is no memory for it: raise the limit (ulimit -v, softlimit -a, MemoryMax=)\n", stderr);
+}
+
+// Before main() nobody can catch what a static object of a library wants.
+[[gnu::constructor(101)]] void refuse_without_memory() {
+  std::set_new_handler([] {
+    constexpr std::string_view sentence = "postern: there is no memory to start: raise the limit (ulimit -v, MemoryMax=)\n";
+    static_cast<void>(!::write(STDERR_FILENO, sentence.data(), sentence.size()));
+    ::_exit(postern::cli::exit_no_memory);
+  });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  std::set_new_handler(nullptr);
   try {
     return postern::cli::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    say_no_memory();
+    return postern::cli::exit_no_memory;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "postern: %s\n", error.what());
     return postern::cli::exit_usage;

@@ -72,7 +72,7 @@ Lines command_lines(Event event) {
 
 bool is_of_the_world(std::string_view name) {
   return name.starts_with("connect.") || name.starts_with("credentials.") || name.starts_with("handshake.") ||
-         name == "timeout" || name == "eof" || name == "too_slow" || name == "shutting_down";
+         name == "timeout" || name == "eof" || name == "too_slow" || name == "shutting_down" || name == "exhausted";
 }
 
 }  // namespace

@@ -23,4 +23,9 @@ endif()
 add_library(postern_core INTERFACE)
 target_link_libraries(postern_core INTERFACE postern_flags)
 target_compile_options(postern_core INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+
+# Of the rooms that allocate: std::bad_alloc ends one turn or one job there (docs/decisions/0008-memory-that-ends.md).
+add_library(postern_world INTERFACE)
+target_link_libraries(postern_world INTERFACE postern_flags)
+target_compile_options(postern_world INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

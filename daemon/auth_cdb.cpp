@@ -3,9 +3,14 @@
 #include <crypt.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <expected>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "daemon/auth_environment.hpp"
 #include "daemon/cdb_file.hpp"
@@ -51,13 +56,32 @@ bool matches(const SecretBuffer<CRYPT_MAX_PASSPHRASE_SIZE>& password, std::strin
   return is_equal;
 }
 
+constexpr int most_readings = 5;  // of a file that changes while it is read
+
+struct UserFile {
+  std::unique_ptr<CdbFile> file;
+  std::optional<std::string> value;  // of the user
+};
+
+std::expected<UserFile, std::string_view> read_user(const char* path, std::string_view username) {
+  for (int reading = 0; reading < most_readings; ++reading) {
+    auto file = std::make_unique<CdbFile>();
+    if (const int error_number = file->open(path); error_number != 0 && error_number != EPROTO)
+      return std::unexpected("cannot read AUTH_CDB");
+    const auto found = file->find(username);
+    if (found) return UserFile{.file = std::move(file), .value = std::optional<std::string>(*found)};
+    if (found.error() != ESTALE) return std::unexpected("AUTH_CDB is malformed");
+  }
+  return std::unexpected("AUTH_CDB changes while it is read: write another file and rename it");
+}
+
 // What a stranger's password is hashed with; empty when nobody in the file has a password.
-std::string_view setting_for_strangers(CdbFile& users) {
+std::string setting_for_strangers(CdbFile& users) {
   CdbFile::Values values(users);
   for (int tried = 0; tried < max_values_tried; ++tried) {
     const auto value = values.next();
     if (!value) break;
-    if (const auto hash = split(*value).hash; is_usable(hash)) return hash;
+    if (const auto hash = split(*value).hash; is_usable(hash)) return std::string(hash);
   }
   return {};
 }
@@ -95,14 +119,12 @@ CheckResult AuthCdb::check(const Credentials& credentials, std::uint64_t now_sec
   if (has_nul(credentials)) return {Verdict::rejected, "NUL in the credentials"};
   if (!password.append_terminated(credentials.password)) return {Verdict::rejected, "credentials too long"};
 
-  CdbFile users;
-  if (users.open(path_) != 0) return {Verdict::broken, "cannot read AUTH_CDB"};
-  const auto value = users.find(credentials.username);
-  if (!value) return {Verdict::broken, "AUTH_CDB is malformed"};
+  const auto users = read_user(path_, credentials.username);
+  if (!users) return {Verdict::broken, std::string(users.error())};
   std::optional<Record> record;
-  if (const auto& found = *value) record = split(*found);
+  if (const auto& value = users->value) record = split(*value);
   const bool is_own_hash = record && is_usable(record->hash);
-  const std::string_view hash = is_own_hash ? record->hash : setting_for_strangers(users);
+  const std::string hash = is_own_hash ? std::string(record->hash) : setting_for_strangers(*users->file);
   const bool password_matches = matches(password, hash) && is_own_hash;
   const CheckResult result = judge(record, password_matches, now_seconds);
   if (record && result.verdict == Verdict::accepted) pairs_ = record->pairs;

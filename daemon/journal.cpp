@@ -123,6 +123,10 @@ void Journal::message(MessageId id, const Outcome& outcome, const engine::Sessio
   line.write();
 }
 
+void Journal::gate(const Gate& gate) const {
+  line("gate").field("kind", gate.kind).field("change", gate.change).number("number", gate.number).write();
+}
+
 void Journal::tls(std::string_view version, std::string_view cipher) const {
   line("tls").field("version", version).field("cipher", cipher).write();
 }

@@ -1,6 +1,6 @@
 // What the log says of a connection: one line an event, with the rule id that README and spec explain.
 // in      what happened; octets of the client are escaped, passwords never come here
-// out     lines on descriptor 2: start, refuse, auth, message, tls, trouble, end
+// out     lines on descriptor 2: start, refuse, auth, message, gate, tls, trouble, end
 // lives   the views given to the constructor outlive the journal
 // errors  none
 // source  deviation D17; multilog(8)
@@ -31,6 +31,12 @@ class Journal {
   void refusal(const engine::Step& step, const engine::Session& session) const;
   void credentials(const CheckResult& result, std::string_view username) const;
   void message(MessageId id, const Outcome& outcome, const engine::Session& session) const;
+  // A gate of the listener (deviation D22); the line before one that shuts names the user.
+  struct Gate {
+    std::string_view kind, change;
+    std::uint64_t number;
+  };
+  void gate(const Gate& gate) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
   void end(std::string_view how, const engine::Session& session) const;

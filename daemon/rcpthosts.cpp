@@ -24,7 +24,9 @@ std::string in_lower_case(std::string_view domain) {
 }
 
 std::string cdb_problem(int error_number) {
-  const char* reason = error_number == EPROTO ? "not a well-formed cdb" : ::strerrordesc_np(error_number);
+  const char* reason = error_number == EPROTO   ? "not a well-formed cdb"
+                       : error_number == ESTALE ? "it changes while it is read: write another file and rename it"
+                                                : ::strerrordesc_np(error_number);
   return std::string(more_path) + ": cannot be read: " + (reason != nullptr ? reason : "unknown error");
 }
 

@@ -20,10 +20,10 @@ class RcptHosts {
  public:
   enum class Standing : std::uint8_t { ours, foreign, unknowable };
 
-  // copied: for a process that outlives many sessions, and must not die (SIGBUS) when the cdb is written over in place
-  enum class Reading : std::uint8_t { mapped, copied };
+  // copied: for a process that outlives many sessions, and asks often
+  enum class Reading : std::uint8_t { by_each_search, copied };
 
-  explicit RcptHosts(Reading reading = Reading::mapped) : reading_(reading) {}
+  explicit RcptHosts(Reading reading = Reading::by_each_search) : reading_(reading) {}
   // These domains and no file, one a line as in control/rcpthosts.
   explicit RcptHosts(std::string domains) : list_("rcpthosts", std::move(domains)), more_error_(ENOENT) {}
 
@@ -36,7 +36,7 @@ class RcptHosts {
   [[nodiscard]] Standing unknowable(std::string problem);
 
   ControlList list_{"rcpthosts", EntryKind::domains};
-  Reading reading_ = Reading::mapped;
+  Reading reading_ = Reading::by_each_search;
   CdbFile more_;
   std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none
   std::string problem_;

@@ -18,7 +18,7 @@ namespace postern::daemon {
 
 class Recipients {
  public:
-  explicit Recipients(RcptHosts::Reading reading = RcptHosts::Reading::mapped) : rcpthosts_(reading) {}
+  explicit Recipients(RcptHosts::Reading reading = RcptHosts::Reading::by_each_search) : rcpthosts_(reading) {}
   // With these domains as ours, in place of control/rcpthosts.
   explicit Recipients(std::string domains) : rcpthosts_(std::move(domains)) {}
 

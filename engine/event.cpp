@@ -98,4 +98,6 @@ bool is_auth(Event event) {
   }
 }
 
+bool names_user(Event event) { return event == Event::auth_plain_response || event == Event::auth_login_username; }
+
 }  // namespace postern::engine

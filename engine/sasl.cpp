@@ -29,6 +29,13 @@ Mechanism mechanism_of(std::string_view name) {
   return Mechanism::unknown;
 }
 
+// FNV-1a.
+UserMark mark_of(std::string_view username) {
+  UserMark mark = 0xCBF29CE484222325;
+  for (const char octet : username) mark = (mark ^ static_cast<unsigned char>(octet)) * 0x100000001B3;
+  return mark == 0 ? 1 : mark;
+}
+
 Sasl::Piece Sasl::decode(std::string_view base64) {
   if (base64.size() / 4 * 3 > most_octets) return {.is_base64 = false, .octets = {}};
   const std::span<char> room = std::span(storage_).subspan(used_);

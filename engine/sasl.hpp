@@ -16,6 +16,11 @@
 
 namespace postern::engine {
 
+// By what a user is known where his name must not be kept: equal names have equal marks; 0 is nobody's. Names could be found
+// that share a mark, but not one that shares the mark of a given name.
+using UserMark = std::uint64_t;
+[[nodiscard]] UserMark mark_of(std::string_view username);
+
 enum class Mechanism : std::uint8_t { unknown, plain, login };
 [[nodiscard]] Mechanism mechanism_of(std::string_view name);
 

@@ -139,6 +139,8 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   guards_.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
   const spec::PolicyRow& row = decide(guards_, event);
   guards_ = after(row, guards_);
+  const bool is_refused_unjudged = spec::reply_row(row.reply).code >= 400 && names_user(event);
+  const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
   perform(row, event, text);
   count(row.reply, event);
   const Fills fills{.host = service_.host, .verdict = text, .size_octets = service_.databytes};
@@ -150,7 +152,8 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
           .effect = row.effect,
           .code = spec::reply_row(row.reply).code,
           .reply = workspace_->replies.write(row.reply, fills, guards_),
-          .data = {}};
+          .data = {},
+          .refused_user = refused_user};
 }
 
 void Session::count(spec::Reply reply, Event event) {

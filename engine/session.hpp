@@ -48,9 +48,10 @@ struct Step {
   spec::Event event{};        // what was decided upon
   spec::Rule rule{};
   spec::Effect effect{};
-  std::uint16_t code = 0;  // of the reply; 0 when there is none
-  std::string_view reply;  // with its CRLFs
-  std::string_view data;   // decoded mail data to be kept
+  std::uint16_t code = 0;     // of the reply; 0 when there is none
+  std::string_view reply;     // with its CRLFs
+  std::string_view data;      // decoded mail data to be kept
+  UserMark refused_user = 0;  // of an AUTH that named a user and was refused unjudged
 };
 
 // What a session needs while it answers, or has a transaction or an AUTH exchange open.

@@ -17,7 +17,7 @@ constexpr std::array facts = {bit::certificate, bit::backend, bit::relay_client}
 constexpr std::uint8_t is_limited = 1U << facts.size();
 constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, Event::timeout, Event::eof,
                                Event::too_slow,       Event::shutting_down};
-constexpr unsigned first_world = 0xF0;
+constexpr unsigned first_world = 0xF0, exhausted_world = 0xF8;
 
 // How a session can start: connect.ready, then the others as spec/events.toml has them.
 const std::vector<Event>& starts() {
@@ -25,7 +25,8 @@ const std::vector<Event>& starts() {
     std::vector<Event> events{Event::connect_ready};
     for (std::size_t i = 0; i < spec::event_count; ++i) {
       const auto event = static_cast<Event>(i);
-      const bool is_start = spec::name_of(event).starts_with("connect.") || event == Event::shutting_down;
+      const bool is_start =
+          spec::name_of(event).starts_with("connect.") || event == Event::shutting_down || event == Event::exhausted;
       if (is_start && event != Event::connect_ready) events.push_back(event);
     }
     return events;
@@ -62,6 +63,7 @@ std::optional<BodyPart> BodyReader::next() {
     while (at_ < body_.size() && !is_world(body_[at_])) ++at_;
     if (at_ != begin) return BodyPart{.octets = body_.substr(begin, at_ - begin), .event = {}};
     const auto what = static_cast<unsigned char>(body_[at_++]) - first_world;
+    if (what == exhausted_world - first_world) return BodyPart{.octets = {}, .event = Event::exhausted, .at = begin};
     if (what < worlds.size()) return BodyPart{.octets = {}, .event = worlds[what], .at = begin};
     if (what == worlds.size() + 1 && long_ones_++ < most_long) return BodyPart{.octets = long_one, .event = {}};
     if (what == worlds.size() && is_meant(begin)) {
@@ -121,6 +123,7 @@ std::string write_session_input(const SessionInput& input) {
   for (const proptests::Part& part : script.parts) {
     octets += part.octets;
     const auto world = part.then ? std::ranges::find(worlds, *part.then) : worlds.end();
+    if (part.then == Event::exhausted) octets += static_cast<char>(exhausted_world);
     if (world != worlds.end()) octets += static_cast<char>(first_world + static_cast<unsigned>(world - worlds.begin()));
   }
   return octets;

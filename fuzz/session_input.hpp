@@ -4,6 +4,7 @@
 //           0xF0 handshake.done   0xF1 handshake.failed   0xF2 timeout   0xF3 eof   0xF4 too_slow   0xF5 shutting_down
 //           0xF6 mail data for ever, when the octet behind it is the sum of all before (it is slow, and must be meant)
 //           0xF7 long_octets times `x`; so often at most_long only
+//           0xF8 exhausted
 // out     SessionView, which copies nothing, and BodyReader; Script and Cut, which do copy; and back, for seeds
 // errors  none: every input is some script
 // start   the upper half of its octet: 0 and numbers that mean nothing are connect.ready, 1 is the first other event of the start
@@ -46,7 +47,7 @@ struct SessionInput {
 
 [[nodiscard]] SessionView view_session_input(std::span<const std::uint8_t> octets);
 // What an octet of the body stands for, when it is not the client's.
-[[nodiscard]] inline bool is_world(char octet) { return static_cast<unsigned char>(octet - '\xF0') < 8; }
+[[nodiscard]] inline bool is_world(char octet) { return static_cast<unsigned char>(octet - '\xF0') < 9; }
 
 // Octets of the client, or something that befalls him.
 struct BodyPart {

@@ -1,11 +1,14 @@
 // Takes new clients from one listening socket on one loop.
 // in      a socket that listens and does not block; who the proxies are
 // out     a Connection for each client, until stop()
-// bounds  max_accepted in one turn; without descriptors or memory a rest of rest_milliseconds, and one line in the log
-//         for each such minute: those who wait do so in the backlog
+// bounds  max_accepted in one turn. Without descriptors or memory a client is told 421 at once, and nothing is begun for
+//         it: there is a spare descriptor, and the reply is there already. One line in the log for each such minute. Only
+//         where the kernel itself has none do clients wait, for rest_milliseconds, in the backlog
 // errors  told in the log
 // source  accept4(2)
 #pragma once
+
+#include <string_view>
 
 #include "listener/loop_context.hpp"
 
@@ -25,7 +28,12 @@ class Acceptor final : public Watcher, public Timer {
   static constexpr int max_accepted = 64;
   static constexpr unsigned rest_milliseconds = 100;
 
-  [[nodiscard]] bool accept_one();
+  enum class Next : std::uint8_t { accept, stop };
+  [[nodiscard]] Next accept_one();
+  [[nodiscard]] Next accept_with_spare();
+  void begin(daemon::Descriptor socket, const Endpoint& remote);
+  void refuse(daemon::Descriptor socket, const Endpoint& remote);
+  void tell(std::string_view what, int error);
   void rest(int error);
 
   LoopContext& context_;

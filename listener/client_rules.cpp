@@ -126,13 +126,16 @@ class Search {
 };
 
 std::string reason_for(int error_number) {
+  if (error_number == ESTALE)
+    return "changes while it is read; make it with tcprules, which writes beside it and renames";
   return error_number == EPROTO ? "is no cdb; make it with tcprules"
                                 : std::string("cannot be read: ") + std::strerror(error_number);
 }
 
 // Of the process or the machine, not of the file: the next look may succeed.
 bool may_pass(int error_number) {
-  return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM || error_number == EIO;
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM || error_number == EIO ||
+         error_number == ESTALE;
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ class ClientRules {
   [[nodiscard]] News refresh(Time now);
   [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] bool has_rules() const { return file_ != nullptr; }
 
   [[nodiscard]] ClientRule find(const ClientName& client);
 

@@ -7,7 +7,6 @@ namespace postern::listener {
 namespace {
 
 constexpr std::chrono::seconds rate_window{spec::connection_rate_seconds};
-constexpr std::chrono::seconds failure_window{spec::failed_auth_seconds};
 
 std::uint32_t capacity_for(const ClientLimits& limits) {
   constexpr std::uint32_t usual = 65536, most = 1U << 24U;
@@ -48,8 +47,6 @@ Admission ClientTable::judge(const Address& address, Index client, Index network
   const Client unknown;
   const Client& known = client == clients_.none ? unknown : clients_[client];
   const std::uint32_t alike = network == networks_.none ? 0 : networks_[network].sessions;
-  if (is_reached(limits_.failed_auths_per_hour, known.failures.count(now, failure_window)))
-    return Admission::client_guesses;
   if (is_reached(limits_.sessions_per_client, known.sessions) || is_reached(limits_.sessions_per_network, alike))
     return Admission::client_busy;
   if (is_reached(limits_.connections_per_minute, known.connections.count(now, rate_window)))
@@ -57,11 +54,12 @@ Admission ClientTable::judge(const Address& address, Index client, Index network
   return Admission::ok;
 }
 
-Admission ClientTable::admit(const Address& address, Time now) {
+Admission ClientTable::admit(const Address& address, Time now, Standing standing) {
   const auto key = client_of(address).mapped(), its_network = network_key(address).mapped();
   const std::scoped_lock lock(mutex_);
   Index client = clients_.find(key), network = networks_.find(its_network);
-  const Admission admission = judge(address, client, network, now);
+  Admission admission = judge(address, client, network, now);
+  if (admission == Admission::ok && standing == Standing::guesses) admission = Admission::client_guesses;
   if (admission != Admission::ok) return admission;
   if (client == clients_.none) {
     client = make_client(key);
@@ -75,7 +73,6 @@ Admission ClientTable::admit(const Address& address, Time now) {
   Client& admitted = clients_[client];
   ++admitted.sessions;
   admitted.connections.add(now, rate_window);
-  if (admitted.failures.count(now, failure_window) == 0) admitted.failures = {};  // a guesser no more
   return Admission::ok;
 }
 
@@ -89,46 +86,30 @@ void ClientTable::leave(const Address& address) {
   if (--clients_[client].sessions == 0) begin_idling(client);
 }
 
-bool ClientTable::auth_failed(const Address& address, Time now) {
-  const auto key = client_of(address).mapped();
-  const std::scoped_lock lock(mutex_);
-  Index client = clients_.find(key);
-  if (client != clients_.none && clients_[client].sessions == 0) end_idling(client);
-  if (client == clients_.none) client = make_client(key);
-  if (client == clients_.none) return false;  // every place has a session open
-  clients_[client].failures.add(now, failure_window);
-  if (clients_[client].sessions == 0) begin_idling(client);
-  return is_reached(limits_.failed_auths_per_hour, clients_[client].failures.count(now, failure_window));
-}
-
 ClientTable::Index ClientTable::make_client(const Clients::Key& key) {
-  if (clients_.size() == clients_.capacity()) forget_oldest(others_.size != 0 ? others_ : guessers_);
+  if (clients_.size() == clients_.capacity()) forget_oldest();
   return clients_.insert(key);
 }
 
 void ClientTable::begin_idling(Index index) {
-  Idle& idle = idle_of(index);
-  // Guessers alone must not push everybody else out.
-  if (&idle == &guessers_ && guessers_.size >= clients_.capacity() / 2) forget_oldest(guessers_);
   Client& client = clients_[index];
-  client.older = idle.newest;
+  client.older = idle_.newest;
   client.newer = clients_.none;
-  (idle.newest == clients_.none ? idle.oldest : clients_[idle.newest].newer) = index;
-  idle.newest = index;
-  ++idle.size;
+  (idle_.newest == clients_.none ? idle_.oldest : clients_[idle_.newest].newer) = index;
+  idle_.newest = index;
+  ++idle_.size;
 }
 
 void ClientTable::end_idling(Index index) {
-  Idle& idle = idle_of(index);
   const Client& client = clients_[index];
-  (client.older == clients_.none ? idle.oldest : clients_[client.older].newer) = client.newer;
-  (client.newer == clients_.none ? idle.newest : clients_[client.newer].older) = client.older;
-  --idle.size;
+  (client.older == clients_.none ? idle_.oldest : clients_[client.older].newer) = client.newer;
+  (client.newer == clients_.none ? idle_.newest : clients_[client.newer].older) = client.older;
+  --idle_.size;
 }
 
-void ClientTable::forget_oldest(Idle& idle) {
-  if (idle.size == 0) return;
-  const Index index = idle.oldest;
+void ClientTable::forget_oldest() {
+  if (idle_.size == 0) return;
+  const Index index = idle_.oldest;
   end_idling(index);
   clients_.erase(index);
 }

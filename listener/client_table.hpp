@@ -1,9 +1,8 @@
-// Which client may have one more session: open sessions, new connections and failed AUTHs, by address and network.
+// Which client may have one more session: open sessions and new connections, by address and network.
 // in      addresses, and the time as an argument; a secret seed, for clients choose their addresses
 // out     an Admission for each new connection; each `ok` is to be followed by one `leave` of the same address
 // memory  fixed when it is built: about 150 octets for each of `capacity` clients (65,536, or twice the greatest number of
-//         sessions). The client that was seen last longest ago is forgotten for a new one: never one with a session open,
-//         and one that failed to log in only when there is no other, or when they fill half the table
+//         sessions). The client that was seen last longest ago is forgotten for a new one: never one with a session open
 // counts  an IPv6 /64 is one client: its owner may have any address in it (network.hpp: client_of)
 // shared  by all threads: one mutex, held for less than a microsecond; each call is O(1) but for the exempt networks,
 //         which are searched one by one
@@ -27,16 +26,15 @@ struct ClientLimits {
   std::uint32_t sessions_per_client = spec::max_sessions_per_address;
   std::uint32_t sessions_per_network = spec::max_sessions_per_network;
   std::uint32_t connections_per_minute = spec::max_connections_per_address;
-  std::uint32_t failed_auths_per_hour = spec::max_failed_auth_per_address;
 };
 
 // In this order: the first that holds is the answer.
 enum class Admission : std::uint8_t {
   ok,
   total,            // as many sessions as there may be
-  client_guesses,   // failed to log in too often in the last hour
   client_busy,      // has as many sessions open as it may have, or its network has
   client_too_fast,  // was admitted too often in the last minute; refused connections do not count
+  client_guesses,   // the caller says so (guess_table.hpp)
 };
 
 class ClientTable {
@@ -45,10 +43,9 @@ class ClientTable {
   ClientTable(const ClientLimits& limits, std::vector<Network> exempt, std::uint64_t seed);
   ClientTable(const ClientLimits& limits, std::vector<Network> exempt, std::uint64_t seed, std::uint32_t capacity);
 
-  [[nodiscard]] Admission admit(const Address& address, Time now);
+  enum class Standing : std::uint8_t { clean, guesses };
+  [[nodiscard]] Admission admit(const Address& address, Time now, Standing standing = Standing::clean);
   void leave(const Address& address);
-  // Whether the client has now failed as often as it may: more than one session of it may be guessing.
-  bool auth_failed(const Address& address, Time now);
 
   // From now on. Sessions that are open stay.
   void set(const ClientLimits& limits, std::vector<Network> exempt);
@@ -60,7 +57,7 @@ class ClientTable {
 
  private:
   struct Client {
-    SlidingCount connections, failures;
+    SlidingCount connections;
     std::uint32_t sessions = 0;
     std::uint32_t older = 0, newer = 0;  // neighbours among those without a session
   };
@@ -79,10 +76,9 @@ class ClientTable {
   [[nodiscard]] Admission judge(const Address& address, Index client, Index network, Time now) const;
   [[nodiscard]] bool is_exempt(const Address& address) const;
   [[nodiscard]] Index make_client(const Clients::Key& key);
-  [[nodiscard]] Idle& idle_of(Index index) { return clients_[index].failures.is_blank() ? others_ : guessers_; }
   void begin_idling(Index index);
   void end_idling(Index index);
-  void forget_oldest(Idle& idle);
+  void forget_oldest();
 
   mutable std::mutex mutex_;
   ClientLimits limits_;
@@ -90,7 +86,7 @@ class ClientTable {
   std::uint32_t sessions_ = 0;
   Clients clients_;
   KeyedPool<Open> networks_;
-  Idle guessers_, others_;
+  Idle idle_;
 };
 
 }  // namespace postern::listener

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "listener/client_table.hpp"
+#include "listener/guess_table.hpp"
 #include "listener/network.hpp"
 #include "spec/limits.hpp"
 
@@ -39,6 +40,7 @@ struct Configuration {
   unsigned checkers = 4;     // threads that judge passwords
   unsigned hand_overs = 32;  // messages handed over at once, each way out by itself
   ClientLimits clients;
+  GuessLimits guesses;
   // Counted, but not refused for their number or rate: by default programs of this machine.
   std::vector<Network> exempt_from_limits = loopback_networks();
   std::uint32_t min_data_octets_per_second = spec::min_data_octets_per_second;

@@ -19,42 +19,39 @@ using std::chrono::seconds;
 namespace {
 
 constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-constexpr seconds longest_draining{2};  // for the client to hear it
-constexpr std::size_t most_drained = std::size_t{1} << 20U;
 
 }  // namespace
 
-Connection::Turn::Turn(Connection& connection) : connection_(connection) {
-  if (connection.session_ && connection.workspace_ == nullptr) connection.session().use(*connection.context_.workspace);
+Connection::Connection(LoopContext& context, Endpoint remote, Door door)
+    : context_(context), channel_(daemon::Descriptor()), remote_(remote), door_(door), number_(++context.sessions_begun) {
+  ++context_.open_connections;
 }
 
-Connection::Turn::~Turn() { connection_.end_turn(); }
+Connection::~Connection() { --context_.open_connections; }
 
-Connection::Connection(LoopContext& context, daemon::Descriptor socket, Endpoint remote, Door door)
-    : context_(context), channel_(std::move(socket)), remote_(remote), door_(door), number_(++context.sessions_begun) {}
-
-Connection::~Connection() = default;
-
-void Connection::open() {
+void Connection::open(daemon::Descriptor socket) {
+  channel_ = Channel(std::move(socket));
   place_ = static_cast<std::uint32_t>(context_.connections.size());
-  context_.connections.push_back(this);
-  is_listed_ = true;
-  const Turn turn(*this);
-  if (context_.loop.watch(channel_.number(), input_events, *this) != 0) return die("no memory to watch it");
-  if (door_.has_proxy)
-    wait_at_most(seconds(spec::max_proxy_header_seconds));
-  else
-    admit();
+  in_turn([this] {
+    context_.connections.push_back(this);
+    is_listed_ = true;
+    if (context_.loop.watch(channel_.number(), input_events, *this) != 0) return die("no memory to watch it");
+    if (door_.has_proxy)
+      wait_at_most(seconds(spec::max_proxy_header_seconds));
+    else
+      admit();
+  });
 }
 
 void Connection::on_ready(std::uint32_t events) {
   if (events == 0) is_queued_ = false;
   if (phase_ == Phase::over) return try_to_leave();
-  const Turn turn(*this);
-  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) has_hung_up_ = true;
-  if ((events & EPOLLOUT) != 0) send_unsent();
-  advance();
+  in_turn([this, events] {
+    if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) has_hung_up_ = true;
+    if ((events & EPOLLOUT) != 0) send_unsent();
+    advance();
+  });
 }
 
 void Connection::advance() {
@@ -75,7 +72,10 @@ void Connection::advance() {
 
 void Connection::on_time() {
   if (phase_ == Phase::over) return;
-  const Turn turn(*this);
+  in_turn([this] { take_time(); });
+}
+
+void Connection::take_time() {
   switch (phase_) {
     case Phase::proxy: return refuse(Event::connect_malformed_proxy);
     case Phase::handshake: return handshake_timed_out();
@@ -170,7 +170,8 @@ void Connection::say(const Step& step) {
   if (step.code != 0) context_.metrics.replied(step.code);
   // Who sends no PROXY header is told nothing; the operator is.
   if (step.code >= 400 || step.event == Event::connect_malformed_proxy) journal_of_decisions().refusal(step, session());
-  if (step.code >= 500 && step.holds_secret) note_failed_auth();  // an AUTH, or the answer to its challenge
+  if (step.refused_user != 0)
+    note_gates(context_.guesses.refused(remote_.address, step.refused_user, context_.loop.now()));
   if (step.effect != Effect::delay) return append_output(step.reply);
   delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
   phase_ = Phase::delaying;
@@ -290,79 +291,8 @@ void Connection::begin_window() {
 void Connection::settle_workspace() {
   if (!session_) return;
   const bool is_at_rest = phase_ == Phase::over || session().is_at_rest();
-  if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));
+  if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));  // which allocates nothing
   if (!is_at_rest && workspace_ == nullptr) workspace_ = context_.give_workspace();
-}
-
-// A reset would overtake the last reply when octets of the client are unread; so they are read, for a while.
-void Connection::close_gracefully() {
-  if (ended_by_quit_ && carry_.size() == 0) {
-    if (channel_.has_tls()) channel_.end_output();
-    return die("quit");
-  }
-  channel_.end_output();
-  phase_ = Phase::draining;
-  wait_at_most(longest_draining);
-  drain();
-}
-
-void Connection::drain() {
-  for (std::size_t drained = 0; drained < most_drained;) {
-    const Transfer got = channel_.read(context_.input);
-    if (got.progress == Progress::again) return;
-    if (got.progress == Progress::closed) break;
-    drained += got.octets;
-  }
-  die(ended_by_quit_ ? "quit" : "close");
-}
-
-void Connection::die(std::string_view how) {
-  if (phase_ == Phase::over) return;
-  context_.unsent_octets = 0;
-  phase_ = Phase::over;
-  disarm();
-  if (session_) context_.journal_of(remote_, number_).end(how, session());
-  if (is_admitted_) {
-    context_.clients.leave(remote_.address);
-    context_.metrics.session_closed();
-  }
-  abandon_message();
-  // Closing is not enough: a child that is just being started shares the socket until it runs its program, and so long
-  // epoll would go on naming this object.
-  context_.loop.forget(channel_.number());
-  channel_.close();
-}
-
-// Whoever still holds a pointer to it calls once more.
-void Connection::try_to_leave() {
-  if (!is_listed_ || is_queued_ || jobs_ != 0) return;
-  is_listed_ = false;
-  Connection* const last = context_.connections.back();
-  context_.connections[place_] = last;
-  last->place_ = place_;
-  context_.connections.pop_back();
-  context_.loop.dispose(std::unique_ptr<Watcher>(this));
-}
-
-void Connection::shut_down() {
-  if (phase_ == Phase::over || phase_ == Phase::closing || phase_ == Phase::draining) return;
-  if (phase_ == Phase::working || (has_work_in_hand() && !context_.must_end)) return;
-  const Turn turn(*this);
-  say_shutting_down();
-}
-
-// Who has not been greeted inside TLS cannot be told anything.
-void Connection::say_shutting_down() {
-  if (!session_ || (phase_ == Phase::handshake && !is_greeted_)) return die("shutdown");
-  delayed_.clear();
-  phase_ = Phase::serving;
-  take(session().report(Event::shutting_down));
-}
-
-bool Connection::is_to_end() const { return context_.is_shutting_down && (context_.must_end || !has_work_in_hand()); }
-
-bool Connection::has_work_in_hand() const {
-  return phase_ == Phase::working || (session_ && session().guards().has(bit::waiting_mail_data));
 }
 
 }  // namespace postern::listener

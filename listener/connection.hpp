@@ -2,15 +2,17 @@
 // in      readiness of its socket, its deadlines, jobs that are done
 // out     replies, gathered and sent when a turn ends; jobs for what waits
 // turn    one read at most, then the others have theirs; what is not read stays with the kernel, and so with the client
-// memory  at rest: this object (728 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
+// memory  at rest: this object (736 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
 //         octets only while there are any; unsent octets stop reading, so they are few
 // lives   it owns itself: LoopContext::connections lists it, and it is disposed of when the session and its job are over
-// errors  told in the log, one line each; a client never sees more than a reply of the spec
+// errors  told in the log, one line each; a client never sees more than a reply of the spec. Memory that is not there is
+//         `exhausted`, or the outcome `unknowable`, `broken` or `deferred` of the work that wanted it
 // source  daemon/connection.hpp; RFC 5321 4.5.3.2; RFC 2920 3.2; RFC 3207 4.2; deviations D16, D22 to D24
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,10 +37,11 @@ struct Door {
 
 class Connection final : public Watcher, public Timer {
  public:
-  Connection(LoopContext& context, daemon::Descriptor socket, Endpoint remote, Door door);
+  Connection(LoopContext& context, Endpoint remote, Door door);
   ~Connection() override;
 
-  void open();
+  // Whoever calls it owns it no longer.
+  void open(daemon::Descriptor socket);
   void on_ready(std::uint32_t events) override;
   void on_time() override;
   // The server ends: at once when nothing is in hand, with what is in hand otherwise.
@@ -66,6 +69,7 @@ class Connection final : public Watcher, public Timer {
   // opening (connection_open.cpp)
   void read_proxy_header();
   void admit();
+  [[nodiscard]] ClientTable::Standing standing() const;
   void begin_session(std::string_view class_value);
   void refuse(spec::Event event);
   void begin_handshake();
@@ -77,18 +81,22 @@ class Connection final : public Watcher, public Timer {
   void handshake_timed_out();
 
   // turns (connection.cpp)
-  // Every entry is a turn: at its end replies leave, storage goes back, and who is over is disposed of.
-  class Turn {
-   public:
-    explicit Turn(Connection& connection);
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn();
-
-   private:
-    Connection& connection_;
-  };
+  // Every entry is a turn: at its end replies leave, storage goes back, and who is over is disposed of. Memory that is not
+  // to be had ends this session alone.
+  template <typename Work>
+  void in_turn(Work work) {
+    try {
+      if (session_ && workspace_ == nullptr) session().use(*context_.workspace);
+      work();
+      end_turn();
+    } catch (const std::bad_alloc&) {
+      run_out_of_memory();
+    }
+  }
+  void run_out_of_memory();
+  void say_exhausted();
   void advance();
+  void take_time();
   void serve();
   [[nodiscard]] bool read_more(std::size_t& octets);
   [[nodiscard]] std::size_t process(std::span<char> unread, std::size_t carried);
@@ -114,12 +122,15 @@ class Connection final : public Watcher, public Timer {
   void drain();
   void die(std::string_view how);
   void try_to_leave();
+  void leave_list();
 
   // effects (connection_work.cpp)
   [[nodiscard]] engine::Step perform(const engine::Step& step);
   [[nodiscard]] engine::Step check_recipient();
-  void check_credentials();
-  void note_failed_auth();
+  void submit_credentials();
+  void drop_message();
+  [[nodiscard]] engine::Step check_credentials();
+  void note_gates(const GateChanges& changes);
   void credentials_checked(const daemon::CheckResult& result, std::string_view pairs);
   void begin_message();
   void abandon_message();
@@ -130,6 +141,8 @@ class Connection final : public Watcher, public Timer {
   void stored(StoreJob& job);
   [[nodiscard]] bool is_client_gone();
   void withdraw_if_gone();
+  void take_outcome(StoreJob& job);
+  void take_verdict(const daemon::CheckResult& result, std::string_view pairs);
   void resume(spec::Event event);
   [[nodiscard]] daemon::TraceFacts trace_facts();
   [[nodiscard]] daemon::Environment& environment();
@@ -143,6 +156,7 @@ class Connection final : public Watcher, public Timer {
 
   // A message between DATA and its outcome.
   struct Message {
+    MessageSlot slot;
     std::unique_ptr<Parcel> parcel;
     std::string received;  // until the first job
     std::string octets;    // that no job has taken yet

@@ -47,26 +47,35 @@ void Connection::read_proxy_header() {
 }
 
 void Connection::admit() {
-  const Admission admission = context_.clients.admit(remote_.address, context_.loop.now());
+  const ClientRule rule = context_.find_rule(door_.listener, remote_.address);
+  const bool has_class =
+      rule.standing == ClientRule::Standing::allowed || rule.standing == ClientRule::Standing::not_found;
+  if (has_class) begin_session(rule.value);
+  const Admission admission = context_.clients.admit(remote_.address, context_.loop.now(), standing());
   is_admitted_ = admission == Admission::ok;
   if (is_admitted_) context_.metrics.session_opened();
   if (admission == Admission::total) return refuse(Event::connect_busy);
-  const ClientRule rule = context_.find_rule(door_.listener, remote_.address);
   if (rule.standing == ClientRule::Standing::denied) return refuse(Event::connect_denied);
   if (rule.standing == ClientRule::Standing::unreadable) {
     context_.journal_of(remote_, number_).trouble("the tcprules cannot be read: make them again with tcprules");
     return refuse(Event::connect_no_controls);
   }
   switch (admission) {
-    case Admission::client_guesses: return refuse(Event::connect_client_guesses);
     case Admission::client_busy: return refuse(Event::connect_client_busy);
     case Admission::client_too_fast: return refuse(Event::connect_client_too_fast);
+    case Admission::client_guesses: return refuse(Event::connect_client_guesses);
     case Admission::total:
     case Admission::ok: break;
   }
-  begin_session(rule.value);
   if (served_->is_implicit_tls()) return begin_handshake();
   greet();
+}
+
+// deviation D22: the second gate holds only where a guess could be made.
+ClientTable::Standing Connection::standing() const {
+  const bool is_shut =
+      served_ != nullptr && served_->offers_auth() && context_.guesses.is_shut(remote_.address, context_.loop.now());
+  return is_shut ? ClientTable::Standing::guesses : ClientTable::Standing::clean;
 }
 
 void Connection::begin_session(std::string_view class_value) {
@@ -128,7 +137,8 @@ void Connection::begin_handshake() {
     return handshake_ended(Event::handshake_failed);
   }
   channel_.start_tls(std::move(tls));
-  wait_at_most(seconds(std::min(served_->start.timeout_seconds, spec::max_handshake_seconds)));
+  const unsigned most = context_.is_shutting_down ? spec::max_shutdown_handshake_seconds : spec::max_handshake_seconds;
+  wait_at_most(seconds(std::min(served_->start.timeout_seconds, most)));
   continue_handshake();
 }
 
@@ -160,7 +170,7 @@ void Connection::handshake_timed_out() {
   context_.journal_of(remote_, number_).trouble("the TLS handshake took too long");
   if (!is_greeted_) return die("close");
   phase_ = Phase::serving;
-  take(session().report(Event::timeout));
+  take(session().report(context_.is_shutting_down ? Event::shutting_down : Event::timeout));
 }
 
 }  // namespace postern::listener

@@ -72,6 +72,8 @@ class StoreJobOfConnection final : public StoreJob {
       : StoreJob(connection.context_.loop, goal), connection_(connection), lane_(connection.served_->lane) {}
   void done() override { connection_.stored(*this); }
 
+  MessageSlot slot;  // of a message that is abandoned
+
  private:
   Connection& connection_;
   std::shared_ptr<Lane> lane_;  // outlives the parcel
@@ -80,7 +82,7 @@ class StoreJobOfConnection final : public StoreJob {
 Step Connection::perform(const Step& step) {
   switch (step.effect) {
     case Effect::check_recipient: return check_recipient();
-    case Effect::check_credentials: check_credentials(); break;
+    case Effect::check_credentials: return check_credentials();
     case Effect::hand_over: return hand_over();
     case Effect::begin_message: begin_message(); break;
     case Effect::abandon_message: abandon_message(); break;
@@ -99,7 +101,7 @@ Step Connection::perform(const Step& step) {
   return {};
 }
 
-Step Connection::check_recipient() {
+Step Connection::check_recipient() try {
   const bool is_authenticated = session().guards().has(bit::authentication_done);
   const auto judgement = context_.recipients->judge(
       session().envelope().reverse_path(), session().mailbox(),
@@ -107,19 +109,42 @@ Step Connection::check_recipient() {
        .relay_value = is_authenticated ? std::string_view() : std::string_view(served_->relay_value)});
   if (!judgement.problem.empty()) context_.journal_of(remote_, number_).trouble(judgement.problem);
   return session().report(judgement.event, judgement.address);
+} catch (const std::bad_alloc&) {
+  context_.journal_of(remote_, number_).trouble("no memory to look up a recipient");
+  return session().report(Event::recipient_unknowable);
 }
 
-void Connection::check_credentials() {
+// deviation D22: the first gate. Who stands before it waits as one whose password is wrong, and learns nothing about it.
+Step Connection::check_credentials() {
+  if (context_.guesses.is_shut(remote_.address, engine::mark_of(session().username()), context_.loop.now()))
+    return session().report(Event::credentials_user_gated);
+  try {
+    submit_credentials();
+  } catch (const std::bad_alloc&) {
+    context_.journal_of(remote_, number_).trouble("no memory to judge a password");
+    context_.metrics.auth(AuthResult::broken);
+    return session().report(Event::credentials_broken);
+  }
+  return {};
+}
+
+void Connection::submit_credentials() {
+  auto job = std::make_unique<CredentialsJob>(*this, session().username(), session().password());
   phase_ = Phase::working;
   ++jobs_;
   disarm();
-  context_.checkers.submit(std::make_unique<CredentialsJob>(*this, session().username(), session().password()));
+  context_.checkers.submit(std::move(job));
 }
 
 void Connection::credentials_checked(const daemon::CheckResult& result, std::string_view pairs) {
   --jobs_;
-  const Turn turn(*this);
+  if (phase_ == Phase::over) return try_to_leave();
+  in_turn([&] { take_verdict(result, pairs); });
+}
+
+void Connection::take_verdict(const daemon::CheckResult& result, std::string_view pairs) {
   journal_of_decisions().credentials(result, session().username());
+  const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == daemon::Verdict::accepted) {
     daemon::enter_auth_environment(environment(), session().username(), pairs);
     const daemon::SizeAndRecipients limits = daemon::read_limits(served_->start, environment());
@@ -128,10 +153,11 @@ void Connection::credentials_checked(const daemon::CheckResult& result, std::str
   switch (result.verdict) {
     case daemon::Verdict::accepted:
       context_.metrics.auth(AuthResult::accepted);
+      note_gates(context_.guesses.accepted(remote_.address, user));
       return resume(Event::credentials_accepted);
     case daemon::Verdict::rejected:
       context_.metrics.auth(AuthResult::rejected);
-      note_failed_auth();
+      note_gates(context_.guesses.rejected(remote_.address, user, context_.loop.now()));
       return resume(Event::credentials_rejected);
     case daemon::Verdict::broken: break;
   }
@@ -139,9 +165,12 @@ void Connection::credentials_checked(const daemon::CheckResult& result, std::str
   resume(Event::credentials_broken);
 }
 
-// deviation D22: guessing is counted for the address, over all its sessions.
-void Connection::note_failed_auth() {
-  if (is_admitted_) static_cast<void>(context_.clients.auth_failed(remote_.address, context_.loop.now()));
+void Connection::note_gates(const GateChanges& changes) {
+  for (const auto& change : changes.all) {
+    if (!change) continue;
+    context_.metrics.gate_changed(change->kind, change->is_shut);
+    tell(context_.journal_of(remote_, number_), *change);
+  }
 }
 
 void Connection::resume(Event event) {
@@ -156,23 +185,35 @@ void Connection::begin_message() {
   begin_window();
   if (served_->lane->foregone_outcome()) return;
   if (!context_.has_memory()) return;
-  message_ = std::make_unique<Message>();
-  message_->id = context_.message_ids.next(std::time(nullptr));
-  message_->received = daemon::received_field(trace_facts(), message_->id);
-  message_->parcel = served_->lane->open(environment());
+  try {
+    auto message = std::make_unique<Message>();
+    message->slot = context_.slots.take();
+    if (!message->slot.is_taken()) return;
+    message->id = context_.message_ids.next(std::time(nullptr));
+    message->received = daemon::received_field(trace_facts(), message->id);
+    message->parcel = served_->lane->open(environment());
+    message_ = std::move(message);
+  } catch (const std::bad_alloc&) {  // hand_over() finds none
+  }
 }
 
 Step Connection::hand_over() {
   if (const auto outcome = served_->lane->foregone_outcome()) return handed_over(*outcome);
   if (message_ == nullptr)
     return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
-                        "no memory for another message"});
+                         "no memory or no descriptor for another message"});
+  const daemon::MessageId id = message_->id;
   if (is_client_gone()) {
-    const daemon::MessageId id = message_->id;
     abandon_message();
     return handed_over(daemon::withdrawn(), id);
   }
-  submit(StoreJob::Goal::finish);
+  try {
+    submit(StoreJob::Goal::finish);
+  } catch (const std::bad_alloc&) {
+    drop_message();
+    return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
+                        "no memory to hand over a message"}, id);
+  }
   return {};
 }
 
@@ -206,32 +247,46 @@ void Connection::withdraw_if_gone() {
 
 void Connection::abandon_message() {
   if (message_ == nullptr || phase_ == Phase::working) return;
-  if (message_->is_begun) return submit(StoreJob::Goal::abandon);
+  try {
+    if (message_->is_begun) return submit(StoreJob::Goal::abandon);
+  } catch (const std::bad_alloc&) {  // then here, though it may wait for a disk
+  }
   message_.reset();
 }
 
-void Connection::store(const Step& step) {
+// What is left of it when the job for it could not be made.
+void Connection::drop_message() {
+  message_.reset();
+  phase_ = Phase::serving;
+}
+
+// A message that does not fit into memory is forgotten: at its end hand_over() finds none, and defers it.
+void Connection::store(const Step& step) try {
   if (message_ == nullptr) return;
   if (message_->octets.empty() && step.data.size() > spool_octets / 4) message_->octets.reserve(spool_octets * 3);
   message_->octets += step.data;
   if (!step.is_decision && message_->octets.size() >= spool_octets) submit(StoreJob::Goal::spool);
+} catch (const std::bad_alloc&) {
+  abandon_message();
 }
 
-// The session waits meanwhile, but not for what is abandoned.
+// The session waits meanwhile, but not for what is abandoned. What it wants of memory it takes first: when there is none, the message is as it was.
 void Connection::submit(StoreJob::Goal goal) {
   auto job = std::make_unique<StoreJobOfConnection>(*this, goal);
+  job->reverse_path = session().envelope().reverse_path();
+  if (goal == StoreJob::Goal::finish) job->envelope = session().envelope().octets();
   job->parcel = std::move(message_->parcel);
   job->is_begun = std::exchange(message_->is_begun, true);
   job->id = message_->id;
   job->received = std::exchange(message_->received, {});
   job->octets = std::exchange(message_->octets, {});
-  job->reverse_path = session().envelope().reverse_path();
-  if (goal == StoreJob::Goal::finish) job->envelope = session().envelope().octets();
-  if (goal == StoreJob::Goal::abandon)
+  if (goal == StoreJob::Goal::abandon) {
+    job->slot = std::move(message_->slot);
     message_.reset();
-  else
+  } else {
     phase_ = Phase::working;
-  if (goal == StoreJob::Goal::finish) message_->finishing = job.get();
+    if (goal == StoreJob::Goal::finish) message_->finishing = job.get();
+  }
   ++jobs_;
   job_began_ = context_.loop.now();
   served_->lane->submit(std::move(job));
@@ -239,8 +294,13 @@ void Connection::submit(StoreJob::Goal goal) {
 
 void Connection::stored(StoreJob& job) {
   --jobs_;
-  const Turn turn(*this);
-  if (job.goal() == StoreJob::Goal::abandon) return;
+  if (phase_ == Phase::over) return try_to_leave();
+  in_turn([&] {
+    if (job.goal() != StoreJob::Goal::abandon) take_outcome(job);
+  });
+}
+
+void Connection::take_outcome(StoreJob& job) {
   // A piece of a large message that is put aside is no hand-over, nor is a message that was withdrawn.
   if (job.goal() == StoreJob::Goal::finish && job.outcome.result != Outcome::Result::client_gone)
     context_.metrics.took(Duration::hand_over, context_.loop.now() - job_began_);
@@ -251,6 +311,7 @@ void Connection::stored(StoreJob& job) {
     window_began_ += context_.loop.now() - job_began_;  // it was we who did not read
     message_->parcel = std::move(job.parcel);
     message_->octets = std::move(job.octets);  // empty: its room is used again
+    if (job.has_failed) abandon_message();
   } else {
     message_.reset();
     take(handed_over(job.outcome, job.id));
@@ -279,12 +340,13 @@ daemon::TraceFacts Connection::trace_facts() {
 // Made when it is first asked for: most sessions need none.
 daemon::Environment& Connection::environment() {
   if (environment_ != nullptr) return *environment_;
-  environment_ = std::make_unique<daemon::Environment>(served_->pointers.data());
+  auto made = std::make_unique<daemon::Environment>(served_->pointers.data());
   const AddressText remote_ip = write(remote_.address), local_ip = write(local_end().address);
-  daemon::write_peer(*environment_, {.remote_ip = remote_ip.view(),
-                                     .remote_port = std::to_string(remote_.port),
-                                     .local_ip = local_ip.view(),
-                                     .local_port = std::to_string(local_end().port)});
+  daemon::write_peer(*made, {.remote_ip = remote_ip.view(),
+                             .remote_port = std::to_string(remote_.port),
+                             .local_ip = local_ip.view(),
+                             .local_port = std::to_string(local_end().port)});
+  environment_ = std::move(made);
   return *environment_;
 }
 

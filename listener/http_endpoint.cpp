@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 
 #include "listener/network.hpp"
 #include "listener/port_holder.hpp"
@@ -145,7 +146,13 @@ int HttpEndpoint::wait() {
 void HttpEndpoint::run() {
   ::pthread_setname_np(::pthread_self(), "postern-http");
   while (wait() == 0) {
-    for (Client& client : clients_) serve(client);
+    for (Client& client : clients_) {
+      try {
+        serve(client);
+      } catch (const std::bad_alloc&) {
+        client.state = Client::State::done;
+      }
+    }
     std::erase_if(clients_, [](const Client& client) { return client.state == Client::State::done; });
     accept_clients();
   }

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <deque>
 #include <iterator>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "daemon/control.hpp"
@@ -20,6 +20,13 @@ namespace postern::listener {
 using daemon::HandOverKind;
 using daemon::Outcome;
 
+StoreJob::StoreJob(Loop& loop, Goal goal)
+    : Job(loop),
+      outcome{.result = daemon::Outcome::Result::deferred,
+              .verdict = std::string(spec::text_of(spec::HandOverText::cannot_store)),
+              .cause = "no memory"},
+      goal_(goal) {}
+
 void StoreJob::prepare() {
   if (!is_begun) parcel->begin(id, received, reverse_path);
   is_begun = true;
@@ -28,15 +35,14 @@ void StoreJob::prepare() {
 }
 
 void StoreJob::run() {
-  switch (goal_) {
-    case Goal::spool: return prepare();
-    case Goal::finish:
-      if (forget_if_withdrawn()) return;
-      prepare();
-      outcome = parcel->finish(envelope);
-      [[fallthrough]];
-    case Goal::abandon: parcel.reset();
+  if (goal_ == Goal::finish && forget_if_withdrawn()) return;
+  try {
+    if (goal_ != Goal::abandon) prepare();
+    if (goal_ == Goal::finish) outcome = parcel->finish(envelope);
+  } catch (const std::bad_alloc&) {
+    has_failed = true;
   }
+  if (goal_ != Goal::spool) parcel.reset();
 }
 
 bool StoreJob::forget_if_withdrawn() {
@@ -169,16 +175,15 @@ class MaildirParcel final : public Parcel {
 class MaildirLane final : public Lane {
  public:
   explicit MaildirLane(daemon::MaildirSettings settings) : root_(std::move(settings)), spoolers_(2) {
-    for (int i = 0; i < committers; ++i)
-      if (auto started = Thread::start([this] { commit_groups(); })) threads_.push_back(std::move(*started));
-  }
-  ~MaildirLane() override {
-    {
-      const std::lock_guard lock(mutex_);
-      is_ending_ = true;
+    threads_.reserve(committers);
+    try {
+      for (int i = 0; i < committers; ++i) start_committer();
+    } catch (...) {
+      end();  // or those that have started would be waited for
+      throw;
     }
-    has_work_.notify_all();
   }
+  ~MaildirLane() override { end(); }
 
   [[nodiscard]] std::unique_ptr<Parcel> open(const daemon::Environment&) override {
     return std::make_unique<MaildirParcel>(root_);
@@ -188,61 +193,86 @@ class MaildirLane final : public Lane {
     if (job->goal() != StoreJob::Goal::finish) return spoolers_.submit(std::move(job));
     {
       const std::lock_guard lock(mutex_);
-      waiting_.push_back(std::move(job));
+      waiting_.push(std::move(job));
     }
     has_work_.notify_one();
   }
   [[nodiscard]] bool has_threads() const override { return spoolers_.has_threads() && !threads_.empty(); }
 
  private:
-  using Jobs = std::vector<std::unique_ptr<StoreJob>>;
+  using Jobs = std::vector<std::unique_ptr<Job>>;
   static constexpr int committers = 2;
 
-  [[nodiscard]] Jobs take_group() {
+  // All that a committer needs is made before it starts.
+  void start_committer() {
     Jobs group;
-    std::unique_lock lock(mutex_);
-    has_work_.wait(lock, [this] { return is_ending_ || !waiting_.empty(); });
-    while (!waiting_.empty() && group.size() < daemon::MaildirGroup::max_messages) {
-      group.push_back(std::move(waiting_.front()));
-      waiting_.pop_front();
-    }
-    return group;
+    group.reserve(daemon::MaildirGroup::max_messages);
+    auto committing = std::make_unique<daemon::MaildirGroup>(root_, daemon::SyncMany::Way::together);
+    auto started = Thread::start([this, group = std::move(group), committing = std::move(committing)]() mutable {
+      commit_groups(group, *committing);
+    });
+    if (started) threads_.push_back(std::move(*started));
   }
 
-  static void commit(daemon::MaildirGroup& committing, const Jobs& group) {
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_ending_ = true;
+    }
+    has_work_.notify_all();
+  }
+
+  [[nodiscard]] bool take_group(Jobs& group) {
+    std::unique_lock lock(mutex_);
+    has_work_.wait(lock, [this] { return is_ending_ || !waiting_.is_empty(); });
+    while (!waiting_.is_empty() && group.size() < daemon::MaildirGroup::max_messages)
+      group.emplace_back(static_cast<Job*>(waiting_.pop().release()));
+    return !group.empty();
+  }
+
+  void commit_groups(Jobs& group, daemon::MaildirGroup& committing) {
+    for (; take_group(group); group.clear()) {
+      try {
+        commit(group, committing);
+      } catch (const std::bad_alloc&) {  // who has no outcome yet is deferred: it is the outcome of a new job
+      }
+      for (const auto& job : group) static_cast<StoreJob&>(*job).parcel.reset();
+      give_back(group);
+    }
+  }
+
+  // A message whose octets cannot be written for lack of memory holds up no other one.
+  [[nodiscard]] static bool is_prepared(StoreJob& job) {
+    try {
+      job.prepare();
+      return true;
+    } catch (const std::bad_alloc&) {
+      job.has_failed = true;
+      return false;
+    }
+  }
+
+  static void commit(const Jobs& group, daemon::MaildirGroup& committing) {
     std::vector<daemon::PreparedMessage> prepared;
-    for (const auto& job : group) {
-      job->prepare();
-      prepared.push_back({&static_cast<MaildirParcel&>(*job->parcel).message(), job->envelope});
+    std::vector<StoreJob*> of;
+    prepared.reserve(group.size());
+    of.reserve(group.size());
+    for (const auto& each : group) {
+      auto& job = static_cast<StoreJob&>(*each);
+      if (job.forget_if_withdrawn() || !is_prepared(job)) continue;
+      prepared.push_back({&static_cast<MaildirParcel&>(*job.parcel).message(), job.envelope});
+      of.push_back(&job);
     }
     std::vector<Outcome> outcomes = committing.commit(prepared);
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      group[i]->outcome = std::move(outcomes[i]);
-      group[i]->parcel.reset();
-    }
-  }
-
-  void commit_groups() {
-    daemon::MaildirGroup committing(root_, daemon::SyncMany::Way::together);
-    for (Jobs group = take_group(); !group.empty(); group = take_group()) {
-      std::vector<std::unique_ptr<Job>> done;
-      std::erase_if(group, [&](std::unique_ptr<StoreJob>& job) {
-        const bool is_over = job->forget_if_withdrawn();
-        if (is_over) done.push_back(std::move(job));
-        return is_over;
-      });
-      commit(committing, group);
-      std::ranges::move(group, std::back_inserter(done));
-      give_back(std::move(done));
-    }
+    for (std::size_t i = 0; i < of.size(); ++i) of[i]->outcome = std::move(outcomes[i]);
   }
 
   daemon::MaildirRoot root_;
   Workers spoolers_;
   std::mutex mutex_;
   std::condition_variable has_work_;
-  std::deque<std::unique_ptr<StoreJob>> waiting_;  // under mutex_
-  bool is_ending_ = false;                         // under mutex_
+  PostedQueue waiting_;     // of StoreJobs; under mutex_
+  bool is_ending_ = false;  // under mutex_
   std::vector<Thread> threads_;
 };
 

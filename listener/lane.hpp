@@ -43,7 +43,7 @@ class StoreJob : public Job {
  public:
   enum class Goal : std::uint8_t { spool, finish, abandon };
 
-  StoreJob(Loop& loop, Goal goal) : Job(loop), goal_(goal) {}
+  StoreJob(Loop& loop, Goal goal);
   void run() final;
   [[nodiscard]] Goal goal() const { return goal_; }
   // Begins, and writes what there is: all of run() but what the goal asks.
@@ -58,7 +58,8 @@ class StoreJob : public Job {
   daemon::MessageId id;  // of begin(), like these
   std::string received, reverse_path;
   std::string octets, envelope;
-  daemon::Outcome outcome{daemon::Outcome::Result::deferred, {}, {}};
+  daemon::Outcome outcome;  // deferred, until there is another
+  bool has_failed = false;  // memory ended in the middle of the octets: the message can only be abandoned
 
  private:
   Goal goal_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <utility>
 
 namespace postern::listener {
@@ -36,7 +37,12 @@ void LogBuffer::write(std::string_view line) {
     return;
   }
   const bool was_empty = lines_.empty();
-  lines_ += line;
+  try {
+    lines_ += line;
+  } catch (const std::bad_alloc&) {
+    ++dropped_;
+    return;
+  }
   lock.unlock();
   if (was_empty) has_lines_.notify_one();
 }
@@ -59,8 +65,9 @@ void LogBuffer::work() {
 
 void LogBuffer::tell_dropped(std::uint64_t lines) const {
   daemon::LogLine line("warning", {.program = "postern", .output = nullptr, .form = form_});
-  line.note("the log is read too slowly: " + std::to_string(lines) + " lines are lost");
-  write_out(std::string(line.text()) + '\n');
+  line.number("lost", lines).note("the log is read too slowly, or there is no memory for it: lines are lost");
+  write_out(line.text());
+  write_out("\n");
 }
 
 // In pieces that a pipe with room takes at once, so that a reader who stops never holds us in write(2).

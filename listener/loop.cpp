@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace postern::listener {
@@ -14,6 +15,24 @@ namespace {
 
 constexpr std::size_t most_events = 256;  // of one look: the others come with the next
 constexpr std::chrono::milliseconds longest_sleep{1000};
+
+class PostedCall final : public Posted {
+ public:
+  explicit PostedCall(Loop::Call call) : call_(std::move(call)) {}
+  void done() override { call_(); }
+
+ private:
+  Loop::Call call_;
+};
+
+// Whoever has something to lose catches by himself; that the loop goes on is for all others.
+template <typename Work>
+void shielded(Work work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {  // there is nobody to tell
+  }
+}
 
 Time read_clock() { return std::chrono::steady_clock::now(); }
 
@@ -43,22 +62,40 @@ void Loop::change(int descriptor, std::uint32_t events, Watcher& watcher) {
 
 void Loop::forget(int descriptor) { ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, descriptor, nullptr); }
 
-void Loop::dispose(std::unique_ptr<Watcher> watcher) { disposed_.push_back(std::move(watcher)); }
+void Loop::dispose(std::unique_ptr<Watcher> watcher) {
+  watcher->next_ = disposed_;
+  disposed_ = watcher.release();
+}
+
+void Loop::destroy_disposed() {
+  while (disposed_ != nullptr) {
+    const std::unique_ptr<Watcher> one(std::exchange(disposed_, disposed_->next_));
+  }
+}
 
 void Loop::wake() {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(wake_.number(), &one, sizeof one));  // full: it is awake already
 }
 
-void Loop::post(Call call) {
+void Loop::post(PostedQueue& all) {
+  if (all.is_empty()) return;
   bool was_empty = false;
   {
     const std::lock_guard lock(posted_mutex_);
-    was_empty = posted_.empty();
-    posted_.push_back(std::move(call));
+    was_empty = posted_.is_empty();
+    posted_.append(all);
   }
   if (was_empty) wake();
 }
+
+void Loop::post(std::unique_ptr<Posted> one) {
+  PostedQueue queue;
+  queue.push(std::move(one));
+  post(queue);
+}
+
+void Loop::post(Call call) { post(std::make_unique<PostedCall>(std::move(call))); }
 
 void Loop::stop() {
   is_stopped_ = true;
@@ -71,7 +108,7 @@ void Loop::run() {
 
 void Loop::turn() {
   std::array<epoll_event, most_events> events;
-  const auto sleep = again_.empty() ? timers_.until_next(now_, longest_sleep) : std::chrono::milliseconds(0);
+  const auto sleep = first_again_ == nullptr ? timers_.until_next(now_, longest_sleep) : std::chrono::milliseconds(0);
   const int ready = ::epoll_wait(epoll_.number(), events.data(), events.size(), static_cast<int>(sleep.count()));
   now_ = read_clock();
   const Time began = now_;
@@ -80,12 +117,12 @@ void Loop::turn() {
     if (event.data.ptr == nullptr)
       run_posted();
     else
-      static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
+      shielded([&] { static_cast<Watcher*>(event.data.ptr)->on_ready(event.events); });
   }
   run_again();
   timers_.advance(now_);
-  if (end_of_turn_) end_of_turn_();
-  disposed_.clear();
+  if (end_of_turn_) shielded([this] { end_of_turn_(); });
+  destroy_disposed();
   now_ = read_clock();
   lag_ = now_ - began;
 }
@@ -93,18 +130,23 @@ void Loop::turn() {
 void Loop::run_posted() {
   std::uint64_t count = 0;
   static_cast<void>(!::read(wake_.number(), &count, sizeof count));
-  std::vector<Call> calls;
+  PostedQueue all;
   {
     const std::lock_guard lock(posted_mutex_);
-    calls.swap(posted_);
+    all.append(posted_);
   }
-  for (Call& call : calls) call();
+  while (!all.is_empty()) {
+    const std::unique_ptr<Posted> one = all.pop();
+    shielded([&] { one->done(); });
+  }
 }
 
 void Loop::run_again() {
-  std::vector<Watcher*> turns;
-  turns.swap(again_);
-  for (Watcher* watcher : turns) watcher->on_ready(0);
+  Watcher* watcher = std::exchange(first_again_, nullptr);
+  while (watcher != nullptr) {
+    Watcher& one = *std::exchange(watcher, watcher->next_);
+    shielded([&] { one.on_ready(0); });
+  }
 }
 
 }  // namespace postern::listener

@@ -1,6 +1,7 @@
 #include "listener/loop_context.hpp"
 
 #include <array>
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -19,6 +20,7 @@ constexpr std::array refusals{Refusal{spec::Event::connect_busy, spec::Rule::con
                               Refusal{spec::Event::connect_client_busy, spec::Rule::connect_client_busy},
                               Refusal{spec::Event::connect_client_too_fast, spec::Rule::connect_client_too_fast},
                               Refusal{spec::Event::connect_client_guesses, spec::Rule::connect_client_guesses},
+                              Refusal{spec::Event::exhausted, spec::Rule::exhausted},
                               Refusal{spec::Event::connect_no_controls, spec::Rule::connect_no_controls}};
 
 }  // namespace
@@ -35,37 +37,59 @@ std::size_t refusal_of(spec::Event event) {
   return i;
 }
 
+void tell(const daemon::Journal& journal, const GateChange& change) {
+  journal.gate({.kind = change.kind == GateKind::user ? "user" : "address",
+                .change = change.is_shut ? "shut" : "open",
+                .number = change.number});
+}
+
 std::unique_ptr<engine::Workspace> LoopContext::give_workspace() {
-  std::unique_ptr<engine::Workspace> given = std::move(workspace);
+  std::unique_ptr<engine::Workspace> next;
   if (spare.empty()) {
-    workspace.reset(new engine::Workspace);  // not make_unique, which would fill it
+    next.reset(new engine::Workspace);  // not make_unique, which would fill it
   } else {
-    workspace = std::move(spare.back());
+    next = std::move(spare.back());
     spare.pop_back();
   }
-  return given;
+  return std::exchange(workspace, std::move(next));
 }
 
 void LoopContext::take_back(std::unique_ptr<engine::Workspace> unused) {
   if (spare.size() < max_spare_workspaces) spare.push_back(std::move(unused));
 }
 
-void LoopContext::use(std::shared_ptr<const Policies> next) {
-  policies = std::move(next);
-  const Configuration& settings = policies->settings();
+LoopContext::Prepared LoopContext::prepare(std::shared_ptr<const Policies> next) const {
+  const Configuration& settings = next->settings();
   std::string domains;
   for (const std::string& domain : settings.domains) domains += domain + '\n';
-  recipients = domains.empty() ? std::make_unique<daemon::Recipients>(daemon::RcptHosts::Reading::copied)
-                               : std::make_unique<daemon::Recipients>(domains);
-  auto before = std::exchange(rules, {});
-  before.resize(settings.listeners.size());
+  Prepared prepared{.policies = std::move(next),
+                    .recipients = domains.empty()
+                                      ? std::make_unique<daemon::Recipients>(daemon::RcptHosts::Reading::copied)
+                                      : std::make_unique<daemon::Recipients>(domains),
+                    .rules = {},
+                    .begins_in_tls = {}};
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
     const std::string& path = settings.listeners[i].tcprules;
-    rules.push_back(path.empty() ? nullptr : std::make_unique<ClientRules>(path));
-    if (rules[i] == nullptr || rules[i]->refresh(loop.now()) != ClientRules::News::refused) continue;
-    own_journal().trouble(rules[i]->problem());  // it was fit a moment ago, when it was judged
-    if (before[i] != nullptr && before[i]->path() == path) rules[i] = std::move(before[i]);
+    auto own = path.empty() ? nullptr : std::make_unique<ClientRules>(path);
+    // Not with the first client: by then the file may be broken, and there would be no last rules.
+    if (own != nullptr && own->refresh(std::chrono::steady_clock::now()) == ClientRules::News::refused)
+      own_journal().trouble(own->problem());
+    prepared.rules.push_back(std::move(own));
+    prepared.begins_in_tls.push_back(prepared.policies->find(i, {})->is_implicit_tls() ? 1 : 0);
   }
+  return prepared;
+}
+
+void LoopContext::use(Prepared next) {
+  // A file that was fit a moment ago, when it was judged, and is not any more: its last rules hold.
+  for (std::size_t i = 0; i < std::min(rules.size(), next.rules.size()); ++i) {
+    const bool is_same = rules[i] != nullptr && next.rules[i] != nullptr && rules[i]->path() == next.rules[i]->path();
+    if (is_same && !next.rules[i]->has_rules()) rules[i].swap(next.rules[i]);
+  }
+  policies.swap(next.policies);
+  recipients.swap(next.recipients);
+  rules.swap(next.rules);
+  begins_in_tls.swap(next.begins_in_tls);
 }
 
 ClientRule LoopContext::find_rule(std::size_t listener, const Address& address) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,9 +17,11 @@
 #include "daemon/message_id.hpp"
 #include "daemon/recipients.hpp"
 #include "engine/session.hpp"
+#include "listener/capacity.hpp"
 #include "listener/client_rules.hpp"
 #include "listener/client_table.hpp"
 #include "listener/configuration.hpp"
+#include "listener/guess_table.hpp"
 #include "listener/headroom.hpp"
 #include "listener/loop.hpp"
 #include "listener/metrics.hpp"
@@ -33,6 +36,9 @@ class Policies;
 [[nodiscard]] std::vector<std::string> refusal_names();
 [[nodiscard]] std::size_t refusal_of(spec::Event event);
 
+// One line of the log for a gate that shuts or opens.
+void tell(const daemon::Journal& journal, const GateChange& change);
+
 struct LoopContext {
   static constexpr std::size_t input_octets = std::size_t{64} * 1024;
   static constexpr std::size_t output_octets = std::size_t{8} * 1024;
@@ -40,8 +46,12 @@ struct LoopContext {
 
   Loop& loop;
   Shard& metrics;
-  ClientTable& clients;  // of all loops
-  Workers& checkers;     // of all loops: who judges passwords
+  ClientTable& clients;                          // of all loops
+  GuessTable& guesses;                           // of all loops
+  MessageSlots& slots;                           // of all loops
+  std::atomic<std::uint32_t>& open_connections;  // of all loops
+  std::uint32_t most_connections;
+  Workers& checkers;  // of all loops: who judges passwords
   daemon::LogVoice voice;
   unsigned index;  // of the loop, for names of sessions
 
@@ -49,12 +59,14 @@ struct LoopContext {
   std::unique_ptr<daemon::Recipients> recipients{};
   std::vector<std::unique_ptr<ClientRules>> rules{};  // by listener; null where there are none
   std::vector<std::string> listener_names{};          // by listener: where it listens
+  std::vector<char> begins_in_tls{};                  // by listener
   bool is_shutting_down = false;
   bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
   daemon::MessageIds message_ids{};
   Headroom headroom{};
   std::vector<Connection*> connections{};
+  daemon::Descriptor spare_descriptor{};  // closed for a moment, to tell a client that there is none left
 
   std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of whoever is at rest
   std::vector<std::unique_ptr<engine::Workspace>> spare{};
@@ -66,7 +78,15 @@ struct LoopContext {
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
   std::array<char, 2 * input_octets + 2> decoded;
 
-  void use(std::shared_ptr<const Policies> next);
+  // What a set of policies wants of each loop. Made anywhere; put in its place without an allocation.
+  struct Prepared {
+    std::shared_ptr<const Policies> policies;
+    std::unique_ptr<daemon::Recipients> recipients;
+    std::vector<std::unique_ptr<ClientRules>> rules;
+    std::vector<char> begins_in_tls;
+  };
+  [[nodiscard]] Prepared prepare(std::shared_ptr<const Policies> next) const;
+  void use(Prepared next);
   [[nodiscard]] ClientRule find_rule(std::size_t listener, const Address& address);
   // Its views live until the next call.
   [[nodiscard]] daemon::Journal journal_of(const Endpoint& client, std::uint64_t session,

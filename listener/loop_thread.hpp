@@ -1,7 +1,7 @@
 // One thread with its loop, its acceptors and its sessions.
 // in      sockets to accept from, policies; calls from the server's thread
 // out     sessions, until the last one is over after shut_down()
-// threads use(), shut_down(), end() are the server's; everything else happens on the thread itself
+// threads prepare(), post(), shut_down(), end() are the server's; everything else happens on the thread itself
 // errors  start() tells errno in a sentence
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "listener/acceptor.hpp"
 #include "listener/loop_context.hpp"
+#include "listener/sockets.hpp"
 #include "listener/thread.hpp"
 
 namespace postern::listener {
@@ -19,6 +20,10 @@ namespace postern::listener {
 // What all loops share.
 struct Shared {
   ClientTable& clients;
+  GuessTable& guesses;
+  MessageSlots& slots;
+  std::atomic<std::uint32_t>& open_connections;
+  std::uint32_t most_connections;
   Workers& checkers;
   Metrics& metrics;
   daemon::LogVoice voice;
@@ -35,7 +40,9 @@ class LoopThread {
   // sockets   one for each listener of the policies
   [[nodiscard]] std::expected<void, std::string> start(std::shared_ptr<const Policies> policies,
                                                        const std::vector<int>& sockets);
-  void use(std::shared_ptr<const Policies> policies);
+  // What a reload changes here; post() puts it in its place, and cannot fail.
+  [[nodiscard]] std::unique_ptr<Posted> prepare(std::shared_ptr<const Policies> policies);
+  void post(std::unique_ptr<Posted> prepared) { loop_->post(std::move(prepared)); }
   // No new clients; who is at rest is told so now. `must_end`: everybody is.
   void shut_down(bool must_end);
   [[nodiscard]] bool has_heard() const { return has_heard_; }       // of shut_down(): sessions() will not grow any more
@@ -43,14 +50,38 @@ class LoopThread {
   void end();
 
  private:
+  enum class Order : std::uint8_t { serve, shut_down, end_now };
+  void run();
   void look_after_sessions();
+  void obey(Order order);
 
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<LoopContext> context_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::atomic<Order> order_ = Order::serve;
+  Order obeyed_ = Order::serve;  // of the thread itself
+  std::atomic<bool> has_begun_ = false;
   std::atomic<bool> has_heard_ = false;
   std::atomic<std::size_t> sessions_ = 0;
   Thread thread_;
+};
+
+// All of them.
+class LoopThreads {
+ public:
+  [[nodiscard]] std::expected<void, std::string> start(unsigned count, const Shared& shared,
+                                                       const std::shared_ptr<const Policies>& policies,
+                                                       Sockets& sockets);
+  [[nodiscard]] std::vector<std::unique_ptr<Posted>> prepare(const std::shared_ptr<const Policies>& policies);
+  void post(std::vector<std::unique_ptr<Posted>> prepared);
+  void shut_down(bool must_end);
+  [[nodiscard]] bool have_heard() const;
+  [[nodiscard]] std::size_t sessions() const;
+  [[nodiscard]] bool are_empty() const { return have_heard() && sessions() == 0; }
+  void end();
+
+ private:
+  std::vector<std::unique_ptr<LoopThread>> threads_;
 };
 
 }  // namespace postern::listener

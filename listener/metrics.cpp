@@ -57,6 +57,10 @@ void Shard::message(MessageResult result, std::uint64_t octets) {
 
 void Shard::reloaded(ReloadResult result) { add(figure::reloads + std::to_underlying(result)); }
 
+void Shard::gate_changed(GateKind kind, bool is_shut) {
+  add(figure::gates + std::to_underlying(kind) * 2UZ + (is_shut ? 0 : 1));
+}
+
 void Shard::took(Duration what, std::chrono::nanoseconds time) {
   time = std::max(time, 0ns);
   const auto* bound = std::ranges::find_if(bucket_bounds, [time](const auto& b) { return time <= b.at_most; });

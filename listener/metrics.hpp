@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "listener/guess_table.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::listener {
@@ -51,7 +52,8 @@ inline constexpr std::size_t handshakes = rules + spec::rule_count;  // [version
 inline constexpr std::size_t auths = handshakes + 6;
 inline constexpr std::size_t messages = auths + 3;
 inline constexpr std::size_t reloads = messages + 4;
-inline constexpr std::size_t histograms = reloads + 2;
+inline constexpr std::size_t gates = reloads + 2;  // [kind][shut, opened]
+inline constexpr std::size_t histograms = gates + 4;
 inline constexpr std::size_t histogram_figures =
     std::tuple_size_v<decltype(bucket_bounds)> + 2;  // one without bound, sum
 inline constexpr std::size_t count = histograms + 3 * histogram_figures;
@@ -70,6 +72,7 @@ class alignas(64) Shard {
   void auth(AuthResult result);
   void message(MessageResult result, std::uint64_t octets);  // octets count only when it was accepted
   void reloaded(ReloadResult result);
+  void gate_changed(GateKind kind, bool is_shut);
   void took(Duration what, std::chrono::nanoseconds time);
 
  private:

@@ -137,6 +137,17 @@ void write_outcomes(Page& page, const Totals& totals) {
   write_results(page, totals, figure::reloads, done_or_failed);
 }
 
+void write_gates(Page& page, const Totals& totals) {
+  constexpr std::array<std::string_view, 2> kinds{"user", "address"};
+  page.family("postern_auth_gates_shut", "gauge", "Logins refused unasked now: users of an address, and addresses.");
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const std::size_t first = figure::gates + 2 * i;
+    page.sample(label("gate", kinds[i]), totals[first] - totals[first + 1]);
+  }
+  page.family("postern_auth_gates_closings", "counter", "Times that such a gate has shut.");
+  for (std::size_t i = 0; i < kinds.size(); ++i) page.sample(label("gate", kinds[i]), totals[figure::gates + 2 * i]);
+}
+
 void write_histogram(Page& page, const Totals& totals, Duration what) {
   const std::size_t first = figure::histograms + std::to_underlying(what) * figure::histogram_figures;
   std::uint64_t number = 0;
@@ -206,6 +217,7 @@ std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build
   write_refusals(page, totals, metrics.refusals());
   write_policy(page, totals);
   write_outcomes(page, totals);
+  write_gates(page, totals);
   write_durations(page, totals);
   write_process(page, process);
   return std::move(page).end();

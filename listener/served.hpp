@@ -38,6 +38,13 @@ struct Served {
             .databytes = start.databytes,
             .max_recipients = start.max_recipients};
   }
+  // Whether a client can come to an AUTH that is obeyed, in clear or inside TLS.
+  [[nodiscard]] bool offers_auth() const {
+    const spec::Guards g = start.settings_and_facts;
+    const bool can_encrypt = g.has(spec::bit::SSL) || (g.has(spec::bit::certificate) && !g.has(spec::bit::DENY_TLS));
+    return g.has(spec::bit::AUTH) && g.has(spec::bit::backend) &&
+           (can_encrypt || g.has(spec::bit::ALLOW_INSECURE_AUTH));
+  }
   [[nodiscard]] bool is_implicit_tls() const { return start.settings_and_facts.has(spec::bit::SSL); }
 };
 

@@ -1,20 +1,22 @@
 #include "listener/server.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "listener/capacity.hpp"
 #include "listener/file_watch.hpp"
 #include "listener/http_pages.hpp"
 #include "listener/log_buffer.hpp"
@@ -35,18 +37,11 @@ constexpr unsigned end_seconds = 5;  // for jobs in hand, after all patience
 
 const char* from_environment(const char* name) { return std::getenv(name); }
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  static_cast<void>(!::getrandom(&seed, sizeof seed, 0));
-  return seed;
-}
-
-// As many sessions as may be, and what serves them.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+template <typename T>
+T random_value() {
+  T value{};
+  static_cast<void>(!::getrandom(&value, sizeof value, 0));
+  return value;
 }
 
 std::string joined(const std::vector<std::string>& texts, const std::string& sign) {
@@ -111,8 +106,18 @@ class Server {
   }
 
   bool prepare() {
-    raise_descriptor_limit();
+    descriptors_ = descriptor_limit();
+    fit_in(settings_);
+    slots_.emplace(capacity_.messages);
     return go_home() && judge() && bind() && change_identity() && judge_as_who_serves();
+  }
+
+  // As many sessions and hand-overs as there are descriptors for, with what is in hand.
+  void fit_in(Configuration& settings) {
+    capacity_ = capacity_for(settings, descriptors_);
+    if (capacity_.is_below_wishes) log("warning", describe(capacity_, descriptors_));
+    settings.hand_overs = capacity_.hand_overs;
+    settings.clients.sessions = capacity_.sessions;
   }
 
   // The root first: every path means the same at the start and at a reload.
@@ -190,26 +195,30 @@ class Server {
   }
 
   bool start_threads() {
+    // Each arena of malloc(3) takes 64 MiB of address space, and a thread would make its own when it serves.
+    ::mallopt(M_ARENA_MAX, static_cast<int>(settings_.loops) + 1);
     log_.start();
     if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) return refused(opened.error());
     for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
     metrics_ = std::make_unique<Metrics>(settings_.loops, refusal_names());
-    clients_ = std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_seed());
+    clients_ =
+        std::make_unique<ClientTable>(settings_.clients, settings_.exempt_from_limits, random_value<std::uint64_t>());
+    guesses_ = std::make_unique<GuessTable>(settings_.guesses, settings_.exempt_from_limits,
+                                            random_value<daemon::SipHash::Key>());
     checkers_.emplace(settings_.checkers);
     if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
     if (!sockets_) return refused("nothing is bound");
     const Shared shared{.clients = *clients_,
+                        .guesses = *guesses_,
+                        .slots = *slots_,
+                        .open_connections = open_connections_,
+                        .most_connections = capacity_.sessions + refused_connections,
                         .checkers = *checkers_,
                         .metrics = *metrics_,
                         .voice = voice_,
                         .listener_names = listener_names_};
-    for (unsigned i = 0; i < settings_.loops; ++i) {
-      auto loop = Loop::make();
-      if (!loop) return refused(loop.error());
-      threads_.push_back(std::make_unique<LoopThread>(std::move(*loop), shared, i));
-      if (const auto started = threads_.back()->start(policies_, sockets_->row(i)); !started)
-        return refused(started.error());
-    }
+    if (const auto started = threads_.start(settings_.loops, shared, policies_, *sockets_); !started)
+      return refused(started.error());
     return start_pages();
   }
 
@@ -231,24 +240,50 @@ class Server {
     for (;;) {
       const int number = ::sigtimedwait(&signals_, nullptr, &tick);
       if (number == SIGTERM || number == SIGINT) return;
-      if (number == SIGHUP || (number < 0 && watch_.settled())) reload();
-      notifier_.watchdog();
+      try {
+        if (number == SIGHUP || (number < 0 && watch_.settled())) reload();
+        notifier_.watchdog();
+        tell_opened_gates();
+      } catch (const std::bad_alloc&) {
+        log("trouble", "no memory for what is done once a second");
+      }
+    }
+  }
+
+  void tell_opened_gates() {
+    while (const auto change = guesses_->next_opened(std::chrono::steady_clock::now())) {
+      metrics_->shard(0).gate_changed(change->kind, change->is_shut);
+      tell(daemon::Journal(write(change->address).view(), {}, voice_), *change);
     }
   }
 
   void watch_files() { watch_.watch(policies_->files(), policies_->files_read_live()); }
 
   void reload() {
-    notifier_.reloading();
     watch_.look();
-    const auto changed = read_and_judge();
-    metrics_->shard(0).reloaded(changed ? ReloadResult::done : ReloadResult::failed);
-    if (changed)
-      log("reload", "done: new sessions are served with it");
-    else
-      log("reload", "refused, and nothing has changed: " + changed.error());
-    watch_files();
+    const bool is_changed = has_reloaded();
+    metrics_->shard(0).reloaded(is_changed ? ReloadResult::done : ReloadResult::failed);
     notifier_.ready();
+    watch_files();
+    if (!is_changed) return;
+    for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
+    log_settings();
+  }
+
+  bool has_reloaded() {
+    try {
+      notifier_.reloading();
+      const auto changed = read_and_judge();
+      if (changed)
+        log("reload", "done: new sessions are served with it");
+      else
+        log("reload", "refused, and nothing has changed: " + changed.error());
+      return changed.has_value();
+    } catch (const std::bad_alloc&) {
+      log("reload", "refused, and nothing has changed: there is no memory for it");
+      return false;
+    }
   }
 
   std::expected<void, std::string> read_and_judge() {
@@ -261,6 +296,7 @@ class Server {
       next = std::move(*read);
     }
     if (next.loops == 0) next.loops = default_loops();
+    fit_in(next);
     if (const auto names = wants_restart(settings_, next); !names.empty())
       return std::unexpected("changed: " + joined(names, ", ") + "; restart for that");
     auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
@@ -268,13 +304,14 @@ class Server {
     if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
       return std::unexpected(sentence + ": restart, and it is let in");
     if (auto opened = (*made)->open_lanes(lanes_, programs_); !opened) return opened;
+    auto exempt = next.exempt_from_limits, exempt_again = exempt;
+    auto prepared = threads_.prepare(*made);
+    // All that can fail has not: from here on nothing allocates.
     settings_ = std::move(next);
     const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
-    clients_->set(settings_.clients, settings_.exempt_from_limits);
-    for (const auto& thread : threads_) thread->use(policies_);
-    for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
-    for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
-    log_settings();
+    clients_->set(settings_.clients, std::move(exempt));
+    guesses_->set(settings_.guesses, std::move(exempt_again));
+    threads_.post(std::move(prepared));
     return {};
   }
 
@@ -284,12 +321,12 @@ class Server {
     phase_ = Phase::stopping;
     notifier_.stopping();
     log("end", "shutting down");
-    for (const auto& thread : threads_) thread->shut_down(false);
+    threads_.shut_down(false);
     if (!wait_until_empty(settings_.shutdown_seconds)) {
-      for (const auto& thread : threads_) thread->shut_down(true);
+      threads_.shut_down(true);
       if (!wait_until_empty(end_seconds)) break_off();
     }
-    for (const auto& thread : threads_) thread->end();
+    threads_.end();
     if (endpoint_) endpoint_->stop();
     log("end", "all sessions are over");
     log_.stop();
@@ -297,29 +334,19 @@ class Server {
 
   // A thread that waits for a program, a back end or a disk cannot be ended otherwise. Nothing that it holds was answered.
   [[noreturn]] void break_off() {
-    log("end", std::to_string(sessions()) + " sessions are broken off: what they wait for does not come");
+    constexpr std::string_view sentence = "sessions are broken off: what they wait for does not come";
+    daemon::LogLine("end", voice_).number("sessions", threads_.sessions()).note(sentence).write();
     log_.stop();
     std::_Exit(0);
   }
 
-  [[nodiscard]] bool have_heard() const {
-    return std::ranges::all_of(threads_, [](const auto& thread) { return thread->has_heard(); });
-  }
-  [[nodiscard]] bool are_empty() const { return have_heard() && sessions() == 0; }
-
-  [[nodiscard]] std::size_t sessions() const {
-    std::size_t count = 0;
-    for (const auto& thread : threads_) count += thread->sessions();
-    return count;
-  }
-
   bool wait_until_empty(unsigned seconds) {
     const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    while (!are_empty() && std::chrono::steady_clock::now() < end) {
-      if (have_heard()) sockets_.reset();  // who comes now tries another MX, and does not wait here for nobody
+    while (!threads_.are_empty() && std::chrono::steady_clock::now() < end) {
+      if (threads_.have_heard()) sockets_.reset();  // who comes now tries another MX, and does not wait here for nobody
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    return are_empty();
+    return threads_.are_empty();
   }
 
   // ---- words
@@ -367,8 +394,13 @@ class Server {
   std::optional<MonitoringPages> pages_;
   std::optional<HttpEndpoint> endpoint_;
   std::unique_ptr<ClientTable> clients_;
+  std::unique_ptr<GuessTable> guesses_;
+  std::uint64_t descriptors_ = 0;
+  Capacity capacity_{};
+  std::optional<MessageSlots> slots_;
+  std::atomic<std::uint32_t> open_connections_ = 0;
   std::optional<Workers> checkers_;
-  std::vector<std::unique_ptr<LoopThread>> threads_;
+  LoopThreads threads_;
   FileWatch watch_;
   bool is_rehearsal_ = false;
   std::vector<Notice> notices_;

@@ -1,29 +1,43 @@
 #include "listener/workers.hpp"
 
-#include <algorithm>
-#include <iterator>
+#include <new>
 #include <utility>
 
 namespace postern::listener {
 
-void give_back(std::vector<std::unique_ptr<Job>> jobs) {
-  while (!jobs.empty()) {
-    Loop& loop = jobs.back()->loop();
-    const auto own = std::ranges::partition(jobs, [&](const auto& job) { return &job->loop() != &loop; });
-    std::vector<std::unique_ptr<Job>> back(std::move_iterator(own.begin()), std::move_iterator(own.end()));
-    jobs.erase(own.begin(), own.end());
-    loop.post([back = std::move(back)] {
-      for (const auto& job : back) job->done();
-    });
+void give_back(std::span<std::unique_ptr<Job>> jobs) {
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i] == nullptr) continue;
+    Loop& loop = jobs[i]->loop();
+    PostedQueue own;
+    for (std::unique_ptr<Job>& job : jobs.subspan(i))
+      if (job != nullptr && &job->loop() == &loop) own.push(std::move(job));
+    loop.post(own);
   }
 }
 
-Workers::Workers(unsigned threads) {
-  for (unsigned i = 0; i < threads; ++i)
-    if (auto started = Thread::start([this] { work(); })) threads_.push_back(std::move(*started));
+void run_and_give_back(std::unique_ptr<Job> job) {
+  try {
+    job->run();
+  } catch (const std::bad_alloc&) {  // the job has the outcome for that
+  }
+  give_back({&job, 1});
 }
 
-Workers::~Workers() {
+Workers::Workers(unsigned threads) {
+  threads_.reserve(threads);
+  try {
+    for (unsigned i = 0; i < threads; ++i)
+      if (auto started = Thread::start([this] { work(); })) threads_.push_back(std::move(*started));
+  } catch (...) {
+    end();  // or those that have started would be waited for
+    throw;
+  }
+}
+
+Workers::~Workers() { end(); }
+
+void Workers::end() {
   {
     const std::lock_guard lock(mutex_);
     is_ending_ = true;
@@ -34,7 +48,7 @@ Workers::~Workers() {
 void Workers::submit(std::unique_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(job));
+    waiting_.push(std::move(job));
   }
   has_work_.notify_one();
 }
@@ -42,15 +56,11 @@ void Workers::submit(std::unique_ptr<Job> job) {
 void Workers::work() {
   for (;;) {
     std::unique_lock lock(mutex_);
-    has_work_.wait(lock, [this] { return is_ending_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    std::unique_ptr<Job> job = std::move(waiting_.front());
-    waiting_.pop_front();
+    has_work_.wait(lock, [this] { return is_ending_ || !waiting_.is_empty(); });
+    if (waiting_.is_empty()) return;
+    std::unique_ptr<Job> job(static_cast<Job*>(waiting_.pop().release()));
     lock.unlock();
-    job->run();
-    std::vector<std::unique_ptr<Job>> done;
-    done.push_back(std::move(job));
-    give_back(std::move(done));
+    run_and_give_back(std::move(job));
   }
 }
 

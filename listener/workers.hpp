@@ -4,13 +4,14 @@
 // bounds  as many jobs at once as there are threads; the others wait in line. Who submits bounds their number: a session
 //         has at most one job in hand
 // threads submit() is anybody's. The destructor waits until the jobs in hand have run
+// memory  submit() and the way back allocate nothing
 // errors  a thread that cannot be started: fewer are; none at all: has_threads() is false, and nothing may be submitted
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "listener/loop.hpp"
@@ -18,15 +19,12 @@
 
 namespace postern::listener {
 
-class Job {
+class Job : public Posted {
  public:
   explicit Job(Loop& loop) : loop_(loop) {}
-  Job(const Job&) = delete;
-  Job& operator=(const Job&) = delete;
-  virtual ~Job() = default;
 
+  // A run that ends by std::bad_alloc has no outcome but the one that the job was made with.
   virtual void run() = 0;
-  virtual void done() = 0;
 
   [[nodiscard]] Loop& loop() const { return loop_; }
 
@@ -35,7 +33,8 @@ class Job {
 };
 
 // Gives jobs that have run back to their loops, each of which wakes once for all of its own.
-void give_back(std::vector<std::unique_ptr<Job>> jobs);
+void give_back(std::span<std::unique_ptr<Job>> jobs);
+void run_and_give_back(std::unique_ptr<Job> job);
 
 class Workers {
  public:
@@ -49,11 +48,12 @@ class Workers {
 
  private:
   void work();
+  void end();
 
   std::mutex mutex_;
   std::condition_variable has_work_;
-  std::deque<std::unique_ptr<Job>> waiting_;  // under mutex_
-  bool is_ending_ = false;                    // under mutex_
+  PostedQueue waiting_;     // of Jobs; under mutex_
+  bool is_ending_ = false;  // under mutex_
   std::vector<Thread> threads_;
 };
 

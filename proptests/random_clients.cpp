@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "listener/client_table.hpp"
+#include "listener/guess_table.hpp"
 
 namespace {
 
@@ -62,23 +63,22 @@ RC_GTEST_PROP(RandomNetworks, bits_behind_the_first_are_refused, ()) {
 }
 
 struct Deed {
-  enum class What : std::uint8_t { admit, leave, fail } what;
+  enum class What : std::uint8_t { admit, leave } what;
   unsigned who;
   std::chrono::seconds later;
 };
 rc::Gen<std::vector<Deed>> deeds(unsigned clients) {
   using What = Deed::What;
-  return rc::gen::container<std::vector<Deed>>(
-      rc::gen::construct<Deed>(rc::gen::weightedElement<What>({{4, What::admit}, {2, What::leave}, {1, What::fail}}),
-                               rc::gen::inRange(0U, clients),
-                               rc::gen::weightedOneOf<std::chrono::seconds>(
-                                   {{6, rc::gen::map(rc::gen::inRange(0, 20), [](int n) { return 1s * n; })},
-                                    {1, rc::gen::map(rc::gen::inRange(0, 4000), [](int n) { return 1s * n; })}})));
+  return rc::gen::container<std::vector<Deed>>(rc::gen::construct<Deed>(
+      rc::gen::weightedElement<What>({{4, What::admit}, {2, What::leave}}), rc::gen::inRange(0U, clients),
+      rc::gen::weightedOneOf<std::chrono::seconds>(
+          {{6, rc::gen::map(rc::gen::inRange(0, 20), [](int n) { return 1s * n; })},
+           {1, rc::gen::map(rc::gen::inRange(0, 4000), [](int n) { return 1s * n; })}})));
 }
 
 rc::Gen<ClientLimits> limits() {
   const auto limit = [](std::uint32_t most) { return rc::gen::inRange<std::uint32_t>(0, most + 1); };
-  return rc::gen::construct<ClientLimits>(limit(12), limit(4), limit(6), limit(4), limit(3));
+  return rc::gen::construct<ClientLimits>(limit(12), limit(4), limit(6), limit(4));
 }
 
 // Two networks of IPv4, in which each address is a client, and two of IPv6, which are a client each.
@@ -97,11 +97,7 @@ class Model {
     const Address client = client_of(address_of(who));
     if (reached(limits_.sessions, open_.size())) return said == Admission::total;
     // What is certain, and what may be so: a count reaches a twelfth of its window farther back than it must.
-    const std::size_t failures = since(failures_, client, now - 60min),
-                      more_failures = since(failures_, client, now - 65min);
     const std::size_t entries = since(entries_, client, now - 60s), more_entries = since(entries_, client, now - 65s);
-    if (reached(limits_.failed_auths_per_hour, failures)) return said == Admission::client_guesses;
-    if (said == Admission::client_guesses) return reached(limits_.failed_auths_per_hour, more_failures);
     if (is_busy(who)) return said == Admission::client_busy;
     if (reached(limits_.connections_per_minute, entries)) return said == Admission::client_too_fast;
     if (said == Admission::client_too_fast) return reached(limits_.connections_per_minute, more_entries);
@@ -119,7 +115,6 @@ class Model {
     open_.push_back(who);
     entries_[client_of(address_of(who))].push_back(now);
   }
-  void failed(unsigned who, Time now) { failures_[client_of(address_of(who))].push_back(now); }
   // Whether one was open.
   bool left(unsigned who) {
     const auto found = std::ranges::find(open_, who);
@@ -141,7 +136,7 @@ class Model {
 
   ClientLimits limits_;
   std::vector<unsigned> open_;
-  Happenings entries_, failures_;
+  Happenings entries_;
 };
 
 RC_GTEST_PROP(RandomClients, are_admitted_as_a_list_of_all_that_happened_says, ()) {
@@ -152,10 +147,7 @@ RC_GTEST_PROP(RandomClients, are_admitted_as_a_list_of_all_that_happened_says, (
   for (const Deed& deed : *deeds(10)) {
     now += deed.later;
     const Address from = address_of(deed.who);
-    if (deed.what == Deed::What::fail) {
-      model.failed(deed.who, now);
-      table.auth_failed(from, now);
-    } else if (deed.what == Deed::What::admit) {
+    if (deed.what == Deed::What::admit) {
       const Admission said = table.admit(from, now);
       RC_ASSERT(model.allows(said, deed.who, now));
       if (said == Admission::ok) model.admitted(deed.who, now);
@@ -168,7 +160,7 @@ RC_GTEST_PROP(RandomClients, are_admitted_as_a_list_of_all_that_happened_says, (
 
 RC_GTEST_PROP(RandomClients, who_has_a_session_is_never_forgotten, ()) {
   ClientLimits drawn = *limits();
-  drawn.connections_per_minute = drawn.failed_auths_per_hour = 0;
+  drawn.connections_per_minute = 0;
   const auto capacity = *rc::gen::inRange<std::uint32_t>(1, 6);
   drawn.sessions = drawn.sessions == 0 ? capacity : std::min(drawn.sessions, capacity);
   ClientTable table(drawn, {}, *rc::gen::arbitrary<std::uint64_t>(), capacity);
@@ -176,9 +168,7 @@ RC_GTEST_PROP(RandomClients, who_has_a_session_is_never_forgotten, ()) {
   const Time now{1000h};
   for (const Deed& deed : *deeds(40)) {
     const Address from = address_of(deed.who);
-    if (deed.what == Deed::What::fail) {
-      table.auth_failed(from, now);
-    } else if (deed.what == Deed::What::admit) {
+    if (deed.what == Deed::What::admit) {
       const Admission said = table.admit(from, now);
       RC_ASSERT(model.allows(said, deed.who, now));
       if (said == Admission::ok) model.admitted(deed.who, now);
@@ -187,6 +177,82 @@ RC_GTEST_PROP(RandomClients, who_has_a_session_is_never_forgotten, ()) {
     }
     RC_ASSERT(table.figures().clients <= capacity);
     RC_ASSERT(table.figures().sessions == model.open());
+  }
+}
+
+struct Login {
+  enum class What : std::uint8_t { rejected, refused, accepted } what;
+  unsigned who;
+  engine::UserMark user;
+  std::chrono::seconds later;
+};
+rc::Gen<std::vector<Login>> logins() {
+  using What = Login::What;
+  return rc::gen::container<std::vector<Login>>(rc::gen::construct<Login>(
+      rc::gen::weightedElement<What>({{6, What::rejected}, {3, What::refused}, {1, What::accepted}}),
+      rc::gen::inRange(0U, 4U), rc::gen::inRange<engine::UserMark>(1, 5),
+      rc::gen::map(rc::gen::inRange(0, 900), [](int n) { return 1s * n; })));
+}
+
+// All failures that no good login has forgiven, by address and user.
+class GuessModel {
+ public:
+  void happened(const Login& login, const Address& client, Time now) {
+    auto& of_user = failures_[client][login.user];
+    switch (login.what) {
+      case Login::What::rejected: of_user.push_back(now); break;
+      case Login::What::refused:
+        if (within(of_user, now, 65min) == 0) of_user.push_back(now);
+        break;
+      case Login::What::accepted: of_user.clear(); forgiven_[client] = now;
+    }
+    if (login.what != Login::What::accepted) seen_[client][login.user] = now;
+  }
+  [[nodiscard]] std::size_t of_user(const Login& login, const Address& client, Time now, Interval window) const {
+    return within(failures_.at(client).at(login.user), now, window);
+  }
+  // Users with a failure since the address was forgiven.
+  [[nodiscard]] std::size_t users(const Address& client, Time now, Interval window) const {
+    const auto forgiven = forgiven_.find(client);
+    std::size_t count = 0;
+    if (const auto seen = seen_.find(client); seen != seen_.end())
+      for (const auto& [user, at] : seen->second)
+        if (now - at < window && (forgiven == forgiven_.end() || at > forgiven->second)) ++count;
+    return count;
+  }
+
+ private:
+  static std::size_t within(const std::vector<Time>& all, Time now, Interval window) {
+    return static_cast<std::size_t>(std::ranges::count_if(all, [&](Time each) { return now - each < window; }));
+  }
+  std::map<Address, std::map<engine::UserMark, std::vector<Time>>> failures_;
+  std::map<Address, std::map<engine::UserMark, Time>> seen_;
+  std::map<Address, Time> forgiven_;
+};
+
+// What is certain by the shorter window, and what may be so by the longer one, as above.
+RC_GTEST_PROP(RandomGuesses, shut_the_gates_that_a_list_of_all_failures_shuts, ()) {
+  const GuessLimits drawn{*rc::gen::inRange(0U, 5U), *rc::gen::inRange(0U, 4U)};
+  GuessTable table(drawn, {}, {*rc::gen::arbitrary<std::uint64_t>(), *rc::gen::arbitrary<std::uint64_t>()});
+  GuessModel model;
+  Time now{1000h};
+  const auto reached = [](std::uint32_t limit, std::size_t count) { return limit != 0 && count >= limit; };
+  for (const Login& login : *logins()) {
+    now += login.later + 1s;
+    const Address from = address_of(login.who), client = client_of(from);
+    model.happened(login, client, now);
+    switch (login.what) {
+      case Login::What::rejected: static_cast<void>(table.rejected(from, login.user, now)); break;
+      case Login::What::refused: static_cast<void>(table.refused(from, login.user, now)); break;
+      case Login::What::accepted: static_cast<void>(table.accepted(from, login.user)); break;
+    }
+    const bool is_user_shut = table.is_shut(from, login.user, now);
+    if (reached(drawn.failures_per_user, model.of_user(login, client, now, 60min)) &&
+        login.what == Login::What::rejected)
+      RC_ASSERT(is_user_shut);
+    if (is_user_shut) RC_ASSERT(reached(drawn.failures_per_user, model.of_user(login, client, now, 70min)));
+    if (table.is_shut(from, now)) RC_ASSERT(reached(drawn.users_per_address, model.users(client, now, 140min)));
+    if (login.what == Login::What::accepted) RC_ASSERT(!table.is_shut(from, now) && !is_user_shut);
   }
 }
 

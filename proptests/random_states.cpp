@@ -168,7 +168,7 @@ struct Happen : Command {
     const std::size_t good = model.phase() == "connect" ? outcomes.size() - 1 : 0;
     letter = outcomes[is_good ? good : *rc::gen::inRange<std::size_t>(0, outcomes.size())];
     const bool is_an_end = letter.outcome == "timeout" || letter.outcome == "eof" || letter.outcome == "too_slow" ||
-                           letter.outcome == "shutting_down";
+                           letter.outcome == "shutting_down" || letter.outcome == "exhausted";
     RC_PRE(!is_an_end || *rc::gen::weightedElement<bool>({{9, false}, {1, true}}));
   }
   void checkPreconditions(const Model& model) const override {

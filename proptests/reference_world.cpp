@@ -14,6 +14,9 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
     // RFC 5321 3.8; D23
     if (phase_ != "handshake" && !slips(Slip::ends_without_a_word)) say("421 shutting down (#4.3.2)");
     close();
+  } else if (outcome == "exhausted") {
+    say("421 out of resources, try again later (#4.3.2)");  // RFC 5321 3.8, 4.3.2; D22
+    close();
   } else if (outcome == "eof") {
     close();
   } else if (phase_ == "connect") {
@@ -104,6 +107,8 @@ void Reference::learn_credentials(const std::string& outcome) {
     say("235 ok, go ahead (#2.0.0)");
   } else if (outcome == "credentials.rejected") {
     say("535 authorization failed (#5.7.0)");
+  } else if (outcome == "credentials.user_gated") {
+    say("454 too many failed AUTH of this user from your address (#4.7.0)");  // RFC 4954 6; D22
   } else {
     say("454 oops, problem with child and I can't auth (#4.3.0)");  // D7
   }

@@ -38,7 +38,8 @@ Event outcome_for(spec::Guards guards, std::uint8_t fate) {
   }
   if (guards.has(bit::waiting_credentials)) {
     if (kind < 5) return Event::credentials_accepted;
-    return kind < 7 ? Event::credentials_rejected : Event::credentials_broken;
+    if (kind < 6) return Event::credentials_rejected;
+    return kind == 6 ? Event::credentials_user_gated : Event::credentials_broken;
   }
   if (kind < 5) return Event::hand_over_accepted;
   if (kind == 5) return Event::hand_over_client_gone;

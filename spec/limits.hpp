@@ -40,13 +40,16 @@ inline constexpr unsigned ipv4_network_bits = 24;                  // deviation 
 inline constexpr unsigned ipv6_network_bits = 48;                  // deviation D22: one site; a /64 is one client
 inline constexpr std::uint32_t max_connections_per_address = 300;  // deviation D22: within connection_rate_seconds
 inline constexpr unsigned connection_rate_seconds = 60;            // Postfix: anvil_rate_time_unit
-inline constexpr std::uint32_t max_failed_auth_per_address = 20;   // deviation D22: within failed_auth_seconds
-inline constexpr unsigned failed_auth_seconds = 3600;              // deviation D22
+inline constexpr std::uint32_t max_failed_auth_per_user = 20;      // deviation D22: of one user from one address
+inline constexpr std::uint32_t max_failed_users_per_address = 20;  // deviation D22: distinct users of one address
+inline constexpr unsigned failed_auth_seconds = 3600;              // deviation D22: within which these two are counted
+inline constexpr std::uint32_t max_remembered_gates = 32'768;      // deviation D22: of each kind
 // Classes of one tcprules that a start or a reload judges; those beyond are judged with their first client.
 inline constexpr std::size_t max_classes_judged_early = 1000;
 inline constexpr unsigned max_proxy_header_seconds = 10;          // proxy-protocol.txt 2 wants at least 3
 inline constexpr std::uint32_t min_data_octets_per_second = 500;  // Postfix: smtpd_min_data_rate
 inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180
 inline constexpr unsigned max_shutdown_seconds = 30;  // deviation D23: for what is in hand, then it is broken off
+inline constexpr unsigned max_shutdown_handshake_seconds = 2;  // deviation D23: for a handshake that has begun
 
 }  // namespace postern::spec

@@ -1,9 +1,16 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <numeric>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "daemon/cdb_file.hpp"
@@ -70,8 +77,63 @@ TEST_F(Cdb, what_is_no_cdb_is_malformed) {
   CdbFile short_file;
   EXPECT_EQ(EPROTO, short_file.open("short"));
   CdbFile text;
-  ASSERT_EQ(0, text.open("text"));  // the tables are looked at by each search
-  EXPECT_EQ(EPROTO, text.find("alice").error());
+  EXPECT_EQ(EPROTO, text.open("text"));
+}
+
+TEST_F(Cdb, what_stands_behind_the_tables_is_no_part_of_a_whole_file) {
+  home_.write_cdb("a.cdb", {{"one", "1"}});
+  home_.write("a.cdb", home_.read("a.cdb") + "x");
+  EXPECT_EQ(CdbCondition::malformed, inspect_cdb("a.cdb"));
+}
+
+TEST_F(Cdb, a_file_cut_while_it_is_open_cannot_be_read) {
+  home_.write_cdb("a.cdb", {{"one", std::string(100'000, '1')}});
+  CdbFile file;
+  ASSERT_EQ(0, file.open("a.cdb"));
+  ASSERT_TRUE(file.find("one").has_value());
+  std::filesystem::resize_file("a.cdb", 4096);
+  EXPECT_FALSE(file.find("one").has_value());
+  EXPECT_EQ(std::nullopt, CdbFile::Values(file).next());
+}
+
+// Two files of the same length, each right in itself, written over one another: every answer is of one of them.
+TEST_F(Cdb, a_file_written_over_in_place_is_never_read_half_and_half) {
+  const auto records = [](char sign) {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (int i = 0; i < 200; ++i) all.emplace_back("key" + std::to_string(i), std::string(50, sign));
+    return all;
+  };
+  home_.write_cdb("old.cdb", records('o'));
+  home_.write_cdb("new.cdb", records('n'));
+  const std::string versions[] = {home_.read("old.cdb"), home_.read("new.cdb")};
+  home_.write("a.cdb", versions[0]);
+  std::atomic<bool> is_over = false;
+  std::jthread writer([&] {
+    const int file = ::open("a.cdb", O_WRONLY | O_CLOEXEC);
+    for (std::size_t round = 1; !is_over; ++round) {
+      const std::string& octets = versions[round % 2];
+      const int cut = round % 7 == 0 ? ::ftruncate(file, 3000) : 0;
+      EXPECT_EQ(0, cut);
+      EXPECT_EQ(static_cast<ssize_t>(octets.size()), ::pwrite(file, octets.data(), octets.size(), 0));
+      std::this_thread::sleep_for(std::chrono::milliseconds(round % 3 * 30));
+    }
+    ::close(file);
+  });
+  int answers = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
+    CdbFile file, copy;
+    if (file.open("a.cdb") == 0) {
+      const auto found = file.find("key" + std::to_string(i % 200));
+      answers += found.has_value() ? 1 : 0;
+      EXPECT_TRUE(!found || *found == std::string(50, 'o') || *found == std::string(50, 'n'));
+    }
+    if (copy.open_copy("a.cdb") != 0) continue;
+    const auto first = copy.find("key0"), last = copy.find("key199");
+    EXPECT_TRUE(first.has_value() && last.has_value());
+  }
+  is_over = true;
+  EXPECT_LT(0, answers);
 }
 
 TEST_F(Cdb, a_copy_outlives_the_file) {
@@ -106,10 +168,8 @@ TEST_F(Cdb, a_file_cut_anywhere_is_not_usable) {
 }
 
 TEST_F(Cdb, whatever_the_file_holds_nothing_outside_it_is_read) {
-  // Values that fill the file to the end of a page: what lies behind it is not ours.
   home_.write_cdb("a.cdb", {{"alice", std::string(700, 'a')}, {"bob", std::string(700, 'b')}, {"carol", "c"}});
   std::string whole = home_.read("a.cdb");
-  whole.resize(4096);
   std::mt19937 chance(1);  // the same files at each run
   for (int round = 0; round < 1000; ++round) {
     std::string changed = whole;

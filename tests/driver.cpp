@@ -28,6 +28,7 @@ std::uint64_t waiting_for(Event event) {
       bit::waiting_command | bit::waiting_mail_data | proptests::waiting_for_answer;
   if (event == Event::too_slow) return waiting_for_octets;
   if (event == Event::timeout || event == Event::eof) return waiting_for_octets | bit::waiting_handshake;
+  if (event == Event::exhausted) return waiting_for_octets | bit::waiting_connect;
   if (event == Event::shutting_down) return waiting_for_octets | bit::waiting_handshake | bit::waiting_connect;
   return 0;
 }

@@ -20,7 +20,7 @@ Address ipv4(std::uint32_t number) {
 }
 Address address(std::string_view text) { return parse_address(text).value(); }
 
-constexpr ClientLimits no_limits{0, 0, 0, 0, 0};
+constexpr ClientLimits no_limits{0, 0, 0, 0};
 const Time start{1000h};
 const Address tim = ipv4(0xC0000201), tom = ipv4(0xC0000202);
 
@@ -44,7 +44,6 @@ TEST_F(Table, the_limits_are_those_of_the_spec) {
   EXPECT_EQ(spec::max_sessions_per_address, usual.sessions_per_client);
   EXPECT_EQ(spec::max_sessions_per_network, usual.sessions_per_network);
   EXPECT_EQ(spec::max_connections_per_address, usual.connections_per_minute);
-  EXPECT_EQ(spec::max_failed_auth_per_address, usual.failed_auths_per_hour);
 }
 
 TEST_F(Table, sessions_in_all_are_bounded) {
@@ -93,37 +92,25 @@ TEST_F(Table, refused_connections_do_not_count) {
   EXPECT_EQ(Admission::ok, table.admit(tim, start + 65s));
 }
 
-TEST_F(Table, who_guesses_is_refused_for_an_hour) {
-  ClientTable table(limits(&ClientLimits::failed_auths_per_hour, 3), {}, 1);
-  EXPECT_EQ(Admission::ok, table.admit(tim, start));
-  EXPECT_FALSE(table.auth_failed(tim, start));
-  EXPECT_FALSE(table.auth_failed(tim, start + 1s));
-  EXPECT_TRUE(table.auth_failed(tim, start + 2s));
-  EXPECT_EQ(Admission::client_guesses, table.admit(tim, start + 3s));
-  table.leave(tim);
-  EXPECT_EQ(Admission::client_guesses, table.admit(tim, start + 59min));
-  EXPECT_EQ(Admission::ok, table.admit(tom, start + 3s));
-  EXPECT_EQ(Admission::ok, table.admit(tim, start + 66min));
-  EXPECT_FALSE(table.auth_failed(tim, start + 66min));
-}
-
-TEST_F(Table, a_guess_counts_also_when_its_session_is_gone) {
-  ClientTable table(limits(&ClientLimits::failed_auths_per_hour, 1), {}, 1);
-  EXPECT_TRUE(table.auth_failed(tim, start));
-  EXPECT_EQ(Admission::client_guesses, table.admit(tim, start));
-}
-
 TEST_F(Table, the_first_reason_is_told) {
-  ClientTable table({1, 1, 1, 1, 1}, {}, 1);
+  using enum ClientTable::Standing;
+  ClientTable table({1, 1, 1, 1}, {}, 1);
   EXPECT_EQ(Admission::ok, table.admit(tim, start));
-  table.auth_failed(tim, start);
-  EXPECT_EQ(Admission::total, table.admit(tim, start));
-  table.set({0, 1, 1, 1, 1}, {});
-  EXPECT_EQ(Admission::client_guesses, table.admit(tim, start));
-  table.set({0, 1, 1, 1, 0}, {});
-  EXPECT_EQ(Admission::client_busy, table.admit(tim, start));
-  table.set({0, 0, 0, 1, 0}, {});
-  EXPECT_EQ(Admission::client_too_fast, table.admit(tim, start));
+  EXPECT_EQ(Admission::total, table.admit(tim, start, guesses));
+  table.set({0, 1, 1, 1}, {});
+  EXPECT_EQ(Admission::client_busy, table.admit(tim, start, guesses));
+  table.set({0, 0, 0, 1}, {});
+  EXPECT_EQ(Admission::client_too_fast, table.admit(tim, start, guesses));
+  table.set(no_limits, {});
+  EXPECT_EQ(Admission::client_guesses, table.admit(tim, start, guesses));
+  EXPECT_EQ(Admission::ok, table.admit(tim, start));
+}
+
+TEST_F(Table, a_guesser_that_is_refused_does_not_count) {
+  ClientTable table({0, 1, 1, 1}, {}, 1);
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(Admission::client_guesses, table.admit(tim, start, ClientTable::Standing::guesses));
+  EXPECT_EQ(Admission::ok, table.admit(tim, start));
 }
 
 TEST_F(Table, one_subnet_is_one_client) {
@@ -144,8 +131,7 @@ TEST_F(Table, the_mapped_form_is_no_second_client) {
 }
 
 TEST_F(Table, an_exempt_network_is_only_bounded_by_the_whole) {
-  ClientTable table({5, 1, 1, 1, 1}, {parse_network("192.0.2.0/31").value()}, 1);
-  table.auth_failed(tim, start);
+  ClientTable table({5, 1, 1, 1}, {parse_network("192.0.2.0/31").value()}, 1);
   EXPECT_EQ(5, admitted(table, tim, 7));
   EXPECT_EQ(Admission::total, table.admit(tim, start));
   for (int i = 0; i < 5; ++i) table.leave(tim);
@@ -176,7 +162,6 @@ TEST_F(Table, never_grows) {
   ClientTable table(no_limits, {}, 1, 100);
   for (std::uint32_t i = 0; i < 100'000; ++i) {
     EXPECT_EQ(Admission::ok, table.admit(ipv4(i * 7), start));
-    table.auth_failed(ipv4(i * 7), start);
     table.leave(ipv4(i * 7));
   }
   EXPECT_LE(table.figures().clients, 100);
@@ -188,48 +173,23 @@ TEST_F(Table, without_a_limit_there_are_as_many_sessions_as_places) {
   ClientTable table(no_limits, {}, 1, 100);
   for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(Admission::ok, table.admit(ipv4(i << 8U), start));
   EXPECT_EQ(Admission::total, table.admit(tim, start));
-  EXPECT_FALSE(table.auth_failed(tim, start));
   for (std::uint32_t i = 0; i < 100; ++i) table.leave(ipv4(i << 8U));
   EXPECT_EQ(0, table.figures().sessions);
 }
 
-TEST_F(Table, many_addresses_push_out_neither_sessions_nor_guessers) {
-  ClientTable table({0, 1, 0, 0, 2}, {}, 1, 1000);
+TEST_F(Table, many_addresses_push_out_no_session) {
+  ClientTable table({0, 1, 0, 0}, {}, 1, 1000);
   EXPECT_EQ(Admission::ok, table.admit(tim, start));  // stays
-  table.auth_failed(tom, start);
-  table.auth_failed(tom, start);
   for (std::uint32_t i = 0; i < 10'000; ++i) {
     EXPECT_EQ(Admission::ok, table.admit(ipv4(i), start));
     table.leave(ipv4(i));
   }
   EXPECT_EQ(Admission::client_busy, table.admit(tim, start));
-  EXPECT_EQ(Admission::client_guesses, table.admit(tom, start));
   EXPECT_EQ(1000, table.figures().clients);
 }
 
-TEST_F(Table, who_guessed_long_ago_is_pushed_out_like_anybody) {
-  ClientTable table({0, 0, 0, 1, 2}, {}, 1, 100);
-  table.auth_failed(tom, start);
-  EXPECT_EQ(Admission::ok, table.admit(tom, start + 2h));
-  table.leave(tom);
-  for (std::uint32_t i = 0; i < 200; ++i) {
-    EXPECT_EQ(Admission::ok, table.admit(ipv4(i), start + 2h));
-    table.leave(ipv4(i));
-  }
-  EXPECT_EQ(Admission::ok, table.admit(tom, start + 2h));  // forgotten, so not too fast
-}
-
-TEST_F(Table, guessers_fill_at_most_half) {
-  ClientTable table({0, 0, 0, 1, 0}, {}, 1, 1000);
-  EXPECT_EQ(Admission::ok, table.admit(tim, start));
-  table.leave(tim);
-  for (std::uint32_t i = 0; i < 10'000; ++i) table.auth_failed(ipv4(i), start);
-  EXPECT_EQ(501, table.figures().clients);
-  EXPECT_EQ(Admission::client_too_fast, table.admit(tim, start));
-}
-
 TEST_F(Table, the_one_seen_last_longest_ago_is_forgotten_first) {
-  ClientTable table({0, 0, 0, 1, 0}, {}, 1, 10);
+  ClientTable table({0, 0, 0, 1}, {}, 1, 10);
   for (std::uint32_t i = 0; i < 10; ++i) {
     EXPECT_EQ(Admission::ok, table.admit(ipv4(i), start));
     table.leave(ipv4(i));
@@ -249,7 +209,6 @@ TEST_F(Table, threads_lose_no_session) {
     for (std::uint32_t i = 0; i < 20'000; ++i) {
       const Address from = ipv4((i * seed) % 97 << 8U);
       if (table.admit(from, start) == Admission::ok) table.leave(from);
-      if (i % 10 == 0) table.auth_failed(from, start);
     }
   };
   {

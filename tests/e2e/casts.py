@@ -2,7 +2,9 @@
 are so small, the peers so rude or the end so near that it is taken.
 """
 
+import contextlib
 import re
+import resource
 import signal
 import time
 import urllib.request
@@ -16,12 +18,15 @@ REFUSAL = re.compile(r"refuse session=\S+ client=\S+ rule=(\S+) ")
 METRICS = re.compile(r"\]: metrics: (\S+)")
 RULE_HIT = re.compile(r'^postern_rule_hits_total\{rule="([^"]+)"\} ', re.MULTILINE)
 PROXIES = "127.0.0.0/8"
-SHUTDOWN_SECONDS = 3
+SHUTDOWN_SECONDS = 6
+HANDSHAKE_SECONDS = 2  # spec/limits.hpp: max_shutdown_handshake_seconds
+GUESS = "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n"  # the user of the dialogue
 LIMITS = {
     "connect.busy": {"sessions": 1},
     "connect.client_busy": {"sessions_per_address": 1},
     "connect.client_too_fast": {"connections_per_minute": 1},
-    "connect.client_guesses": {"failed_auths_per_hour": 1},
+    "connect.client_guesses": {"failed_users_per_hour": 1},
+    "credentials.user_gated": {"failed_auths_per_hour": 1},
     "too_slow": {"data_rate_seconds": 1},
 }
 
@@ -52,11 +57,12 @@ class Cast:
         server = {"metrics": "127.0.0.1:0", "shutdown_seconds": SHUTDOWN_SECONDS}
         process = doors.Listening(program, folder, home, list(self._doors.values()), server=server, limits=limits)
         try:
-            runs = [self._begin(context, *member) for member in self._members]
+            with out_of_memory(process.process.pid) if self.special == "exhausted" else contextlib.nullcontext():
+                runs = [self._begin(context, *member) for member in self._members]
             if self.special == "shutting_down":
                 time.sleep(0.5)  # all has been read
                 process.process.send_signal(signal.SIGTERM)
-                time.sleep(1)  # who is at rest has been told, who is not keeps it alive
+                time.sleep(HANDSHAKE_SECONDS + 1)  # who is at rest has been told, who is not keeps it alive
                 taken = rules_taken(process)
             differences = [self._end(*run) for run in runs]
             logs = process.logs([address for *_, address in self._members])
@@ -102,10 +108,23 @@ class Cast:
             return [checked(call(address).play(greeting, is_whole=False))]
         if self.special == "connect.client_too_fast":
             return [checked(call(address).play([*greeting, ["C", "QUIT\r\n"], ["S", f"221 {stage.HOST}\r\n"], ["X"]]))]
-        if self.special == "connect.client_guesses":
-            guess = [["C", "AUTH XYZZY\r\n"], ["S", "504 auth type not available (#5.5.1)\r\n"]]
+        if self.special in ("connect.client_guesses", "credentials.user_gated"):
+            guess = [["C", GUESS], ["S", "535 authorization failed (#5.7.0)\r\n"]]
             return [checked(call(address, scene.is_implicit).play([*greeting, *guess]))]
         return []
+
+
+@contextlib.contextmanager
+def out_of_memory(pid):
+    """There is no more address space for a while."""
+    before = resource.prlimit(pid, resource.RLIMIT_AS)
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.prlimit(pid, resource.RLIMIT_AS, (used, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
 
 
 def checked(run):

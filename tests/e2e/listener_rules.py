@@ -8,6 +8,8 @@ RULES = {
     "connect.client_busy": "one process does not know the clients of another",
     "connect.client_too_fast": "one process does not know the clients of another",
     "connect.client_guesses": "one process does not know the clients of another",
+    "credentials.user_gated": "one process does not know the failures of another",
+    "exhausted": "one process has one client, and what it cannot have ends it",
     "too_slow": "a process waits for the next octets only, and costs nobody else anything",
     "shutting_down": "a process is told to end by its own signal, which ends it at once",
     "shutting_down.in_handshake": "a process is told to end by its own signal, which ends it at once",

@@ -3,6 +3,7 @@
 import fcntl
 import re
 import signal
+import ssl
 import subprocess
 import time
 
@@ -13,6 +14,7 @@ import listening
 
 SHUTDOWN_SECONDS = 2  # 30 without the file
 END_SECONDS = 5  # listener/server.cpp
+HANDSHAKE_SECONDS = 2  # spec/limits.hpp: max_shutdown_handshake_seconds
 ENDING = "421 shutting down (#4.3.2)"
 
 
@@ -51,6 +53,54 @@ class End(listening.Case):
         self.assertEqual([reply for reply in senders.other if reply != ENDING], [])
         senders[0].answered.append(letter)
         self.assert_nothing_lost(senders)
+
+    def held_back(self, server):
+        """A client in its STARTTLS handshake that has all it needs, and whose last flight (TLS 1.3) is not sent yet."""
+        client = self.connect(server)
+        client.say("EHLO client.example")
+        self.assertEqual(client.say("STARTTLS")[:3], "220")
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = peer.tls_context().wrap_bio(incoming, outgoing)
+        while True:
+            try:
+                tls.do_handshake()
+                return client.socket, tls, incoming, outgoing
+            except ssl.SSLWantReadError:
+                client.socket.sendall(outgoing.read())
+                incoming.write(client.socket.recv(65536))
+
+    def heard(self, socket, tls, incoming):
+        """What is said inside TLS until it ends."""
+        octets = b""
+        while True:
+            try:
+                piece = tls.read()
+                if not piece:
+                    return octets
+                octets += piece
+            except ssl.SSLWantReadError:
+                incoming.write(more) if (more := socket.recv(65536)) else incoming.write_eof()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return octets
+
+    def test_who_has_just_finished_a_handshake_is_told(self):
+        """For such a client the handshake is over; for the server it is when the last flight comes."""
+        server = self.serve()
+        idle, (socket, tls, incoming, outgoing) = self.connect(server), self.held_back(server)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(idle.reply(), ENDING)  # by then the server ends
+        time.sleep(0.3)
+        socket.sendall(outgoing.read())
+        self.assertEqual(self.heard(socket, tls, incoming), ENDING.encode() + b"\r\n")
+        self.assertEqual(server.exit_code(END_SECONDS), 0)
+
+    def test_who_stops_in_its_handshake_does_not_hold_the_end(self):
+        server = self.serve()
+        self.held_back(server)
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.exit_code(END_SECONDS), 0)
+        self.assertGreater(time.monotonic() - began, HANDSHAKE_SECONDS - 0.5)
 
     def test_many_times_under_load(self):
         end, rounds, answered = time.monotonic() + listening.seconds(5), 0, 0
@@ -93,7 +143,7 @@ class End(listening.Case):
         for server in servers:
             self.assertEqual(server.exit_code(END_SECONDS + 5), 0, server.log())
         self.assertEqual(clients[1].reply(), "")
-        self.assertIn("1 sessions are broken off", servers[1].log())
+        self.assertIn("sessions are broken off", servers[1].log())
         self.assertEqual(self.home.stored() + self.home.leftovers(), [])
 
     def test_a_log_that_nobody_reads_holds_neither_mail_nor_the_end(self):

@@ -77,6 +77,8 @@ class Scene:
 
     def own_variables(self):
         check = [CHECK_EXITS[name] for name, _ in self._events if name in CHECK_EXITS]
+        if {"connect.client_guesses", "credentials.user_gated"} & {name for name, _ in self._events}:
+            check.insert(0, CHECK_EXITS["credentials.rejected"])  # the guess that goes before
         queue = [self._queue_exit(name, text) for name, text in self._events
                  if name.startswith("hand_over.") and name != LEFT]
         return self._settings | {"STANDIN_CHECK_EXITS": self._list("check", check),
@@ -96,6 +98,8 @@ class Scene:
 
     def _start(self):
         event = self._events[0][0]
+        if any(name == "exhausted" for name, _ in self._events[1:]):
+            raise Impossible("memory does not end at a word of the client; reliability_memory_test.py tries all the others")
         if event == "connect.bad_value":
             self._settings["MAXRCPT"] = "many"
         elif event == "connect.no_controls":

@@ -4,6 +4,7 @@ rule in the log. Clients are addresses of 127.0.0.0/8; so nobody is exempt here,
 
 import re
 import time
+import urllib.request
 
 import peer
 import serve
@@ -87,33 +88,110 @@ class Sessions(serve.Case):
 
 
 class Guesses(serve.Case):
-    def guess(self, service, source, times=1, password="wrong", encrypted=True):
-        """The code of each."""
-        with service.connect(source=source) as client:
-            if not client.greeting.startswith("220"):
-                return [client.greeting]
+    """D22: what shuts which gate, whom it holds, what opens it."""
+
+    def authenticating(self, *listeners, **limits):
+        return self.serving(*listeners, limits=EVERYBODY | limits, server={"metrics": "127.0.0.1:0"},
+                            variables={"AUTH_CDB": self.home.users})
+
+    def figures(self, service):
+        place = re.search(r"metrics: (\S+)", service.log())[1]
+        with urllib.request.urlopen(f"http://{place}/metrics", timeout=10) as page:
+            return dict(line.rsplit(" ", 1) for line in page.read().decode().splitlines() if "auth_gates" in line)
+
+    def session(self, service, source, which=0, encrypted=True):
+        client = service.connect(which, source=source)
+        self.addCleanup(client.close)
+        if client.greeting.startswith("220"):
             if encrypted:
                 client.starttls()
             client.say("EHLO client.example")
-            return [client.say("AUTH PLAIN " + peer.plain_response(peer.USER, password))[:3] for _ in range(times)]
+        return client
 
-    def test_are_counted_over_sessions_and_by_address(self):
-        service = self.serving(limits=EVERYBODY | {"failed_auths_per_hour": 3}, variables={"AUTH_CDB": self.home.users})
+    def login(self, client, password=peer.PASSWORD, user=peer.USER):
+        return client.say("AUTH PLAIN " + peer.plain_response(user, password))
+
+    def guess(self, service, source, times=1, password="wrong", user=peer.USER, encrypted=True):
+        """The code of each."""
+        with self.session(service, source, encrypted=encrypted) as client:
+            if not client.greeting.startswith("220"):
+                return [client.greeting]
+            return [self.login(client, password, user)[:3] for _ in range(times)]
+
+    def assert_gated(self, service, source, user=peer.USER, password=peer.PASSWORD):
+        with self.session(service, source) as client:
+            self.assertEqual(self.login(client, password, user), self.replies["auth_user_gated"])
+
+    def test_twenty_unknown_mechanisms_and_then_a_good_login(self):
+        service = self.authenticating()
+        for _ in range(4):
+            with self.session(service, TIM) as client:
+                for _ in range(5):
+                    self.assert_code(504, client.say("AUTH CRAM-MD5"))
+                self.assert_code(235, self.login(client))
+        self.assertEqual(self.guess(service, TIM, password=peer.PASSWORD), ["235"])
+
+    def test_auth_in_each_transaction_and_where_there_is_none(self):
+        service = self.authenticating({}, {"AUTH": 0}, failed_auths_per_hour=2, failed_users_per_hour=2)
+        with self.session(service, TIM) as client:
+            self.assert_code(235, self.login(client))
+            for _ in range(8):
+                client.say("MAIL FROM:<a@b.example>")
+                self.assert_code(503, self.login(client))
+                client.say("RSET")
+        for _ in range(4):
+            with self.session(service, TIM, which=1) as client:
+                self.assert_code(503, self.login(client))
+        self.assertEqual(self.guess(service, TIM, password=peer.PASSWORD), ["235"])
+
+    def test_one_stale_password_holds_neither_others_nor_port_25(self):
+        service = self.authenticating({}, {"AUTH": 0}, failed_auths_per_hour=3)
         serve.together(*[lambda: self.assertEqual(self.guess(service, TIM), ["535"])] * 3)
-        self.assert_refused(service, "connect.client_guesses", self.replies["client_guesses"], source=TIM)
+        self.assert_gated(service, TIM)
+        self.assert_logged(service, "kind=user change=shut number=1")
+        self.assert_logged(service, "rule=credentials.user_gated ")
+        self.assertEqual(self.guess(service, TIM, user="carol", password="wrong"), ["535"])
         self.assertEqual(self.guess(service, TOM, password=peer.PASSWORD), ["235"])
+        self.assert_code(220, self.session(service, TIM, which=1).greeting)
+        self.assertNotIn("rule=connect.client_guesses", service.log())
+        self.assertEqual(self.figures(service)['postern_auth_gates_shut{gate="user"}'], "1")
 
-    def test_are_counted_where_auth_is_refused_in_clear(self):
-        service = self.serving(limits=EVERYBODY | {"failed_auths_per_hour": 4}, variables={"AUTH_CDB": self.home.users})
-        in_clear = serve.together(*[lambda: self.guess(service, TIM, 2, peer.PASSWORD, encrypted=False)] * 2)
-        self.assertEqual(in_clear, [["504", "504"]] * 2)
+    def test_a_refusal_by_the_gate_waits_as_a_wrong_password_does(self):
+        service = self.authenticating(failed_auths_per_hour=1)
+        self.guess(service, TIM)
+        begun = time.monotonic()
+        self.assert_gated(service, TIM)
+        self.assertGreaterEqual(time.monotonic() - begun, 1.9)
+
+    def test_many_users_shut_the_address_where_auth_is_offered(self):
+        service = self.authenticating({}, {"AUTH": 0}, {"DENY_TLS": 1}, failed_users_per_hour=3)
+        guesses = [lambda user=user: self.assertEqual(self.guess(service, TIM, user=user), ["535"]) for user in "abc"]
+        serve.together(*guesses)
+        self.assert_refused(service, "connect.client_guesses", self.replies["client_guesses"], source=TIM)
+        self.assert_logged(service, "kind=address change=shut")
+        for which in (1, 2):
+            self.assert_code(220, self.session(service, TIM, which, encrypted=False).greeting)
+        self.assertEqual(self.guess(service, TOM, password=peer.PASSWORD), ["235"])
+        self.assertEqual(self.figures(service)['postern_auth_gates_shut{gate="address"}'], "1")
+        self.write_file({}, {"AUTH": 0}, {"DENY_TLS": 1}, limits=EVERYBODY | {"failed_users_per_hour": 0},
+                        server={"metrics": "127.0.0.1:0"}, variables={"AUTH_CDB": self.home.users})
+        self.assert_logged(service, "kind=address change=open")
+        self.assertEqual(self.guess(service, TIM, password=peer.PASSWORD), ["235"])
+        self.assertEqual(self.figures(service)['postern_auth_gates_shut{gate="address"}'], "0")
+
+    def test_a_good_login_forgives(self):
+        service = self.authenticating(failed_auths_per_hour=2, failed_users_per_hour=2)
+        for _ in range(3):
+            self.assertEqual(self.guess(service, TIM), ["535"])
+            self.assertEqual(self.guess(service, TIM, password=peer.PASSWORD), ["235"])
+
+    def test_in_clear_each_user_counts_once(self):
+        service = self.authenticating(failed_auths_per_hour=2, failed_users_per_hour=2)
+        in_clear = serve.together(*[lambda: self.guess(service, TIM, 4, peer.PASSWORD, encrypted=False)] * 2)
+        self.assertEqual(in_clear, [["504"] * 4] * 2)
+        self.assertEqual(self.guess(service, TIM, user="carol", encrypted=False), ["504"])
         self.assert_refused(service, "connect.client_guesses", self.replies["client_guesses"], source=TIM)
         self.assertNotIn(peer.plain_response(peer.USER, peer.PASSWORD), service.log())
-
-    def test_right_passwords_are_no_guesses(self):
-        service = self.serving(limits=EVERYBODY | {"failed_auths_per_hour": 1}, variables={"AUTH_CDB": self.home.users})
-        for _ in range(3):
-            self.assertEqual(self.guess(service, TIM, password=peer.PASSWORD), ["235"])
 
 
 class Early(serve.Case):

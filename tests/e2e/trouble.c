@@ -50,6 +50,24 @@ static int is_stored(int file) {
   return fstat(file, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode)) && file != 2;
 }
 
+/* Memory: of the process alone, and not of the tools that read the file. */
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+
+void* malloc(size_t size) { return fails("malloc") ? NULL : __libc_malloc(size); }
+void* calloc(size_t count, size_t size) { return fails("malloc") ? NULL : __libc_calloc(count, size); }
+void* realloc(void* old, size_t size) { return fails("malloc") ? NULL : __libc_realloc(old, size); }
+void* memalign(size_t boundary, size_t size) { return fails("malloc") ? NULL : __libc_memalign(boundary, size); }
+void* aligned_alloc(size_t boundary, size_t size) { return memalign(boundary, size); }
+int posix_memalign(void** into, size_t boundary, size_t size) {
+  void* const got = memalign(boundary, size);
+  if (got == NULL) return ENOMEM;
+  *into = got;
+  return 0;
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int file, const void* octets, size_t size) {

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""The n-th allocation fails, for n = 1, 2, 3, ...: through a start, a session of each kind, a reload and an end. A start
+that fails says so and ends by 100 or 111; a reload that fails is refused; a session hears 4xx where it can be told
+anything; and afterwards everybody is served."""
+
+import errno
+import re
+import signal
+import subprocess
+import time
+
+import peer
+from peer import OURS, PASSWORD, USER
+
+import listening
+
+STEP = 7  # of a start, which has thousands; a session has few, and each of them is tried
+NEVER = 1 << 40
+REFUSED = {100, 111}
+
+
+class Memory(listening.Case):
+    def setUp(self):
+        super().setUp()
+        self.trouble = listening.Trouble(self.home)
+
+    def file(self, **more):
+        variables = {"AUTH_CDB": str(self.home.users), "ALLOW_INSECURE_AUTH": 1, "TLS_SERVER_CERT": str(self.home.pem)}
+        return listening.write_file(self.home, "loops = 1", "exempt = []\nfailed_auths_per_hour = 0", **(variables | more))
+
+    def begin(self, **more):
+        server = self.serve(file=self.file(**more), **self.trouble.environment())
+        self.assert_delivers(server)
+        return server
+
+    def passed(self):
+        """How many allocations there were since fail() with a skip of NEVER."""
+        skip = self.trouble.SHAPE.unpack((self.home.path / "trouble").read_bytes())[1]
+        return NEVER - skip
+
+    def arm(self, skip, count=1):
+        self.trouble.fail("malloc", errno.ENOMEM, skip, count)
+
+    def each_failure(self, act, count=1):
+        """act() while the n-th allocation fails, for all n that there are; yields what it gave."""
+        self.arm(NEVER)
+        act()
+        total = self.passed()
+        self.assertGreater(total, 0)
+        for n in range(total + 2):
+            self.arm(n, count)
+            yield n, act()
+            self.trouble.fail("")
+
+    def clear(self, server):
+        with server.connect() as client:
+            client.say("EHLO client.example", "NOOP", "RSET")
+            replies = [client.greeting, *client.say("MAIL FROM:<a@b.example>", f"RCPT TO:<user@{OURS}>")]
+            return replies + [client.say("QUIT")]
+
+    def letter(self, server, octets=600):
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            return [client.greeting, client.deliver("Subject: x\r\n\r\n" + "\r\n".join(["y" * 70] * (octets // 72)))]
+
+    def encrypted(self, server):
+        try:
+            with server.connect() as client:
+                client.starttls()
+                return client.say("EHLO client.example").splitlines()[-1:]
+        except (OSError, AssertionError) as why:
+            return [f"421 in a handshake nothing can be said: {why}"]
+
+    def login(self, server):
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            return [client.greeting, client.say("AUTH PLAIN " + peer.plain_response(USER, PASSWORD))]
+
+    def assert_told(self, n, replies):
+        """Each was served, or told; who was told to go has no more replies."""
+        for reply in replies:
+            if reply[:1] == "4":
+                return
+            self.assertIn(reply[:1], ("2", "3"), f"{n}: {replies}")
+
+    def hold(self, server, act, count=1):
+        tried = 0
+        for n, replies in self.each_failure(lambda: act(server), count):
+            self.assertTrue(server.is_alive(), f"allocation {n}: {server.log()[-1500:]}")
+            self.assert_told(n, replies)
+            tried += 1
+        self.assert_recovers(server)
+        print(f"{tried} failures", end=" ", flush=True)
+
+    def test_a_session_in_clear(self):
+        self.hold(self.begin(), self.clear)
+
+    def test_a_letter_into_a_maildir(self):
+        server = self.begin()
+        self.hold(server, self.letter)
+        self.hold(server, lambda at: self.letter(at, 200_000))
+        self.assertEqual(self.home.leftovers(), [])
+
+    def test_a_letter_for_a_queue_program(self):
+        queue = self.home.script("queue", "cat >/dev/null; cat <&1 >/dev/null")
+        self.hold(self.begin(maildir=None, QMAILQUEUE=str(queue)), self.letter)
+
+    def test_starttls(self):
+        self.hold(self.begin(), self.encrypted)
+
+    def test_a_login(self):
+        self.hold(self.begin(), self.login)
+
+    def test_all_memory_is_gone_for_a_while(self):
+        server = self.begin()
+        for act in (self.clear, self.letter, self.encrypted, self.login):
+            self.hold(server, act, count=NEVER)
+
+    def test_a_reload(self):
+        server = self.begin()
+        self.arm(NEVER)
+        self.reload(server)
+        total = self.passed()
+        results = set()
+        for n in range(0, total + 2, max(1, total // 150)):
+            self.arm(n)
+            results.add(self.reload(server))
+            self.trouble.fail("")
+            self.assertTrue(server.is_alive(), f"allocation {n}: {server.log()[-1500:]}")
+        self.assertEqual(results, {"done", "refused"})
+        self.assert_recovers(server)
+
+    def reload(self, server):
+        told = len(re.findall("reload: ", server.log()))
+        server.signal(signal.SIGHUP)
+        self.assertTrue(peer.until(lambda: len(re.findall("reload: ", server.log())) > told))
+        return re.findall(r"reload: (done|refused)", server.log())[-1]
+
+    def test_an_end(self):
+        for n in range(12):
+            server = self.begin()
+            client = server.connect()
+            self.arm(n, NEVER)
+            server.signal(signal.SIGTERM)
+            self.assertEqual(client.reply()[:3], "421")
+            self.assertEqual(server.exit_code(5), 0)
+            client.close()
+            self.trouble.fail("")
+
+    def test_a_start(self):
+        """Refused with a sentence, or served: never an abort."""
+        file = self.file()
+        codes = {}
+        n = 0
+        while True:
+            self.arm(n)
+            code, log = self.start(file)
+            codes[code] = codes.get(code, 0) + 1
+            if code in REFUSED:
+                self.assertTrue(log.strip(), f"allocation {n}: nothing is said")
+            else:
+                self.assertEqual(code, 0, f"allocation {n}: {log}")
+            if not self.trouble.failed():
+                break
+            n += STEP if n > 40 else 1
+        self.assertTrue(REFUSED & set(codes), codes)
+        print(codes, end=" ", flush=True)
+
+    def start(self, file):
+        environment = {name: str(value) for name, value in self.trouble.environment().items()}
+        with subprocess.Popen(listening.command()[:2] + ["-c", file], env=environment, stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as process:
+            log = ""
+            for line in process.stderr:
+                log += line
+                if "ready: serving" in line:
+                    process.send_signal(signal.SIGTERM)
+            return process.wait(peer.PATIENCE_SECONDS), log
+
+
+class AddressSpace(listening.Case):
+    def test_it_ends_64_mib_above_what_is_used(self):
+        """Where each thread's first allocation would take that much."""
+        import resource
+        server = self.serve()
+        with open(f"/proc/{server.pid}/statm", encoding="ascii") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        resource.prlimit(server.pid, resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
+        for _ in range(3):
+            with server.connect() as first, server.connect() as second, server.connect() as third:
+                for client in (first, second, third):
+                    client.say("EHLO client.example")
+                    reply = client.deliver("Subject: x\r\n\r\nx")
+                    self.assertIn(reply[:3], ("250", "451", "421"))
+        self.assertTrue(server.is_alive(), server.log())
+
+
+if __name__ == "__main__":
+    listening.main()
