@@ -76,6 +76,12 @@ class Units(unittest.TestCase):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 self.assertRegex(line, r"^($|#|\[[A-Z][a-z]+\]$|[A-Z][A-Za-z]+=)", f"{path.name}:{number}")
 
+    def test_the_documentation_it_names_is_installed_by_its_head(self):
+        text = (FOLDER / "postern.service").read_text()
+        for path in re.findall(r"^Documentation=file:(.*)$", text, re.M):
+            installed = re.search(rf"^#   install -D -m 644 (\S+) {re.escape(path)}$", text, re.M)
+            self.assertTrue(installed and (FOLDER.parent / installed[1]).exists(), path)
+
     def test_sockets_have_the_names_the_listener_knows(self):
         names = {dict(parsed(path)["Socket"])["FileDescriptorName"]: dict(parsed(path)["Socket"])["ListenStream"]
                  for path in UNITS if path.suffix == ".socket"}
