@@ -20,6 +20,10 @@ class Adviser {
         guards_(explanation.configuration.settings_and_facts),
         port_(explanation.configuration.port) {}
 
+  void count(const std::vector<Advice>& advice, AdviceCounts& counts) {
+    for (const Advice& each : advice) ++counts[static_cast<std::size_t>(each.grade)];
+  }
+
   std::vector<Advice> advise() {
     if (!explanation_.is_live()) {
       tell_refusal();
@@ -204,6 +208,10 @@ std::string_view name_of(Grade grade) {
     case Grade::note: return "note";
   }
   return {};
+}
+
+void count(const std::vector<Advice>& advice, AdviceCounts& counts) {
+  for (const Advice& each : advice) ++counts[static_cast<std::size_t>(each.grade)];
 }
 
 std::vector<Advice> advise(const Policy& policy, const Comparison& comparison, const Explanation& explanation,

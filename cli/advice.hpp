@@ -5,6 +5,7 @@
 // sees source  said in each piece; seed: table (red cells, red text); RFC 3207 4; RFC 8314 3.3; RFC 6409
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct Advice {
   std::string text;
   std::string source;
 };
+
+// How many pieces of each grade.
+using AdviceCounts = std::array<std::size_t, 4>;
+void count(const std::vector<Advice>& advice, AdviceCounts& counts);
 
 // Whom the configuration holds for.
 enum class Clients : std::uint8_t { unknown, everybody, chosen };

@@ -1,13 +1,18 @@
 // postern check: is this environment fit to start with, and what is dangerous in it?
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/check_file.hpp"
+#include "cli/text.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
 namespace {
 
-constexpr int exit_fine = 0, exit_warnings = 1, exit_refused = 2;
+constexpr int exit_fine = 0, exit_dangers = 1, exit_refused = 2;
 
 struct Options {
   std::string config, file, folder, tcprules;
@@ -17,7 +22,35 @@ struct Options {
 
 int exit_code(Grade worst, bool is_strict) {
   if (worst == Grade::refusal) return exit_refused;
-  return is_strict && worst != Grade::note ? exit_warnings : exit_fine;
+  const bool counts = worst == Grade::danger || (is_strict && worst == Grade::warning);
+  return counts ? exit_dangers : exit_fine;
+}
+
+// `2 dangers`; nothing for none.
+std::string count_of(const AdviceCounts& counts, Grade grade) {
+  const std::size_t count = counts[static_cast<std::size_t>(grade)];
+  return count == 0 ? "" : std::to_string(count) + " " + std::string(name_of(grade)) + (count == 1 ? "" : "s");
+}
+
+std::string verdict_line(const AdviceCounts& counts, int code) {
+  std::vector<std::string> parts;
+  for (const Grade grade : {Grade::refusal, Grade::danger, Grade::warning})
+    if (std::string part = count_of(counts, grade); !part.empty()) parts.push_back(std::move(part));
+  const bool is_dangerous = counts[static_cast<std::size_t>(Grade::danger)] != 0;
+  const std::string verdict = code == exit_refused ? "refused: it would not start"
+                              : is_dangerous       ? "dangerous: it would start, but read the dangers above"
+                                                   : "fit to start";
+  const std::string found = parts.empty() ? "nothing to say against it" : joined(parts, ", ");
+  return "verdict  " + verdict + "; " + found + " (exit code " + std::to_string(code) + ")\n";
+}
+
+int tell(const std::string& text, const Json& json, const AdviceCounts& counts, const Options& options) {
+  Grade worst = Grade::note;
+  for (const Grade grade : {Grade::warning, Grade::danger, Grade::refusal})
+    if (counts[static_cast<std::size_t>(grade)] != 0) worst = grade;
+  const int code = exit_code(worst, options.is_strict);
+  print(options.as_json ? dumped(json) : text + verdict_line(counts, code));
+  return code;
 }
 
 Variables variables_of(const Options& options) {
@@ -25,24 +58,30 @@ Variables variables_of(const Options& options) {
   return options.folder.empty() ? process_environment() : read_environment_folder(options.folder);
 }
 
+void must_be_readable(const std::string& file) {
+  if (std::filesystem::is_directory(file)) throw UsageError(file + ": is a folder; name the file in it");
+  if (const std::ifstream stream(file); !stream) throw UsageError(file + ": cannot be read: " + std::strerror(errno));
+}
+
 int check(const Policy& policy, const Options& options) {
   const Comparison comparison(policy);
   if (!options.config.empty()) {
+    must_be_readable(options.config);
     const FileJudgement judged = judge_file(policy, comparison, options.config);
-    print(options.as_json ? dumped(to_json(policy, judged)) : write_text(policy, judged));
-    return exit_code(judged.worst(), options.is_strict);
+    return tell(write_text(policy, judged), to_json(policy, judged), judged.counts(), options);
   }
   const Variables base = variables_of(options);
+  AdviceCounts counts{};
   if (options.tcprules.empty()) {
     const Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
-    print(options.as_json ? dumped(to_json(policy, judgement)) : write_text(policy, judgement));
-    return exit_code(judgement.worst(), options.is_strict);
+    count(judgement.advice, counts);
+    return tell(write_text(policy, judgement), to_json(policy, judgement), counts, options);
   }
   const auto classes =
       judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
-  print(options.as_json ? dumped({{"of", options.tcprules}, {"classes", to_json(policy, classes)}})
-                        : write_text(policy, classes));
-  return exit_code(worst_of(classes), options.is_strict);
+  count(classes, counts);
+  const Json json = {{"of", options.tcprules}, {"classes", to_json(policy, classes)}};
+  return tell(write_text(policy, classes), json, counts, options);
 }
 
 }  // namespace
@@ -61,7 +100,9 @@ void add_check(CLI::App& app, Program& program) {
       "  postern check -c /etc/postern/postern.toml      all of what `postern serve -c` would refuse, and each "
       "listener\n"
       "\n"
-      "Exit code: 0 fine, 1 warnings or dangers with --strict, 2 the start would be refused, 100 cannot be read.");
+      "The last line is the verdict. Exit code: 0 fit to start, 1 a danger, or with --strict a warning, 2 the start "
+      "would "
+      "be refused, 100 cannot be read.");
   const auto options = std::make_shared<Options>();
   CLI::Option* file =
       verb->add_option("--env", options->file, "variables from a file or run script")->type_name("FILE");
@@ -76,7 +117,7 @@ void add_check(CLI::App& app, Program& program) {
   options->facts.add_to(*verb, "control/servercert.pem of POSTERN_HOME", "AUTH_CDB is set, or AUTH=1");
   for (CLI::Option* option : verb->get_options())
     if (option != config && option != verb->get_help_ptr()) option->excludes(config);
-  verb->add_flag("--strict", options->is_strict, "exit code 1 when there is a danger or a warning");
+  verb->add_flag("--strict", options->is_strict, "exit code 1 for a warning, too");
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback(
       [&program, options] { program.chosen = [&program, options] { return check(program.policy, *options); }; });

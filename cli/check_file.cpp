@@ -82,6 +82,15 @@ class FileJudge {
   const listener::Configuration& settings_;
 };
 
+// The start says what it refuses or warns of with the place of the listener before it.
+std::vector<Advice> not_said_before(const FileJudgement& judged, const std::vector<Advice>& advice) {
+  std::vector<Advice> others;
+  for (const Advice& each : advice)
+    if (std::ranges::none_of(judged.advice, [&](const Advice& said) { return said.text.ends_with(each.text); }))
+      others.push_back(each);
+  return others;
+}
+
 }  // namespace
 
 Grade FileJudgement::worst() const {
@@ -91,6 +100,17 @@ Grade FileJudgement::worst() const {
     worst = std::min(worst, each.classes.empty() ? each.judgement.worst() : worst_of(each.classes));
   }
   return worst;
+}
+
+AdviceCounts FileJudgement::counts() const {
+  AdviceCounts counts{};
+  count(advice, counts);
+  for (const ListenerJudgement& each : listeners) {
+    if (each.classes.empty()) count(not_said_before(*this, each.judgement.advice), counts);
+    for (const ClassJudgement& one : each.classes)
+      for (const Judgement& judgement : one.judgement) count(judgement.advice, counts);
+  }
+  return counts;
 }
 
 FileJudgement judge_file(const Policy& policy, const Comparison& comparison, const std::string& file) {
@@ -116,7 +136,9 @@ FileJudgement judge_file(const Policy& policy, const Comparison& comparison, con
 std::string write_text(const Policy& policy, const FileJudgement& judgement) {
   std::string text = judgement.file + "\n" + write_text(judgement.advice) + "\n";
   for (const ListenerJudgement& each : judgement.listeners) {
-    text += write_text(policy, each.judgement) + "\n";
+    Judgement told = each.judgement;
+    told.advice = not_said_before(judgement, told.advice);
+    text += write_text(policy, told) + "\n";
     if (!each.classes.empty()) text += write_text(policy, each.classes);
   }
   return text;

@@ -25,6 +25,8 @@ struct FileJudgement {
   std::vector<ListenerJudgement> listeners;  // none when the file cannot be understood
 
   [[nodiscard]] Grade worst() const;
+  // Of what is told; what the start says and a listener repeats is counted once.
+  [[nodiscard]] AdviceCounts counts() const;
 };
 
 [[nodiscard]] FileJudgement judge_file(const Policy& policy, const Comparison& comparison, const std::string& file);

@@ -47,6 +47,11 @@ std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison
   return judged;
 }
 
+void count(const std::vector<ClassJudgement>& classes, AdviceCounts& counts) {
+  for (const ClassJudgement& each : classes)
+    for (const Judgement& judgement : each.judgement) count(judgement.advice, counts);
+}
+
 Grade worst_of(const std::vector<ClassJudgement>& classes) {
   Grade worst = Grade::note;
   for (const ClassJudgement& each : classes)

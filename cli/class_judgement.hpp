@@ -26,6 +26,7 @@ struct TcpRulesFile {
 [[nodiscard]] std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison& comparison,
                                                         const Variables& base, const TcpRulesFile& rules);
 
+void count(const std::vector<ClassJudgement>& classes, AdviceCounts& counts);
 [[nodiscard]] Grade worst_of(const std::vector<ClassJudgement>& classes);
 [[nodiscard]] std::string write_text(const Policy& policy, const std::vector<ClassJudgement>& classes);
 [[nodiscard]] Json to_json(const Policy& policy, const std::vector<ClassJudgement>& classes);

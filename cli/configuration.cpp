@@ -1,5 +1,7 @@
 #include "cli/configuration.hpp"
 
+#include "cli/spelling.hpp"
+#include "cli/text.hpp"
 #include "daemon/number.hpp"
 
 namespace postern::cli {
@@ -7,9 +9,9 @@ namespace {
 
 namespace bit = spec::bit;
 
-std::string known_names(const Policy& policy) {
-  std::string names = "PORT";
-  for (const spec::Variable* variable : policy.fixed()) names += ", " + variable->name;
+std::vector<std::string> known_names(const Policy& policy) {
+  std::vector<std::string> names{"PORT"};
+  for (const spec::Variable* variable : policy.fixed()) names.push_back(variable->name);
   return names;
 }
 
@@ -31,7 +33,12 @@ void take_word(const Policy& policy, Configuration& configuration, const std::st
     return;
   }
   const std::uint64_t bits = policy.bit_of(name);
-  if (bits == 0) throw UsageError(word + ": there is no setting or fact of that name, only " + known_names(policy));
+  if (bits == 0) {
+    const std::vector<std::string> names = known_names(policy);
+    const auto meant = nearest_name(name, names);
+    throw UsageError(word + (meant ? ": write " + *meant + "=" + (value.empty() ? "1" : value)
+                                   : ": there is no setting or fact of that name, only " + joined(names, ", ")));
+  }
   if (value != "0" && value != "1") throw UsageError(word + ": write " + name + "=0 or " + name + "=1");
   if ((configuration.said & bits) != 0) throw UsageError(word + ": " + name + " is said twice");
   say(configuration, bits, value == "1");

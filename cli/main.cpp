@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "cli/spelling.hpp"
+#include "cli/text.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -13,10 +15,12 @@ constexpr const char* about =
     "\n"
     "  postern serve -c postern.toml        receives mail, for many clients at once\n"
     "  postern check -c postern.toml        is this file fit to start with?\n"
+    "  postern passwd users.cdb alice       sets the password of a user\n"
     "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
     "  postern explain FORCE_TLS=1 AUTH=1   what does a client see, and what is accepted when?\n"
     "  postern matrix                       the table of the 14 usual settings, and all 64 by behaviour\n"
     "  postern diff 'AUTH=1' 'AUTH=1 FORCE_TLS=1'   which sessions end otherwise, with a dialogue for each\n"
+    "  postern rule mail.starttls_first     why a line of the log was refused: the rule, its reason, a session\n"
     "  postern replay session.smtp          a dialogue without network: state, rule and reply at each step\n"
     "  postern spec --format html -o policy.html    the whole policy as a document and explorer\n"
     "\n"
@@ -32,10 +36,26 @@ std::optional<bool> presence(const std::string& word) {
   return std::nullopt;
 }
 
+// `help` and `help VERB` are `--help` and `VERB --help`.
+void ask_for_help(std::vector<std::string>& words) {
+  words.erase(words.begin());
+  words.emplace_back("--help");
+}
+
+void refuse_unknown_verb(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-')) return;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
+  if (std::ranges::find(verbs, word) != verbs.end()) return;
+  const std::string question = question_of(word, verbs);
+  throw UsageError(word + " is no verb" + (question.empty() ? "." : question) + " There are " + joined(verbs, ", ") +
+                   "; postern --help tells what they do");
+}
+
 int run(int argc, char** argv) {
   CLI::App app{about, "postern"};
   app.require_subcommand(1);
-  app.set_version_flag("--version",
+  app.set_version_flag("-V,--version",
                        std::string("postern ") + POSTERN_VERSION + ", policy " + std::string(spec::policy_hash()));
   Program program;
   add_check(app, program);
@@ -43,10 +63,17 @@ int run(int argc, char** argv) {
   add_matrix(app, program);
   add_diff(app, program);
   add_replay(app, program);
+  add_passwd(app, program);
+  add_rule(app, program);
   add_spec(app, program);
   add_serve(app, program);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) return std::fputs(app.help().c_str(), stderr), exit_usage;
+  if (words.front() == "help") ask_for_help(words);
+  refuse_unknown_verb(app, words.front());
+  std::ranges::reverse(words);  // as the parser wants them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }

@@ -68,6 +68,13 @@ spec::Guards flipped(const Configuration& configuration, std::uint64_t bits) {
   return guards;
 }
 
+// A setting is written; a fact is brought about.
+std::string what_to_do(const Policy& policy, std::uint64_t bits, spec::Guards guards) {
+  if (bits == bit::certificate) return "a usable certificate (TLS_SERVER_CERT)";
+  if (bits == bit::backend) return "somebody who judges passwords (AUTH_CDB or a check program)";
+  return policy.written(bits, {~guards.bits});
+}
+
 }  // namespace
 
 std::optional<std::vector<std::uint64_t>> smallest_cause(const Policy& policy, spec::Guards guards,
@@ -125,7 +132,7 @@ std::optional<Reason> reason_of_refusal(const Policy& policy, const Configuratio
     reason.because.push_back(policy.written(cause, guards));
   for (const auto& mend : smallest_mends(policy, configuration, is_refused)) {
     std::string text;
-    for (const std::uint64_t bits : mend) text += (text.empty() ? "" : " ") + policy.written(bits, {~guards.bits});
+    for (const std::uint64_t bits : mend) text += (text.empty() ? "" : " ") + what_to_do(policy, bits, guards);
     reason.mends.push_back(text);
   }
   return reason;

@@ -1,8 +1,11 @@
 // postern replay: a dialogue without network; state, rule and reply at each step.
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/json.hpp"
 #include "cli/replaying.hpp"
+#include "cli/rule_witness.hpp"
 #include "cli/text.hpp"
 #include "cli/verbs.hpp"
 
@@ -65,9 +68,24 @@ Json as_json(const Policy& policy, const Replayed& replayed) {
   return json;
 }
 
+// A file; or, for the id of a rule, a shortest session in which it decides.
+std::expected<Dialogue, std::string> find_dialogue(const Policy& policy, const std::string& word,
+                                                   const std::vector<std::string>& settings) {
+  const bool is_rule = std::ranges::find(policy.model().rules, word, &spec::RuleRow::id) != policy.model().rules.end();
+  if (!is_rule || std::filesystem::exists(word)) return load_dialogue(word);
+  std::optional<spec::Guards> under;
+  if (!settings.empty()) under = parse_configuration(policy, settings).settings_and_facts;
+  const std::string text = witness_of(policy, word, under);
+  if (text.empty())
+    return std::unexpected(word + ": no session that can be shown comes by this rule" +
+                           (settings.empty() ? "" : " under these settings") + "; postern rule " + word +
+                           " explains it");
+  return parse_dialogue(text, word);
+}
+
 int replay_verb(const Policy& policy, const Options& options) {
   const std::vector<std::string> settings(options.words.begin(), options.words.end() - 1);
-  auto dialogue = load_dialogue(options.words.back());
+  auto dialogue = find_dialogue(policy, options.words.back(), settings);
   if (!dialogue) throw UsageError(dialogue.error());
   if (!settings.empty()) dialogue->settings_and_facts = parse_configuration(policy, settings).settings_and_facts;
   const Replayed replayed = replay(policy, *dialogue);
@@ -88,12 +106,14 @@ void add_replay(CLI::App& app, Program& program) {
       "\n"
       "  postern replay session.smtp\n"
       "  postern replay FORCE_TLS=1 AUTH=1 session.smtp      the same under other settings\n"
+      "  postern replay mail.starttls_first                  a rule of the log: a shortest session in which it "
+      "decides\n"
       "\n"
       "Exit code: 0 as written, 1 the server says something else, 100 the file cannot be read.");
   const auto options = std::make_shared<Options>();
-  verb->add_option("words", options->words, "settings, if the file's are not meant; then the file")
+  verb->add_option("words", options->words, "settings, if the file's are not meant; then the file, or the id of a rule")
       ->required()
-      ->type_name("[SETTING=VALUE...] FILE");
+      ->type_name("[SETTING=VALUE...] FILE|RULE");
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback(
       [&program, options] { program.chosen = [&program, options] { return replay_verb(program.policy, *options); }; });

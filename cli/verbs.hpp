@@ -26,6 +26,8 @@ void add_explain(CLI::App& app, Program& program);
 void add_matrix(CLI::App& app, Program& program);
 void add_diff(CLI::App& app, Program& program);
 void add_replay(CLI::App& app, Program& program);
+void add_passwd(CLI::App& app, Program& program);
+void add_rule(CLI::App& app, Program& program);
 void add_spec(CLI::App& app, Program& program);
 void add_serve(CLI::App& app, Program& program);
 

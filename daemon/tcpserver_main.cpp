@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -49,11 +50,32 @@ class UpstreamTransport final : public Transport {
   std::string version_, cipher_;
 };
 
+constexpr const char* about =
+    "postern-smtpd [HOST CHECKPROGRAM SUBPROGRAM...]\n"
+    "\n"
+    "Serves one SMTP client on descriptors 0 and 1, under tcpserver or sslserver, in the place of qmail-smtpd; the log "
+    "is on 2.\n"
+    "Its settings are variables and control files:\n"
+    "\n"
+    "  tcpserver -D -H -R -x tcp.smtp.cdb -c 200 -u UID -g GID 0 25 postern-smtpd\n"
+    "  postern check      what it would refuse, and what is dangerous in these settings\n"
+    "\n"
+    "Exit code: 0 after QUIT, 1 otherwise.\n";
+
+// No host name begins with a hyphen, so nobody who serves with it means this.
+int answer(std::string_view option) {
+  if (option == "--help" || option == "-h") return std::fputs(about, stdout) < 0 ? 1 : 0;
+  if (option == "--version" || option == "-V")
+    return std::printf("postern-smtpd %s, policy %s\n", POSTERN_VERSION, std::string(spec::policy_hash()).c_str()) < 0;
+  return std::fprintf(stderr, "postern-smtpd: %s is no option; --help and --version are\n", option.data()), 100;
+}
+
 const char* from_environment(const char* name) { return std::getenv(name); }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && argv[1][0] == '-') return answer(argv[1]);
   const std::span<char* const> arguments(argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0));
   Environment environment(environ);
   const std::string client(read_peer(environment).remote_ip);

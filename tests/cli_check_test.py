@@ -1,5 +1,6 @@
 """postern check: every setting gets its verdict; the mistakes of operators are found, with place and mend."""
 import os
+import re
 import struct
 import tempfile
 import unittest
@@ -7,6 +8,7 @@ import unittest
 from cli_program import all_settings, password_in_clear, run, run_json, verdict
 
 FINE, WARNINGS, REFUSED, USAGE = 0, 1, 2, 100
+DANGEROUS = 1
 
 
 def environment(settings, **more):
@@ -69,7 +71,7 @@ class Verdicts(unittest.TestCase):
         count = {"refused": 0, "dead": 0, "live": 0, "clear": 0, "clear and forced": 0}
         for settings in all_settings():
             wanted = verdict(settings)
-            code = FINE if wanted == "live" else REFUSED
+            code = REFUSED if wanted != "live" else DANGEROUS if password_in_clear(settings) else FINE
             found = run_json("check", "--certificate", "yes", env=environment(settings), expect=code)
             self.assertEqual(found["verdict"], wanted, settings)
             self.assertEqual(found["password_in_clear"], password_in_clear(settings), settings)
@@ -93,10 +95,12 @@ class Verdicts(unittest.TestCase):
             found = run_json("check", "--certificate", "yes", env=environment(settings), expect=REFUSED)
             mends = found["advice"][0]["text"].split("one of: ")[1].split(", or ")
             for mend in mends:
-                changed = {**settings, **{w.split("=")[0]: int(w.split("=")[1]) for w in mend.split()}}
-                changed = {name: value for name, value in changed.items() if name.isupper()}
-                facts = [] if "backend=1" not in mend else ["--backend", "yes"]
-                run("check", "--certificate", "yes", *facts, env=environment(changed), expect=FINE)
+                words = [word.split("=") for word in mend.split() if re.fullmatch("[A-Z_]+=[01]", word)]
+                changed = {**settings, **{name: int(value) for name, value in words}}
+                facts = [] if "check program" not in mend else ["--backend", "yes"]
+                self.assertTrue(words or facts, mend)
+                code = DANGEROUS if password_in_clear(changed) else FINE
+                run("check", "--certificate", "yes", *facts, env=environment(changed), expect=code)
 
     def test_no_certificate_makes_force_tls_a_refusal_and_else_a_warning(self):
         found = run_json("check", "--certificate", "no", env={"FORCE_TLS": "1"}, expect=REFUSED)
@@ -157,6 +161,33 @@ class Mistakes(Folder):
     def test_names_of_other_servers_are_told(self):
         found = run_json("check", "--strict", env={"FORCETLS": "1", "SMTPAUTH": "!"}, expect=WARNINGS)
         self.assertEqual(ids(found).count("foreign_name"), 2)
+
+
+class Verdict(Folder):
+    """The last line says what comes of it, and the exit code the same."""
+
+    def last(self, *arguments, expect, **env):
+        return run("check", "--certificate", "yes", *arguments, env=env, expect=expect)[1].splitlines()[-1]
+
+    def test_it_is_the_last_line(self):
+        self.assertEqual(self.last(expect=FINE), "verdict  fit to start; nothing to say against it (exit code 0)")
+        self.assertEqual(self.last(expect=FINE, FORCE_TLS="1"), "verdict  fit to start; 1 warning (exit code 0)")
+        self.assertEqual(self.last("--strict", expect=WARNINGS, FORCE_TLS="1"), "verdict  fit to start; 1 warning (exit code 1)")
+        self.assertEqual(self.last(expect=DANGEROUS, RELAYCLIENT=""),
+                         "verdict  dangerous: it would start, but read the dangers above; 1 danger (exit code 1)")
+        self.assertTrue(self.last(expect=REFUSED, SSL="O", AUTH="x").startswith("verdict  refused: it would not start; 2 refusals"))
+
+    def test_every_hint_can_be_followed(self):
+        out = run("check", env={"AUTH": "1", "REQUIRE_AUTH": "1"}, expect=FINE)[1]
+        out += run("check", "--backend", "no", env={"AUTH": "1", "REQUIRE_AUTH": "1"}, expect=REFUSED)[1]
+        out += run("check", "--certificate", "no", env={"FORCE_TLS": "1"}, expect=REFUSED)[1]
+        hints = out.split("To mend it, one of:", 1)[1]
+        self.assertNotRegex(hints.split("table ")[0], "(backend|certificate)=1")
+        self.assertIn("TLS_SERVER_CERT", out)
+
+    def test_a_file_that_is_not_there_is_no_verdict(self):
+        self.assertIn("cannot be read: No such file", run("check", "-c", self.path("none.toml"), expect=USAGE)[2])
+        self.assertIn("is a folder", run("check", "-c", self.folder, expect=USAGE)[2])
 
 
 class Classes(Folder):

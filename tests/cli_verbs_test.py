@@ -6,7 +6,7 @@ import unittest
 
 from cli_program import SETTINGS, SOURCE, all_settings, password_in_clear, run, run_json, verdict, words
 
-VERBS = ["check", "explain", "matrix", "diff", "replay", "spec"]
+VERBS = ["check", "explain", "matrix", "diff", "rule", "replay", "spec"]
 
 
 class Help(unittest.TestCase):
@@ -24,6 +24,53 @@ class Help(unittest.TestCase):
                           ["replay", "/nowhere.smtp"], ["spec", "-o", "/nowhere/x"]]:
             _, out, err = run(*arguments, expect=100)
             self.assertTrue(out + err, arguments)
+
+
+    def test_help_is_where_it_is_looked_for(self):
+        whole = run("--help", expect=0)[1]
+        self.assertIn("postern serve -c", whole)
+        self.assertEqual(run("help", expect=0)[1], whole)
+        self.assertEqual(run(expect=100)[2], whole)
+        self.assertEqual(run("help", "check", expect=0)[1], run("check", "--help", expect=0)[1])
+        self.assertEqual(run("-V", expect=0)[1], run("--version", expect=0)[1])
+        self.assertIn("bogus is no verb. There are ", run("bogus", expect=100)[2])
+        self.assertIn("chek is no verb: did you mean check?", run("chek", expect=100)[2])
+
+    def test_a_name_that_is_nearly_right_is_told(self):
+        for word, meant in [("force_tls=1", "FORCE_TLS=1"), ("FORCETLS=1", "FORCE_TLS=1"), ("FORCE_TSL=0", "FORCE_TLS=0"),
+                            ("Certificate=1", "certificate=1"), ("require-auth=1", "REQUIRE_AUTH=1"), ("port=25", "PORT=25")]:
+            self.assertIn(f"{word}: write {meant}", run("explain", word, expect=100)[2])
+        self.assertIn("there is no setting or fact of that name, only PORT, SSL", run("explain", "COLOUR=1", expect=100)[2])
+
+
+class Rule(unittest.TestCase):
+    def test_every_rule_is_explained_and_what_can_be_shown_goes_as_written(self):
+        rows = next(s for s in run_json("spec")["sections"] if s["title"] == "Rules")["rows"]
+        ids = [row["rule"] for row in rows]
+        shown = 0
+        for name in ids[::4] + ["mail.starttls_first", "mail.auth_first", "recipient.not_ours"]:
+            found = run_json("rule", name, expect=0)
+            self.assertEqual((found["rule"], len(found["policy"])), (name, 64))
+            if not found["session"]:
+                continue
+            shown += 1
+            played = run_json("replay", name, expect=0)
+            self.assertTrue(played["as_written"], name)
+            self.assertEqual(played["steps"][-1]["rule"], name)
+        self.assertGreater(shown, len(ids) // 8)
+        self.assertIn("mail.starttls_first", run("rule", expect=0)[1])
+
+    def test_it_is_told_without_the_sources(self):
+        out = run("rule", "mail.starttls_first", expect=0)[1]
+        for part in ["503 STARTTLS first (#5.5.1)", "FORCE_TLS=1: no mail before STARTTLS", "seed: FORCE_TLS", "force_tls: FORCE_TLS and not SSL",
+                     "C: MAIL FROM", run("--version")[1].split("policy ")[1][:16]]:
+            self.assertIn(part, out)
+        self.assertIn("did you mean mail.starttls_first?", run("rule", "mail.starttls_frst", expect=100)[2])
+
+    def test_a_rule_is_replayed_under_the_settings_that_are_given(self):
+        found = run_json("replay", "FORCE_TLS=1", "AUTH=1", "mail.starttls_first", expect=0)
+        self.assertEqual(found["steps"][-1]["rule"], "mail.starttls_first")
+        self.assertIn("no session that can be shown", run("replay", "FORCE_TLS=0", "mail.starttls_first", expect=100)[2])
 
 
 class Explain(unittest.TestCase):

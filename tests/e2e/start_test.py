@@ -160,6 +160,16 @@ class Refusals(peer.Case):
             sentence = 'config: SSL="O" in the environment: only 0 and 1 are allowed (unset or empty means 0)\n'
             self.assertIn(sentence, done.stderr.decode())
 
+    def test_version_and_help(self):
+        for option in ("--version", "-V"):
+            done = run([peer.program(), option], stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(done.stdout.decode(), r"^postern-smtpd [0-9.]+, policy [0-9a-f]{64}\n$")
+        done = run([peer.program(), "--help"], stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"tcpserver", done.stdout)
+        self.assertEqual(run([peer.program(), "--bogus"], stdin=subprocess.DEVNULL).returncode, 100)
+
     def test_the_sibling_alone_says_what_to_run(self):
         done = run([peer.program() + "-tls"], stdin=subprocess.DEVNULL)
         self.assertEqual((done.returncode, done.stdout), (100, b""))

@@ -1,0 +1,170 @@
+// postern passwd: the users of an AUTH_CDB.
+#include <crypt.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/cdb_records.hpp"
+#include "cli/verbs.hpp"
+#include "daemon/child.hpp"
+#include "daemon/text_lines.hpp"
+#include "daemon/wipe.hpp"
+
+namespace postern::cli {
+namespace {
+
+constexpr unsigned new_file_mode = 0640;
+constexpr std::size_t max_password_octets = 255;  // checkpassword(8) has 512 for name, password and more
+constexpr const char* method = "$y$";             // yescrypt
+
+struct Options {
+  std::string file, user;
+  bool deletes = false, lists = false;
+};
+
+// Nobody shall read along.
+class NoEcho {
+ public:
+  NoEcho() {
+    ::tcgetattr(STDIN_FILENO, &before_);
+    termios silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+  }
+  ~NoEcho() { ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+  NoEcho(const NoEcho&) = delete;
+  NoEcho& operator=(const NoEcho&) = delete;
+
+ private:
+  termios before_{};
+};
+
+std::string read_line(const std::string& prompt) {
+  std::fputs(prompt.c_str(), stderr);
+  std::string line;
+  std::getline(std::cin, line);
+  if (!prompt.empty()) std::fputc('\n', stderr);
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+std::string ask_for_password(const std::string& user) {
+  std::string password;
+  if (::isatty(STDIN_FILENO) == 0) {
+    password = read_line("");
+  } else {
+    const NoEcho silence;
+    password = read_line("Password of " + user + ": ");
+    if (read_line("The same again: ") != password) throw UsageError("the two differ; nothing was changed");
+  }
+  if (password.empty()) throw UsageError("an empty password; nothing was changed");
+  if (password.size() > max_password_octets || daemon::has_stray_control(password))
+    throw UsageError("a password has at most 255 octets and no control characters; nothing was changed");
+  return password;
+}
+
+std::string hash_of(std::string& password) {
+  const char* salt = ::crypt_gensalt(method, 0, nullptr, 0);
+  const char* hash = salt == nullptr ? nullptr : ::crypt(password.c_str(), salt);
+  const std::string made = hash == nullptr || *hash == '*' ? "" : hash;
+  daemon::wipe(std::span(password));
+  if (made.empty()) throw UsageError("crypt(3) of this machine does not know yescrypt");
+  return made;
+}
+
+// What follows the hash is the administrator's: `,NAME="VALUE"`.
+std::string pairs_of(const std::string& value) {
+  const std::size_t comma = value.find(',');
+  return comma == std::string::npos ? "" : value.substr(comma);
+}
+
+// One change at a time.
+class Lock {
+ public:
+  explicit Lock(const std::string& file) {
+    const std::filesystem::path folder = std::filesystem::weakly_canonical(file).parent_path();
+    folder_ = daemon::Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder_.is_open() || ::flock(folder_.number(), LOCK_EX) != 0)
+      throw UsageError(folder.string() + ": cannot be used: " + std::strerror(errno));
+  }
+
+ private:
+  daemon::Descriptor folder_;
+};
+
+int list(const Options& options) {
+  for (const auto& [user, value] : read_cdb(options.file)) print(user + "\n");
+  return 0;
+}
+
+// The value of the user's first record, which is the one that counts; all of them are taken out.
+std::optional<std::string> take_out(CdbRecords& records, const std::string& user) {
+  const auto is_his = [&](const auto& record) { return record.first == user; };
+  const auto found = std::ranges::find_if(records, is_his);
+  if (found == records.end()) return std::nullopt;
+  const std::string value = found->second;
+  std::erase_if(records, is_his);
+  return value;
+}
+
+void check_name(const std::string& user) {
+  if (user.empty()) throw UsageError("whose password? postern passwd FILE USER; --list lists the users");
+  if (user.size() > max_password_octets || user.contains('\t') || daemon::has_stray_control(user))
+    throw UsageError("a user's name has at most 255 octets and no control characters");
+}
+
+int change(const Options& options) {
+  check_name(options.user);
+  std::string password = options.deletes ? "" : ask_for_password(options.user);
+  const std::string hash = options.deletes ? "" : hash_of(password);
+  const Lock lock(options.file);
+  const bool is_new_file = !std::filesystem::exists(options.file);
+  CdbRecords records = is_new_file ? CdbRecords{} : read_cdb(options.file);
+  const auto before = take_out(records, options.user);
+  if (options.deletes && !before) throw UsageError(options.file + ": no user " + options.user);
+  if (!options.deletes) records.emplace_back(options.user, hash + pairs_of(before.value_or("")));
+  write_cdb(options.file, records, new_file_mode);
+  print(options.user +
+        (options.deletes ? " is gone from "
+         : before        ? " has a new password in "
+                         : " is new in ") +
+        options.file + "\n");
+  if (is_new_file) print("the user who serves must be able to read it: chgrp his group, mode 0640 is set\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_passwd(CLI::App& app, Program& program) {
+  CLI::App* verb = app.add_subcommand(
+      "passwd",
+      "Sets the password of a user in an AUTH_CDB, which is made when there is none: asks twice at a terminal, else "
+      "reads\n"
+      "one line from standard input. The hash is yescrypt. The file is replaced at once, with its owner and mode; "
+      "what\n"
+      "stands after the hash of a user (NAME=\"VALUE\") stays.\n"
+      "\n"
+      "  postern passwd /var/lib/postern/users.cdb alice\n"
+      "  postern passwd users.cdb alice <password.txt\n"
+      "  postern passwd users.cdb alice --delete\n"
+      "  postern passwd users.cdb --list\n"
+      "\n"
+      "A server that runs takes the change at the next AUTH. Exit code: 0; 100 nothing was changed.");
+  const auto options = std::make_shared<Options>();
+  verb->add_option("file", options->file, "the cdb")->required()->type_name("FILE");
+  verb->add_option("user", options->user, "as he sends it to AUTH")->type_name("USER");
+  CLI::Option* deletes = verb->add_flag("--delete", options->deletes, "the user is no more");
+  verb->add_flag("--list", options->lists, "the names of all users")->excludes(deletes);
+  verb->callback([&program, options] {
+    program.chosen = [options] { return options->lists ? list(*options) : change(*options); };
+  });
+}
+
+}  // namespace postern::cli
