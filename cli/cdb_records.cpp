@@ -116,7 +116,8 @@ CdbRecords read_cdb(const std::string& path) {
 }
 
 void write_cdb(const std::string& path, const CdbRecords& records, unsigned new_mode) {
-  const std::string real = std::filesystem::weakly_canonical(path).string();  // a link stays one
+  const std::string real =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path)).string();  // a link stays one
   Draft draft(real);
   draft.fill(records);
   draft.take_owner_and_mode(status_of(real), new_mode);

@@ -89,7 +89,8 @@ std::string pairs_of(const std::string& value) {
 class Lock {
  public:
   explicit Lock(const std::string& file) {
-    const std::filesystem::path folder = std::filesystem::weakly_canonical(file).parent_path();
+    const std::filesystem::path folder =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(file)).parent_path();
     folder_ = daemon::Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_.is_open() || ::flock(folder_.number(), LOCK_EX) != 0)
       throw UsageError(folder.string() + ": cannot be used: " + std::strerror(errno));
