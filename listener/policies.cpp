@@ -73,6 +73,8 @@ daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::St
           .now_seconds = std::time(nullptr),
           .groups = settings.tls_groups,
           .only_tls_1_3 = settings.only_tls_1_3,
+          .key_path = start.key_path,
+          .guards = start.settings_and_facts,
           .gives_tickets = settings.gives_tickets};
 }
 
@@ -233,6 +235,26 @@ Reach Policies::reach() const {
   return reach;
 }
 
+std::vector<CertificateEnd> Policies::certificate_ends() const {
+  std::vector<CertificateEnd> ends;
+  const std::lock_guard lock(mutex_);
+  for (const Classes& classes : classes_) {
+    for (const auto& [value, served] : classes) {
+      if (served->certificates == nullptr) continue;
+      for (const daemon::TlsContext& each : served->certificates->all()) {
+        const auto [begins, until] = each.validity();
+        CertificateEnd end{.file = each.certificate_path(), .begins_seconds = begins, .ends_seconds = until};
+        const auto known = std::ranges::find(ends, end.file, &CertificateEnd::file);
+        if (known == ends.end())
+          ends.push_back(std::move(end));
+        else if (end.ends_seconds < known->ends_seconds)  // a class that was judged before the file was renewed
+          *known = std::move(end);
+      }
+    }
+  }
+  return ends;
+}
+
 std::vector<std::string> Policies::files() const {
   std::vector<std::string> paths;
   for (const char* name : {"me", "smtpgreeting", "localiphost", "databytes", "timeoutsmtpd", "rcpthosts",
@@ -241,9 +263,14 @@ std::vector<std::string> Policies::files() const {
   for (const spec::ForeignRow& row : spec::foreign_rows())
     if (row.kind != spec::ForeignKind::variable) paths.push_back("control/" + std::string(row.name));
   const std::lock_guard lock(mutex_);
-  for (const Classes& classes : classes_) paths.push_back(classes.begin()->second->start.certificate_path);
+  const auto add = [&paths](const std::string& certificate, const std::string& key) {
+    paths.push_back(certificate);
+    if (!key.empty()) paths.push_back(key);
+  };
+  for (const Classes& classes : classes_)
+    add(classes.begin()->second->start.certificate_path, classes.begin()->second->start.key_path);
   for (const ListenerSettings& listener : settings_.listeners)
-    paths.insert(paths.end(), listener.certificates.begin(), listener.certificates.end());
+    for (const daemon::CertificateFiles& files : listener.certificates) add(files.certificate, files.key);
   return paths;
 }
 

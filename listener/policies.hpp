@@ -20,6 +20,7 @@
 
 #include "daemon/environment.hpp"
 #include "daemon/journal.hpp"
+#include "listener/certificate_end.hpp"
 #include "listener/configuration.hpp"
 #include "listener/landlock.hpp"
 #include "listener/served.hpp"
@@ -66,6 +67,8 @@ class Policies {
   [[nodiscard]] bool runs_programs() const;
   // Where files are read and written, for the sandbox.
   [[nodiscard]] Reach reach() const;
+  // Of all that clients were or will be served with, each file once, with the earlier end while it is being renewed.
+  [[nodiscard]] std::vector<CertificateEnd> certificate_ends() const;
   // What it was made from, beside the configuration file: a change of one wants a reload.
   [[nodiscard]] std::vector<std::string> files() const;
 
