@@ -12,6 +12,7 @@ constexpr const char* about =
     "postern receives mail, and answers for the policy by which it does, which is that of postern-smtpd, too.\n"
     "\n"
     "  postern serve -c postern.toml        receives mail, for many clients at once\n"
+    "  postern reload PID                   it reads its files again: done, or refused and why\n"
     "  postern check -c postern.toml        is this file fit to start with?\n"
     "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
     "  postern explain FORCE_TLS=1 AUTH=1   what does a client see, and what is accepted when?\n"
@@ -45,6 +46,7 @@ int run(int argc, char** argv) {
   add_replay(app, program);
   add_spec(app, program);
   add_serve(app, program);
+  add_reload(app, program);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

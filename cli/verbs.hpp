@@ -27,6 +27,7 @@ void add_matrix(CLI::App& app, Program& program);
 void add_diff(CLI::App& app, Program& program);
 void add_replay(CLI::App& app, Program& program);
 void add_spec(CLI::App& app, Program& program);
+void add_reload(CLI::App& app, Program& program);
 void add_serve(CLI::App& app, Program& program);
 
 // `--certificate yes|no` and its kin, shared by the verbs that take a configuration.

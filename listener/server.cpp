@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -21,6 +22,7 @@
 #include "listener/loop_thread.hpp"
 #include "listener/policies.hpp"
 #include "listener/privileges.hpp"
+#include "listener/reload_verdict.hpp"
 #include "listener/restart.hpp"
 #include "listener/sandbox.hpp"
 #include "listener/sockets.hpp"
@@ -30,6 +32,7 @@ namespace postern::listener {
 namespace {
 
 constexpr int exit_refused = 100;
+constexpr std::int64_t day_seconds = 86400;
 constexpr unsigned end_seconds = 5;  // for jobs in hand, after all patience
 
 const char* from_environment(const char* name) { return std::getenv(name); }
@@ -129,7 +132,21 @@ class Server {
     }
     policies_ = std::move(*made);
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    tell_certificates(Expired::told);
     return true;
+  }
+
+  // told       what makes a certificate ready to serve has said already that it is expired
+  enum class Expired : std::uint8_t { told, untold };
+  void tell_certificates(Expired expired) {
+    const std::int64_t now = std::time(nullptr);
+    certificates_told_on_ = now / day_seconds;
+    std::vector<CertificateEnd> ends = policies_->certificate_ends();
+    for (const CertificateEnd& end : ends) {
+      if (end.ends_seconds < now && expired == Expired::told) continue;
+      log(is_to_be_renewed(end, now) ? "warning" : "certificate", describe(end, now));
+    }
+    if (pages_) pages_->set_certificates(std::move(ends));
   }
 
   bool bind() {
@@ -201,6 +218,7 @@ class Server {
     watch_files();
     if (!metrics_socket_.is_open()) return true;
     pages_.emplace(*metrics_, Build{.version = start_.version, .policy = spec::policy_hash()}, phase_);
+    pages_->set_certificates(policies_->certificate_ends());
     endpoint_.emplace(std::move(metrics_socket_), *pages_);
     if (const auto started = endpoint_->start(); !started) return refused(started.error());
     const Address address = settings_.metrics.value_or(Endpoint{}).address;
@@ -213,9 +231,14 @@ class Server {
   void wait_for_the_end() {
     constexpr timespec tick{.tv_sec = 1, .tv_nsec = 0};
     for (;;) {
-      const int number = ::sigtimedwait(&signals_, nullptr, &tick);
+      siginfo_t info{};
+      const int number = ::sigtimedwait(&signals_, &info, &tick);
       if (number == SIGTERM || number == SIGINT) return;
-      if (number == SIGHUP || (number < 0 && watch_.settled())) reload();
+      if (number == SIGHUP)
+        reload(info.si_code == SI_USER ? info.si_pid : 0);
+      else if (number < 0 && watch_.settled())
+        reload(0);
+      if (std::time(nullptr) / day_seconds != certificates_told_on_) tell_certificates(Expired::untold);
       notifier_.watchdog();
     }
   }
@@ -226,15 +249,15 @@ class Server {
     watch_.watch(std::move(paths));
   }
 
-  void reload() {
+  void reload(pid_t asker) {
     notifier_.reloading();
     watch_.look();
     const auto changed = read_and_judge();
     metrics_->shard(0).reloaded(changed ? ReloadResult::done : ReloadResult::failed);
-    if (changed)
-      log("reload", "done: new sessions are served with it");
-    else
-      log("reload", "refused, and nothing has changed: " + changed.error());
+    const std::string verdict =
+        changed ? "done: new sessions are served with it" : "refused, and nothing has changed: " + changed.error();
+    log("reload", verdict);
+    reporter_.report(asker, changed.has_value(), verdict);
     watch_files();
     notifier_.ready();
   }
@@ -259,6 +282,7 @@ class Server {
     clients_->set(settings_.clients, settings_.exempt_from_limits);
     for (const auto& thread : threads_) thread->use(policies_);
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    tell_certificates(Expired::told);
     log_settings();
     return {};
   }
@@ -336,6 +360,7 @@ class Server {
   LogBuffer log_;
   daemon::LogVoice voice_;
   Notifier notifier_{from_environment};
+  ReloadReporter reporter_;
   std::atomic<Phase> phase_ = Phase::starting;
   std::optional<Account> account_;
   std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
@@ -355,6 +380,7 @@ class Server {
   std::optional<Workers> checkers_;
   std::vector<std::unique_ptr<LoopThread>> threads_;
   FileWatch watch_;
+  std::int64_t certificates_told_on_ = 0;  // a day since 1970
   bool is_rehearsal_ = false;
   std::vector<Notice> notices_;
 };
