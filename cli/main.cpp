@@ -18,6 +18,7 @@ constexpr const char* about =
     "postern receives mail, and answers for the policy by which it does, which is that of postern-smtpd, too.\n"
     "\n"
     "  postern serve -c postern.toml        receives mail, for many clients at once\n"
+    "  postern reload PID                   it reads its files again: done, or refused and why\n"
     "  postern check -c postern.toml        is this file fit to start with?\n"
     "  postern passwd users.cdb alice       sets the password of a user\n"
     "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
@@ -72,6 +73,7 @@ int run(int argc, char** argv) {
   add_rule(app, program);
   add_spec(app, program);
   add_serve(app, program);
+  add_reload(app, program);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) return std::fputs(app.help().c_str(), stderr), exit_usage;
   if (words.front() == "help") ask_for_help(words);

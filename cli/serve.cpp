@@ -14,7 +14,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> listens, domains;
-  std::string file, host, maildir, certificate;
+  std::string file, host, maildir, certificate, key;
   bool discards = false;
 };
 
@@ -35,6 +35,7 @@ listener::ListenerSettings listener_of(const Options& options, const std::string
   set("POSTERN_MAILDIR", options.maildir);
   set("POSTERN_DISCARD", options.discards ? "1" : "");
   set("TLS_SERVER_CERT", options.certificate);
+  set("TLS_SERVER_KEY", options.key);
   return settings;
 }
 
@@ -105,6 +106,8 @@ void add_serve(CLI::App& app, Program& program) {
       ->type_name("DOMAIN");
   for_a_trial(verb->add_option("--host", options->host, "our name, for the greeting"))->type_name("NAME");
   for_a_trial(verb->add_option("--certificate", options->certificate, "PEM file with key, certificate and chain"))
+      ->type_name("FILE");
+  for_a_trial(verb->add_option("--key", options->key, "PEM file with the private key, when it is not in that file"))
       ->type_name("FILE");
   for_a_trial(verb->add_flag("--discard", options->discards, "throw all mail away"));
   verb->callback([&program, options] { program.chosen = [options] { return serve(*options); }; });

@@ -156,7 +156,7 @@ class Reader {
     take_small_keys(table, {{"ip", [](const FileValue&) {}},
                             {"port", [](const FileValue&) {}},
                             {"socket", [](const FileValue&) {}},
-                            {"certificates", [&](const FileValue& v) { v.texts(one.certificates); }},
+                            {"certificates", [&](const FileValue& v) { take_certificates(v, one); }},
                             {"check_program", [&](const FileValue& v) { take_check_program(v, one); }},
                             {"relay", [&](const FileValue& v) { take_relay(v, own); }},
                             {"tcprules", [&](const FileValue& v) { v.text(one.tcprules); }},
@@ -183,6 +183,26 @@ class Reader {
       for (char& c : capitals) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       return is_variable(capitals) ? "is written " + capitals : "";
     });
+  }
+
+  // Each a file, or two as certbot writes them.
+  void take_certificates(const FileValue& value, ListenerSettings& one) {
+    const toml::array* const array = value.node.as_array();
+    if (array == nullptr)
+      return value.not_allowed(
+          "only an array is allowed, as [\"one.pem\", {cert = \"fullchain.pem\", key = \"privkey.pem\"}]");
+    for (const toml::node& each : *array) {
+      daemon::CertificateFiles& files = one.certificates.emplace_back();
+      if (!each.is_table()) {
+        FileValue{value.name, each, problems_}.text(files.certificate);
+        continue;
+      }
+      take_table(*each.as_table(),
+                 {{"cert", [&](const FileValue& v) { v.text(files.certificate); }},
+                  {"key", [&](const FileValue& v) { v.text(files.key); }}},
+                 problems_);
+      if (!each.as_table()->contains("cert")) problems_.add(each.source(), "certificates: a key without its cert");
+    }
   }
 
   void take_check_program(const FileValue& value, ListenerSettings& one) {

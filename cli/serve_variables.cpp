@@ -40,6 +40,7 @@ constexpr std::array variables = {
     Variable{"GREETDELAY", Kind::number},
     Variable{"DROP_PRE_GREET", Kind::number},
     Variable{"TLS_SERVER_CERT", Kind::text},
+    Variable{"TLS_SERVER_KEY", Kind::text},
     Variable{"TLSCIPHERS", Kind::text},
 };
 

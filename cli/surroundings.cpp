@@ -92,21 +92,22 @@ class Looker {
       found_.certificate_from = "said by --certificate";
       return;
     }
-    daemon::CertificatePlace place = daemon::certificate_place(variables_.value_of("TLS_SERVER_CERT"));
-    if (!has_home_ && !fs::path(place.path).is_absolute()) {
+    daemon::CertificatePlace place = place_of_certificate();
+    if (!has_home_ && !fs::path(place.files.certificate).is_absolute()) {
       found_.facts.certificate = true;
       found_.certificate_from = "assumed: there is no " + (home_ / "control").string() + " here";
       return;
     }
-    place.path = (home_ / place.path).string();
+    place.files.certificate = (home_ / place.files.certificate).string();
+    if (!place.files.key.empty()) place.files.key = (home_ / place.files.key).string();
     const daemon::CertificateJudgement judgement = daemon::judge_certificate(place);
     found_.facts.certificate = judgement.state == daemon::CertificateState::usable;
     const bool is_absent = judgement.state == daemon::CertificateState::absent;
-    found_.certificate_from = (is_absent ? "there is no " : "") + place.path;
+    found_.certificate_from = (is_absent ? "there is no " : "") + place.files.certificate;
     // Looked at only where STARTTLS could use it, as postern-smtpd does.
     const bool is_implicit = variables_.value_of("SSL") == "1";
     const std::string objection =
-        judgement.state == daemon::CertificateState::usable ? objection_of_openssl(place.path) : judgement.reason;
+        judgement.state == daemon::CertificateState::usable ? objection_of_openssl(place.files) : judgement.reason;
     if (objection.empty() || (!is_implicit && variables_.value_of("DENY_TLS") == "1")) return;
     if (!is_implicit) return refuse(spec::Event::connect_broken_certificate, "broken_certificate", objection);
     found_.advice.push_back({Grade::warning, "broken_certificate",
@@ -115,15 +116,21 @@ class Looker {
                              "deviations D9, D12"});
   }
 
+  [[nodiscard]] daemon::CertificatePlace place_of_certificate() const {
+    return daemon::certificate_place(variables_.value_of("TLS_SERVER_CERT"), variables_.value_of("TLS_SERVER_KEY"));
+  }
+
   // What will serve is asked, down to a handshake in memory.
-  [[nodiscard]] std::string objection_of_openssl(const std::string& path) const {
+  [[nodiscard]] std::string objection_of_openssl(const daemon::CertificateFiles& files) const {
     std::string ciphers = variables_.value_of("TLSCIPHERS");
     if (ciphers.empty() && has_home_) {
       const InFolder home(home_);
       if (auto line = daemon::read_line("tlsserverciphers"); line && *line) ciphers = **std::move(line);
     }
-    const auto context =
-        daemon::TlsContext::load({.certificate_path = path, .ciphers = ciphers, .now_seconds = std::time(nullptr)});
+    const auto context = daemon::TlsContext::load({.certificate_path = files.certificate,
+                                                   .ciphers = ciphers,
+                                                   .now_seconds = std::time(nullptr),
+                                                   .key_path = files.key});
     if (!context) return context.error();
     const auto tried = context->rehearse();
     return tried ? "" : tried.error();
@@ -173,8 +180,7 @@ class Looker {
     const std::vector<const char*> pointers = variables_.environment();
     const daemon::Environment environment(pointers.data());
     const daemon::Start start = daemon::judge_start({}, environment, variables_.origin);
-    const daemon::CertificatePlace place = daemon::certificate_place(variables_.value_of("TLS_SERVER_CERT"));
-    const std::string certificate = daemon::judge_certificate(place).reason;  // look_for_certificate()
+    const std::string certificate = daemon::judge_certificate(place_of_certificate()).reason;  // look_for_certificate()
     const bool is_of_certificate = start.event == spec::Event::connect_broken_certificate;
     for (const std::string& problem : start.problems)
       if (problem != certificate)

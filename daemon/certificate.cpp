@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -29,7 +31,10 @@ class Secret {
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
   ~Secret() { ::explicit_bzero(text.data(), text.size()); }
+  [[nodiscard]] std::string_view view() const { return std::string_view(text).substr(0, length); }
+
   std::string text;  // only ever shortened by giving out views: a move would leave a copy behind
+  std::size_t length = 0;
 };
 
 struct Block {
@@ -143,14 +148,21 @@ bool is_strong_block(const Block& certificate) {
   return der && is_surely_strong(*der);
 }
 
-CertificateJudgement judge_pair(std::string_view name, const Block& key, std::span<const Block> certificates) {
+// A block, and the file it is in.
+struct PlacedKey {
+  std::string_view file;
+  const Block& block;
+};
+
+CertificateJudgement judge_pair(std::string_view name, PlacedKey placed, std::span<const Block> certificates) {
+  const Block& key = placed.block;
   const Block& certificate = certificates.front();
   std::string_view key_body = key.body;
   std::string_view certificate_body = certificate.body;
   const std::string_view headers = take_headers(key_body);
   (void)take_headers(certificate_body);
   if (key.label == "ENCRYPTED PRIVATE KEY" || headers.contains("ENCRYPTED")) {
-    return broken(at_line(name, key.line),
+    return broken(at_line(placed.file, key.line),
                   ": the private key is encrypted and nobody is there to type its passphrase: "
                   "write it without one (openssl pkey)");
   }
@@ -161,7 +173,7 @@ CertificateJudgement judge_pair(std::string_view name, const Block& key, std::sp
   const auto private_key = key_der ? private_key_of(*key_der) : std::nullopt;
   const auto public_key = certificate_der ? public_key_of(*certificate_der) : std::nullopt;
   constexpr std::string_view damaged = " that begins here is cut short or damaged: copy it into the file again";
-  if (!private_key) return broken(at_line(name, key.line), std::string(": the private key").append(damaged));
+  if (!private_key) return broken(at_line(placed.file, key.line), std::string(": the private key").append(damaged));
   if (!public_key) return broken(at_line(name, certificate.line), std::string(": the certificate").append(damaged));
   const Belonging belonging = compare_keys(*public_key, *private_key);
 
@@ -191,57 +203,94 @@ CertificateJudgement unreadable(const std::string& path, int error) {
                           .append(": let the user that postern runs as read it"));
 }
 
-CertificateJudgement judge_open_file(const std::string& path, int fd) {
+// A file's text, or what is wrong with it (absent when there is none).
+using FileText = std::expected<std::unique_ptr<Secret>, CertificateJudgement>;
+
+FileText read_open_file(const std::string& path, int fd) {
   struct stat status{};
-  if (::fstat(fd, &status) != 0) return unreadable(path, errno);
-  if (auto judgement = judge_status(path, status)) return *std::move(judgement);
-  Secret file(static_cast<std::size_t>(status.st_size));
+  if (::fstat(fd, &status) != 0) return std::unexpected(unreadable(path, errno));
+  if (auto judgement = judge_status(path, status)) return std::unexpected(*std::move(judgement));
+  auto file = std::make_unique<Secret>(static_cast<std::size_t>(status.st_size));
   std::size_t length = 0;
-  while (length < file.text.size()) {
-    const ssize_t got = ::read(fd, file.text.data() + length, file.text.size() - length);
+  while (length < file->text.size()) {
+    const ssize_t got = ::read(fd, file->text.data() + length, file->text.size() - length);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return unreadable(path, errno);
+    if (got < 0) return std::unexpected(unreadable(path, errno));
     if (got == 0) break;
     length += static_cast<std::size_t>(got);
   }
-  return judge_certificate_text(path, std::string_view(file.text).substr(0, length));
+  file->length = length;
+  return file;
+}
+
+FileText read_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not stop the start
+  if (fd == -1) return std::unexpected(unreadable(path, errno));
+  FileText text = read_open_file(path, fd);
+  ::close(fd);
+  return text;
+}
+
+std::optional<CertificateJudgement> judge_ends(std::string_view name, const Blocks& found) {
+  if (!found.unfinished_line) return std::nullopt;
+  return broken(at_line(name, *found.unfinished_line),
+                ": the block that begins here has no end line of the same name: copy it into the file again");
+}
+
+CertificateJudgement judge_two(const CertificateFiles& files, std::string_view certificate, std::string_view key) {
+  const Blocks chain = find_blocks(certificate);
+  const Blocks keys = find_blocks(key);
+  if (auto judgement = judge_ends(files.certificate, chain)) return *std::move(judgement);
+  if (auto judgement = judge_ends(files.key, keys)) return *std::move(judgement);
+  if (chain.certificates.empty())
+    return broken(files.certificate, " holds no certificate in PEM: put it there, its chain after it");
+  if (!keys.key) return broken(files.key, " holds no private key in PEM: TLS_SERVER_KEY names the file of the key");
+  return judge_pair(files.certificate, {.file = files.key, .block = *keys.key}, chain.certificates);
+}
+
+CertificateJudgement judge_files(const CertificateFiles& files) {
+  if (files.key.empty()) return judge_certificate(files.certificate);
+  const FileText certificate = read_file(files.certificate);
+  if (!certificate) return certificate.error();
+  const FileText key = read_file(files.key);
+  if (key) return judge_two(files, (*certificate)->view(), (*key)->view());
+  if (key.error().state != CertificateState::absent) return key.error();
+  return broken(files.key, " does not exist, and TLS_SERVER_KEY names it: put the private key there");
 }
 
 }  // namespace
 
 CertificateJudgement judge_certificate(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not stop the start
-  if (fd == -1) return unreadable(path, errno);
-  CertificateJudgement judgement = judge_open_file(path, fd);
-  ::close(fd);
-  return judgement;
+  const FileText text = read_file(path);
+  return text ? judge_certificate_text(path, (*text)->view()) : text.error();
 }
 
-CertificatePlace certificate_place(std::string_view tls_server_cert) {
-  if (tls_server_cert.empty()) return {.path = "control/servercert.pem", .is_named = false};
-  return {.path = std::string(tls_server_cert), .is_named = true};
+CertificatePlace certificate_place(std::string_view tls_server_cert, std::string_view tls_server_key) {
+  const std::string_view certificate = tls_server_cert.empty() ? "control/servercert.pem" : tls_server_cert;
+  return {.files = {.certificate = std::string(certificate), .key = std::string(tls_server_key)},
+          .is_named = !tls_server_cert.empty() || !tls_server_key.empty()};
 }
 
 CertificateJudgement judge_certificate(const CertificatePlace& place) {
-  CertificateJudgement judgement = judge_certificate(place.path);
+  CertificateJudgement judgement = judge_files(place.files);
   if (judgement.state != CertificateState::absent || !place.is_named) return judgement;
-  return broken(place.path,
+  return broken(place.files.certificate,
                 " does not exist, and TLS_SERVER_CERT names it: put the certificate there, or set DENY_TLS=1");
 }
 
 CertificateJudgement judge_certificate_text(std::string_view name, std::string_view pem) {
   const Blocks found = find_blocks(pem);
-  if (found.unfinished_line) {
-    return broken(at_line(name, *found.unfinished_line),
-                  ": the block that begins here has no end line of the same name: copy it into the file again");
-  }
+  if (auto judgement = judge_ends(name, found)) return *std::move(judgement);
   if (!found.key && found.certificates.empty()) {
     return broken(name, " holds neither a private key nor a certificate in PEM: put both there, the key first");
   }
-  if (!found.key) return broken(name, " holds no private key: put the key before the certificate in that file");
+  if (!found.key)
+    return broken(name,
+                  " holds no private key: put the key before the certificate in that file, or name its file with "
+                  "TLS_SERVER_KEY");
   if (found.certificates.empty())
     return broken(name, " holds no certificate: put it after the key in that file, its chain last");
-  return judge_pair(name, *found.key, found.certificates);
+  return judge_pair(name, {.file = name, .block = *found.key}, found.certificates);
 }
 
 }  // namespace postern::daemon

@@ -1,5 +1,5 @@
 // A cheap look at the certificate file before anything is offered: would the TLS sibling be able to use it?
-// in      a path; the file holds a private key, its certificate and the chain, in PEM
+// in      one or two paths; the files hold a private key, its certificate and the chain, in PEM
 // out     absent (no such file, and nobody named it: STARTTLS is off), usable, or broken with a sentence that says where
 //         and how to fix it. A file that the operator named and that does not exist is broken.
 //         What cannot be told cheaply (signatures, an EC key without its public part, Ed25519, what OpenSSL's security
@@ -27,12 +27,17 @@ struct CertificateJudgement {
   KeyKind key_kind = KeyKind::other;  // of one that is usable
 };
 
-// Where the certificate is, by TLS_SERVER_CERT or, when that is empty, by default.
+// As certbot writes them: fullchain.pem and privkey.pem. `key` is empty when it is in the certificate's file.
+struct CertificateFiles {
+  std::string certificate, key;
+};
+
+// Where the certificate is, by TLS_SERVER_CERT or, when that is empty, by default; its key by TLS_SERVER_KEY.
 struct CertificatePlace {
-  std::string path;
+  CertificateFiles files;
   bool is_named;  // by the operator: then its absence is an error, and never a reason to serve without TLS
 };
-[[nodiscard]] CertificatePlace certificate_place(std::string_view tls_server_cert);
+[[nodiscard]] CertificatePlace certificate_place(std::string_view tls_server_cert, std::string_view tls_server_key);
 
 [[nodiscard]] CertificateJudgement judge_certificate(const std::string& path);
 [[nodiscard]] CertificateJudgement judge_certificate(const CertificatePlace& place);

@@ -69,9 +69,11 @@ struct TextVariable {
   bool is_ascii;
 };
 constexpr std::array text_variables = {
-    TextVariable{"SMTPGREETING", true},     TextVariable{"RELAYCLIENT", true}, TextVariable{"QMAILQUEUE", false},
-    TextVariable{"POSTERN_LMTP", true},     TextVariable{"TMPDIR", false},     TextVariable{"POSTERN_MAILDIR", false},
-    TextVariable{"TLS_SERVER_CERT", false}, TextVariable{"TLSCIPHERS", true},  TextVariable{"AUTH_CDB", false},
+    TextVariable{"SMTPGREETING", true},     TextVariable{"RELAYCLIENT", true},
+    TextVariable{"QMAILQUEUE", false},      TextVariable{"POSTERN_LMTP", true},
+    TextVariable{"TMPDIR", false},          TextVariable{"POSTERN_MAILDIR", false},
+    TextVariable{"TLS_SERVER_CERT", false}, TextVariable{"TLS_SERVER_KEY", false},
+    TextVariable{"TLSCIPHERS", true},       TextVariable{"AUTH_CDB", false},
     TextVariable{"POSTERN_HOME", false},
 };
 

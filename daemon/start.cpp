@@ -157,8 +157,10 @@ class Judge {
 
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
   void judge_certificate_file() {
-    const CertificatePlace place = certificate_place(environment_.value_of("TLS_SERVER_CERT"));
-    start_.certificate_path = place.path;
+    const CertificatePlace place =
+        certificate_place(environment_.value_of("TLS_SERVER_CERT"), environment_.value_of("TLS_SERVER_KEY"));
+    start_.certificate_path = place.files.certificate;
+    start_.key_path = place.files.key;
     if (start_.settings_and_facts.has(bit::SSL | bit::DENY_TLS)) return;
     const CertificateJudgement judgement = judge_certificate(place);
     if (judgement.state == CertificateState::broken) wrong(Event::connect_broken_certificate, judgement.reason);

@@ -49,6 +49,7 @@ struct Start {
   BackendKind backend = BackendKind::none;
   std::string auth_cdb;
   std::string certificate_path;
+  std::string key_path;     // TLS_SERVER_KEY; empty: in the certificate's file
   std::string tls_ciphers;  // TLSCIPHERS, or control/tlsserverciphers; empty: ours
 };
 

@@ -19,8 +19,6 @@ namespace {
 
 using Failure = std::unexpected<std::string>;
 
-// Forward secrecy and no CBC before AEAD; TLS 1.3 keeps OpenSSL's three suites.
-constexpr const char* own_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES";
 constexpr std::string_view groups = "X25519:P-256:P-384:P-521";
 
 // RFC 7301 3.2: a client that names its protocols and not ours has been led here from another service (ALPACA).
@@ -85,12 +83,14 @@ std::expected<void, std::string> set_dh_group(SSL_CTX* context) {
   return Failure("no Diffie-Hellman group: " + take_tls_error());
 }
 
-std::expected<void, std::string> load_certificate(SSL_CTX* context, const std::string& path) {
+std::expected<void, std::string> load_certificate(SSL_CTX* context, const TlsSettings& settings) {
+  const std::string& path = settings.certificate_path;
+  const std::string& key_path = settings.key_path.empty() ? path : settings.key_path;
   if (SSL_CTX_use_certificate_chain_file(context, path.c_str()) != 1) {
     return failure_of(path, "no usable certificate");
   }
-  if (SSL_CTX_use_PrivateKey_file(context, path.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return failure_of(path, "no usable private key");
+  if (SSL_CTX_use_PrivateKey_file(context, key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return failure_of(key_path, "no usable private key");
   }
   if (SSL_CTX_check_private_key(context) != 1) {
     return failure_of(path, "the private key is not the certificate's");
@@ -113,8 +113,10 @@ CipherLists split(std::string_view names) {
   return lists;
 }
 
-std::expected<void, std::string> set_ciphers(SSL_CTX* context, const std::string& names) {
-  const CipherLists lists = split(names.empty() ? own_ciphers : names);
+// TLS 1.3 keeps OpenSSL's three suites, unless some are named.
+std::expected<void, std::string> set_ciphers(SSL_CTX* context, const TlsSettings& settings) {
+  const std::string& names = settings.ciphers;
+  const CipherLists lists = split(names.empty() ? spec::cipher_list(settings.guards) : names);
   if (!lists.suites.empty() && SSL_CTX_set_ciphersuites(context, lists.suites.c_str()) != 1) {
     return Failure("TLSCIPHERS: no TLS 1.3 suite is called " + lists.suites + ": " + take_tls_error());
   }
@@ -172,12 +174,22 @@ std::expected<TlsContext, std::string> TlsContext::load(const TlsSettings& setti
   std::string wanted(settings.groups.empty() ? groups : settings.groups);  // the macro takes no const
   if (SSL_CTX_set1_groups_list(context, wanted.data()) != 1)
     return Failure("the key exchange \"" + wanted + "\" has a group that OpenSSL does not know");
-  if (auto set = set_ciphers(context, settings.ciphers); !set) return Failure(std::move(set.error()));
-  if (auto read = load_certificate(context, settings.certificate_path); !read) return Failure(std::move(read.error()));
+  if (auto set = set_ciphers(context, settings); !set) return Failure(std::move(set.error()));
+  if (auto read = load_certificate(context, settings); !read) return Failure(std::move(read.error()));
   loaded.warning_ = look_at_dates(context, settings);
   loaded.certificate_path_ = settings.certificate_path;
   loaded.named_ciphers_ = settings.ciphers;
   return loaded;
+}
+
+TlsContext::Validity TlsContext::validity() const {
+  const auto seconds_of = [](const ASN1_TIME* time) {
+    std::tm parts{};
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(::timegm(&parts)) : 0;
+  };
+  const X509* const certificate = SSL_CTX_get0_certificate(native());
+  return {.begins_seconds = seconds_of(X509_get0_notBefore(certificate)),
+          .ends_seconds = seconds_of(X509_get0_notAfter(certificate))};
 }
 
 std::expected<void, std::string> TlsContext::rehearse() const {

@@ -14,6 +14,9 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/certificate.hpp"
+#include "spec/policy_row.hpp"
+
 struct ssl_ctx_st;
 struct ssl_st;
 
@@ -26,6 +29,8 @@ struct TlsSettings {
   std::int64_t now_seconds;      // since 1970
   std::string groups{};          // of the key exchange, as OpenSSL names them; empty for our own choice
   bool only_tls_1_3 = false;
+  std::string key_path{};      // TLS_SERVER_KEY; empty: the key is in the certificate's file
+  spec::Guards guards{};       // of the service: they choose our own ciphers (spec/settings.toml: cipher_list)
   bool gives_tickets = false;  // for sessions to be resumed; some senders stumble over them
 };
 
@@ -35,6 +40,12 @@ class TlsContext {
   [[nodiscard]] std::string_view warning() const { return warning_; }
   // A whole handshake in memory: what load() does not find out (tls_rehearsal.hpp).
   [[nodiscard]] std::expected<void, std::string> rehearse() const;
+
+  [[nodiscard]] const std::string& certificate_path() const { return certificate_path_; }
+  struct Validity {
+    std::int64_t begins_seconds, ends_seconds;  // since 1970
+  };
+  [[nodiscard]] Validity validity() const;
 
   struct Deleter {
     void operator()(ssl_ctx_st* context) const;

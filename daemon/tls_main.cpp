@@ -35,8 +35,11 @@ struct Surroundings {
 };
 
 std::expected<TlsContext, std::string> load_context(const Start& start) {
-  return TlsContext::load(
-      {.certificate_path = start.certificate_path, .ciphers = start.tls_ciphers, .now_seconds = std::time(nullptr)});
+  return TlsContext::load({.certificate_path = start.certificate_path,
+                           .ciphers = start.tls_ciphers,
+                           .now_seconds = std::time(nullptr),
+                           .key_path = start.key_path,
+                           .guards = start.settings_and_facts});
 }
 
 // For postern-smtpd, before it offers STARTTLS: exit code 0, or a sentence on standard output.

@@ -1,10 +1,13 @@
-// The certificates of one listener: the first is shown to whoever asks for no name of another (SNI).
-// in      PEM files with key, certificate and chain, at least one; how TLS is spoken
-// out     sessions; warnings for the log (a certificate out of its dates)
+// The certificates of one listener: chosen by the name that a client asks for (SNI) and by the signatures that it can verify.
+// in      PEM files, at least one; how TLS is spoken
+// out     sessions; warnings for the log (a certificate out of its dates); when each certificate ends
+// choice  all files that cover the name, one of each kind of key; the client's signature algorithms choose among them. A
+//         client without a name, or with one that nobody here has, gets the first file and those that share its name
 // lives   until the last session that it opened is over
 // threads after load() it is shared by all loops
-// errors  a sentence with file and mend; then nothing is loaded
-// source  RFC 6066 3 (server_name); RFC 6125 6.4 (names in a certificate)
+// errors  a sentence with file and remedy; then nothing is loaded
+// source  RFC 6066 3 (server_name); RFC 6125 6.4 (names in a certificate); RFC 8446 4.2.3, RFC 5246 7.4.1.4.1
+//         (signature_algorithms)
 #pragma once
 
 #include <expected>
@@ -23,18 +26,23 @@ class Certificates {
  public:
   using Loaded = std::expected<std::unique_ptr<const Certificates>, std::string>;
   // `settings` names the first certificate.
-  [[nodiscard]] static Loaded load(daemon::TlsSettings settings, std::span<const std::string> others);
+  [[nodiscard]] static Loaded load(daemon::TlsSettings settings, std::span<const daemon::CertificateFiles> others);
   Certificates(const Certificates&) = delete;
   Certificates& operator=(const Certificates&) = delete;
 
   [[nodiscard]] TlsSession open_session(int descriptor) const;  // null when out of memory
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
-  // The certificate for this name; null: the first.
-  [[nodiscard]] ssl_ctx_st* context_for(const char* name) const;
+  [[nodiscard]] std::span<const daemon::TlsContext> all() const { return contexts_; }
+  // For this name (null: none was asked for): one of each kind of key, at least one. has_name says whether any is the
+  // name's own.
+  using Choice = std::vector<const daemon::TlsContext*>;
+  [[nodiscard]] Choice for_name(const char* name) const;
+  [[nodiscard]] bool has_name(const char* name) const;
 
  private:
   Certificates() = default;
   std::vector<daemon::TlsContext> contexts_;
+  Choice for_others_;
   std::vector<std::string> warnings_;
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/certificate.hpp"
 #include "listener/client_table.hpp"
 #include "listener/guess_table.hpp"
 #include "listener/network.hpp"
@@ -22,10 +23,10 @@ struct ListenerSettings {
   Endpoint at;
   std::string socket_name;             // of a socket that systemd holds (LISTEN_FDNAMES); empty: bind it
   std::vector<std::string> variables;  // NAME=VALUE: SSL, FORCE_TLS, POSTERN_MAILDIR, ... as postern-smtpd reads them
-  std::vector<std::string> certificates;   // beside TLS_SERVER_CERT, chosen by name (SNI)
-  std::vector<std::string> check_program;  // hostname checkprogram subprogram...
-  std::string tcprules;                    // path of a cdb; empty: none
-  std::vector<Network> proxies;            // who may say PROXY, and must
+  std::vector<daemon::CertificateFiles> certificates;  // beside TLS_SERVER_CERT, chosen by name (SNI)
+  std::vector<std::string> check_program;              // hostname checkprogram subprogram...
+  std::string tcprules;                                // path of a cdb; empty: none
+  std::vector<Network> proxies;                        // who may say PROXY, and must
 };
 
 enum class LogFormat : std::uint8_t { text, json };

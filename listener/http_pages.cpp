@@ -16,10 +16,16 @@ HttpReply readiness(Phase phase) {
 
 }  // namespace
 
+void MonitoringPages::set_certificates(std::vector<CertificateEnd> ends) {
+  const std::lock_guard lock(mutex_);
+  certificates_ = std::move(ends);
+}
+
 HttpReply MonitoringPages::page(const HttpRequest& request) {
   if (request.path == "/metrics") {
     const TextFormat format = choose_format(request.accept);
-    return {200, content_type(format), to_text(metrics_, read_process_figures(), build_, format)};
+    const std::lock_guard lock(mutex_);
+    return {200, content_type(format), to_text(metrics_, read_process_figures(), build_, format, certificates_)};
   }
   if (request.path == "/healthz") return {200, plain_text, "alive\n"};
   if (request.path == "/readyz") return readiness(phase_.load(std::memory_order_relaxed));

@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
+#include <vector>
 
 #include "listener/http_endpoint.hpp"
 #include "listener/metrics_text.hpp"
@@ -20,12 +22,17 @@ class MonitoringPages final : public HttpPages {
   MonitoringPages(const Metrics& metrics, Build build, const std::atomic<Phase>& phase)
       : metrics_(metrics), build_(build), phase_(phase) {}
 
+  // Anybody's; the page shows them from then on.
+  void set_certificates(std::vector<CertificateEnd> ends);
+
   [[nodiscard]] HttpReply page(const HttpRequest& request) override;
 
  private:
   const Metrics& metrics_;
   Build build_;
   const std::atomic<Phase>& phase_;
+  std::mutex mutex_;
+  std::vector<CertificateEnd> certificates_;  // under mutex_
 };
 
 }  // namespace postern::listener

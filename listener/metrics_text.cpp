@@ -170,10 +170,21 @@ void write_durations(Page& page, const Totals& totals) {
   write_histogram(page, totals, Duration::loop_lag);
 }
 
+void write_certificates(Page& page, std::span<const CertificateEnd> certificates) {
+  if (certificates.empty()) return;
+  page.family("postern_certificate_not_after_timestamp_seconds", "gauge", "When a certificate ends, since 1970.");
+  for (const CertificateEnd& end : certificates)
+    page.sample("", label("file", end.file), std::to_string(end.ends_seconds));
+}
+
 void write_process(Page& page, const ProcessFigures& process) {
   if (process.cpu_time) {
     page.family("process_cpu_seconds", "counter", "CPU time spent, user and system.");
     page.sample("", seconds(static_cast<std::uint64_t>(process.cpu_time->count())));
+  }
+  if (process.started_seconds) {
+    page.family("process_start_time_seconds", "gauge", "When the process began, since 1970.");
+    page.sample("", *process.started_seconds);
   }
   if (process.resident_octets) {
     page.family("process_resident_memory_bytes", "gauge", "Memory that is resident.");
@@ -208,7 +219,8 @@ std::string_view content_type(TextFormat format) {
                                             : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build build, TextFormat format) {
+std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build build, TextFormat format,
+                    std::span<const CertificateEnd> certificates) {
   const Totals totals = metrics.totals();
   Page page(format);
   page.family("postern_build", "info", "What is running.");
@@ -219,6 +231,7 @@ std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build
   write_outcomes(page, totals);
   write_gates(page, totals);
   write_durations(page, totals);
+  write_certificates(page, certificates);
   write_process(page, process);
   return std::move(page).end();
 }

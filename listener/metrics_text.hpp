@@ -8,9 +8,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "listener/certificate_end.hpp"
 #include "listener/metrics.hpp"
 #include "listener/process_figures.hpp"
 
@@ -27,7 +29,7 @@ struct Build {
   std::string_view policy;  // spec::policy_hash()
 };
 
-[[nodiscard]] std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build build,
-                                  TextFormat format);
+[[nodiscard]] std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build build, TextFormat format,
+                                  std::span<const CertificateEnd> certificates = {});
 
 }  // namespace postern::listener

@@ -62,6 +62,8 @@ daemon::TlsSettings tls_settings(const Configuration& settings, const daemon::St
           .now_seconds = std::time(nullptr),
           .groups = settings.tls_groups,
           .only_tls_1_3 = settings.only_tls_1_3,
+          .key_path = start.key_path,
+          .guards = start.settings_and_facts,
           .gives_tickets = settings.gives_tickets};
 }
 
@@ -272,6 +274,26 @@ bool Policies::runs_programs() const {
   const std::lock_guard lock(mutex_);
   const auto runs = [](const auto& known) { return known.second->is_served && needs_program(known.second->start); };
   return std::ranges::any_of(classes_, [&](const Classes& classes) { return std::ranges::any_of(classes, runs); });
+}
+
+std::vector<CertificateEnd> Policies::certificate_ends() const {
+  std::vector<CertificateEnd> ends;
+  const std::lock_guard lock(mutex_);
+  for (const Classes& classes : classes_) {
+    for (const auto& [value, served] : classes) {
+      if (served->certificates == nullptr) continue;
+      for (const daemon::TlsContext& each : served->certificates->all()) {
+        const auto [begins, until] = each.validity();
+        CertificateEnd end{.file = each.certificate_path(), .begins_seconds = begins, .ends_seconds = until};
+        const auto known = std::ranges::find(ends, end.file, &CertificateEnd::file);
+        if (known == ends.end())
+          ends.push_back(std::move(end));
+        else if (end.ends_seconds < known->ends_seconds)  // a class that was judged before the file was renewed
+          *known = std::move(end);
+      }
+    }
+  }
+  return ends;
 }
 
 // What the policy itself says of these settings: a session is tried that nobody is in.

@@ -21,6 +21,7 @@
 
 #include "daemon/environment.hpp"
 #include "daemon/journal.hpp"
+#include "listener/certificate_end.hpp"
 #include "listener/client_classes.hpp"
 #include "listener/configuration.hpp"
 #include "listener/landlock.hpp"
@@ -73,6 +74,8 @@ class Policies {
   [[nodiscard]] Reach reach() const;
   // What a sandbox that was entered does not reach, in a sentence with its place; empty when it reaches all.
   [[nodiscard]] std::string beyond(const Reach& entered) const;
+  // Of all that clients were or will be served with, each file once, with the earlier end while it is being renewed.
+  [[nodiscard]] std::vector<CertificateEnd> certificate_ends() const;
   // What it was made from: a change of one wants a reload.
   [[nodiscard]] std::vector<std::string> files() const;
   // What is read while it serves, and noticed there: only where such a name leads is of interest.

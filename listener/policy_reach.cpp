@@ -70,9 +70,13 @@ std::vector<ServedFile> Policies::files_of(ClassAt at, const Served& served) con
   const bool may_encrypt =
       start.settings_and_facts.has(spec::bit::SSL) || !start.settings_and_facts.has(spec::bit::DENY_TLS);
   if (may_encrypt) {
-    add(files, {.place = begin + "TLS_SERVER_CERT", .path = start.certificate_path, .use = Use::read_secret});
-    for (const std::string& path : listener.certificates)
-      add(files, {.place = begin + "certificates", .path = path, .use = Use::read_secret});
+    const auto add_pair = [&](const std::string& certificate, const std::string& key, const std::string& named) {
+      add(files, {.place = begin + named, .path = certificate, .use = Use::read_secret});
+      if (!key.empty()) add(files, {.place = begin + named + ", its key", .path = key, .use = Use::read_secret});
+    };
+    add_pair(start.certificate_path, start.key_path, "TLS_SERVER_CERT");
+    for (const daemon::CertificateFiles& pair : listener.certificates)
+      add_pair(pair.certificate, pair.key, "certificates");
   }
   if (!start.auth_cdb.empty())
     add(files, {.place = begin + "AUTH_CDB", .path = start.auth_cdb, .use = Use::read_secret});

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -49,13 +50,35 @@ std::optional<std::chrono::nanoseconds> read_cpu_time() {
   return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
 }
 
+// proc(5), stat: the 22nd field counts clock ticks since the machine was started; the 2nd, a name in brackets, may hold
+// anything.
+std::optional<std::uint64_t> read_start() {
+  const daemon::Descriptor file(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+  std::array<char, 1024> room;
+  const ssize_t got = file.is_open() ? ::read(file.number(), room.data(), room.size()) : -1;
+  if (got <= 0) return std::nullopt;
+  std::string_view rest(room.data(), static_cast<std::size_t>(got));
+  rest.remove_prefix(std::min(rest.rfind(')') + 1, rest.size()));
+  constexpr int fields_before = 20;  // of those behind the name
+  for (int i = 0; i < fields_before; ++i) rest.remove_prefix(std::min(rest.find(' ', 1), rest.size()));
+  rest.remove_prefix(std::min<std::size_t>(1, rest.size()));
+  std::uint64_t ticks = 0;
+  timespec now{}, since_boot{};
+  if (std::from_chars(rest.data(), rest.data() + rest.size(), ticks).ec != std::errc{} ||
+      ::clock_gettime(CLOCK_REALTIME, &now) != 0 || ::clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0)
+    return std::nullopt;
+  const auto boot = static_cast<std::uint64_t>(now.tv_sec - since_boot.tv_sec);
+  return boot + ticks / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+}
+
 }  // namespace
 
 ProcessFigures read_process_figures() {
   return {.open_descriptors = count_descriptors(),
           .max_descriptors = read_max_descriptors(),
           .resident_octets = read_resident_octets(),
-          .cpu_time = read_cpu_time()};
+          .cpu_time = read_cpu_time(),
+          .started_seconds = read_start()};
 }
 
 }  // namespace postern::listener

@@ -16,6 +16,7 @@ struct ProcessFigures {
   std::optional<std::uint64_t> max_descriptors;
   std::optional<std::uint64_t> resident_octets;
   std::optional<std::chrono::nanoseconds> cpu_time;
+  std::optional<std::uint64_t> started_seconds{};  // since 1970
 };
 
 [[nodiscard]] ProcessFigures read_process_figures();

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <new>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "listener/policies.hpp"
 #include "listener/privileges.hpp"
 #include "listener/rehearsal.hpp"
+#include "listener/reload_verdict.hpp"
 #include "listener/restart.hpp"
 #include "listener/sandbox.hpp"
 #include "listener/sockets.hpp"
@@ -33,6 +35,7 @@ namespace postern::listener {
 namespace {
 
 constexpr int exit_refused = 100;
+constexpr std::int64_t day_seconds = 86400;
 constexpr unsigned end_seconds = 5;  // for jobs in hand, after all patience
 
 const char* from_environment(const char* name) { return std::getenv(name); }
@@ -149,7 +152,21 @@ class Server {
   bool judge_as_who_serves() {
     if (!judge()) return false;
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+    tell_certificates(Expired::told);
     return true;
+  }
+
+  // told       what makes a certificate ready to serve has said already that it is expired
+  enum class Expired : std::uint8_t { told, untold };
+  void tell_certificates(Expired expired) {
+    const std::int64_t now = std::time(nullptr);
+    certificates_told_on_ = now / day_seconds;
+    std::vector<CertificateEnd> ends = policies_->certificate_ends();
+    for (const CertificateEnd& end : ends) {
+      if (end.ends_seconds < now && expired == Expired::told) continue;
+      log(is_to_be_renewed(end, now) ? "warning" : "certificate", describe(end, now));
+    }
+    if (pages_) pages_->set_certificates(std::move(ends));
   }
 
   bool bind() {
@@ -226,6 +243,7 @@ class Server {
     watch_files();
     if (!metrics_socket_.is_open()) return true;
     pages_.emplace(*metrics_, Build{.version = start_.version, .policy = spec::policy_hash()}, phase_);
+    pages_->set_certificates(policies_->certificate_ends());
     endpoint_.emplace(std::move(metrics_socket_), *pages_);
     if (const auto started = endpoint_->start(); !started) return refused(started.error());
     const Address address = settings_.metrics.value_or(Endpoint{}).address;
@@ -238,12 +256,11 @@ class Server {
   void wait_for_the_end() {
     constexpr timespec tick{.tv_sec = 0, .tv_nsec = 500'000'000};  // a change is taken when two looks find it the same
     for (;;) {
-      const int number = ::sigtimedwait(&signals_, nullptr, &tick);
+      siginfo_t info{};
+      const int number = ::sigtimedwait(&signals_, &info, &tick);
       if (number == SIGTERM || number == SIGINT) return;
       try {
-        if (number == SIGHUP || (number < 0 && watch_.settled())) reload();
-        notifier_.watchdog();
-        tell_opened_gates();
+        once_a_tick(number, info.si_code == SI_USER ? info.si_pid : 0);
       } catch (const std::bad_alloc&) {
         log("trouble", "no memory for what is done once a second");
       }
@@ -259,31 +276,47 @@ class Server {
 
   void watch_files() { watch_.watch(policies_->files(), policies_->files_read_live()); }
 
-  void reload() {
+  void once_a_tick(int signal_number, pid_t asker) {
+    if (signal_number == SIGHUP)
+      reload(asker);
+    else if (signal_number < 0 && watch_.settled())
+      reload(0);
+    if (std::time(nullptr) / day_seconds != certificates_told_on_) tell_certificates(Expired::untold);
+    notifier_.watchdog();
+    tell_opened_gates();
+  }
+
+  void reload(pid_t asker) {
     watch_.look();
-    const bool is_changed = has_reloaded();
+    const bool is_changed = has_reloaded(asker);
     metrics_->shard(0).reloaded(is_changed ? ReloadResult::done : ReloadResult::failed);
     notifier_.ready();
     watch_files();
     if (!is_changed) return;
     for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
     for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
+    tell_certificates(Expired::told);
     log_settings();
   }
 
-  bool has_reloaded() {
+  bool has_reloaded(pid_t asker) {
     try {
       notifier_.reloading();
       const auto changed = read_and_judge();
       if (changed)
-        log("reload", "done: new sessions are served with it");
+        report_reload(asker, true, "done: new sessions are served with it");
       else
-        log("reload", "refused, and nothing has changed: " + changed.error());
+        report_reload(asker, false, "refused, and nothing has changed: " + changed.error());
       return changed.has_value();
     } catch (const std::bad_alloc&) {
-      log("reload", "refused, and nothing has changed: there is no memory for it");
+      report_reload(asker, false, "refused, and nothing has changed: there is no memory for it");
       return false;
     }
+  }
+
+  void report_reload(pid_t asker, bool is_done, std::string_view verdict) {
+    log("reload", verdict);
+    reporter_.report(asker, is_done, verdict);
   }
 
   std::expected<void, std::string> read_and_judge() {
@@ -378,6 +411,7 @@ class Server {
   LogBuffer log_;
   daemon::LogVoice voice_;
   Notifier notifier_{from_environment};
+  ReloadReporter reporter_;
   std::atomic<Phase> phase_ = Phase::starting;
   std::optional<Account> account_;
   std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
@@ -402,6 +436,7 @@ class Server {
   std::optional<Workers> checkers_;
   LoopThreads threads_;
   FileWatch watch_;
+  std::int64_t certificates_told_on_ = 0;  // a day since 1970
   bool is_rehearsal_ = false;
   std::vector<Notice> notices_;
 };

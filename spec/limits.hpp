@@ -24,7 +24,8 @@ inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // d
 inline constexpr unsigned auth_failure_delay_seconds = 2;  // deviation D7
 inline constexpr unsigned default_timeout_seconds = 1200;  // qmail-control(5): timeoutsmtpd
 inline constexpr unsigned max_handshake_seconds =
-    120;  // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
+    60;  // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
+inline constexpr int certificate_warning_days = 14;  // Let's Encrypt renews 30 days before the end
 // What postern-smtpd-tls takes until its first session is over, measured with OpenSSL 3.0 on x86-64 (9.5 and 1.2 million),
 // and a reserve for another build of it.
 inline constexpr std::uint64_t min_tls_address_octets = 12'000'000;  // RLIMIT_AS: softlimit -a, -m

@@ -25,6 +25,7 @@ class Loader {
     load_settings_and_facts();
     load_states();
     load_derived();
+    load_cipher_lists();
     load_cells();
     if (model_.waiting_variable() == model_.variables.size()) {
       settings_.problem(1, "there must be a state \"waiting\"");
@@ -108,6 +109,19 @@ class Loader {
                      derived.condition = condition(settings_, derived.text, line);
                      model_.derived.push_back(std::move(derived));
                    });
+  }
+
+  void load_cipher_lists() {
+    if (!settings_.has("cipher_list")) return;
+    settings_.each(
+        "cipher_list", {"ciphers", "meaning", "source", "if"}, 3, [&](const toml::table& row, unsigned line) {
+          if (!model_.cipher_lists.empty() && model_.cipher_lists.back().condition_text.empty())
+            settings_.problem(line, "a [[cipher_list]] behind one that always decides");
+          model_.cipher_lists.push_back({text_of(row, "ciphers"), text_of(row, "if"), text_of(row, "meaning"),
+                                         text_of(row, "source"), condition(settings_, text_of(row, "if"), line)});
+        });
+    if (!model_.cipher_lists.back().condition_text.empty())
+      settings_.problem(1, "the last [[cipher_list]] must decide for all settings: let it have no if");
   }
 
   void load_cells() {

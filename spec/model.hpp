@@ -55,6 +55,12 @@ struct Cell {
   std::vector<std::string> marks;
 };
 
+// For TLS 1.2, as OpenSSL names them.
+struct CipherList {
+  std::string ciphers, condition_text, meaning, source;
+  Expression condition;
+};
+
 struct EventRow {
   std::string name, meaning, source;
   std::vector<std::size_t> waiting;  // values of the state `waiting` in which it can happen
@@ -112,6 +118,7 @@ struct Model {
   std::vector<State> states;
   std::vector<Derived> derived;
   std::vector<Cell> cells;
+  std::vector<CipherList> cipher_lists;  // the first that holds decides; the last one always holds
   std::vector<EventRow> events;
   std::vector<EffectRow> effects;
   std::vector<ReplyText> replies;

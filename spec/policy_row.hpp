@@ -56,6 +56,11 @@ struct CapabilityRow {
   std::uint16_t number;  // rows of one capability share it: any of them may hold
 };
 
+struct CipherListRow {
+  std::uint64_t care, want;
+  TextAt text;
+};
+
 struct QueueExitRow {
   std::uint8_t first, last;
   bool is_permanent;
@@ -70,6 +75,8 @@ struct QueueExitRow {
 // Tried in order; the last one fits every exit code but 0.
 [[nodiscard]] std::span<const QueueExitRow> queue_exit_rows();
 [[nodiscard]] std::string_view text_of(HandOverText text);
+// The ciphers of TLS 1.2 under these settings, where the operator names none.
+[[nodiscard]] std::string_view cipher_list(Guards settings);
 [[nodiscard]] std::string_view text_at(TextAt at);
 
 [[nodiscard]] std::string_view name_of(Event event);

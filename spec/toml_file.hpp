@@ -30,6 +30,8 @@ class TomlFile {
     read([&] { return toml::parse(text, name_); });
   }
 
+  [[nodiscard]] bool has(std::string_view key) const { return root_.contains(key); }
+
   void problem(unsigned line, std::string what) { problems_.push_back({name_, line, std::move(what)}); }
 
   // Calls take(row, line) for every [[key]]; each row may have only the keys named, and must have the first `required`.

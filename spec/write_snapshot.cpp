@@ -113,6 +113,9 @@ std::string write_snapshot(const Model& model, const Reach& reach, const Laws& l
   write_events(model, out);
   out += "\n== the settings, with a certificate, and a backend exactly when AUTH=1 ==\n\n";
   write_settings(model, out);
+  out += "\n== ciphers of TLS 1.2, where TLSCIPHERS names none ==\n\n";
+  for (const CipherList& list : model.cipher_lists)
+    out += (list.condition_text.empty() ? "otherwise" : "if " + list.condition_text) + ": " + list.ciphers + "\n";
   return out + write_snapshot_of_texts(model) + write_snapshot_of_limits(limits) + write_snapshot_of_laws(laws);
 }
 

@@ -126,6 +126,16 @@ std::string write_capabilities(const Model& model, Texts& texts) {
   return out + "};\n\n";
 }
 
+std::string write_cipher_lists(const Model& model, Texts& texts) {
+  std::string out = "constexpr CipherListRow cipher_lists[] = {\n";
+  for (const CipherList& list : model.cipher_lists) {
+    const std::string text = texts.add(list.ciphers);
+    for (const Cube& cube : to_cubes(list.condition, model.variables))
+      out += "    {" + guard(cube) + ", " + text + "},\n";
+  }
+  return out + "};\n\n";
+}
+
 std::string write_queue_exits(const Model& model, Texts& texts) {
   std::string out = "constexpr QueueExitRow queue_exits[] = {\n";
   for (const QueueExit& exit : model.queue_exits) {
@@ -166,6 +176,11 @@ const ReplyRow& reply_row(Reply reply) { return replies[static_cast<std::size_t>
 CountsOf counts_of(Event event) { return counts[static_cast<std::size_t>(event)]; }
 std::span<const CapabilityRow> capability_rows() { return capabilities; }
 std::span<const QueueExitRow> queue_exit_rows() { return queue_exits; }
+std::string_view cipher_list(Guards settings) {
+  for (const CipherListRow& row : cipher_lists)
+    if ((settings.bits & row.care) == row.want) return text_at(row.text);
+  return {};
+}
 std::string_view text_of(HandOverText text) { return text_at(hand_over_texts[static_cast<std::size_t>(text)]); }
 std::string_view name_of(Event event) { return text_at(event_names[static_cast<std::size_t>(event)]); }
 std::string_view name_of(Rule rule) { return text_at(rule_names[static_cast<std::size_t>(rule)]); }
@@ -205,12 +220,13 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   const std::string reasons = write_texts("rule_reasons", model.rules, texts, [](const auto& r) { return r.reason; });
   const std::string replies = write_replies(model, texts, version);
   const std::string capabilities = write_capabilities(model, texts);
+  const std::string cipher_lists = write_cipher_lists(model, texts);
   const std::string queue_exits = write_queue_exits(model, texts);
   const std::string hand_over_texts =
       write_texts("hand_over_texts", model.hand_over_texts, texts, [](const auto& t) { return t.text; });
   return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
-         texts.definition() + event_names + rule_names + reasons + replies + capabilities + queue_exits +
+         texts.definition() + event_names + rule_names + reasons + replies + capabilities + cipher_lists + queue_exits +
          hand_over_texts + write_counts(model) + write_policy_rows(model) + "}  // namespace\n\n" +
          std::string(accessors) + "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" +
          write_start(model) + "}  // namespace postern::spec\n";

@@ -163,7 +163,7 @@ TEST_F(Judging, certificates_for_names_want_one_for_all_others) {
                                 .at = {},
                                 .socket_name = {},
                                 .variables = {"POSTERN_MAILDIR=mail"},
-                                .certificates = {"other.pem"},
+                                .certificates = {{"other.pem", {}}},
                                 .check_program = {},
                                 .tcprules = {},
                                 .proxies = {}});

@@ -37,7 +37,7 @@ class Units(unittest.TestCase):
     def staged(self, folder, drop_in=None):
         """The units, with a program, a user and a kill that every machine has."""
         for path in UNITS:
-            text = path.read_text().replace("/usr/local/bin/postern serve", "/bin/true")
+            text = re.sub("/usr/local/bin/postern (serve|reload)", "/bin/true", path.read_text())
             (folder / path.name).write_text(text.replace("User=postern\n", "User=mail\n"))
         if drop_in:
             place = folder / "postern.service.d"
@@ -86,6 +86,10 @@ class Units(unittest.TestCase):
         names = {dict(parsed(path)["Socket"])["FileDescriptorName"]: dict(parsed(path)["Socket"])["ListenStream"]
                  for path in UNITS if path.suffix == ".socket"}
         self.assertEqual(names, {"smtp": "25", "submission": "587", "submissions": "465"})
+
+    def test_a_reload_waits_for_its_verdict(self):
+        service = dict(parsed(FOLDER / "postern.service")["Service"])
+        self.assertEqual(service["ExecReload"], "/usr/local/bin/postern reload $MAINPID")
 
     def test_a_queue_program_may_be_set_user_id(self):
         text = (FOLDER / "postern-qmail-queue.conf").read_text()

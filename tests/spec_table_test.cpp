@@ -119,5 +119,13 @@ TEST_F(Table, understands_every_exit_code_of_a_queue_program) {
   }
 }
 
+// Deviation D16; RFC 9325 4.2, 4.1; RFC 8314 4.1; RFC 7435 3.
+TEST(Tls, a_handshake_has_a_minute_and_ciphers_are_for_the_world_or_for_users) {
+  EXPECT_EQ(60U, max_handshake_seconds);
+  EXPECT_EQ("ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES", cipher_list({}));
+  EXPECT_EQ("ECDHE+AESGCM:ECDHE+CHACHA20", cipher_list({.bits = bit::REQUIRE_AUTH}));
+  EXPECT_EQ(cipher_list({}), cipher_list({.bits = ~bit::REQUIRE_AUTH}));
+}
+
 }  // namespace
 }  // namespace postern::spec

@@ -195,6 +195,23 @@ class Terminated(Front):
         port = self.stunnel(f"exec = {peer.program()}\nexecArgs = postern-smtpd")
         self.assert_serves(port, r"with ESMTPSA id \d+-\d+; ")
 
+    def test_behind_stunnel_as_the_manual_has_it(self):
+        """Its recipe, word by word, with a free port and the folders of this test in the places of the usual ones."""
+        manual = (peer.ROOT / "docs/operating.md").read_text()
+        recipe = "".join(line.strip() + "\n" for line in manual.split("[smtps]\n")[1].split("\n\n")[0].splitlines())
+        port = free_port()
+        for usual, ours in (("accept = 465", f"accept = 127.0.0.1:{port}"), ("/var/qmail/control/servercert.pem", self.home.pem),
+                            ("/usr/local/bin/postern-smtpd", peer.program()), (" REQUIRE_AUTH=1", "")):
+            self.assertIn(usual, recipe)
+            recipe = recipe.replace(usual, str(ours))
+        configuration = self.home.path / "stunnel.conf"
+        configuration.write_text("foreground = yes\npid =\nsyslog = no\n[smtps]\n" + recipe)
+        service = peer.Service(["stunnel4", configuration], self.home.environment(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL)
+        self.addCleanup(service.stop)
+        self.wait_for_port(port, service)
+        self.assert_serves(port, r"with ESMTPSA; ")
+
     def test_behind_socat(self):
         port = free_port()
         service = self.service(["socat", f"OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,verify=0,"

@@ -48,6 +48,18 @@ class Clock(listening.Case):
         for name in self.assert_names_are_unique():
             self.assertTrue(name.startswith("1700000000.M0P"), name)
 
+    def test_each_day_the_log_says_which_certificate_is_to_be_renewed(self):
+        """It was made for 30 days: 20 days later it has 9 left, which is less than 14 and than a third of its life."""
+        self.home.pem.write_text("".join(peer.make_certificate(self.home.path, "month", days=30)))
+        server = self.serve(**self.trouble.environment())
+        said = "control/servercert.pem: the certificate "
+        self.assertIn("certificate: " + said, server.log())
+        self.assertNotIn("warning: " + said, server.log())
+        for days, warning in ((20.5, said + "ends on "), (40, said + "expired on ")):
+            self.trouble.jump(int(days * 86400))
+            self.assertIn("warning: " + warning, server.wait_for_log("warning: " + warning))
+        self.assertRegex(server.log(), "in 9 days: renew it")
+
     def test_time_that_is_measured_goes_on(self):
         (self.home.control / "timeoutsmtpd").write_text("2\n")
         server = self.serve(**self.trouble.environment())

@@ -134,6 +134,33 @@ class Systemd(serve.Case):
         self.hear(listening, "STOPPING=1")
         self.assertEqual(service.exit_code(), 0)
 
+    def reload_by_verb(self, pid, *more):
+        return peer.run([serve.postern(), "reload", pid, *more])
+
+    def test_the_verb_waits_for_the_verdict(self):
+        service = self.serving()
+        done = self.reload_by_verb(service.pid)
+        self.assertEqual((done.returncode, done.stdout), (0, b"reload: done: new sessions are served with it\n"))
+        before = self.file.read_text()
+        self.file.write_text("nonsense")
+        refused = self.reload_by_verb(service.pid)
+        self.assertEqual(refused.returncode, 100)
+        self.assertIn(b"reload: refused, and nothing has changed: ", refused.stderr)
+        self.assertIn(b"postern.toml line 1: ", refused.stderr)
+        self.file.write_text(before)
+        verdicts = serve.together(*[lambda: self.reload_by_verb(service.pid).returncode] * 3)
+        self.assertEqual(verdicts, [0, 0, 0])  # though signals that come together become one
+
+    def test_the_verb_says_when_nobody_answers(self):
+        gone = self.reload_by_verb(2**22 - 1)
+        self.assertEqual(gone.returncode, 100)
+        self.assertIn(b"cannot be signalled", gone.stderr)
+        deaf = peer.Service(["sh", "-c", "trap '' HUP; sleep 30"], {"PATH": os.environ["PATH"]})
+        self.addCleanup(deaf.stop)
+        silent = self.reload_by_verb(deaf.pid, "--seconds", 1)
+        self.assertEqual(silent.returncode, 100)
+        self.assertIn(b"gave no verdict in 1 seconds", silent.stderr)
+
     def test_a_reload_that_is_refused_is_over_too(self):
         listening, environment = self.notified()
         service = self.serving(environment=environment)
@@ -198,6 +225,23 @@ class Monitoring(serve.Case):
         self.assert_serves(service)
         checked = peer.run(["promtool", "check", "metrics"], input=self.page(service, "/metrics").encode())
         self.assertEqual((checked.returncode, checked.stderr), (0, b""))
+
+    def test_when_certificates_end_and_when_the_process_began(self):
+        other = self.home.path / "other.pem"
+        other.write_text("".join(peer.make_certificate(self.home.path, "other", days=100)))
+        began = time.time()
+        service = self.monitored(variables={"TLS_SERVER_CERT": other})
+        figures = self.figures(service)
+        self.assertAlmostEqual(figures["process_start_time_seconds"], began, delta=3)
+        ends = figures[f'postern_certificate_not_after_timestamp_seconds{{file="{other}"}}']
+        self.assertAlmostEqual(ends, began + 100 * 86400, delta=60)
+        self.assertRegex(service.log(), rf"certificate: {other}: the certificate ends on \d{{4}}-\d\d-\d\d, in 99 days\n")
+        beside = other.with_suffix(".new")
+        beside.write_text("".join(peer.make_certificate(self.home.path, "next", days=50)))
+        beside.rename(other)
+        self.assert_logged(service, "in 49 days")
+        ends = self.figures(service)[f'postern_certificate_not_after_timestamp_seconds{{file="{other}"}}']
+        self.assertAlmostEqual(ends, time.time() + 50 * 86400, delta=60)
 
     def test_counters_agree_with_what_was_done(self):
         service = self.monitored(variables={"AUTH_CDB": self.home.users, "POSTERN_DISCARD": None},

@@ -31,9 +31,9 @@ class Tls(serve.Case):
         done = peer.run(words, input=b"QUIT\n")
         return (done.stdout + done.stderr).decode("latin-1")
 
-    def both(self, **tables):
+    def both(self, listener=None, **tables):
         """STARTTLS at port 0 of the listeners, implicit TLS at port 1."""
-        return self.serving({}, {"SSL": 1}, **tables)
+        return self.serving(listener or {}, {"SSL": 1} | (listener or {}), **tables)
 
     def assert_connected(self, said, what=""):
         self.assertIn("Cipher is TLS" if "TLSv1.3" in what else "Cipher is ", said)
@@ -84,6 +84,38 @@ class Tls(serve.Case):
             self.assertRegex(said, rf"subject=CN ?= ?{shown}\n")
         self.assertRegex(self.s_client(service.port, "-noservername"), rf"subject=CN ?= ?{HOST}\n")
 
+    def test_a_client_that_knows_only_rsa_and_gives_a_name(self):
+        """Certificates of two kinds for one name: the client's signature algorithms choose."""
+        rsa = self.home.path / "rsa.pem"
+        rsa.write_text("".join(peer.make_certificate(self.home.path, "rsa", ("rsa:2048",))))
+        service = self.both(listener={"certificates": [rsa]})
+        for port, starttls in zip(service.ports, (True, False)):
+            for version in ("-tls1_2", "-tls1_3"):
+                for name in (("-servername", HOST), ("-servername", "unknown.example"), ("-noservername",)):
+                    said = self.s_client(port, version, *name, "-sigalgs", "RSA-PSS+SHA256:RSA+SHA256", starttls=starttls)
+                    self.assert_connected(said, "Server public key is 2048 bit")
+                    said = self.s_client(port, version, *name, "-sigalgs", "ECDSA+SHA256", starttls=starttls)
+                    self.assert_connected(said, "Server public key is 256 bit")
+
+    def test_certificate_and_key_in_two_files(self):
+        """As certbot writes them, for the listener and for a name, and taken again when they are renewed."""
+        for name, host in (("one", HOST), ("two", OTHER)):
+            certificate(self.home.path, host, name)  # one.key and one.crt beside one.pem
+        one, two = ({kind: self.home.path / f"{name}.{kind}" for kind in ("crt", "key")} for name in ("one", "two"))
+        self.home.pem.unlink()
+        self.write_file({"TLS_SERVER_CERT": one["crt"], "TLS_SERVER_KEY": one["key"]})
+        text = self.file.read_text() + f'certificates = [{{cert = "{two["crt"]}", key = "{two["key"]}"}}]\n'
+        self.file.write_text(text)
+        service = self.start_serve()
+        self.assertTrue(service.is_ready(), service.log())
+        for name in (HOST, OTHER):
+            self.assertRegex(self.s_client(service.port, "-servername", name), rf"subject=CN ?= ?{name}\n")
+        certificate(self.home.path, "new.example", "three")
+        for kind, path in one.items():
+            (self.home.path / f"three.{kind}").rename(path)
+        self.assert_logged(service, "reload: done")
+        self.assertRegex(self.s_client(service.port), r"subject=CN ?= ?new\.example\n")
+
     def test_tickets_only_when_set(self):
         session = self.home.path / "session"
         for tickets in (False, True):
@@ -125,6 +157,23 @@ class Tls(serve.Case):
             said = self.s_client(port, "-tls1_2", starttls=starttls)
             self.assert_connected(said, "Cipher is DHE-RSA-AES128-GCM-SHA256")
             self.assertIn("Server Temp Key: DH, 3072 bits", said)  # RFC 7919 A.2
+
+    def test_cbc_is_for_the_world_and_not_for_users(self):  # spec/settings.toml: cipher_list
+        users = {"REQUIRE_AUTH": 1, "AUTH_CDB": self.home.users}
+        service = self.serving({}, users, users | {"SSL": 1})
+        for cipher, is_for_users in (("ECDHE-ECDSA-AES128-SHA256", False), ("ECDHE-ECDSA-AES256-SHA", False),
+                                     ("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-CHACHA20-POLY1305", True)):
+            for which, (port, served) in enumerate(zip(service.ports, (True, is_for_users, is_for_users))):
+                with self.subTest(cipher=cipher, which=which):
+                    said = self.s_client(port, "-tls1_2", "-cipher", cipher, starttls=which < 2)
+                    self.assertEqual("\n221 " in said, served, said)
+
+    def test_static_rsa_is_never_spoken(self):
+        self.home.pem.write_text("".join(peer.make_certificate(self.home.path, "rsa", ("rsa:2048",))))
+        service = self.serving({}, {"TLSCIPHERS": "AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"})
+        for port in service.ports:
+            self.assertNotIn("\n221 ", self.s_client(port, "-tls1_2", "-cipher", "AES128-GCM-SHA256"))
+            self.assert_connected(self.s_client(port, "-tls1_2"), "ECDHE-RSA-AES128-GCM-SHA256")
 
     def test_what_no_client_could_use_refuses_the_start(self):
         """A whole handshake is tried in memory, with the context that will serve."""

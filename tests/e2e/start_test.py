@@ -354,6 +354,29 @@ class Certificates(peer.Case):
         self.assertEqual(direct.client.rest().decode(), self.replies["certificate_broken"] + "\r\n")
         self.assertIn("config: none.pem does not exist, and TLS_SERVER_CERT names it", direct.log())
 
+    def test_a_key_in_a_file_of_its_own(self):
+        """As certbot writes them."""
+        chain, key = self.home.path / "fullchain.pem", self.home.path / "privkey.pem"
+        chain.write_text(self.home.certificate)
+        key.write_text(self.home.key)
+        self.home.pem.unlink()
+        settings = {"TLS_SERVER_CERT": chain, "TLS_SERVER_KEY": key}
+        for more in ({}, {"TLSCIPHERS": "HIGH"}):  # what is judged without OpenSSL, and by the sibling
+            with self.serve(**settings, **more).connect().starttls() as client:
+                self.assertEqual(client.say("NOOP"), "250 ok")
+        for file, text, sentence in ((key, make_certificate(self.home.path, "other")[0], f"{chain} line 1: this certificate is "),
+                                     (key, "", f"{key} holds no private key in PEM"), (key, None, f"{key} does not exist"),
+                                     (chain, "", f"{chain} holds no certificate"), (chain, None, f"{chain} does not exist")):
+            with self.subTest(sentence=sentence):
+                before = file.read_text()
+                file.unlink()
+                if text is not None:
+                    file.write_text(text)
+                direct = self.start(**settings)
+                self.assertEqual(direct.client.rest().decode(), self.replies["certificate_broken"] + "\r\n")
+                self.assertIn(f"config: {sentence}", direct.log())
+                file.write_text(before)
+
     def test_mismatch(self):
         for newkey in (("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)):
             other_key, _ = make_certificate(self.home.path, "other", newkey)
@@ -395,6 +418,13 @@ class Certificates(peer.Case):
         cipher, said = self.cipher_of(TLSCIPHERS="DHE-RSA-AES128-GCM-SHA256")
         self.assertEqual(cipher, "DHE-RSA-AES128-GCM-SHA256")
         self.assertIn("Server Temp Key: DH, 3072 bits", said)  # RFC 7919 A.2
+
+    def test_cbc_is_for_the_world_and_not_for_users(self):  # spec/settings.toml: cipher_list; RFC 9325 4.2
+        cbc = ("-cipher", "ECDHE-ECDSA-AES128-SHA256")
+        self.assertEqual(self.cipher_of(*cbc)[0], "ECDHE-ECDSA-AES128-SHA256")
+        users = {"REQUIRE_AUTH": 1, "AUTH_CDB": self.home.users}
+        self.assertEqual(self.cipher_of(*cbc, **users)[0], "(NONE)")
+        self.assertIn("-GCM-", self.cipher_of(**users)[0])
 
     def test_ciphers_that_select_nothing_for_this_key(self):
         for ciphers, sentence in (("DHE-RSA-AES128-GCM-SHA256", "no client gets through in TLS 1.2: no shared cipher"),
