@@ -94,6 +94,7 @@ SettingsInEnvironment read_settings(const Environment& environment, std::string_
   settings.require_auth = reader.boolean("REQUIRE_AUTH", zero_by_default);
   settings.allow_insecure_auth = reader.boolean("ALLOW_INSECURE_AUTH", zero_by_default);
   settings.relays = reader.boolean("POSTERN_RELAY", way_out_by_default);
+  settings.strict_addresses = reader.boolean("STRICT_ADDRESSES", zero_by_default);
   settings.discard = reader.boolean("POSTERN_DISCARD", zero_by_default);
   return settings;
 }

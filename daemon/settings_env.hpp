@@ -28,7 +28,8 @@ struct SettingProblem {
 
 struct SettingsInEnvironment {
   std::optional<bool> ssl, force_tls, deny_tls, auth, require_auth, allow_insecure_auth;
-  std::optional<bool> discard, relays;  // POSTERN_DISCARD, POSTERN_RELAY
+  std::optional<bool> discard, relays;   // POSTERN_DISCARD, POSTERN_RELAY
+  std::optional<bool> strict_addresses;  // STRICT_ADDRESSES
   std::optional<std::uint16_t> port;
   std::vector<SettingProblem> problems;
 };

@@ -71,6 +71,7 @@ class Judge {
       wrong(Event::connect_bad_value,
             "RELAYCLIENT in " + std::string(origin_) + " is longer than 255 octets: shorten it");
     start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
+    start_.strict_addresses = settings_.strict_addresses.value_or(false);
     start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
     max_recipients_ = numbers.max_recipients;
     databytes_ = numbers.databytes;

@@ -36,7 +36,8 @@ struct Served {
     return {.settings_and_facts = start.settings_and_facts,
             .host = start.host,
             .databytes = start.databytes,
-            .max_recipients = start.max_recipients};
+            .max_recipients = start.max_recipients,
+            .strict_addresses = start.strict_addresses};
   }
   [[nodiscard]] bool is_implicit_tls() const { return start.settings_and_facts.has(spec::bit::SSL); }
 };
