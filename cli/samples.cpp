@@ -43,6 +43,7 @@ Lines command_lines(Event event) {
     case Event::helo: return {"C: HELO client.example.net"};
     case Event::ehlo: return {"C: EHLO client.example.net"};
     case Event::mail_valid: return {"C: MAIL FROM:<a@sender.example>"};
+    case Event::mail_with_auth: return {"C: MAIL FROM:<a@sender.example> AUTH=<>"};
     case Event::mail_malformed: return {"C: MAIL FROM:<a@@sender.example>"};
     case Event::mail_too_big: return {"C: MAIL FROM:<a@sender.example> SIZE=2000"};
     case Event::rcpt_valid:

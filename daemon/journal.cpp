@@ -118,6 +118,8 @@ void Journal::message(MessageId id, const Outcome& outcome, const engine::Sessio
       .client("from", session.envelope().reverse_path())
       .client("to", session.envelope().first_recipient())
       .field("verdict", outcome.verdict);
+  if (const std::string_view mailbox = session.envelope().auth_mailbox(); !mailbox.empty())
+    line.client("mail_auth", mailbox);
   name_listener(line);
   if (!outcome.cause.empty()) line.field("why", outcome.cause);
   line.write();

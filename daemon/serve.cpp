@@ -117,7 +117,8 @@ int serve(const Conversation& conversation) {
   const engine::Service served{.settings_and_facts = start.settings_and_facts,
                                .host = start.host,
                                .databytes = start.databytes,
-                               .max_recipients = start.max_recipients};
+                               .max_recipients = start.max_recipients,
+                               .strict_addresses = start.strict_addresses};
   const auto session = std::make_unique<engine::LoneSession>(served);
   std::optional<LmtpPool> pool;
   const auto hand_over = make_hand_over(start, conversation.environment, pool);

@@ -30,6 +30,7 @@ struct SettingsInEnvironment {
   std::optional<bool> ssl, force_tls, deny_tls, auth, require_auth, allow_insecure_auth;
   std::optional<bool> discard, relays;           // POSTERN_DISCARD, POSTERN_RELAY
   std::optional<bool> delivered_to, hides_user;  // POSTERN_DELIVERED_TO, POSTERN_HIDE_USER
+  std::optional<bool> strict_addresses;          // STRICT_ADDRESSES
   std::optional<std::uint16_t> port;
   std::vector<SettingProblem> problems;
 };

@@ -40,6 +40,7 @@ struct Start {
   unsigned timeout_seconds = 0;
   unsigned greet_delay_seconds = 0;
   bool drops_early_talkers = false;
+  bool strict_addresses = false;
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;           // of lmtp: the address

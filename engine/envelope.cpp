@@ -1,6 +1,12 @@
 #include "engine/envelope.hpp"
 
 namespace postern::engine {
+namespace {
+
+// Of a hexchar, which the grammar has read (RFC 3461 4: digits and capitals).
+int value_of(char digit) { return digit <= '9' ? digit - '0' : digit - 'A' + 10; }
+
+}  // namespace
 
 void Envelope::append(char kind, std::string_view address) {
   storage_[size_++] = kind;
@@ -13,6 +19,23 @@ void Envelope::begin(std::string_view reverse_path) {
   clear();
   reverse_path_octets_ = reverse_path.size();
   append('F', reverse_path);
+}
+
+void Envelope::keep_auth_mailbox(std::string_view xtext) {
+  auth_mailbox_octets_ = 0;
+  if (xtext == "<>") return;
+  std::size_t octets = 0;
+  for (std::size_t at = 0; at < xtext.size(); ++at) {
+    char octet = xtext[at];
+    if (octet == '+') {
+      octet = static_cast<char>(value_of(xtext[at + 1]) * 16 + value_of(xtext[at + 2]));
+      at += 2;
+    }
+    const bool is_control = static_cast<unsigned char>(octet) < ' ' || octet == 0x7F;
+    if (is_control || octets == auth_mailbox_.size()) return;
+    auth_mailbox_[octets++] = octet;
+  }
+  auth_mailbox_octets_ = octets;
 }
 
 bool Envelope::has_room(std::size_t address_octets) const {

@@ -1,4 +1,5 @@
-// The reverse-path and forward-paths of one transaction, kept as qmail-queue reads them.
+// The reverse-path and forward-paths of one transaction, kept as qmail-queue reads them; beside them the mailbox for
+// which an authenticated client vouches (RFC 4954 5).
 // out     octets(): `F` reverse-path NUL, then `T` forward-path NUL for each, then NUL; points into this object
 // limits  spec::max_recipients paths, spec::max_recipient_octets in all; add() says when there is no room
 // errors  none; an address never holds NUL (the grammar refuses it); allocates nothing
@@ -19,7 +20,12 @@ class Envelope {
   // False, and nothing changed, when it does not fit.
   [[nodiscard]] bool add(std::string_view forward_path);
   [[nodiscard]] bool has_room(std::size_t address_octets) const;
-  void clear() { size_ = reverse_path_octets_ = recipients_ = 0; }
+  // Keeps what AUTH= of MAIL says, xtext (RFC 3461 4). Keeps nothing of `<>`, of what is longer than
+  // spec::max_auth_mailbox_octets, and of what holds a control octet.
+  void keep_auth_mailbox(std::string_view xtext);
+  void clear() { size_ = reverse_path_octets_ = recipients_ = auth_mailbox_octets_ = 0; }
+
+  [[nodiscard]] std::string_view auth_mailbox() const { return {auth_mailbox_.data(), auth_mailbox_octets_}; }
 
   [[nodiscard]] std::string_view reverse_path() const { return {storage_.data() + 1, reverse_path_octets_}; }
   [[nodiscard]] std::size_t recipients() const { return recipients_; }
@@ -33,6 +39,8 @@ class Envelope {
   std::size_t size_ = 0;  // the NUL that ends the envelope stands at storage_[size_]
   std::size_t reverse_path_octets_ = 0;
   std::size_t recipients_ = 0;
+  std::size_t auth_mailbox_octets_ = 0;
+  std::array<char, spec::max_auth_mailbox_octets> auth_mailbox_;
   std::array<char, reserved_octets + spec::max_recipient_octets + 1> storage_;
 };
 

@@ -17,15 +17,20 @@ using grammar::SyntaxErrorKind;
 using grammar::Verb;
 using spec::Event;
 
-Event mail_event(const Command& command, const LineFacts& facts) {
-  if (facts.mailbox_octets > spec::max_address_octets) return Event::mail_malformed;
-  const bool is_too_big = facts.databytes != 0 && command.parameters.has_size &&
-                          command.parameters.size_octets > facts.databytes;  // RFC 1870 6.1
-  return is_too_big ? Event::mail_too_big : Event::mail_valid;
+bool is_bad_address(const Command& command, const LineFacts& facts) {
+  return facts.mailbox_octets > spec::max_address_octets || (facts.strict_addresses && command.path.is_lenient);
 }
 
-Event rcpt_event(const LineFacts& facts) {
-  if (facts.mailbox_octets > spec::max_address_octets) return Event::rcpt_malformed;
+Event mail_event(const Command& command, const LineFacts& facts) {
+  if (is_bad_address(command, facts)) return Event::mail_malformed;
+  const bool is_too_big = facts.databytes != 0 && command.parameters.has_size &&
+                          command.parameters.size_octets > facts.databytes;  // RFC 1870 6.1
+  if (is_too_big) return Event::mail_too_big;
+  return command.parameters.auth_mailbox.empty() ? Event::mail_valid : Event::mail_with_auth;
+}
+
+Event rcpt_event(const Command& command, const LineFacts& facts) {
+  if (is_bad_address(command, facts)) return Event::rcpt_malformed;
   return facts.has_room_for_recipient ? Event::rcpt_valid : Event::rcpt_too_many;
 }
 
@@ -72,7 +77,7 @@ Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFact
     case Verb::helo: return with_argument(*parsed, Event::helo);
     case Verb::ehlo: return with_argument(*parsed, Event::ehlo);
     case Verb::mail: return mail_event(*parsed, facts);
-    case Verb::rcpt: return rcpt_event(facts);
+    case Verb::rcpt: return rcpt_event(*parsed, facts);
     case Verb::data: return alone(*parsed, Event::data);
     case Verb::rset: return alone(*parsed, Event::rset);
     case Verb::noop: return Event::noop;

@@ -52,17 +52,19 @@ Step Session::step_command(std::string_view unread) {
     case LineKind::too_long: return apply(Event::line_too_long, line.consumed);
     case LineKind::complete: break;
   }
-  Step step = apply(command_event(line.text), line.consumed);
+  std::string_view auth_mailbox;
+  const Event event = command_event(line.text, auth_mailbox);
+  Step step = apply(event, line.consumed, auth_mailbox);
   // RFC 3207 4.2: what is sent in clear behind STARTTLS is for nobody, and no caller can forget that.
   if (step.effect == Effect::start_tls) step.consumed = unread.size();
   return step;
 }
 
-Event Session::command_event(std::string_view text) {
+Event Session::command_event(std::string_view text, std::string_view& auth_mailbox) {
   const auto parsed = grammar::parse_command(text);
   const bool is_auth_line = parsed ? parsed->verb == grammar::Verb::auth : parsed.error().verb == grammar::Verb::auth;
   if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
-  LineFacts facts{.line = text, .databytes = service_.databytes};
+  LineFacts facts{.line = text, .databytes = service_.databytes, .strict_addresses = service_.strict_addresses};
   if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
     mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, workspace_->mailbox);
     facts.has_room_for_recipient = workspace_->envelope.recipients() < service_.max_recipients &&
@@ -73,6 +75,7 @@ Event Session::command_event(std::string_view text) {
                                  ? workspace_->sasl.take_plain(parsed->initial_response)
                                  : workspace_->sasl.take_username(parsed->initial_response);
   }
+  if (parsed) auth_mailbox = parsed->parameters.auth_mailbox;
   const Event event = event_of(parsed, facts);
   if (event == Event::helo || event == Event::ehlo) keep_client_name(parsed->argument);
   return event;
@@ -169,6 +172,9 @@ void Session::perform(const spec::PolicyRow& row, Event event, std::string_view 
   if (guards_.has(bit::greeting_none)) client_name_octets_ = 0;
   if (!guards_.has(bit::waiting_password | bit::waiting_credentials)) workspace_->sasl.wipe();
   if (row.effect == Effect::begin_transaction) workspace_->envelope.begin(mailbox());
+  // RFC 4954 5: of a client that is not authenticated AUTH= is as good as `<>`.
+  if (row.effect == Effect::begin_transaction && guards_.has(bit::authentication_done))
+    workspace_->envelope.keep_auth_mailbox(text);
   if (row.effect == Effect::add_recipient) static_cast<void>(workspace_->envelope.add(text));
   if (row.effect == Effect::begin_message) {
     mail_data_ = {};

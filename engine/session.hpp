@@ -33,6 +33,7 @@ struct Service {
   std::string_view host;        // names us in the greeting, at most spec::max_host_octets
   std::uint64_t databytes = 0;  // size limit in octets as stored; 0: none
   std::size_t max_recipients = spec::max_recipients;
+  bool strict_addresses = false;  // deviation D13: without lenient_underscore and lenient_dots
 };
 
 // What survives STARTTLS, so that a client cannot start over by it. What counts is said by spec/replies.toml and events.toml.
@@ -98,7 +99,8 @@ class Session {
   [[nodiscard]] Step step_command(std::string_view unread);
   [[nodiscard]] Step step_response(std::string_view unread);
   [[nodiscard]] Step step_mail_data(std::string_view unread, std::span<char> scratch);
-  [[nodiscard]] spec::Event command_event(std::string_view line);
+  // `auth_mailbox` becomes the AUTH= of MAIL.
+  [[nodiscard]] spec::Event command_event(std::string_view line, std::string_view& auth_mailbox);
   [[nodiscard]] spec::Event response_event(std::string_view line);
   [[nodiscard]] bool is_refused_already() const;
   [[nodiscard]] spec::Event data_end_event() const;

@@ -42,6 +42,7 @@ const std::vector<Sample>& samples() {
       {Event::helo, "HELO c\r\n"},
       {Event::ehlo, "EHLO c\r\n"},
       {Event::mail_valid, "MAIL FROM:<>\r\n"},
+      {Event::mail_with_auth, "MAIL FROM:<> AUTH=<>\r\n"},
       {Event::mail_malformed, "MAIL\r\n"},
       {Event::mail_too_big, "MAIL FROM:<> SIZE=101\r\n"},
       {Event::rcpt_valid, "RCPT TO:<c@d>\r\n"},

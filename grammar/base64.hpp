@@ -1,4 +1,5 @@
-// Strict base64: the alphabet, whole quantums, padding only at the end and only with zero bits before it.
+// Strict base64: the alphabet, whole quantums, padding only at the end and only with zero bits before it. One leniency:
+//   lenient_trailing_blanks  `dGlt \t`  spaces and tabs after the last character
 // in      the characters of an AUTH response, without CRLF
 // out     octets written to `out`, which may be the input's own storage (each write stands before the next read)
 // errors  the offset of the first character that does not fit; allocates nothing

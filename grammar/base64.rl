@@ -22,7 +22,8 @@ quantum = base64_char{4} @three_octets;
 last_quantum = base64_char{2} low_2_bits_zero "=" @two_octets
              | base64_char low_4_bits_zero "==" @one_octet;
 values = (base64_char @six_bits)* "="*;
-main := values & (quantum* last_quantum?);
+lenient_trailing_blanks = [ \t]*;  # deviation D14
+main := (values & (quantum* last_quantum?)) lenient_trailing_blanks;
 }%%
 
 %% write data noerror noentry;

@@ -9,8 +9,12 @@
 //   lenient_bare_path        `MAIL FROM:a@b`        a mailbox without its angle brackets
 //   lenient_source_route     `RCPT TO:<@x,@y:a@b>`  the route is accepted and ignored (RFC 5321 4.1.1.3)
 //   lenient_trailing_spaces  `RSET  `               spaces before the CRLF (RFC 5321 4.1.1)
-//   lenient_client_name      `EHLO two words`       any printable argument in the place of a domain or an address literal
-//   lenient_argument         `NOOP a b`, `VRFY a@`  any printable argument in the place of a String (NOOP, VRFY, HELP, EXPN)
+//   lenient_underscore       `RCPT TO:<a@my_host>`  `_` counts as a letter of a domain (some hosts are named so)
+//   lenient_dots             `RCPT TO:<.a..b.@c>`   dots at the ends or doubled in a local part without quotes
+//                                                   (carriers gave such addresses out); an Atom must be there
+//   lenient_trailing_blanks  `AUTH PLAIN dGlt \t`   spaces and tabs after an initial response
+//   lenient_client_name      `EHLO two words`       any printable argument in the place of a domain
+//   lenient_argument         `NOOP a b`, `VRFY a@`  any printable argument in the place of a String
 // Whether an argument may be there or be missing is decided by the policy (argument_missing, argument_not_allowed).
 #pragma once
 
@@ -43,6 +47,7 @@ enum class Verb : std::uint8_t {
 struct Path {
   std::string_view local_part;  // as sent: a Dot-string, or a Quoted-string with its quotes
   std::string_view domain;      // as sent: a Domain, or an address literal with its brackets
+  bool is_lenient = false;      // lenient_underscore or lenient_dots was needed, in the source route too
 };
 
 enum class Body : std::uint8_t { unsaid, seven_bit, eight_bit_mime };

@@ -25,6 +25,7 @@ action domain_begins { mark = p; }
 action domain_ends { command.path.domain = {mark, p}; }
 action address_literal_opens { fcall address_literal_machine; }
 action address_literal_closes { fret; }
+action address_forgiven { command.path.is_lenient = true; }
 action path_ends { path_end = p; }
 action mechanism_begins { mark = p; }
 action mechanism_ends { command.mechanism = {mark, p}; }
@@ -94,10 +95,10 @@ std::uint64_t appended(std::uint64_t number, char digit) {
 
 bool is_control(char octet) { return static_cast<unsigned char>(octet) < 0x20 || octet == 0x7F; }
 
-// Up to `misfit` all was well, so no control octet stands before it.
+// Up to `misfit` all was well, so no control octet stands before it; but of AUTH, where it may come after forgiven HT.
 SyntaxError error_at(Verb verb, const char* misfit, std::string_view line, const char* path_end) {
   const char* const end = line.data() + line.size();
-  const char* const control = std::find_if(misfit, end, is_control);
+  const char* const control = std::find_if(verb == Verb::auth ? line.data() : misfit, end, is_control);
   const auto offset_of = [&](const char* octet) { return static_cast<std::size_t>(octet - line.data()); };
   if (control != end) return {verb, SyntaxErrorKind::control_octet, offset_of(control)};
   const auto kind = path_end == nullptr ? SyntaxErrorKind::path : SyntaxErrorKind::parameter;
@@ -106,7 +107,7 @@ SyntaxError error_at(Verb verb, const char* misfit, std::string_view line, const
 
 std::string_view trimmed(const char* begin, const char* end) {
   while (begin != end && *begin == ' ') ++begin;
-  while (end != begin && end[-1] == ' ') --end;
+  while (end != begin && (end[-1] == ' ' || end[-1] == '\t')) --end;
   return {begin, end};
 }
 

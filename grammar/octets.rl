@@ -6,7 +6,8 @@
 %%{
 machine alphabet;
 
-control       = 0x00..0x1F | 0x7F;
+control       = 0x00..0x08 | 0x0A..0x1F | 0x7F;
+HT            = 0x09;
 DQUOTE        = '"';
 backslash     = '\\';
 SP            = ' ';
@@ -21,7 +22,8 @@ greater       = '>';
 dot           = '.';
 equals        = '=';
 plus          = '+';
-other_atext   = '!' | '#'..'\'' | '*' | '/' | '?' | '^'..'`' | '{'..'~';
+other_atext   = '!' | '#'..'\'' | '*' | '/' | '?' | '^' | '`' | '{'..'~';
+underscore    = '_';
 hyphen        = '-';
 other_letter  = 'G' | 'g' | 'J'..'K' | 'j'..'k' | 'W' | 'w';
 H             = 'H' | 'h';

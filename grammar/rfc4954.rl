@@ -12,5 +12,6 @@ Auth_parameter = (A U T H) >auth_keyword equals xtext >auth_mailbox_begins %auth
 auth_octet = visible_ascii | beyond_ascii;
 mechanism = auth_octet+ >mechanism_begins %mechanism_ends;
 initial_response = auth_octet >initial_response_begins lenient_octet*;
-auth_argument = (SP+ mechanism (SP+ initial_response?)?)? lenient_trailing_spaces;
+lenient_trailing_blanks = (SP | HT)*;  # of base64.rl, too: deviation D14
+auth_argument = (SP+ mechanism (SP+ (initial_response (HT lenient_trailing_blanks)?)?)?)? lenient_trailing_spaces;
 }%%

@@ -18,13 +18,16 @@ ALPHA = A | B | C | D | E | F | H | I | L | M | N | O | P | Q | R | S | T | U | 
 # RFC 5321 4.1.2: the parts of a mailbox
 Let_dig = ALPHA | DIGIT;
 Ldh_str = (Let_dig | hyphen)* Let_dig;
-sub_domain = Let_dig Ldh_str?;
+lenient_underscore = underscore @address_forgiven;
+label_end = Let_dig | lenient_underscore;
+sub_domain = label_end ((label_end | hyphen)* label_end)?;
 Domain = sub_domain (dot sub_domain)*;
 At_domain = at Domain;
 A_d_l = At_domain (comma At_domain)*;
-atext = Let_dig | hyphen | other_atext | plus | equals;
+atext = Let_dig | hyphen | underscore | other_atext | plus | equals;
 Atom = atext+;
-Dot_string = Atom (dot Atom)*;
+lenient_dots = (dot @address_forgiven)*;  # before an Atom, or beside the dot that stands there anyway
+Dot_string = lenient_dots Atom (dot lenient_dots Atom)* ((dot lenient_dots) %address_forgiven)?;
 visible_ascii = DQUOTE | backslash | left_bracket | right_bracket | special | comma | colon | at | less | greater | dot
               | atext;
 quoted_pairSMTP = backslash (SP | visible_ascii);

@@ -36,7 +36,8 @@ struct Served {
     return {.settings_and_facts = start.settings_and_facts,
             .host = start.host,
             .databytes = start.databytes,
-            .max_recipients = start.max_recipients};
+            .max_recipients = start.max_recipients,
+            .strict_addresses = start.strict_addresses};
   }
   // Whether a client can come to an AUTH that is obeyed, in clear or inside TLS.
   [[nodiscard]] bool offers_auth() const {

@@ -120,6 +120,18 @@ TEST(SecondOpinion, agrees_in_every_state_of_every_world) {
   EXPECT_EQ(tally.worlds, worlds);
 }
 
+// STRICT_ADDRESSES=1; deviation D13
+TEST(SecondOpinion, agrees_where_addresses_are_strict) {
+  Tally tally;
+  for (const unsigned number : rich) {
+    World world = world_number(number);
+    world.strict_addresses = true;
+    Walk(world, Slip::none, Counts::ignored, tally).run();
+  }
+  print("reference and engine, strict addresses", tally);
+  EXPECT_EQ(tally.first_difference, "");
+}
+
 TEST(SecondOpinion, agrees_on_every_count_of_mistakes) {
   Tally tally;
   for (const unsigned number : rich) Walk(world_number(number), Slip::none, Counts::part_of_state, tally).run();

@@ -37,6 +37,7 @@ const std::vector<Sample>& samples() {
       {Event::helo, "HELO c.example\r\n"},
       {Event::ehlo, "EHLO c.example\r\n"},
       {Event::mail_valid, "MAIL FROM:<a@b.example>\r\n"},
+      {Event::mail_with_auth, "MAIL FROM:<a@b.example> AUTH=<>\r\n"},
       {Event::mail_malformed, "MAIL FROM:<a@b..example>\r\n"},
       {Event::mail_too_big, "MAIL FROM:<a@b.example> SIZE=1001\r\n"},
       {Event::rcpt_valid, "RCPT TO:<c@d.example>\r\n"},

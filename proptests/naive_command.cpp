@@ -33,12 +33,15 @@ Rule comma_list(const Rule& rule) { return sequence({rule, repeat(0, any_number,
 // RFC 5321 4.1.2
 Rule ldh_str() { return sequence({repeat(0, any_number, either({let_dig(), literal("-")})), let_dig()}); }
 Rule domain() {
-  const Rule sub_domain = sequence({let_dig(), optional(ldh_str())});
+  const Rule letter = either({let_dig(), literal("_")});  // lenient_underscore
+  const Rule rest = sequence({repeat(0, any_number, either({letter, literal("-")})), letter});
+  const Rule sub_domain = sequence({letter, optional(rest)});
   return sequence({sub_domain, repeat(0, any_number, sequence({literal("."), sub_domain}))});
 }
 Rule dot_string() {
   const Rule atom = repeat(1, any_number, either({let_dig(), one_of("!#$%&'*+-/=?^_`{|}~")}));
-  return sequence({atom, repeat(0, any_number, sequence({literal("."), atom}))});
+  const Rule dots = repeat(0, any_number, literal("."));  // lenient_dots
+  return sequence({dots, atom, repeat(0, any_number, sequence({literal("."), dots, atom})), dots});
 }
 Rule quoted_string() {
   const Rule quoted_pair = sequence({literal("\\"), range(32, 126)});
@@ -84,7 +87,7 @@ Rule mailbox() {
 }
 Rule path_rule() {
   const Rule route = sequence({comma_list(sequence({literal("@"), domain()})), literal(":")});
-  return either({sequence({literal("<"), optional(route), mailbox(), literal(">")}), mailbox()});
+  return either({sequence({literal("<"), optional(capture("route", route)), mailbox(), literal(">")}), mailbox()});
 }
 Rule from_argument() { return sequence({literal(" FROM:"), spaces(), either({path_rule(), literal("<>")})}); }
 Rule to_argument() {
@@ -154,6 +157,10 @@ void fill(const Captures& captures, NaiveCommand& command) {
   const auto captured = [&](const std::string& name) { return captures.contains(name) ? captures.at(name) : ""; };
   command.local_part = captured("local_part");
   command.domain = captured("domain");
+  const bool has_odd_dots = command.local_part.starts_with('.') || command.local_part.ends_with('.') ||
+                            (!command.local_part.starts_with('"') && command.local_part.contains(".."));
+  const bool has_underscore = !command.domain.starts_with('[') && command.domain.contains('_');
+  command.is_lenient = has_odd_dots || has_underscore || captured("route").contains('_');
   command.has_size = captures.contains("size");
   command.size_octets = saturated(captured("size"));
   command.auth_mailbox = captured("auth");
@@ -186,6 +193,14 @@ void read_auth(NaiveCommand& command) {
   command.initial_response = trimmed(command.argument.substr(command.mechanism.size()));
 }
 
+// Deviation D14: spaces and tabs after an initial response; nowhere else.
+std::string_view without_forgiven_blanks(std::string_view line) {
+  const std::string_view shorter = line.substr(0, line.find_last_not_of(" \t") + 1);
+  const std::size_t mechanism = shorter.find_first_not_of(' ', 4);
+  const std::size_t space = mechanism == std::string_view::npos ? mechanism : shorter.find(' ', mechanism);
+  return space == std::string_view::npos ? line : shorter;
+}
+
 }  // namespace
 
 NaiveCommand owned(const grammar::Command& command) {
@@ -193,6 +208,7 @@ NaiveCommand owned(const grammar::Command& command) {
           std::string(command.argument),
           std::string(command.path.local_part),
           std::string(command.path.domain),
+          command.path.is_lenient,
           command.parameters.has_size,
           command.parameters.size_octets,
           command.parameters.body,
@@ -206,6 +222,7 @@ std::expected<NaiveCommand, SyntaxError> read_command(std::string_view line) {
   const std::string word(line.substr(0, line.find(' ')));
   command.verb = verb_of(word);
   if (command.verb == Verb::unknown) return command;
+  if (command.verb == Verb::auth) line = without_forgiven_blanks(line);
   const auto control = std::find_if(line.begin(), line.end(), is_control);
   if (control != line.end()) {
     const auto offset = static_cast<std::size_t>(control - line.begin());

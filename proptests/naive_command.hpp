@@ -20,6 +20,7 @@ struct NaiveCommand {
   std::string argument;
   std::string local_part;
   std::string domain;
+  bool is_lenient = false;
   bool has_size = false;
   std::uint64_t size_octets = 0;
   grammar::Body body = grammar::Body::unsaid;

@@ -32,7 +32,7 @@ rc::Gen<std::string> line_of_fragments() {
   const auto fragment = rc::gen::element<std::string>(
       "<", ">", "@", ".", ",", ":", "::", "a", "b.c", "\"", "\\", "-", "1", "255", "256", "[", "]", "[1.2.3.4]",
       "IPv6:", "ffff", "tag:", "<>", "<postmaster>", "postmaster", " ", "  ", "SIZE=", "BODY=", "AUTH=", "7BIT",
-      "8BITMIME", "+2B", "+", "=", "\t", "\x7F", "\xC3\xA4", "1:2:3", "a@b", "<a@b>", "EHLO", "QUIT");
+      "8BITMIME", "+2B", "+", "=", "\t", " \t", "_", "..", "\x7F", "\xC3\xA4", "1:2:3", "a@b", "<a@b>", "EHLO", "QUIT");
   return rc::gen::map(rc::gen::pair(head, concatenated(rc::gen::container<std::vector<std::string>>(fragment))),
                       [](const auto& both) { return both.first + both.second; });
 }
@@ -41,8 +41,9 @@ rc::Gen<std::string> mutated_line() {
   const auto line = rc::gen::element<std::string>(
       "MAIL FROM:<a.b@example.org> SIZE=1024 BODY=8BITMIME AUTH=a+2Bc",
       "RCPT TO:<@x,@y:\"a\\\" b\"@[IPv6:1:2::3:4.5.6.7]>", "RCPT TO:<a@[IPv6:1:2:3:4:5:6:7:8]>",
-      "RCPT TO:<a@[10.0.255.249]>", "MAIL FROM:  a@b-c.d  ", "RCPT TO:<postmaster>", "EHLO client.example.org",
-      "AUTH PLAIN AGFsAGFs", "STARTTLS", "MAIL FROM:<> AUTH=<> SIZE=18446744073709551615");
+      "RCPT TO:<a@[10.0.255.249]>", "MAIL FROM:  a@b-c.d  ", "RCPT TO:<.a..b.@c_d>", "AUTH LOGIN dGlt \t",
+      "RCPT TO:<postmaster>", "EHLO client.example.org", "AUTH PLAIN AGFsAGFs", "STARTTLS",
+      "MAIL FROM:<> AUTH=<> SIZE=18446744073709551615");
   const auto edit = rc::gen::tuple(rc::gen::inRange(0, 80), rc::gen::inRange(0, 3), rc::gen::arbitrary<char>());
   return rc::gen::map(
       rc::gen::pair(line, rc::gen::resize(4, rc::gen::container<std::vector<std::tuple<int, int, char>>>(edit))),

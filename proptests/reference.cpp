@@ -92,7 +92,8 @@ void Reference::hear_a_bare_lf() {
   phase_ = "command";
 }
 
-void Reference::obey(const std::string& line) {
+void Reference::obey(const std::string& sent) {
+  const std::string line = text::without_forgiven_blanks(sent);  // D14
   const std::string verb = text::upper(text::verb_of(line));
   const std::string rest = text::without_spaces_around(line.substr(text::verb_of(line).size()));
   if (errors_ >= most_errors && (verb != "QUIT" || !rest.empty() || text::has_control(line))) {
@@ -217,17 +218,19 @@ void Reference::mail(const std::string& rest) {
   const bool must_start_tls = world_.FORCE_TLS && !encrypted();
   if (must_start_tls && !slips(Slip::takes_mail_before_starttls)) return say("503 STARTTLS first (#5.5.1)");
   if (world_.REQUIRE_AUTH && !logged_in_ && !slips(Slip::takes_mail_before_auth)) return say("503 AUTH first (#5.5.1)");
-  const auto mail = text::read_mail(rest);
+  const auto mail = text::read_mail(rest, world_.strict_addresses);
   if (!mail) return say("555 syntax error (#5.5.4)");
   if (world_.databytes != 0 && text::is_greater(mail->size, world_.databytes))
     return say("552 sorry, that message size exceeds my databytes limit (#5.3.4)");
+  // RFC 4954 3, 5: the parameter is known where AUTH is; who does not know it says 555 (RFC 5321 4.1.1.11)
+  if (mail->has_auth && !auth_works()) return say("555 syntax error (#5.5.4)");
   sender_ = mail->mailbox;
   say("250 ok");
 }
 
 void Reference::rcpt(const std::string& rest) {
   if (!sender_) return say("503 MAIL first (#5.5.1)");
-  const auto mailbox = text::read_rcpt(rest);
+  const auto mailbox = text::read_rcpt(rest, world_.strict_addresses);
   if (!mailbox) return say("555 syntax error (#5.5.4)");
   if (recipients_.size() >= world_.max_recipients) return say("452 too many recipients (#4.5.3)");
   asked_about_ = *mailbox;

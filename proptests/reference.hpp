@@ -25,6 +25,7 @@ struct World {
   std::string host;
   std::uint64_t databytes = 0;  // 0: no limit
   std::size_t max_recipients = 1000;
+  bool strict_addresses = false;
 };
 
 // What a doctored reference gets wrong, one thing at a time: the comparison must notice each.

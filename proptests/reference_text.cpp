@@ -11,29 +11,33 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }
 
-// Labels of letters, digits and hyphens, no hyphen at either end.
-bool is_domain(const std::string& text) {
+// Labels of letters, digits and hyphens, no hyphen at either end. D13: `_` is a letter, unless addresses are strict.
+bool is_domain(const std::string& text, bool is_strict) {
   std::size_t begin = 0;
   while (true) {
     const std::size_t dot = std::min(text.find('.', begin), text.size());
     const std::string label = text.substr(begin, dot - begin);
     if (label.empty() || label.front() == '-' || label.back() == '-') return false;
-    if (!std::ranges::all_of(label, [](char c) { return is_letter(c) || is_digit(c) || c == '-'; })) return false;
+    if (!std::ranges::all_of(
+            label, [&](char c) { return is_letter(c) || is_digit(c) || c == '-' || (c == '_' && !is_strict); }))
+      return false;
     if (dot == text.size()) return true;
     begin = dot + 1;
   }
 }
 
-bool is_local_part(const std::string& text) {
-  if (text.empty() || text.front() == '.' || text.back() == '.' || text.contains("..")) return false;
+// D13: dots may stand at the ends or doubled, beside something else, unless addresses are strict.
+bool is_local_part(const std::string& text, bool is_strict) {
+  if (text.find_first_not_of('.') == std::string::npos) return false;
+  if (is_strict && (text.front() == '.' || text.back() == '.' || text.contains(".."))) return false;
   const std::string_view others = "!#$%&'*+-/=?^_`{|}~.";
   return std::ranges::all_of(text, [&](char c) { return is_letter(c) || is_digit(c) || others.contains(c); });
 }
 
-bool is_mailbox(const std::string& text) {
+bool is_mailbox(const std::string& text, bool is_strict) {
   const std::size_t at = text.find('@');
-  return at != std::string::npos && is_local_part(text.substr(0, at)) && is_domain(text.substr(at + 1)) &&
-         text.size() <= 899;  // D6
+  return at != std::string::npos && is_local_part(text.substr(0, at), is_strict) &&
+         is_domain(text.substr(at + 1), is_strict) && text.size() <= 899;  // D6
 }
 
 // The text after `FROM:` or `TO:`, and the leniency of D13: spaces.
@@ -59,6 +63,18 @@ std::optional<std::pair<std::string, std::string>> cut_path(const std::string& t
   return std::pair{mailbox, without_spaces_at_end(rest)};
 }
 
+// RFC 3461 4: xchar is "!" to "~" but "+" and "="; hexchar is "+" and two of 0 to 9, A to F
+bool is_xtext(const std::string& text) {
+  const std::string_view digits = "0123456789ABCDEF";
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] < '!' || text[at] > '~' || text[at] == '=') return false;
+    if (text[at] != '+') continue;
+    if (at + 2 >= text.size() || !digits.contains(text[at + 1]) || !digits.contains(text[at + 2])) return false;
+    at += 2;
+  }
+  return !text.empty();
+}
+
 bool take_parameter(const std::string& parameter, Mail& mail, std::vector<std::string>& seen) {
   const std::size_t equals = parameter.find('=');
   if (equals == std::string::npos) return false;
@@ -66,7 +82,10 @@ bool take_parameter(const std::string& parameter, Mail& mail, std::vector<std::s
   if (std::ranges::find(seen, name) != seen.end()) return false;
   seen.push_back(name);
   if (name == "BODY") return upper(value) == "7BIT" || upper(value) == "8BITMIME";
-  if (name == "AUTH") return value == "<>" || is_mailbox(value);
+  if (name == "AUTH") {
+    mail.has_auth = true;
+    return is_xtext(value);
+  }
   if (name != "SIZE" || value.empty() || value.size() > 20 || !std::ranges::all_of(value, is_digit))
     return false;  // RFC 1870 3: 1*20DIGIT
   mail.size = value;
@@ -122,13 +141,13 @@ std::pair<std::string, std::string> cut_at_space(const std::string& text) {
   return {text.substr(0, space), without_spaces_around(text.substr(space))};
 }
 
-std::optional<Mail> read_mail(const std::string& argument) {
+std::optional<Mail> read_mail(const std::string& argument, bool is_strict) {
   const auto path = after_keyword(argument, "FROM:");
   const auto parts = path ? cut_path(*path) : std::nullopt;
   if (!parts) return {};
   Mail mail{.mailbox = parts->first};
   const bool is_null = mail.mailbox.empty() && path->starts_with("<>");
-  if (!is_null && !is_mailbox(mail.mailbox)) return {};
+  if (!is_null && !is_mailbox(mail.mailbox, is_strict)) return {};
   std::vector<std::string> seen;
   // Mail-parameters = esmtp-param *(SP esmtp-param): one space before each.
   for (std::string rest = parts->second; !rest.empty();) {
@@ -139,12 +158,12 @@ std::optional<Mail> read_mail(const std::string& argument) {
   return mail;
 }
 
-std::optional<std::string> read_rcpt(const std::string& argument) {
+std::optional<std::string> read_rcpt(const std::string& argument, bool is_strict) {
   const auto path = after_keyword(argument, "TO:");
   const auto parts = path ? cut_path(*path) : std::nullopt;
   if (!parts || !parts->second.empty()) return {};
   const bool is_postmaster = path->starts_with('<') && upper(parts->first) == "POSTMASTER";  // RFC 5321 4.5.1
-  if (!is_postmaster && !is_mailbox(parts->first)) return {};
+  if (!is_postmaster && !is_mailbox(parts->first, is_strict)) return {};
   return parts->first;
 }
 
@@ -154,8 +173,15 @@ bool is_greater(std::string digits, std::uint64_t number) {
   return digits.size() != other.size() ? digits.size() > other.size() : digits > other;
 }
 
-// RFC 4648 4; D14
-std::optional<std::string> decoded(const std::string& base64) {
+std::string without_forgiven_blanks(const std::string& line) {
+  const std::string shorter = line.substr(0, line.find_last_not_of(" \t") + 1);
+  const auto [verb, rest] = cut_at_space(shorter);
+  return upper(verb) == "AUTH" && !cut_at_space(rest).second.empty() ? shorter : line;
+}
+
+// RFC 4648 4; D14: spaces and tabs after it are forgiven
+std::optional<std::string> decoded(const std::string& answer) {
+  const std::string base64 = answer.substr(0, answer.find_last_not_of(" \t") + 1);
   const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   if (base64.empty() || base64.size() % 4 != 0) return {};
   std::string text = base64;

@@ -29,11 +29,13 @@ std::pair<std::string, std::string> cut_at_space(const std::string& text);
 struct Mail {
   std::string mailbox;
   std::string size = "0";  // digits, as many as were sent
+  bool has_auth = false;   // AUTH= stands there
 };
-std::optional<Mail> read_mail(const std::string& argument);
-std::optional<std::string> read_rcpt(const std::string& argument);
+std::optional<Mail> read_mail(const std::string& argument, bool is_strict);
+std::optional<std::string> read_rcpt(const std::string& argument, bool is_strict);
 bool is_greater(std::string digits, std::uint64_t number);
 
+std::string without_forgiven_blanks(const std::string& line);  // of AUTH with an initial response
 std::optional<std::string> decoded(const std::string& base64);
 // [authorization identity] NUL user NUL password
 bool is_plain_message(const std::string& base64);

@@ -62,10 +62,19 @@ std::vector<Letter> commands() {
                "MAIL FROM:<> SIZE=1000 BODY=8BITMIME\r\n",
                "MAIL FROM:<a@b.example> SIZE=1001\r\n",
                "MAIL FROM:<a@b..example>\r\n",
+               "MAIL FROM:<a@b.example> AUTH=<>\r\n",
+               "MAIL FROM:<a@b.example> BODY=7BIT AUTH=e+3Dmc2@example.com\r\n",
+               "MAIL FROM:<a@b.example> AUTH=+3d\r\n",
+               "MAIL FROM:<a@b.example> SIZE=1001 AUTH=<>\r\n",
+               "MAIL FROM:<.a..b.@b_c.example>\r\n",
+               "MAIL FROM:<.@b.example>\r\n",
                "MAIL FROM:<a@b.example> X=1\r\n",
                "RCPT TO:<c@d.example>\r\n",
                "RCPT TO:<Postmaster>\r\n",
                "RCPT TO:<c>\r\n",
+               "RCPT TO:<c@_d.example_>\r\n",
+               "RCPT TO:<c.@d.example>\r\n",
+               "RCPT TO:<c@d.example.>\r\n",
                "DATA\r\n",
                "RSET\r\n",
                "NOOP\r\n",
@@ -92,6 +101,10 @@ std::vector<Letter> commands() {
                "AUTH PLAIN =\r\n",
                "AUTH LOGIN\r\n",
                "AUTH LOGIN dGlt\r\n",
+               "AUTH LOGIN dGlt \t\r\n",
+               "AUTH LOGIN dGl\t0\r\n",
+               "AUTH LOGIN\t\r\n",
+               "AUTH PLAIN = \t\r\n",
                "AUTH LOGIN !\r\n",
                "AUTH CRAM-MD5\r\n",
                "AUTH\r\n",
@@ -102,8 +115,8 @@ std::vector<Letter> commands() {
 }
 
 std::vector<Letter> answers() {
-  return sent({plain + "\r\n", "dGlt\r\n", "*\r\n", "=\r\n", "dGlt\n", "dGl\r\n", "\r\n", "AHRpbQB0\r\n", "AAAA\r\n",
-               std::string(12287, 'A') + "\r\n"});
+  return sent({plain + "\r\n", "dGlt\r\n", "dGlt\t \r\n", "* \r\n", " \t\r\n", "dG lt\r\n", "*\r\n", "=\r\n", "dGlt\n",
+               "dGl\r\n", "\r\n", "AHRpbQB0\r\n", "AAAA\r\n", std::string(12287, 'A') + "\r\n"});
 }
 
 std::vector<Letter> messages() {
@@ -149,8 +162,10 @@ Memory memory_of(spec::Guards guards) {
 }
 
 World world_of(const engine::Service& service) {
-  World world{
-      .host = std::string(service.host), .databytes = service.databytes, .max_recipients = service.max_recipients};
+  World world{.host = std::string(service.host),
+              .databytes = service.databytes,
+              .max_recipients = service.max_recipients,
+              .strict_addresses = service.strict_addresses};
   for (std::size_t i = 0; i < switches.size(); ++i)
     world.*switches[i].second = service.settings_and_facts.has(switch_bits[i]);
   return world;
@@ -162,7 +177,8 @@ engine::Service service_of(const World& world) {
   return {.settings_and_facts = guards,
           .host = tests::dialogue_host,
           .databytes = world.databytes,
-          .max_recipients = world.max_recipients};
+          .max_recipients = world.max_recipients,
+          .strict_addresses = world.strict_addresses};
 }
 
 World world_number(unsigned number) {

@@ -9,6 +9,7 @@ namespace postern::spec {
 
 inline constexpr std::size_t max_command_line_octets = 2048;  // deviation D6; RFC 5321 4.5.3.1.4 wants at least 512
 inline constexpr std::size_t max_auth_line_octets = 12288;    // RFC 4954 4
+inline constexpr std::size_t max_auth_mailbox_octets = 500;   // RFC 4954 3: of AUTH= of MAIL; a longer one is not kept
 inline constexpr std::size_t max_address_octets = 899;        // original; RFC 5321 4.5.3.1.3 wants at least 256
 inline constexpr std::size_t max_recipients = 1000;           // deviation D6; RFC 5321 4.5.3.1.8 wants at least 100
 inline constexpr std::size_t max_recipient_octets =

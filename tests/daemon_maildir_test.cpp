@@ -53,6 +53,18 @@ TEST_F(MaildirTest, a_message_begins_with_its_trace_fields) {
   EXPECT_EQ(files_below_root(), 1U) << "nothing else is left";
 }
 
+// Deviation D13, and Quoted-strings: a local part may be dots alone, begin with dots, or hold slashes.
+TEST_F(MaildirTest, no_local_part_and_no_domain_is_a_way_out_of_the_root) {
+  const std::vector<std::string> odd{"..@example.com",  ".@example.com",     ".hidden@example.com", "a..@example.com",
+                                     "..a@example.com", "a..b@example.com",  "../../x@example.com", "a@my_host.example",
+                                     "tmp@_",           "/etc/x@example.com"};
+  EXPECT_EQ(deliver(odd).result, Result::accepted);
+  EXPECT_EQ(files_below_root(), odd.size()) << "each message lies below the root, in a mailbox of its own";
+  for (const char* mailbox : {"example.com/%2E.", "example.com/%2E", "example.com/%2Ehidden", "example.com/a..",
+                              "example.com/%2E.a", "example.com/a..b", "my_host.example/a", "_/tmp"})
+    EXPECT_EQ(messages_in(root_ / mailbox).size(), 1U) << mailbox;
+}
+
 TEST_F(MaildirTest, only_the_owner_may_look) {
   EXPECT_EQ(deliver({"user@example.com"}).result, Result::accepted);
   for (const char* folder :

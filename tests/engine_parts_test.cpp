@@ -112,6 +112,22 @@ TEST(Sasl, refuses_what_is_not_whole) {
     EXPECT_EQ(sasl.take_plain(base64), ResponseKind::malformed) << base64;
 }
 
+// deviation D14: spaces and tabs after the answer are forgiven; they neither make nor change a meaning
+TEST(Sasl, forgives_blanks_after_an_answer) {
+  Sasl sasl;
+  for (const std::string blanks : {" ", "\t", " \t  "}) {
+    EXPECT_EQ(sasl.take_plain("AHRpbQBwYXNz" + blanks), ResponseKind::valid);
+    EXPECT_EQ(sasl.password(), "pass");
+    EXPECT_EQ(sasl.take_username("dGlt" + blanks), ResponseKind::valid);
+    EXPECT_EQ(sasl.take_password("cGE=" + blanks), ResponseKind::valid);
+    EXPECT_EQ(sasl.username(), "tim");
+    EXPECT_EQ(sasl.password(), "pa");
+    for (const char* bad : {"", "=", "*", "AHRpbQBwYXN", "AHRpbQBwYXNz ="})
+      EXPECT_EQ(sasl.take_plain(bad + blanks), ResponseKind::malformed) << bad;
+    EXPECT_EQ(sasl.take_username(blanks + "dGlt"), ResponseKind::malformed) << "before it they are not";
+  }
+}
+
 TEST(Sasl, takes_login_in_two_steps_and_keeps_the_first) {
   Sasl sasl;
   EXPECT_EQ(sasl.take_username("dGlt"), ResponseKind::valid);
@@ -158,6 +174,8 @@ TEST(Event_of, names_what_a_line_is) {
   EXPECT_EQ(meaning("AUTH LOGIN eA==", {.initial_response = ResponseKind::valid}), Event::auth_login_username);
   EXPECT_EQ(meaning("AUTH LOGIN *", {.initial_response = ResponseKind::cancelled}), Event::auth_malformed);
   EXPECT_EQ(meaning("RCPT TO:<a@b>", {.has_room_for_recipient = false}), Event::rcpt_too_many);
+  EXPECT_EQ(meaning("MAIL FROM:<a@b> AUTH=<>"), Event::mail_with_auth);
+  EXPECT_EQ(meaning("MAIL FROM:<a@b> AUTH=+3d"), Event::mail_malformed);
   EXPECT_EQ(meaning("MAIL FROM:<a@b> X=1"), Event::mail_malformed);
   EXPECT_EQ(meaning("MAIL"), Event::mail_malformed);
   EXPECT_EQ(meaning("RCPT"), Event::rcpt_malformed);
@@ -185,6 +203,39 @@ TEST(Event_of, asks_for_the_arguments_of_the_syntax) {
     EXPECT_EQ(meaning("NOOP" + std::string(argument)), Event::noop);
     EXPECT_EQ(meaning("HELP" + std::string(argument)), Event::help);
   }
+}
+
+// deviation D13; STRICT_ADDRESSES
+TEST(Event_of, forgives_an_address_only_where_addresses_are_not_strict) {
+  for (const char* path : {"<a@b_c>", "<.a@b>", "<a.@b>", "<a..b@c>", "<@b_c:a@b>"}) {
+    const std::string mail = "MAIL FROM:" + std::string(path), rcpt = "RCPT TO:" + std::string(path);
+    EXPECT_EQ(meaning(mail), Event::mail_valid) << path;
+    EXPECT_EQ(meaning(rcpt), Event::rcpt_valid) << path;
+    EXPECT_EQ(meaning(mail, {.strict_addresses = true}), Event::mail_malformed) << path;
+    EXPECT_EQ(meaning(rcpt, {.strict_addresses = true}), Event::rcpt_malformed) << path;
+  }
+  EXPECT_EQ(meaning("RCPT TO:<a_b.c@d-e>", {.strict_addresses = true}), Event::rcpt_valid);
+  EXPECT_EQ(meaning("RCPT TO:<a@b.>"), Event::rcpt_malformed) << "a domain does not end with a dot";
+}
+
+// RFC 4954 5; RFC 3461 4
+TEST(Envelope, keeps_the_mailbox_that_a_client_vouches_for) {
+  Envelope envelope;
+  const auto kept = [&](const std::string& xtext) {
+    envelope.begin("a@b.example");
+    envelope.keep_auth_mailbox(xtext);
+    return std::string(envelope.auth_mailbox());
+  };
+  EXPECT_EQ(kept("e+3Dmc2@example.com"), "e=mc2@example.com");
+  EXPECT_EQ(kept("+2B+2B"), "++");
+  EXPECT_EQ(kept("<>"), "");
+  EXPECT_EQ(kept("a+0D+0Ab"), "") << "a control octet";
+  EXPECT_EQ(kept("a+00"), "");
+  EXPECT_EQ(kept(std::string(500, 'a')), std::string(500, 'a'));
+  EXPECT_EQ(kept(std::string(501, 'a')), "");
+  EXPECT_EQ(kept("a@b.example"), "a@b.example");
+  envelope.clear();
+  EXPECT_EQ(envelope.auth_mailbox(), "") << "it goes with its transaction";
 }
 
 // RFC 1870 6.1; deviation D15

@@ -84,6 +84,25 @@ TEST_F(SessionTest, leaves_its_workspace_at_rest) {
   EXPECT_FALSE(session.is_at_rest());
 }
 
+// RFC 4954 5: of a client that is not authenticated AUTH= is as good as `<>`; the mailbox goes with its transaction
+TEST_F(SessionTest, keeps_auth_of_mail_only_from_who_is_authenticated) {
+  const auto kept_after = [&](const std::string& mail) {
+    EXPECT_EQ(say(mail + "\r\n").code, 250) << mail;
+    std::string mailbox(session_.envelope().auth_mailbox());
+    EXPECT_EQ(say("MAIL FROM:<x@y> AUTH=other\r\n").code, 503);
+    EXPECT_EQ(session_.envelope().auth_mailbox(), mailbox) << "a refused MAIL changes nothing";
+    EXPECT_EQ(say("RSET\r\n").code, 250);
+    EXPECT_EQ(session_.envelope().auth_mailbox(), "");
+    return mailbox;
+  };
+  EXPECT_EQ(kept_after("MAIL FROM:<a@b.c> AUTH=e+3Dmc2@example.com"), "");
+  ASSERT_EQ(say("AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n").effect, Effect::check_credentials);
+  ASSERT_EQ(session_.report(Event::credentials_accepted).code, 235);
+  EXPECT_EQ(kept_after("MAIL FROM:<a@b.c> AUTH=e+3Dmc2@example.com SIZE=1"), "e=mc2@example.com");
+  EXPECT_EQ(kept_after("MAIL FROM:<a@b.c> AUTH=<>"), "");
+  EXPECT_EQ(kept_after("MAIL FROM:<a@b.c>"), "");
+}
+
 TEST_F(SessionTest, keeps_255_octets_of_the_clients_name) {
   static_cast<void>(say("EHLO " + std::string(300, 'x') + "\r\n"));
   EXPECT_EQ(session_.client_name(), std::string(255, 'x'));

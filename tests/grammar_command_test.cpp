@@ -73,6 +73,9 @@ TEST(command, control_octets_after_a_known_verb) {
   for (const auto& [name, verb] : verbs) {
     for (int control = 0; control < 0x80; control = control == 0x1F ? 0x7F : control + 1) {
       for (const std::string rest : {" ", " a", " FROM:<a@b> SIZE=", " FROM:a@b X", "  TO:", " PLAIN "}) {
+        const bool is_forgiven = verb == Verb::auth && control == '\t' && rest.find(' ', 1) != std::string::npos &&
+                                 rest.back() != ' ';  // lenient_trailing_blanks
+        if (is_forgiven) continue;
         const std::string line = std::string(name) + rest + static_cast<char>(control) + "\0z";
         expect_error(line, SyntaxErrorKind::control_octet, name.size() + rest.size());
         EXPECT_EQ(parsed(line).error().verb, verb);
@@ -195,6 +198,10 @@ TEST(command, auth) {  // RFC 4954 4
            {"AUTH PLAIN AGFs  ", "PLAIN", "AGFs"},
            {"AUTH PLAIN a b  c ", "PLAIN", "a b  c"},
            {"AUTH \xC3 \xC3", "\xC3", "\xC3"},
+           {"AUTH PLAIN dGlt\t", "PLAIN", "dGlt"},  // lenient_trailing_blanks: deviation D14
+           {"AUTH LOGIN dGlt \t \t ", "LOGIN", "dGlt"},
+           {"AUTH PLAIN =\t", "PLAIN", "="},
+           {"AUTH PLAIN *\t", "PLAIN", "*"},
        }) {
     const auto result = parsed(line);
     ASSERT_TRUE(result.has_value()) << line;
@@ -203,7 +210,15 @@ TEST(command, auth) {  // RFC 4954 4
   }
 }
 
-constexpr std::array<std::string_view, 12> sample_lines = {
+// Deviation D14: blanks are forgiven after an initial response, and nowhere else
+TEST(command, a_tab_is_a_control_octet_elsewhere) {
+  for (const std::string_view line : {"AUTH PLAIN\t", "AUTH PLAIN \t", "AUTH PLAIN a\tb", "AUTH PLAIN a\t\x01",
+                                      "NOOP a\t", "MAIL FROM:<a@b>\t", "QUIT \t"})
+    expect_error(line, SyntaxErrorKind::control_octet, line.find('\t'));
+  EXPECT_EQ(parsed("AUTH\t").value().verb, Verb::unknown);
+}
+
+constexpr std::array<std::string_view, 14> sample_lines = {
     "EHLO client.example.org",
     "HELO [1.2.3.4]",
     "MAIL FROM:<a.b@example.org> SIZE=1024 BODY=8BITMIME AUTH=a+2B@b",
@@ -213,6 +228,8 @@ constexpr std::array<std::string_view, 12> sample_lines = {
     "RCPT TO:<postmaster>  ",
     "RCPT TO:d@[x-400:c]",
     "AUTH PLAIN AGFsAGFs ",
+    "AUTH LOGIN dGlt \t ",
+    "RCPT TO:<.a..b.@c_d.e>",
     "STARTTLS",
     "VRFY a b",
     "QUIT ",

@@ -31,11 +31,23 @@ class Refusals(peer.Case):
             self.assertIn(sentence, log)
 
     def test_values_that_are_not_allowed(self):  # deviation D11
-        for name in ("SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "DROP_PRE_GREET"):
+        for name in ("SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "STRICT_ADDRESSES",
+                     "DROP_PRE_GREET"):
             for value in ("O", "yes", " 1", "-1", "01", "2"):
                 with self.subTest(name=name, value=value):
                     sentence = f'config: {name}="{value}" in the environment: only 0 and 1 are allowed'
                     self.assert_refused("connect.bad_value", sentence, **{name: value})
+
+    def test_addresses_are_strict_where_the_operator_wants_it(self):  # deviation D13
+        for settings, reply in (({}, "250 ok"), ({"STRICT_ADDRESSES": 0}, "250 ok"),
+                                ({"STRICT_ADDRESSES": 1}, "555 syntax error (#5.5.4)")):
+            direct = self.start(**settings)
+            direct.client.reply()
+            for path in ("<a@my_host.example>", "<.a@b.example>", "<a.@b.example>", "<a..b@c.example>"):
+                with self.subTest(settings=settings, path=path):
+                    self.assertEqual(direct.client.say(f"MAIL FROM:{path}"), reply)
+                    direct.client.say("RSET")
+            self.assertEqual(direct.client.say("MAIL FROM:<a@b.example.>"), "555 syntax error (#5.5.4)")
 
     def test_numbers_that_are_not_allowed(self):
         for name, value in (("DATABYTES", "1M"), ("DATABYTES", "-1"), ("MAXRCPT", "many"), ("GREETDELAY", "0x1"),
