@@ -48,13 +48,14 @@ Admission ClientTable::judge(const Address& address, Index client, Index network
   const Client unknown;
   const Client& known = client == clients_.none ? unknown : clients_[client];
   const std::uint32_t alike = network == networks_.none ? 0 : networks_[network].sessions;
-  if (is_reached(limits_.failed_auths_per_hour, known.failures.count(now, failure_window)))
-    return Admission::client_guesses;
-  if (is_reached(limits_.sessions_per_client, known.sessions) || is_reached(limits_.sessions_per_network, alike))
-    return Admission::client_busy;
-  if (is_reached(limits_.connections_per_minute, known.connections.count(now, rate_window)))
-    return Admission::client_too_fast;
-  return Admission::ok;
+  Admission first = Admission::ok;
+  const auto note = [&first](bool holds, Admission answer) { first = holds ? std::min(first, answer) : first; };
+  note(is_reached(limits_.failed_auths_per_hour, known.failures.count(now, failure_window)), Admission::client_guesses);
+  note(is_reached(limits_.sessions_per_client, known.sessions) || is_reached(limits_.sessions_per_network, alike),
+       Admission::client_busy);
+  note(is_reached(limits_.connections_per_minute, known.connections.count(now, rate_window)),
+       Admission::client_too_fast);
+  return first;
 }
 
 Admission ClientTable::admit(const Address& address, Time now) {

@@ -113,6 +113,30 @@ TEST_F(Table, a_guess_counts_also_when_its_session_is_gone) {
   EXPECT_EQ(Admission::client_guesses, table.admit(tim, start));
 }
 
+// The order of spec/events.toml is that of the enum; nothing else may decide which of several reasons is told.
+TEST_F(Table, the_first_reason_of_the_spec_is_told) {
+  using std::pair;
+  const std::vector<pair<Admission, ClientLimits>> reasons{{Admission::total, {1, 0, 0, 0, 0}},
+                                                           {Admission::client_busy, {0, 1, 0, 0, 0}},
+                                                           {Admission::client_busy, {0, 0, 1, 0, 0}},
+                                                           {Admission::client_too_fast, {0, 0, 0, 1, 0}},
+                                                           {Admission::client_guesses, {0, 0, 0, 0, 1}}};
+  for (const auto& [one, its_limits] : reasons) {
+    for (const auto& [other, other_limits] : reasons) {
+      ClientTable table(no_limits, {}, 1);
+      ASSERT_EQ(Admission::ok, table.admit(tim, start));
+      table.auth_failed(tim, start);
+      table.set({its_limits.sessions | other_limits.sessions,
+                 its_limits.sessions_per_client | other_limits.sessions_per_client,
+                 its_limits.sessions_per_network | other_limits.sessions_per_network,
+                 its_limits.connections_per_minute | other_limits.connections_per_minute,
+                 its_limits.failed_auths_per_hour | other_limits.failed_auths_per_hour},
+                {});
+      EXPECT_EQ(std::min(event_of(one), event_of(other)), event_of(table.admit(tim, start)));
+    }
+  }
+}
+
 TEST_F(Table, the_first_reason_is_told) {
   ClientTable table({1, 1, 1, 1, 1}, {}, 1);
   EXPECT_EQ(Admission::ok, table.admit(tim, start));
