@@ -25,6 +25,7 @@ Lines response(spec::Guards before) {
 
 Lines mail_data_lines(Event event) {
   switch (event) {
+    case Event::data_end_nul: return {"C| a\\0b\\r\\n", "C: ."};
     case Event::data_end_bare_cr_or_lf: return {"C| bare\\nLF\\r\\n", "C: ."};
     case Event::data_end_too_big: return {"C: " + std::string(1200, 'x'), "C: ."};
     case Event::data_end_too_many_hops:

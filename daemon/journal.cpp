@@ -89,7 +89,12 @@ void Journal::settings(const Start& start) const {
 
 void Journal::refusal(const engine::Step& step, const engine::Session& session) const {
   LogLine line = this->line("refuse");
-  line.field("rule", spec::name_of(step.rule)).field("reply", without_line_end(step.reply));
+  line.field("rule", spec::name_of(step.rule));
+  // Where the rule says nothing to the client there is no reply to show, only what has happened.
+  if (step.code == 0)
+    line.field("cause", spec::name_of(step.event));
+  else
+    line.field("reply", without_line_end(step.reply));
   name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {
     line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());

@@ -26,7 +26,7 @@ using spec::Event;
 namespace bit = spec::bit;
 
 void wrong(Start& start, Event event, std::string sentence) {
-  if (start.event == Event::connect_ready) start.event = event;
+  start.event = std::min(start.event, event);
   start.problems.push_back(std::move(sentence));
 }
 
@@ -37,7 +37,7 @@ void take(Start& start, const std::vector<ForeignFinding>& findings) {
   }
 }
 
-// Finds what is wrong in the order of spec/events.toml: the first that is true is the event.
+// Finds what is wrong. Of all that is, the event is the one that stands first in spec/events.toml: the least of the enum.
 class Judge {
  public:
   Judge(std::span<char* const> arguments, const Environment& environment, std::string_view origin, Lists lists,

@@ -110,12 +110,13 @@ Event Session::response_event(std::string_view text) {
 }
 
 bool Session::is_refused_already() const {
-  return mail_data_.saw_bare_cr() || mail_data_.saw_bare_lf() ||
+  return mail_data_.saw_bare_cr() || mail_data_.saw_bare_lf() || mail_data_.saw_nul() ||
          (service_.databytes != 0 && stored_octets_ > service_.databytes);
 }
 
 Event Session::data_end_event() const {
   if (mail_data_.saw_bare_cr() || mail_data_.saw_bare_lf()) return Event::data_end_bare_cr_or_lf;
+  if (mail_data_.saw_nul()) return Event::data_end_nul;
   if (mail_data_.hops() >= spec::max_hops) return Event::data_end_too_many_hops;
   return is_refused_already() ? Event::data_end_too_big : Event::data_end_complete;
 }

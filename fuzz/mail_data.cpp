@@ -45,6 +45,7 @@ proptests::NaiveMailData decode(std::string_view octets, std::size_t piece, gram
   }
   result.saw_bare_cr = state.saw_bare_cr;
   result.saw_bare_lf = state.saw_bare_lf;
+  result.saw_nul = state.saw_nul;
   result.hops = state.hops;
   return result;
 }

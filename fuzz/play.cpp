@@ -33,7 +33,7 @@ void* last_in(tests::GuardedOctets& storage, std::size_t octets) {
 }
 
 bool is_end_of_data(Event event) {
-  return event == Event::data_end_complete || event == Event::data_end_bare_cr_or_lf ||
+  return event == Event::data_end_complete || event == Event::data_end_bare_cr_or_lf || event == Event::data_end_nul ||
          event == Event::data_end_too_big || event == Event::data_end_too_many_hops;
 }
 
@@ -229,6 +229,7 @@ void Player::check_stored() {
   const Event event = trace_->decisions.back().event;
   const bool is_big = view_->databytes != 0 && naive.text.size() > view_->databytes;
   const Event wanted = naive.saw_bare_cr || naive.saw_bare_lf ? Event::data_end_bare_cr_or_lf
+                       : naive.saw_nul                        ? Event::data_end_nul
                        : naive.hops >= spec::max_hops         ? Event::data_end_too_many_hops
                        : is_big                               ? Event::data_end_too_big
                                                               : Event::data_end_complete;

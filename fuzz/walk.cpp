@@ -71,6 +71,7 @@ const std::vector<Sample>& samples() {
       {Event::response_too_long, repeated("\xF7", 7) + "\r\n"},
       {Event::data_end_complete, ".\r\n"},
       {Event::data_end_bare_cr_or_lf, "\n\r\n.\r\n"},
+      {Event::data_end_nul, std::string("\0\r\n.\r\n", 6)},
       {Event::data_end_too_big, repeated("x", 101) + "\r\n.\r\n"},
       {Event::data_end_too_many_hops, repeated("Received:\r\n", spec::max_hops) + ".\r\n"},
   };

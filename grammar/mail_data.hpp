@@ -2,7 +2,7 @@
 // in      octets after the 354 reply, in pieces of any size
 // out     decoded octets, copied once into the caller's storage, and how much of the input was used
 // state   a few octets of automaton, so that a cut anywhere changes nothing
-// errors  none: what is wrong with the data is a fact (saw_bare_cr, saw_bare_lf, hops) that the policy judges
+// errors  none: what is wrong with the data is a fact (saw_bare_cr, saw_bare_lf, saw_nul, hops) that the policy judges
 // source  RFC 5321 2.3.8, 4.1.1.4, 4.5.2, 6.3; deviation D4
 #pragma once
 
@@ -28,6 +28,7 @@ struct MailDataState {
   bool in_header = true;
   bool saw_bare_cr = false;
   bool saw_bare_lf = false;
+  bool saw_nul = false;
   std::uint8_t name_octets = 0;              // how much of a field name this header line has matched
   std::uint8_t name_candidates = all_names;  // which names still fit; none beyond the header
   std::uint32_t hops = 0;
@@ -40,6 +41,7 @@ class MailData {
 
   [[nodiscard]] bool saw_bare_cr() const { return state_.saw_bare_cr; }
   [[nodiscard]] bool saw_bare_lf() const { return state_.saw_bare_lf; }
+  [[nodiscard]] bool saw_nul() const { return state_.saw_nul; }
   // Received: and Delivered-To: lines of the header.
   [[nodiscard]] std::uint32_t hops() const { return state_.hops; }
 

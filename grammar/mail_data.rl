@@ -11,6 +11,7 @@ action put { *written++ = *p; }
 action line_end { *written++ = '\n'; }
 action bare_cr { *written++ = '\r'; saw_bare_cr_ = true; }
 action bare_lf { *written++ = '\n'; saw_bare_lf_ = true; }
+action nul { saw_nul_ = true; }
 action hop { ++hops_; }
 action end_of_data { ended = true; fbreak; }
 
@@ -32,7 +33,8 @@ transparency = (
 data_line = any* CRLF - any* CRLF any+;
 hop_line = "."? ("Received:"i | "Delivered-To:"i) @hop any*;
 header = ((data_line - CRLF) & (hop_line | any*))*;
-main := transparency & (header (CRLF any*)?);
+# RFC 5321 2.3.8, RFC 6152 2: NUL is in no line of mail
+main := transparency & (header (CRLF any*)?) & ((any - 0) | 0 @nul)*;
 
 write data noerror nofinal noentry;
 }%%

@@ -31,7 +31,7 @@ constexpr std::array<char, block_octets> numbers = [] {
 struct Block {
   __m256i low, high;              // octets 0 to 31, 32 to 63
   __m256i low_after, high_after;  // octets 1 to 32, 33 to 64
-  __m256i bare;                   // not 0 before something bare
+  __m256i bare;                   // not 0 before something bare, or where NUL is
   std::uint64_t crs;              // bit i for octet i
   int cr;                         // the first; 64 when there is none
 };
@@ -44,7 +44,9 @@ struct Block {
   const __m256i high_crs = _mm256_cmpeq_epi8(block.high, cr);
   const __m256i low_bare = _mm256_xor_si256(low_crs, _mm256_cmpeq_epi8(block.low_after, lf));
   const __m256i high_bare = _mm256_xor_si256(high_crs, _mm256_cmpeq_epi8(block.high_after, lf));
-  block.bare = _mm256_or_si256(low_bare, high_bare);
+  // The least of two octets is NUL when one of them is.
+  const __m256i nul = _mm256_cmpeq_epi8(_mm256_min_epu8(block.low, block.high), _mm256_setzero_si256());
+  block.bare = _mm256_or_si256(_mm256_or_si256(low_bare, high_bare), nul);
   block.crs = bits_of(low_crs) | bits_of(high_crs) << 32;
   block.cr = std::countr_zero(block.crs);
   return block;

@@ -32,7 +32,7 @@ namespace {
 
 struct Masks {
   std::uint64_t crs;   // bit i for octet i
-  std::uint64_t bare;  // not 0 before something bare
+  std::uint64_t bare;  // not 0 before something bare, or where NUL is
 };
 
 [[gnu::always_inline]] inline Masks masks_of(const char* block) {
@@ -46,7 +46,11 @@ struct Masks {
   const __m128i bare1 = _mm_xor_si128(crs1, _mm_cmpeq_epi8(load(block + 17), lf));
   const __m128i bare2 = _mm_xor_si128(crs2, _mm_cmpeq_epi8(load(block + 33), lf));
   const __m128i bare3 = _mm_xor_si128(crs3, _mm_cmpeq_epi8(load(block + 49), lf));
-  const __m128i bare = _mm_or_si128(_mm_or_si128(bare0, bare1), _mm_or_si128(bare2, bare3));
+  // The least of four octets is NUL when one of them is.
+  const __m128i least =
+      _mm_min_epu8(_mm_min_epu8(load(block), load(block + 16)), _mm_min_epu8(load(block + 32), load(block + 48)));
+  const __m128i nul = _mm_cmpeq_epi8(least, _mm_setzero_si128());
+  const __m128i bare = _mm_or_si128(_mm_or_si128(_mm_or_si128(bare0, bare1), _mm_or_si128(bare2, bare3)), nul);
   return {bits_of(crs0) | bits_of(crs1) << 16 | bits_of(crs2) << 32 | bits_of(crs3) << 48, bits_of(bare)};
 }
 

@@ -41,6 +41,7 @@ void take_in_line(MailDataState& state, MailDataCursor& cursor, char octet) {
     return;
   }
   if (octet == '\n') state.saw_bare_lf = true;
+  if (octet == '\0') state.saw_nul = true;
   put(state, cursor, octet);
 }
 
@@ -65,10 +66,10 @@ void copy_to_line_end(MailDataCursor& cursor, const char* until) {
   char* out = cursor.out;
   for (std::uint64_t eight = 0; until - in >= 8; in += 8, out += 8) {
     std::memcpy(&eight, in, sizeof eight);
-    if (has(eight, '\r') || has(eight, '\n')) break;
+    if (has(eight, '\r') || has(eight, '\n') || has(eight, '\0')) break;
     std::memcpy(out, &eight, sizeof eight);
   }
-  while (in != until && *in != '\r' && *in != '\n') *out++ = *in++;
+  while (in != until && *in != '\r' && *in != '\n' && *in != '\0') *out++ = *in++;
   cursor.in = in;
   cursor.out = out;
 }

@@ -45,12 +45,14 @@ class MailDataMachine {
   [[nodiscard]] DecodedPiece decode(std::string_view octets, std::span<char> out);
   [[nodiscard]] bool saw_bare_cr() const { return saw_bare_cr_; }
   [[nodiscard]] bool saw_bare_lf() const { return saw_bare_lf_; }
+  [[nodiscard]] bool saw_nul() const { return saw_nul_; }
   [[nodiscard]] std::uint32_t hops() const { return hops_; }
 
  private:
   int cs_ = 0;
   bool saw_bare_cr_ = false;
   bool saw_bare_lf_ = false;
+  bool saw_nul_ = false;
   std::uint32_t hops_ = 0;
 };
 

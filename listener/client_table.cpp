@@ -47,11 +47,13 @@ Admission ClientTable::judge(const Address& address, Index client, Index network
   const Client unknown;
   const Client& known = client == clients_.none ? unknown : clients_[client];
   const std::uint32_t alike = network == networks_.none ? 0 : networks_[network].sessions;
-  if (is_reached(limits_.sessions_per_client, known.sessions) || is_reached(limits_.sessions_per_network, alike))
-    return Admission::client_busy;
-  if (is_reached(limits_.connections_per_minute, known.connections.count(now, rate_window)))
-    return Admission::client_too_fast;
-  return Admission::ok;
+  Admission first = Admission::ok;
+  const auto note = [&first](bool holds, Admission answer) { first = holds ? std::min(first, answer) : first; };
+  note(is_reached(limits_.sessions_per_client, known.sessions) || is_reached(limits_.sessions_per_network, alike),
+       Admission::client_busy);
+  note(is_reached(limits_.connections_per_minute, known.connections.count(now, rate_window)),
+       Admission::client_too_fast);
+  return first;
 }
 
 Admission ClientTable::admit(const Address& address, Time now, Standing standing) {
@@ -59,7 +61,7 @@ Admission ClientTable::admit(const Address& address, Time now, Standing standing
   const std::scoped_lock lock(mutex_);
   Index client = clients_.find(key), network = networks_.find(its_network);
   Admission admission = judge(address, client, network, now);
-  if (admission == Admission::ok && standing == Standing::guesses) admission = Admission::client_guesses;
+  if (standing == Standing::guesses) admission = std::min(admission, Admission::client_guesses);
   if (admission != Admission::ok) return admission;
   if (client == clients_.none) {
     client = make_client(key);

@@ -17,6 +17,7 @@
 #include "listener/network.hpp"
 #include "listener/sliding_count.hpp"
 #include "spec/limits.hpp"
+#include "spec/policy_names.hpp"
 
 namespace postern::listener {
 
@@ -28,14 +29,18 @@ struct ClientLimits {
   std::uint32_t connections_per_minute = spec::max_connections_per_address;
 };
 
-// In this order: the first that holds is the answer.
+constexpr std::uint8_t place_of(spec::Event event) { return static_cast<std::uint8_t>(event); }
+
+// Each is an event of spec/events.toml, and of those that hold the one that stands first there is the answer.
 enum class Admission : std::uint8_t {
-  ok,
-  total,            // as many sessions as there may be
-  client_busy,      // has as many sessions open as it may have, or its network has
-  client_too_fast,  // was admitted too often in the last minute; refused connections do not count
-  client_guesses,   // the caller says so (guess_table.hpp)
+  total = place_of(spec::Event::connect_busy),                     // as many sessions as there may be
+  client_guesses = place_of(spec::Event::connect_client_guesses),  // the caller says so (guess_table.hpp)
+  client_busy = place_of(spec::Event::connect_client_busy),  // has as many sessions as it may have, or its network has
+  // Was admitted too often in the last minute; refused connections do not count.
+  client_too_fast = place_of(spec::Event::connect_client_too_fast),
+  ok = place_of(spec::Event::connect_ready),
 };
+[[nodiscard]] constexpr spec::Event event_of(Admission admission) { return static_cast<spec::Event>(admission); }
 
 class ClientTable {
  public:

@@ -54,19 +54,13 @@ void Connection::admit() {
   const Admission admission = context_.clients.admit(remote_.address, context_.loop.now(), standing());
   is_admitted_ = admission == Admission::ok;
   if (is_admitted_) context_.metrics.session_opened();
-  if (admission == Admission::total) return refuse(Event::connect_busy);
-  if (rule.standing == ClientRule::Standing::denied) return refuse(Event::connect_denied);
+  Event first = event_of(admission);  // of all that is true, what stands first in spec/events.toml
+  if (rule.standing == ClientRule::Standing::denied) first = std::min(first, Event::connect_denied);
   if (rule.standing == ClientRule::Standing::unreadable) {
     context_.journal_of(remote_, number_).trouble("the tcprules cannot be read: make them again with tcprules");
-    return refuse(Event::connect_no_controls);
+    first = std::min(first, Event::connect_rules_unreadable);
   }
-  switch (admission) {
-    case Admission::client_busy: return refuse(Event::connect_client_busy);
-    case Admission::client_too_fast: return refuse(Event::connect_client_too_fast);
-    case Admission::client_guesses: return refuse(Event::connect_client_guesses);
-    case Admission::total:
-    case Admission::ok: break;
-  }
+  if (first != Event::connect_ready) return refuse(first);
   if (served_->is_implicit_tls()) return begin_handshake();
   greet();
 }
@@ -84,20 +78,18 @@ void Connection::begin_session(std::string_view class_value) {
   patience_began_ = context_.loop.now();
 }
 
-// A client that is not let in is told so in clear; where TLS comes first a handshake would cost more than the session
-// that was refused, so it is closed.
+// A client that is not let in is told so in clear. Where the table says nothing, since TLS would come first, it is closed.
 void Connection::refuse(Event event) {
   context_.metrics.connection_refused(refusal_of(event));
   begin_session({});
-  const bool is_silent = served_->is_implicit_tls() && event != Event::connect_malformed_proxy;
-  if (is_silent) {
-    const engine::Step step = session().report(event);
+  const engine::Step step = session().report(event);
+  if (step.code == 0 && event != Event::connect_malformed_proxy) {
     context_.metrics.rule_hit(step.rule);
     journal_of_decisions().refusal(step, session());
     return die("close");
   }
   phase_ = Phase::serving;
-  take(session().report(event));
+  take(step);
 }
 
 void Connection::greet() {

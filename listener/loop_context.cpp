@@ -10,30 +10,23 @@
 namespace postern::listener {
 namespace {
 
-struct Refusal {
-  spec::Event event;
-  spec::Rule rule;
-};
-constexpr std::array refusals{Refusal{spec::Event::connect_busy, spec::Rule::connect_busy},
-                              Refusal{spec::Event::connect_malformed_proxy, spec::Rule::connect_malformed_proxy},
-                              Refusal{spec::Event::connect_denied, spec::Rule::connect_denied},
-                              Refusal{spec::Event::connect_client_busy, spec::Rule::connect_client_busy},
-                              Refusal{spec::Event::connect_client_too_fast, spec::Rule::connect_client_too_fast},
-                              Refusal{spec::Event::connect_client_guesses, spec::Rule::connect_client_guesses},
-                              Refusal{spec::Event::exhausted, spec::Rule::exhausted},
-                              Refusal{spec::Event::connect_no_controls, spec::Rule::connect_no_controls}};
+using spec::Event;
+constexpr std::array refusals{Event::connect_malformed_proxy, Event::connect_busy,
+                              Event::connect_denied,          Event::connect_rules_unreadable,
+                              Event::connect_client_guesses,  Event::connect_client_busy,
+                              Event::connect_client_too_fast, Event::exhausted};
 
 }  // namespace
 
 std::vector<std::string> refusal_names() {
   std::vector<std::string> names;
-  for (const Refusal& refusal : refusals) names.emplace_back(spec::name_of(refusal.rule));
+  for (const Event refusal : refusals) names.emplace_back(spec::name_of(refusal));
   return names;
 }
 
 std::size_t refusal_of(spec::Event event) {
   std::size_t i = 0;
-  while (i < refusals.size() && refusals[i].event != event) ++i;
+  while (i < refusals.size() && refusals[i] != event) ++i;
   return i;
 }
 

@@ -66,6 +66,7 @@ const std::vector<Sample>& samples() {
       {Event::response_too_long, repeated("A", 12287) + "\r\n"},
       {Event::data_end_complete, ".\r\n"},
       {Event::data_end_bare_cr_or_lf, "a\nb\r\n.\r\n"},
+      {Event::data_end_nul, std::string("a\0b\r\n.\r\n", 8)},
       {Event::data_end_too_big, repeated("0123456789\r\n", 91) + ".\r\n"},
   };
   return all;

@@ -18,6 +18,7 @@ std::string without_period(std::string_view line) { return std::string(line.star
 void note_bare(std::string_view line, NaiveMailData& data) {
   data.saw_bare_cr |= line.contains('\r');
   data.saw_bare_lf |= line.contains('\n');
+  data.saw_nul |= line.contains('\0');
 }
 
 }  // namespace

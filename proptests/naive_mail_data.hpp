@@ -18,6 +18,7 @@ struct NaiveMailData {
   bool ended = false;
   bool saw_bare_cr = false;
   bool saw_bare_lf = false;
+  bool saw_nul = false;
   std::uint32_t hops = 0;
 
   bool operator==(const NaiveMailData&) const = default;

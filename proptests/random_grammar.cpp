@@ -85,9 +85,9 @@ RC_GTEST_PROP(grammar, arbitrary_lines_are_read_as_the_abnf_reads_them, (const s
 }
 
 rc::Gen<std::string> mail_octets() {
-  const auto fragment =
-      rc::gen::element<std::string>("\r\n", "\r\n", "\r\n.", "\r", "\n", ".", "a", "Received:", "Delivered-To: x",
-                                    "\r\n\r\n", std::string(62, 'b'), std::string(130, 'c'), "\r\n..");
+  const auto fragment = rc::gen::element<std::string>("\r\n", "\r\n", "\r\n.", "\r", "\n", ".", "a",
+                                                      std::string(1, '\0'), "Received:", "Delivered-To: x", "\r\n\r\n",
+                                                      std::string(62, 'b'), std::string(130, 'c'), "\r\n..");
   return concatenated(rc::gen::container<std::vector<std::string>>(fragment));
 }
 
@@ -109,6 +109,7 @@ RC_GTEST_PROP(grammar, mail_data_is_decoded_as_the_rfc_tells_wherever_it_is_cut,
   }
   seen.saw_bare_cr = data.saw_bare_cr();
   seen.saw_bare_lf = data.saw_bare_lf();
+  seen.saw_nul = data.saw_nul();
   seen.hops = data.hops();
   RC_ASSERT(seen == read_mail_data(octets));
 }

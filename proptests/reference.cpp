@@ -261,6 +261,8 @@ void Reference::end_of_data(const std::string& octets) {
   std::string refusal;
   if (message.has_bare_cr_or_lf)
     refusal = "550 bare CR or LF in mail data (#5.6.0)";
+  else if (message.has_nul)  // RFC 5321 2.3.8 with RFC 6152 2: 8BITMIME allows every octet but NUL
+    refusal = "550 NUL in mail data (#5.6.0)";
   else if (message.hops >= 100)
     refusal = "554 too many hops, this message is looping (#5.4.6)";
   else if (world_.databytes != 0 && message.stored.size() > world_.databytes)

@@ -226,6 +226,7 @@ Message read_message(const std::string& octets) {
     std::string line = octets.substr(begin, end - begin);
     begin = end + 2;
     if (line.find_first_of("\r\n") != std::string::npos) message.has_bare_cr_or_lf = true;
+    if (line.contains('\0')) message.has_nul = true;
     if (line.starts_with('.')) line.erase(0, 1);
     if (line.empty()) is_header = false;
     const std::string name = upper(line);

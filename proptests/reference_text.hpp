@@ -44,6 +44,7 @@ bool is_name_or_password(const std::string& base64);
 struct Message {
   std::string stored;  // lines end with LF, the dots of transparency are gone
   bool has_bare_cr_or_lf = false;
+  bool has_nul = false;
   int hops = 0;
 };
 Message read_message(const std::string& octets);

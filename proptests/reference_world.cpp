@@ -36,7 +36,13 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
 // D22: whom a listener does not let in, before it looks at any setting.
 void Reference::connect(const std::string& found) {
   if (found == "connect.denied" && slips(Slip::greets_who_is_denied)) return start("connect.ready");
-  if (found == "connect.busy") {
+  const bool is_of_the_listener = found == "connect.busy" || found == "connect.denied" ||
+                                  found == "connect.rules_unreadable" || found.starts_with("connect.client_");
+  // RFC 8314 3.3: before the handshake there is no SMTP to speak, and nobody is owed one.
+  if (is_of_the_listener && world_.SSL) return close();
+  if (found == "connect.rules_unreadable") {
+    say("421 unable to read controls (#4.3.0)");
+  } else if (found == "connect.busy") {
     say("421 too many sessions, try again later (#4.3.2)");
   } else if (found == "connect.denied") {
     say("554 sorry, mail from your address is not taken here (#5.7.1)");  // RFC 5321 3.1

@@ -174,6 +174,7 @@ std::vector<Phrase> messages(const World& world) {
           {"a\nb\r\n.\r\n", "data_end.bare_cr_or_lf", ""},
           {"a\r\n\n.\nMAIL FROM:<x@y>\n.\r\n\r\n.\r\n", "data_end.bare_cr_or_lf", ""},
           {"a\r\r\n.\r\n", "data_end.bare_cr_or_lf", ""},
+          {std::string("a\0\r\n.\r\n", 7), "data_end.nul", ""},
           {std::string(998, 'x') + "\r\n..\r\n.\r\n", big_event, ""},
           {hops + "\r\n.\r\n", "data_end.too_many_hops", ""}};
 }

@@ -53,6 +53,7 @@ NaiveMailData decoded(DecodeMailData& decode, std::string_view octets, std::vect
   }
   seen.saw_bare_cr = state.saw_bare_cr;
   seen.saw_bare_lf = state.saw_bare_lf;
+  seen.saw_nul = state.saw_nul;
   seen.hops = state.hops;
   return seen;
 }
@@ -62,7 +63,7 @@ NaiveMailData by_machine(std::string_view octets, std::size_t cut) {
   MailDataMachine machine;
   std::string out(octets.size() + 2, '\0');
   auto piece = machine.decode(octets.substr(0, cut), out);
-  seen = {out.substr(0, piece.written), piece.consumed, piece.ended, false, false, 0};
+  seen = {out.substr(0, piece.written), piece.consumed, piece.ended, false, false, false, 0};
   if (!piece.ended) {
     piece = machine.decode(octets.substr(cut), out);
     seen.text.append(out, 0, piece.written);
@@ -71,6 +72,7 @@ NaiveMailData by_machine(std::string_view octets, std::size_t cut) {
   }
   seen.saw_bare_cr = machine.saw_bare_cr();
   seen.saw_bare_lf = machine.saw_bare_lf();
+  seen.saw_nul = machine.saw_nul();
   seen.hops = machine.hops();
   return seen;
 }
@@ -146,6 +148,16 @@ TEST(mail_data, bare_cr_and_bare_lf_are_seen) {  // RFC 5321 2.3.8
   EXPECT_FALSE(read_mail_data("a\r").saw_bare_cr);
 }
 
+TEST(mail_data, nul_is_seen_wherever_it_stands) {  // RFC 5321 2.3.8, RFC 6152 2
+  EXPECT_FALSE(read_mail_data("ab").saw_nul);
+  for (std::size_t at = 0; at < 300; ++at) {
+    std::string octets(300, 'x');
+    octets[at] = '\0';
+    EXPECT_TRUE(read_mail_data(octets).saw_nul);
+    expect_everywhere("\r\n\r\n" + octets + "\r\n.\r\n", {at, at + 4});
+  }
+}
+
 TEST(mail_data, hops_are_counted_in_the_header) {  // RFC 5321 6.3
   struct HopCase {
     std::string octets;
@@ -174,10 +186,12 @@ TEST(mail_data, hops_are_counted_in_the_header) {  // RFC 5321 6.3
 }
 
 constexpr std::string_view alphabet = "\r\n.a";
+constexpr std::string_view alphabet_with_nul("\r\n.\0", 4);
+static_assert(alphabet_with_nul.size() == alphabet.size());
 
-std::string nth_string(std::size_t number, std::size_t length) {
+std::string nth_string(std::size_t number, std::size_t length, std::string_view of = alphabet) {
   std::string octets;
-  for (; octets.size() < length; number /= alphabet.size()) octets += alphabet[number % alphabet.size()];
+  for (; octets.size() < length; number /= of.size()) octets += of[number % of.size()];
   return octets;
 }
 
@@ -190,6 +204,14 @@ TEST(mail_data, a_bare_cr_where_a_header_line_begins_does_not_end_the_header) {
     MailData data;
     ASSERT_TRUE(data.decode(octets, out).ended);
     EXPECT_EQ(data.hops(), 1U) << before;
+  }
+}
+
+TEST(mail_data, all_short_strings_with_nul_at_every_cut) {  // RFC 5321 2.3.8, RFC 6152 2
+  for (std::size_t length = 0, count = 1; length <= 6; ++length, count *= alphabet_with_nul.size()) {
+    for (std::size_t number = 0; number < count && !HasFatalFailure(); ++number) {
+      expect_at_every_cut(nth_string(number, length, alphabet_with_nul));
+    }
   }
 }
 

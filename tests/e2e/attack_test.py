@@ -125,7 +125,8 @@ class Starttls(peer.Case):
 BARE = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n", b"\r\n.\r\r\n",
         b"\n\n.\r\n", b"\r\r\n.\r\r\n", b"\r\n.\n\r\n", b"\n\r.\r\n", b"\r\n\n.\r\n", b"\0\n.\r\n", b"\r\n.\r\0\n",
         b"\r\0\n.\r\n", b"\n.\0\r\n"]
-NOT_THE_END = [b"\r\n.\0\r\n", b"\r\n\0.\r\n", b"\r\n. \r\n", b"\r\n .\r\n", b"\r\n..\r\n", b"\r\n.\xe2\x80\xa8\r\n",
+NUL = [b"\r\n.\0\r\n", b"\r\n\0.\r\n", b"\0", b"x" * 200 + b"\0" + b"x" * 200]
+NOT_THE_END = [b"\r\n. \r\n", b"\r\n .\r\n", b"\r\n..\r\n", b"\r\n.\xe2\x80\xa8\r\n",
                b"\x85.\x85", b"\r\n.\x0b\r\n", b"\r\n.\x0c\r\n"]
 SMUGGLED = b"MAIL FROM:<evil@evil.example>\r\nRCPT TO:<user@postern.example>\r\n" \
            b"DATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
@@ -151,6 +152,15 @@ class Smuggling(peer.Case):
                 for segments in segmentations(b"Subject: x\r\n\r\ntext", sequence, SMUGGLED):
                     self.assertEqual(self.send_data(client, segments), self.replies["bare_cr_or_lf"], segments)
                     self.assertEqual(client.say("NOOP"), "250 ok")  # and no reply to what was smuggled
+        self.assertEqual(self.home.stored(), [])
+
+    def test_nul_is_refused_at_the_true_end(self):  # RFC 5321 2.3.8, RFC 6152 2
+        for sequence in NUL:
+            with self.subTest(sequence=sequence[:8]), self.server.connect() as client:
+                client.say("EHLO client.example")
+                for segments in segmentations(b"Subject: x\r\n\r\ntext", sequence, SMUGGLED):
+                    self.assertEqual(self.send_data(client, segments), self.replies["nul_in_data"], segments)
+                    self.assertEqual(client.say("NOOP"), "250 ok")
         self.assertEqual(self.home.stored(), [])
 
     def test_what_only_looks_like_an_end_is_text(self):

@@ -40,12 +40,15 @@ class Cast:
     def add(self, dialogue, scene, certificate_path, queue):
         words = tuple(scene.arguments)
         proxies = PROXIES if self.special == "connect.malformed_proxy" else None
-        door = self._doors.setdefault(words, doors.Door(BASE | {"QMAILQUEUE": str(queue)}, words, proxies))
+        base = BASE | {"QMAILQUEUE": str(queue)}
+        if self.special == "connect.before_tls":  # a client that is denied has no class, so the listener itself encrypts
+            base |= {"SSL": 1, "TLS_SERVER_CERT": str(certificate_path)}
+        door = self._doors.setdefault(words, doors.Door(base, words, proxies))
         variables = scene.class_variables(certificate_path)
         if self.special == "shutting_down":
             variables |= {"STANDIN_SECONDS": "1", "GREETDELAY": "9" if is_at_connect(dialogue) else "0"}
         address = door.classes.address_for(variables)
-        if self.special == "connect.denied":
+        if self.special in ("connect.denied", "connect.before_tls"):
             door.denied.append(address)
         self._members.append((dialogue, scene, door, address))
 

@@ -2,6 +2,7 @@
 serves many takes every one of them in a test of its own."""
 
 RULES = {
+    "connect.before_tls": "tcpserver and sslserver let in, or not, before the program runs",
     "connect.busy": "one process a client: tcpserver counts them, and lets who is too many wait",
     "connect.malformed_proxy": "tcpserver and its kin say who the client is",
     "connect.denied": "tcpserver reads the tcprules and closes by itself",

@@ -84,7 +84,7 @@ class Sessions(serve.Case):
             self.assert_code(220, first.reply())
             with service.connect(source=TIM, greeted=False) as second:
                 self.assertEqual(second.rest(), b"")
-        self.assert_logged(service, "rule=connect.client_busy ")
+        self.assert_logged(service, "rule=connect.before_tls cause=connect.client_busy ")
 
 
 class Guesses(serve.Case):

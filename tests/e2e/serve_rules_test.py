@@ -59,6 +59,14 @@ class Rules(serve.Case):
         self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
         self.assert_serves(service, source=TOM)
 
+    def test_where_tls_comes_first_nothing_is_said_and_the_log_shows_no_reply(self):  # deviation D22
+        service = self.ruled(f"{TIM}:deny", ":allow", listener={"SSL": 1})
+        with service.connect(source=TIM, greeted=False) as client:
+            self.assertEqual(client.rest(), b"")
+        log = service.wait_for_log("rule=connect.before_tls ")
+        self.assertRegex(log, r"rule=connect\.before_tls cause=connect\.denied")
+        self.assertNotIn("reply=", log)
+
     def test_relayclient_opens_every_domain_to_its_class_alone(self):
         service = self.ruled(f'{TIM}:allow,RELAYCLIENT="",POSTERN_RELAY="1"', f'{TEA}:allow,RELAYCLIENT=""', ":allow")
         for source, code in ((TIM, "250"), (TOM, "553"), (TEA, "550")):  # deviation D25

@@ -109,6 +109,11 @@ class Refusals(peer.Case):
                 sentence = f"config: control/{name}: cannot be read: "
                 self.assert_refused("connect.no_controls", sentence, POSTERN_HOME=home.path)
 
+    def test_of_two_mistakes_the_first_of_the_spec_is_told(self):  # spec/events.toml: the order of connect.*
+        (self.home.control / "me").unlink()
+        (self.home.control / "databytes").write_text("many\n")
+        self.assert_refused("connect.bad_value", "control/databytes", "no host name to greet with")
+
     def test_an_unreadable_auth_cdb(self):
         (self.home.path / "text").write_text("no cdb")
         for path in (self.home.path / "missing.cdb", self.home.path, self.home.path / "text", ""):

@@ -150,7 +150,7 @@ class Sending(peer.Case):
 
     def test_every_octet_comes_through(self):
         octets = "".join(map(chr, range(1, 256))).replace("\r", "").replace("\n", "")
-        message = HEADER + octets + "\0\r\n" + octets * 40 + "\r\n\r\n" + "x" * 100_000 + "\r\nend"
+        message = HEADER + octets + "\r\n" + octets * 40 + "\r\n\r\n" + "x" * 100_000 + "\r\nend"
         with self.server.connect() as client:
             client.say("EHLO client.example")
             self.assert_code(250, client.deliver(message))
