@@ -83,10 +83,8 @@ void complete(const Policy&, Configuration& configuration) {
   spec::Guards& guards = configuration.settings_and_facts;
   if ((configuration.said & bit::certificate) == 0) guards.set(bit::certificate, true);
   configuration.backend_follows_auth = (configuration.said & bit::backend) == 0;
-  if (configuration.backend_follows_auth)
-    guards.set(bit::backend, guards.has(bit::AUTH));
-  else if ((configuration.said & bit::AUTH) == 0)
-    guards.set(bit::AUTH, guards.has(bit::backend));
+  guards = spec::with_defaults(guards, configuration.said);
+  if (configuration.backend_follows_auth) guards.set(bit::backend, guards.has(bit::AUTH));
 }
 
 std::string settings_text(const Policy& policy, const Configuration& configuration) {

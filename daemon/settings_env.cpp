@@ -7,6 +7,7 @@
 #include "daemon/number.hpp"
 #include "daemon/text_lines.hpp"
 #include "spec/limits.hpp"
+#include "spec/policy_row.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -15,6 +16,7 @@ constexpr std::uint64_t least_max_recipients = 100;  // RFC 5321 4.5.3.1.8
 constexpr std::uint64_t max_greet_delay_seconds = 3600;
 
 constexpr std::string_view zero_by_default = "only 0 and 1 are allowed (unset or empty means 0)";
+constexpr std::string_view one_by_default = "only 0 and 1 are allowed (unset or empty means 1)";
 constexpr std::string_view backend_by_default =
     "only 0 and 1 are allowed (unset or empty means 1 with an AUTH backend, else 0)";
 constexpr std::string_view way_out_by_default =
@@ -37,6 +39,14 @@ class Reader {
     if (text == "0" || text == "1") return text == "1";
     if (!text.empty()) problems_->push_back({name, text, origin_, allowed});
     return std::nullopt;
+  }
+
+  // A setting of the spec.
+  [[nodiscard]] std::optional<bool> setting(std::uint64_t bit) {
+    const auto rows = spec::setting_rows();
+    const auto row = std::ranges::find(rows, bit, &spec::SettingRow::bit);
+    const std::string_view constant = row->default_value ? one_by_default : zero_by_default;
+    return boolean(spec::text_at(row->name), row->default_fact == 0 ? constant : backend_by_default);
   }
 
   template <typename Number>
@@ -89,12 +99,12 @@ SettingsInEnvironment read_settings(const Environment& environment, std::string_
   SettingsInEnvironment settings;
   Reader reader(environment, origin, settings.problems);
   settings.port = reader.port("PORT");
-  settings.ssl = reader.boolean("SSL", zero_by_default);
-  settings.force_tls = reader.boolean("FORCE_TLS", zero_by_default);
-  settings.deny_tls = reader.boolean("DENY_TLS", zero_by_default);
-  settings.auth = reader.boolean("AUTH", backend_by_default);
-  settings.require_auth = reader.boolean("REQUIRE_AUTH", zero_by_default);
-  settings.allow_insecure_auth = reader.boolean("ALLOW_INSECURE_AUTH", zero_by_default);
+  settings.ssl = reader.setting(spec::bit::SSL);
+  settings.force_tls = reader.setting(spec::bit::FORCE_TLS);
+  settings.deny_tls = reader.setting(spec::bit::DENY_TLS);
+  settings.auth = reader.setting(spec::bit::AUTH);
+  settings.require_auth = reader.setting(spec::bit::REQUIRE_AUTH);
+  settings.allow_insecure_auth = reader.setting(spec::bit::ALLOW_INSECURE_AUTH);
   settings.relays = reader.boolean("POSTERN_RELAY", way_out_by_default);
   settings.delivered_to = reader.boolean("POSTERN_DELIVERED_TO", zero_by_default);
   settings.hides_user = reader.boolean("POSTERN_HIDE_USER", zero_by_default);

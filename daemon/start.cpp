@@ -144,15 +144,21 @@ class Judge {
   }
 
   void judge_settings() {
-    const bool has_backend = start_.backend != BackendKind::none;
     spec::Guards& guards = start_.settings_and_facts;
-    guards.set(bit::SSL, settings_.ssl.value_or(false));
-    guards.set(bit::FORCE_TLS, settings_.force_tls.value_or(false));
-    guards.set(bit::DENY_TLS, settings_.deny_tls.value_or(false));
-    guards.set(bit::AUTH, settings_.auth.value_or(has_backend));
-    guards.set(bit::REQUIRE_AUTH, settings_.require_auth.value_or(false));
-    guards.set(bit::ALLOW_INSECURE_AUTH, settings_.allow_insecure_auth.value_or(false));
-    guards.set(bit::backend, has_backend);
+    guards.set(bit::backend, start_.backend != BackendKind::none);
+    std::uint64_t given = 0;
+    const auto take = [&](std::uint64_t setting, std::optional<bool> value) {
+      if (!value) return;
+      guards.set(setting, *value);
+      given |= setting;
+    };
+    take(bit::SSL, settings_.ssl);
+    take(bit::FORCE_TLS, settings_.force_tls);
+    take(bit::DENY_TLS, settings_.deny_tls);
+    take(bit::AUTH, settings_.auth);
+    take(bit::REQUIRE_AUTH, settings_.require_auth);
+    take(bit::ALLOW_INSECURE_AUTH, settings_.allow_insecure_auth);
+    guards = spec::with_defaults(guards, given);
     guards.set(bit::relay_client, environment_.has("RELAYCLIENT"));
   }
 

@@ -23,6 +23,7 @@ class Loader {
 
   Model load() {
     load_settings_and_facts();
+    check_defaults();
     load_states();
     load_derived();
     load_cipher_lists();
@@ -61,7 +62,7 @@ class Loader {
   void load_settings_and_facts() {
     settings_.each("setting", {"name", "default", "meaning", "source"}, 4, [&](const toml::table& row, unsigned line) {
       model_.settings.push_back(
-          {text_of(row, "name"), text_of(row, "default"), text_of(row, "meaning"), text_of(row, "source")});
+          {text_of(row, "name"), text_of(row, "default"), text_of(row, "meaning"), text_of(row, "source"), line});
       add_variable(text_of(row, "name"), {"0", "1"}, true, line);
     });
     settings_.each("fact", {"name", "meaning", "source", "counted"}, 3, [&](const toml::table& row, unsigned line) {
@@ -69,6 +70,17 @@ class Loader {
           {text_of(row, "name"), text_of(row, "meaning"), text_of(row, "source"), row["counted"].value_or(false)});
       add_variable(text_of(row, "name"), {"0", "1"}, true, line);
     });
+  }
+
+  // 0, 1, or a fact: then the setting is as that fact is.
+  void check_defaults() {
+    for (const Setting& setting : model_.settings) {
+      if (setting.default_value == "0" || setting.default_value == "1") continue;
+      const auto fact = std::ranges::find(model_.facts, setting.default_value, &Fact::name);
+      if (fact == model_.facts.end() || fact->is_counted)
+        settings_.problem(setting.line,
+                          "the default of " + setting.name + " is neither 0 nor 1 nor a fact of the start");
+    }
   }
 
   void load_states() {
@@ -168,17 +180,19 @@ class Loader {
                                               text_of(row, "meaning"), text_of(row, "source"), row["code"].value_or(0U),
                                               row.contains("lines"), row["mistake"].value_or(false), line});
                   });
-    replies_.each("hand_over_text", {"name", "text", "source"}, 3, [&](const toml::table& row, unsigned line) {
-      replies_.refuse_twins(model_.hand_over_texts, text_of(row, "name"), line);
-      model_.hand_over_texts.push_back({text_of(row, "name"), text_of(row, "text"), text_of(row, "source")});
-    });
-    replies_.each("queue_exit", {"first", "text", "source", "last", "permanent"}, 3,
-                  [&](const toml::table& row, unsigned) {
-                    QueueExit exit{row["first"].value_or(0U), 0, false, text_of(row, "text"), text_of(row, "source")};
-                    exit.last = row["last"].value_or(exit.first);
-                    exit.is_permanent = row["permanent"].value_or(exit.first >= 11 && exit.last <= 40);
-                    model_.queue_exits.push_back(std::move(exit));
+    replies_.each("hand_over_text", {"name", "text", "source", "permanent"}, 3,
+                  [&](const toml::table& row, unsigned line) {
+                    replies_.refuse_twins(model_.hand_over_texts, text_of(row, "name"), line);
+                    model_.hand_over_texts.push_back({text_of(row, "name"), text_of(row, "text"),
+                                                      text_of(row, "source"), row["permanent"].value_or(false), line});
                   });
+    replies_.each(
+        "queue_exit", {"first", "text", "source", "last", "permanent"}, 3, [&](const toml::table& row, unsigned line) {
+          QueueExit exit{row["first"].value_or(0U), 0, false, text_of(row, "text"), text_of(row, "source"), line};
+          exit.last = row["last"].value_or(exit.first);
+          exit.is_permanent = row["permanent"].value_or(exit.first >= 11 && exit.last <= 40);
+          model_.queue_exits.push_back(std::move(exit));
+        });
   }
 
   void load_capabilities() {

@@ -25,6 +25,7 @@ using Problems = std::vector<Problem>;
 
 struct Setting {
   std::string name, default_value, meaning, source;
+  unsigned line = 0;
 };
 
 struct Fact {
@@ -86,10 +87,13 @@ struct QueueExit {
   unsigned first = 0, last = 0;
   bool is_permanent = false;
   std::string text, source;
+  unsigned line = 0;
 };
 
 struct HandOverTextRow {
   std::string name, text, source;
+  bool is_permanent = false;  // said with 554, not 451
+  unsigned line = 0;
 };
 
 struct Capability {

@@ -67,6 +67,13 @@ struct QueueExitRow {
   TextAt text;
 };
 
+// A setting that the operator has not given: it is as a fact is, where `default_fact` names one, else as `default_value`.
+struct SettingRow {
+  std::uint64_t bit, default_fact;
+  bool default_value;
+  TextAt name;
+};
+
 // Tried in order; the last one always decides.
 [[nodiscard]] std::span<const PolicyRow> policy_rows(Event event);
 [[nodiscard]] const ReplyRow& reply_row(Reply reply);
@@ -74,6 +81,7 @@ struct QueueExitRow {
 [[nodiscard]] std::span<const CapabilityRow> capability_rows();
 // Tried in order; the last one fits every exit code but 0.
 [[nodiscard]] std::span<const QueueExitRow> queue_exit_rows();
+[[nodiscard]] std::span<const SettingRow> setting_rows();
 [[nodiscard]] std::string_view text_of(HandOverText text);
 // The ciphers of TLS 1.2 under these settings, where the operator names none.
 [[nodiscard]] std::string_view cipher_list(Guards settings);
@@ -86,6 +94,8 @@ struct QueueExitRow {
 // SHA-256 of spec/policy.snapshot in hexadecimal: which policy this program follows.
 [[nodiscard]] std::string_view policy_hash();
 
+// These settings and facts, and the default for each setting whose bit is not among those given.
+[[nodiscard]] Guards with_defaults(Guards settings_and_facts, std::uint64_t given);
 // The first state of a session under these settings and facts.
 [[nodiscard]] Guards start(Guards settings_and_facts);
 

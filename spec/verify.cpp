@@ -216,6 +216,7 @@ Reach explore(const Model& model, const Visit& visit) {
 Reach verify(const Model& model, Problems& problems) {
   for (std::size_t event = 0; event < model.events.size(); ++event) find_holes_and_clashes(model, event, problems);
   find_unused_rows(model, problems);
+  check_texts(model, problems);
   Reach reach = explore(model, nullptr);
   find_idle(model, reach, problems);
   return reach;

@@ -39,6 +39,9 @@ void for_each_case(const Model& model, std::size_t event, const std::function<vo
 // Those variables, `waiting` included when the event can happen in more than one of its values.
 [[nodiscard]] std::vector<std::size_t> support_of(const Model& model, std::size_t event);
 
+// Every text says the class of its code; part of verify().
+void check_texts(const Model& model, Problems& problems);
+
 [[nodiscard]] Reach verify(const Model& model, Problems& problems);
 
 }  // namespace postern::spec

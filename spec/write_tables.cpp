@@ -145,6 +145,18 @@ std::string write_queue_exits(const Model& model, Texts& texts) {
   return out + "};\n\n";
 }
 
+std::string write_settings(const Model& model, Texts& texts) {
+  std::string out = "constexpr SettingRow settings[] = {\n";
+  for (std::size_t i = 0; i < model.settings.size(); ++i) {
+    const Setting& setting = model.settings[i];
+    const std::size_t fact = model.variable_of(setting.default_value);
+    out += "    {" + hex(bits_of(model.variables[i])) + ", " +
+           (fact < model.variables.size() ? hex(bits_of(model.variables[fact])) : "0") + ", " +
+           (setting.default_value == "1" ? "true" : "false") + ", " + texts.add(setting.name) + "},\n";
+  }
+  return out + "};\n\n";
+}
+
 std::string write_start(const Model& model) {
   std::string out = "Guards start(Guards settings_and_facts) {\n  Guards guards = settings_and_facts;\n";
   for (const State& state : model.states) {
@@ -181,10 +193,19 @@ std::string_view cipher_list(Guards settings) {
     if ((settings.bits & row.care) == row.want) return text_at(row.text);
   return {};
 }
+std::span<const SettingRow> setting_rows() { return settings; }
 std::string_view text_of(HandOverText text) { return text_at(hand_over_texts[static_cast<std::size_t>(text)]); }
 std::string_view name_of(Event event) { return text_at(event_names[static_cast<std::size_t>(event)]); }
 std::string_view name_of(Rule rule) { return text_at(rule_names[static_cast<std::size_t>(rule)]); }
 std::string_view reason_of(Rule rule) { return text_at(rule_reasons[static_cast<std::size_t>(rule)]); }
+
+Guards with_defaults(Guards guards, std::uint64_t given) {
+  for (const SettingRow& row : settings) {
+    if ((given & row.bit) == 0)
+      guards.set(row.bit, row.default_fact == 0 ? row.default_value : guards.has(row.default_fact));
+  }
+  return guards;
+}
 )";
 
 }  // namespace
@@ -222,12 +243,13 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   const std::string capabilities = write_capabilities(model, texts);
   const std::string cipher_lists = write_cipher_lists(model, texts);
   const std::string queue_exits = write_queue_exits(model, texts);
+  const std::string settings = write_settings(model, texts);
   const std::string hand_over_texts =
       write_texts("hand_over_texts", model.hand_over_texts, texts, [](const auto& t) { return t.text; });
   return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
          texts.definition() + event_names + rule_names + reasons + replies + capabilities + cipher_lists + queue_exits +
-         hand_over_texts + write_counts(model) + write_policy_rows(model) + "}  // namespace\n\n" +
+         settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + "}  // namespace\n\n" +
          std::string(accessors) + "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" +
          write_start(model) + "}  // namespace postern::spec\n";
 }

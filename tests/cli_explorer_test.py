@@ -155,4 +155,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 2 and sys.argv[1] == "--screenshot":
         take_screenshot(sys.argv[2])
     else:
-        unittest.main()
+        unittest.main(verbosity=2)

@@ -413,4 +413,4 @@ class Running(Home):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

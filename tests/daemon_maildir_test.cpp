@@ -336,7 +336,7 @@ class MaildirTracedTest : public TracedMaildirPlace {
 
 TEST(DISABLED_Once, delivers_two_messages) {
   const char* root = std::getenv("POSTERN_TEST_ROOT");
-  if (root == nullptr) GTEST_SKIP();
+  if (root == nullptr) GTEST_SKIP() << "only inside a trace";
   Maildir maildir({.root = root, .host = "mail.example.com", .default_domain = {}});
   for (const char* mark : {"/first-message", "/second-message"}) {
     maildir.begin({}, "", "");

@@ -40,7 +40,7 @@ std::vector<Outcome> deliver(MaildirRoot& root, MaildirGroup& group, const std::
 // A group that makes the mailboxes a, b and c (and waits once for many syncs), then that of POSTERN_TEST_GROUP, whose outcomes it writes down.
 TEST(DISABLED_Group, delivers_two_groups) {
   const char* path = std::getenv("POSTERN_TEST_ROOT");
-  if (path == nullptr) GTEST_SKIP();
+  if (path == nullptr) GTEST_SKIP() << "only inside a trace";
   MaildirRoot root({.root = path, .host = "mail.example.com", .default_domain = {}});
   MaildirGroup group(root, SyncMany::Way::together);
   EXPECT_EQ(deliver(root, group, "abc").front().result, Outcome::Result::accepted);

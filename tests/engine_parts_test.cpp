@@ -182,6 +182,16 @@ TEST(Event_of, names_what_a_line_is) {
   EXPECT_EQ(meaning("XYZZY"), Event::unknown);
 }
 
+// RFC 9110 9.1 has eight methods, RFC 5789 one more; methods are written in capitals, with one space after them.
+TEST(Event_of, knows_the_nine_methods_of_http) {
+  for (const std::string method : {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}) {
+    const std::string request = method + " / HTTP/1.1";
+    EXPECT_EQ(meaning(request, {.line = request}), Event::http_request) << method;
+    for (const std::string& line : {method, "X" + request, request.substr(1), method + "S / HTTP/1.1"})
+      EXPECT_EQ(meaning(line, {.line = line}), Event::unknown) << line;
+  }
+}
+
 // RFC 5321 4.1.1.1, 4.1.1.4-4.1.1.10; deviation D30
 TEST(Event_of, asks_for_the_arguments_of_the_syntax) {
   for (const std::string verb : {"DATA", "RSET", "QUIT"}) {

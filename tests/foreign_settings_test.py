@@ -124,4 +124,4 @@ class Built(Case):
 
 if __name__ == "__main__":
     POSTERN, SMTPD = (os.path.abspath(path) for path in sys.argv[1:3])
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=sys.argv[:1], verbosity=2)

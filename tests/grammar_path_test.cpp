@@ -91,6 +91,34 @@ TEST(path, what_is_forgiven_of_an_address_is_named) {
   }
 }
 
+// `left` groups, perhaps `::` and `right` groups more, perhaps an IPv4 address at the end.
+std::string ipv6(std::size_t left, bool has_gap, std::size_t right, bool has_ipv4) {
+  const auto groups = [](std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += (i == 0 ? "" : ":") + std::string("aB1");
+    return text;
+  };
+  std::string text = groups(left) + (has_gap ? "::" : "") + groups(right);
+  if (has_ipv4) text += (text.empty() || text.ends_with(':') ? "" : ":") + std::string("1.2.3.4");
+  return text;
+}
+
+// RFC 5321 4.1.3: eight groups, an IPv4 address counts as two, "::" stands for two at least.
+TEST(path, an_ipv6_literal_has_eight_groups) {
+  for (std::size_t left = 0; left <= 9; ++left) {
+    for (std::size_t right = 0; right <= 9; ++right) {
+      for (const bool has_gap : {false, true}) {
+        for (const bool has_ipv4 : {false, true}) {
+          if (!has_gap && right != 0) continue;
+          const std::size_t groups = left + right + (has_ipv4 ? 2 : 0);
+          const std::string text = ipv6(left, has_gap, right, has_ipv4);
+          EXPECT_EQ(parsed("RCPT TO:<a@[IPv6:" + text + "]>").has_value(), has_gap ? groups <= 6 : groups == 8) << text;
+        }
+      }
+    }
+  }
+}
+
 TEST(path, the_null_reverse_path) {  // RFC 5321 4.5.5
   const auto result = parsed("MAIL FROM:<>");
   ASSERT_TRUE(result.has_value());

@@ -107,6 +107,29 @@ TEST_F(Table, gives_replies_codes_that_agree) {
   }
 }
 
+// The seed: "The default is SSL=0", "The default is FORCE_TLS=0"; the others are switched on by "setting ...=1". AUTH follows
+// what can judge a password, as in the original, which has it by the program on its command line.
+TEST(Defaults, are_those_of_the_seed) {
+  EXPECT_EQ(with_defaults({}, 0).bits, 0U);
+  EXPECT_EQ(with_defaults({bit::backend | bit::certificate | bit::relay_client}, 0).bits,
+            bit::backend | bit::certificate | bit::relay_client | bit::AUTH);
+  EXPECT_EQ(with_defaults({bit::backend}, bit::AUTH).bits, bit::backend) << "AUTH=0 is given";
+  const std::uint64_t all =
+      bit::SSL | bit::FORCE_TLS | bit::DENY_TLS | bit::AUTH | bit::REQUIRE_AUTH | bit::ALLOW_INSECURE_AUTH;
+  EXPECT_EQ(with_defaults({all}, all).bits, all);
+  EXPECT_EQ(with_defaults({all}, 0).bits, 0U) << "what is not given is not looked at";
+}
+
+TEST_F(Table, has_the_default_column) {
+  ASSERT_EQ(setting_rows().size(), model_.settings.size());
+  for (std::size_t i = 0; i < model_.settings.size(); ++i) {
+    const SettingRow& row = setting_rows()[i];
+    EXPECT_EQ(text_at(row.name), model_.settings[i].name);
+    EXPECT_EQ(row.default_fact != 0, model_.variable_of(model_.settings[i].default_value) < model_.variables.size());
+    EXPECT_EQ(row.default_value, model_.settings[i].default_value == "1");
+  }
+}
+
 // qmail-queue(8): 11 to 40 are permanent (and 115), all other codes temporary
 TEST_F(Table, understands_every_exit_code_of_a_queue_program) {
   for (unsigned code = 1; code < 256; ++code) {

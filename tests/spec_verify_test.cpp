@@ -154,6 +154,18 @@ INSTANTIATE_TEST_SUITE_P(
               "unknown setting \"TLS\""},
         Fault{"rule_that_breaks_a_law", "policy.toml", "if = \"REQUIRE_AUTH and not authenticated\"",
               "if = \"REQUIRE_AUTH and not relaying\"", 0, "policy.toml", "no_mail_before_auth_when_required"},
+        Fault{"default_that_is_no_value", "settings.toml", "default = \"backend\"", "default = \"maybe\"", -2, nullptr,
+              "the default of AUTH is neither 0 nor 1 nor a fact of the start"},
+        Fault{"reply_of_another_class", "replies.toml", "text = \"auth type not available (#5.5.1)\"",
+              "text = \"auth type not available (#4.5.1)\"", -4, nullptr, "is 504 and says 4.x.x"},
+        Fault{"enhanced_code_of_another_class", "replies.toml", "code = 504\nenhanced = \"5.5.1\"",
+              "code = 504\nenhanced = \"4.5.1\"", -2, nullptr, "is 504 and says 4.x.x"},
+        Fault{"text_without_its_number_sign", "replies.toml", "text = \"TLS not available (4.3.0)\"",
+              "text = \"TLS not available (5.3.0)\"", -3, nullptr, "is 454 and says 5.x.x"},
+        Fault{"queue_exit_of_another_class", "replies.toml", "text = \"qq out of memory (#4.3.0)\"",
+              "text = \"qq out of memory (#5.3.0)\"", -2, nullptr, "is said with 451: it needs (#4"},
+        Fault{"hand_over_text_of_another_class", "replies.toml", "text = \"unable to store mail (#4.3.0)\"",
+              "text = \"unable to store mail (#5.3.0)\"", -2, nullptr, "is said with 451: it needs (#4"},
         Fault{"malformed_toml", "policy.toml", "id = \"noop\"", "id = \"noop", 0, nullptr, ""}),
     [](const auto& fault) { return std::string(fault.param.name); });
 

@@ -127,4 +127,4 @@ def texts(transcript):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -365,6 +365,16 @@ class Rules(peer.Case):
         self.assert_code(250, self.deliver_from("127.0.0.4"))
         self.assertEqual(len(self.home.stored("elsewhere.example.relay.example/far")), 1)
 
+    def test_nothing_is_appended_for_an_authenticated_client(self):
+        # As in the original: a successful AUTH sets relayclient to "", whatever the rules gave this client.
+        self.server = self.serve(tcprules=self.rules, POSTERN_RELAY=1, AUTH_CDB=self.home.users, ALLOW_INSECURE_AUTH=1)
+        with self.server.connect(source="127.0.0.4") as client:
+            client.say("EHLO client.example")
+            self.assertEqual(client.say("AUTH PLAIN " + plain_response(USER, PASSWORD)), self.replies["auth_accepted"])
+            self.assert_code(250, client.deliver("x", recipient="far@elsewhere.example"))
+        self.assertEqual(len(self.home.stored("elsewhere.example/far")), 1)
+        self.assertEqual(self.home.stored("elsewhere.example.relay.example/far"), [])
+
     def test_a_setting_of_one_client(self):
         self.assertEqual(self.deliver_from("127.0.0.3"), self.replies["starttls_first"])
 
