@@ -11,10 +11,12 @@
 
 #include "listener/client_table.hpp"
 #include "listener/guess_table.hpp"
+#include "listener/timer_wheel.hpp"
 
 namespace {
 
 using namespace postern::listener;
+namespace engine = postern::engine;
 using namespace std::chrono_literals;
 using Octets = std::array<std::uint8_t, 16>;
 
