@@ -216,7 +216,9 @@ std::expected<std::optional<std::string_view>, int> CdbFile::find(std::string_vi
 
 std::optional<CdbFile::Record> CdbFile::Records::next() {
   const auto before = file_->state();
-  if (!before || file_->load_header() != 0) return std::nullopt;
+  if (!before) return std::nullopt;
+  if (file_->copy_ == nullptr) wait_until_settled(before->modified);
+  if (file_->load_header() != 0) return std::nullopt;
   const auto place = file_->place_at(position_);
   const bool is_read = place && file_->keep_key(*place) && file_->keep_value(*place);
   if (!is_read || file_->verify(*before) != 0) return std::nullopt;

@@ -7,7 +7,6 @@
 namespace postern::listener {
 namespace {
 
-constexpr std::int64_t day_seconds = 86400;
 
 std::string date_of(std::int64_t seconds) {
   const auto moment = static_cast<std::time_t>(seconds);

@@ -10,6 +10,8 @@
 
 namespace postern::listener {
 
+inline constexpr std::int64_t day_seconds = 86400;
+
 struct CertificateEnd {
   std::string file;
   std::int64_t begins_seconds, ends_seconds;  // since 1970

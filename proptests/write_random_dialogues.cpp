@@ -14,7 +14,6 @@
 
 namespace postern::proptests {
 namespace {
-
 // One reading of the spec without tables: spec::interpret on its trees.
 class Interpreter {
  public:
@@ -396,9 +395,6 @@ int run(std::size_t count, std::uint64_t seed, const char* spec_folder) {
 }  // namespace postern::proptests
 
 int main(int count, char** words) {
-  if (count != 4) {
-    std::fprintf(stderr, "usage: write_random_dialogues COUNT SEED SPEC_FOLDER\n");
-    return 2;
-  }
+  if (count != 4) return std::fputs("usage: write_random_dialogues COUNT SEED SPEC_FOLDER\n", stderr), 2;
   return postern::proptests::run(std::strtoull(words[1], nullptr, 10), std::strtoull(words[2], nullptr, 10), words[3]);
 }

@@ -212,7 +212,7 @@ TEST(LmtpTakenBefore, another_received_field_is_the_same_message) {
 
 TEST(LmtpTakenBefore, the_log_hears_how_many_took_it) {
   Meeting meeting({one_transaction({kept, full, kept}), one_transaction({refused}), Manner{.delivery = {kept, ""}}});
-  EXPECT_EQ(meeting.deliver(three).cause, "2 of 3 recipients took it");
+  EXPECT_EQ(meeting.deliver(three).cause, "mail cluster answered 452, 2 of 3 recipients took it");
   EXPECT_EQ(meeting.deliver(three).result, Result::refused);
   const Outcome outcome = meeting.deliver(three);
   EXPECT_TRUE(outcome.cause.ends_with("at delivery, 1 of 3 recipients took it")) << outcome.cause;

@@ -156,9 +156,9 @@ class Smuggling(peer.Case):
 
     def test_nul_is_refused_at_the_true_end(self):  # RFC 5321 2.3.8, RFC 6152 2
         for sequence in NUL:
-            with self.subTest(sequence=sequence[:8]), self.server.connect() as client:
-                client.say("EHLO client.example")
-                for segments in segmentations(b"Subject: x\r\n\r\ntext", sequence, SMUGGLED):
+            for segments in segmentations(b"Subject: x\r\n\r\ntext", sequence, SMUGGLED):
+                with self.subTest(sequence=sequence[:8]), self.server.connect() as client:
+                    client.say("EHLO client.example")
                     self.assertEqual(self.send_data(client, segments), self.replies["nul_in_data"], segments)
                     self.assertEqual(client.say("NOOP"), "250 ok")
         self.assertEqual(self.home.stored(), [])

@@ -210,7 +210,7 @@ class Terminated(Front):
                                stdout=subprocess.DEVNULL)
         self.addCleanup(service.stop)
         self.wait_for_port(port, service)
-        self.assert_serves(port, r"with ESMTPSA; ")
+        self.assert_serves(port, r"with ESMTPSA id \d")
 
     def test_behind_socat(self):
         port = free_port()

@@ -173,7 +173,7 @@ class Tls(serve.Case):
         service = self.serving({}, {"TLSCIPHERS": "AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"})
         for port in service.ports:
             self.assertNotIn("\n221 ", self.s_client(port, "-tls1_2", "-cipher", "AES128-GCM-SHA256"))
-            self.assert_connected(self.s_client(port, "-tls1_2"), "ECDHE-RSA-AES128-GCM-SHA256")
+            self.assert_connected(self.s_client(port, "-tls1_2"), "Cipher is ECDHE-RSA-AES")
 
     def test_what_no_client_could_use_refuses_the_start(self):
         """A whole handshake is tried in memory, with the context that will serve."""

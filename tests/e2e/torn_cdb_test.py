@@ -74,6 +74,8 @@ class Torn(peer.Case):
         def ask(number):
             password = PASSWORD if number % 3 else "wrong"
             with server.connect() as client:
+                if client.greeting.startswith("421 cannot read AUTH_CDB"):  # postern-smtpd begins with each client
+                    return [(password, "454")]
                 client.say("EHLO client.example")
                 reply = client.say("AUTH PLAIN " + peer.plain_response(USER, password))
                 return [(password, reply[:3])]
