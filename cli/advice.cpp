@@ -96,7 +96,7 @@ class Adviser {
         explanation_.situations, [](const Situation& each) { return each.authentication == "done"; });
     if (!can_authenticate && !guards_.has(bit::relay_client)) return;
     tell(
-        Grade::warning, "relays_no_mail",
+        Grade::note, "relays_no_mail",
         std::string(can_authenticate ? "users who have authenticated" : "clients with RELAYCLIENT") +
             " may send to our own domains only; other recipients are answered 550: a Maildir or a mail cluster carries "
             "no mail to other domains. Name a queue program that does (QMAILQUEUE), or set POSTERN_RELAY=1 where "

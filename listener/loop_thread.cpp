@@ -89,6 +89,7 @@ void LoopThread::shut_down(bool must_end) {
 void LoopThread::obey(Order order) {
   obeyed_ = order;
   for (const auto& acceptor : acceptors_) acceptor->stop();
+  context_->spare_descriptor.close();  // of a listening socket, which is to be closed as a whole
   context_->is_shutting_down = true;
   context_->must_end = order == Order::end_now;
   std::vector<Connection*>& sessions = context_->connections;

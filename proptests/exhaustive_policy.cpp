@@ -23,7 +23,7 @@ TEST(EveryDecision, is_the_same_by_the_generated_table_and_by_the_model) {
     ASSERT_EQ(static_cast<std::size_t>(d.rule), row.rule) << spec::name_of(d.event) << " with guards " << word;
   });
   std::printf("%zu configurations, %zu states, %zu decisions\n", reach.configurations, reach.states, reach.decisions);
-  EXPECT_EQ(reach.configurations, 512U);
+  EXPECT_EQ(reach.configurations, 1024U);
   EXPECT_GT(reach.decisions, 400'000U);
 }
 

@@ -12,6 +12,7 @@ the log, in its place; the listener counts the rules itself, and its metrics hav
 
 import concurrent.futures
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -54,10 +55,12 @@ def hold(dialogue, program, folder, certificate, queue_exits, context):
 
 
 def hold_without_sibling(scene, program, folder):
-    """The program alone in a folder: nobody can shake hands, and its own table says what then."""
+    """A sibling that vanishes after the greeting: nobody can shake hands, and its own table says what then."""
     alone = shutil.copy(program, folder / "postern-smtpd")
-    run = stage.ProcessStage([alone, *scene.arguments], scene.variables(), None).play([
-        ["S", f"220 {stage.HOST} ESMTP\r\n"], ["C", "STARTTLS\r\n"], ["S", "220 ready for tls\r\n"], ["X"]])
+    sibling = shutil.copy(f"{program}-tls", folder / "postern-smtpd-tls")  # its absence would refuse the start
+    run = stage.ProcessStage([alone, *scene.arguments], scene.variables(), None).play([["S", f"220 {stage.HOST} ESMTP\r\n"]])
+    os.unlink(sibling)
+    run.play([["C", "STARTTLS\r\n"], ["S", "220 ready for tls\r\n"], ["X"]])
     log = run.finish()
     return run.differences + ([] if " by=close " in log else ["a handshake without a sibling does not end by the table"])
 
