@@ -38,6 +38,7 @@ constexpr std::array variables = {
     Variable{"SMTPGREETING", Kind::text},
     Variable{"MAXRCPT", Kind::number},
     Variable{"STRICT_ADDRESSES", Kind::number},
+    Variable{"RELAYREJ", Kind::number},
     Variable{"GREETDELAY", Kind::number},
     Variable{"DROP_PRE_GREET", Kind::number},
     Variable{"TLS_SERVER_CERT", Kind::text},

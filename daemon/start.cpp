@@ -74,6 +74,7 @@ class Judge {
     start_.has_delivered_to = settings_.delivered_to.value_or(false);
     start_.hides_user = settings_.hides_user.value_or(false);
     start_.strict_addresses = settings_.strict_addresses.value_or(false);
+    start_.rejects_relay_requests = settings_.rejects_relay_requests.value_or(false);
     start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
     max_recipients_ = numbers.max_recipients;
     databytes_ = numbers.databytes;

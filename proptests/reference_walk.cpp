@@ -267,8 +267,9 @@ std::vector<Letter> letters_for(const std::string& phase) {
   if (phase == "plain" || phase == "username" || phase == "password") return together(answers(), ends);
   if (phase == "data") return together(messages(), ends);
   if (phase == "recipient")
-    return happening({"recipient.ours", "recipient.foreign", "recipient.sender_refused", "recipient.unknowable"});
-  if (phase == "credentials") 
+    return happening({"recipient.ours", "recipient.foreign", "recipient.relay_requested", "recipient.sender_refused",
+                      "recipient.unknowable"});
+  if (phase == "credentials")
     return happening({"credentials.accepted", "credentials.rejected", "credentials.user_gated", "credentials.broken"});
   if (phase == "hand_over")
     return {{.octets = {}, .outcome = "hand_over.accepted", .text = "1700000000 qp 7"},

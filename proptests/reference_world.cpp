@@ -94,6 +94,7 @@ void Reference::start(const std::string& found) {
 void Reference::learn_recipient(const std::string& outcome, const std::string& text) {
   phase_ = "command";
   const bool may_relay = world_.relay_client || logged_in_ || slips(Slip::relays_for_strangers);
+  if (outcome == "recipient.relay_requested") return say("553 we don't relay (#5.7.1)");
   if (outcome == "recipient.sender_refused")
     return say("553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)");
   if (outcome == "recipient.unknowable") return say("451 unable to check recipient (#4.3.0)");

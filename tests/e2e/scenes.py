@@ -117,6 +117,9 @@ class Scene:
     def _recipients(self):
         standing, senders = {}, {}
         for sender, mailbox, event in self._dialogue["lookups"]:
+            if event == "recipient.relay_requested":
+                self._settings["RELAYREJ"] = 1
+                continue
             is_refused = event == "recipient.sender_refused"
             if senders.setdefault(sender, is_refused) != is_refused:
                 raise Impossible(f"{sender} is refused and is not")
