@@ -114,7 +114,9 @@ class Judge {
       wrong(Event::connect_bad_value,
             "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
     }
-    start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes", &start_.warnings)).value_or(0);
+    if (!databytes_) databytes_ = value_of(read_number("databytes", &start_.warnings));
+    start_.has_databytes = databytes_.has_value();
+    start_.databytes = databytes_.value_or(0);
     if (environment_.value_of("MAXRCPT").empty())
       max_recipients_ = least_recipients(value_of(read_number("maxrcpt", &start_.warnings)));
     start_.max_recipients =

@@ -36,6 +36,7 @@ struct Start {
   spec::Guards settings_and_facts;
   std::string host;
   std::uint64_t databytes = 0;
+  bool has_databytes = false;  // DATABYTES or control/databytes says it; 0 there is no bound
   std::size_t max_recipients = 0;
   unsigned timeout_seconds = 0;
   unsigned greet_delay_seconds = 0;

@@ -195,6 +195,7 @@ std::shared_ptr<Served> Policies::judge(ClassAt at) const {
   const daemon::Environment environment(served->pointers.data());
   const std::string_view origin = at.value.empty() ? std::string_view(listener.place) : "the class";
   served->start = daemon::judge_start(arguments, environment, origin, daemon::Lists::elsewhere);
+  if (!served->start.has_databytes) served->start.databytes = spec::default_databytes;
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_absence(*served, listener);
   judge_session(*served);

@@ -77,7 +77,14 @@ TEST_F(Judging, what_systemd_told_the_process_is_for_no_client) {
 TEST_F(Judging, a_listener_s_variables_are_not_another_s) {
   const auto policies = made({{"DATABYTES=1"}, {}});
   EXPECT_EQ(1U, policies->find(0, {})->start.databytes);
-  EXPECT_EQ(0U, policies->find(1, {})->start.databytes);
+  EXPECT_EQ(spec::default_databytes, policies->find(1, {})->start.databytes);
+}
+
+TEST_F(Judging, a_message_has_a_bound_unless_the_operator_wants_none) {
+  EXPECT_EQ(10'240'000U, made({{}})->find(0, {})->start.databytes);
+  EXPECT_EQ(0U, made({{"DATABYTES=0"}})->find(0, {})->start.databytes);
+  home_.write("control/databytes", "0\n");
+  EXPECT_EQ(0U, made({{}})->find(0, {})->start.databytes);
 }
 
 TEST_F(Judging, a_class_is_judged_once_and_its_problems_are_told_once) {

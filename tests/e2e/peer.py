@@ -142,6 +142,7 @@ class Home:
         self.mail.mkdir()
         (self.control / "me").write_text(HOST + "\n")
         (self.control / "rcpthosts").write_text(OURS + "\n")
+        (self.control / "databytes").write_text("0\n")  # both programs without a bound, unless a test sets one
         self.pem = self.control / "servercert.pem"
         self.key, self.certificate = make_certificate(self.path)
         self.pem.write_text(self.key + self.certificate)
