@@ -39,6 +39,7 @@ constexpr std::array variables = {
     Variable{"MAXRCPT", Kind::number},
     Variable{"STRICT_ADDRESSES", Kind::number},
     Variable{"RELAYREJ", Kind::number},
+    Variable{"RBLSMTPD", Kind::text},
     Variable{"GREETDELAY", Kind::number},
     Variable{"DROP_PRE_GREET", Kind::number},
     Variable{"TLS_SERVER_CERT", Kind::text},

@@ -197,11 +197,21 @@ std::shared_ptr<Served> Policies::judge(ClassAt at) const {
   served->start = daemon::judge_start(arguments, environment, origin, daemon::Lists::elsewhere);
   if (!served->start.has_databytes) served->start.databytes = spec::default_databytes;
   served->relay_value = environment.value_of("RELAYCLIENT");
+  judge_listing(*served, environment.value_of("RBLSMTPD"));
   judge_absence(*served, listener);
   judge_session(*served);
   load_certificates(*served, listener);
   if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
   return served;
+}
+
+// deviation D32
+void Policies::judge_listing(Served& served, std::string_view value) {
+  auto listing = read_listing(value);
+  if (listing)
+    served.listing = std::move(*listing);
+  else
+    refuse(served, std::min(served.start.event, spec::Event::connect_bad_value), std::move(listing.error()));
 }
 
 // Without a certificate at the usual place nobody encrypts; but where one was served, or others are named beside it, that

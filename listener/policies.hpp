@@ -106,6 +106,7 @@ class Policies {
   [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
   void open_lane(Served& served, const daemon::Environment& environment) const;
   static void judge_session(Served& served);
+  static void judge_listing(Served& served, std::string_view value);
   void judge_absence(Served& served, const ListenerSettings& listener) const;
   static void refuse(Served& served, spec::Event event, std::string sentence);
   void load_certificates(Served& served, const ListenerSettings& listener) const;

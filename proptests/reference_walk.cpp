@@ -260,9 +260,10 @@ std::vector<Letter> letters_for(const std::string& phase) {
   const auto ends = happening({"timeout", "eof", "too_slow", "shutting_down", "exhausted"});
   if (phase == "connect")
     return happening({"shutting_down", "exhausted", "connect.busy", "connect.malformed_proxy", "connect.denied",
-                      "connect.client_busy", "connect.client_too_fast", "connect.client_guesses", "connect.bad_value",
-                      "connect.no_controls", "connect.no_auth_cdb", "connect.broken_certificate",
-                      "connect.no_hand_over", "connect.early_talker", "connect.ready"});
+                      "connect.listed_permanently", "connect.listed_for_now", "connect.client_busy",
+                      "connect.client_too_fast", "connect.client_guesses", "connect.bad_value", "connect.no_controls",
+                      "connect.no_auth_cdb", "connect.broken_certificate", "connect.no_hand_over",
+                      "connect.early_talker", "connect.ready"});
   if (phase == "command") return together(commands(), ends);
   if (phase == "plain" || phase == "username" || phase == "password") return together(answers(), ends);
   if (phase == "data") return together(messages(), ends);
