@@ -28,6 +28,8 @@ struct Served {
   std::vector<std::string> check_program;  // hostname checkprogram subprogram...
   daemon::Start start;
   std::string relay_value;                           // of RELAYCLIENT
+  std::vector<std::string> misspellings;             // of names that its class sets: sentences
+  std::vector<std::string> idle_names;               // others that are for programs, and it runs none: sentences
   std::optional<Listing> listing;                    // of RBLSMTPD: nobody is let in
   bool is_served = false;                            // a client gets 220
   std::string refusal;                               // or why not, when the settings themselves say no

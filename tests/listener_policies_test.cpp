@@ -215,6 +215,29 @@ TEST_F(Judging, the_reach_is_the_home_and_where_mail_goes) {
   EXPECT_EQ(std::vector<std::uint16_t>{24}, lmtp.tcp_connect);
 }
 
+TEST_F(Judging, a_name_of_a_class_is_ours_or_for_a_program_or_misspelt) {
+  home_.write_program("queue", "#!/bin/sh\n");
+  const auto make_with = [&](std::string_view name, const std::string& way) {
+    home_.write_cdb("rules.cdb", {{"10.", record({std::string(name) + "=1", way})}});
+    Configuration settings;
+    settings.listeners.push_back({.place = "here", .variables = {"POSTERN_MAILDIR=mail"}, .tcprules = "rules.cdb"});
+    return Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
+  };
+  for (const std::string_view name : {"+FORCE_TSL", "+force_tls", "+RELAY_CLIENT", "+DATABYTE"}) {
+    const auto policies = make_with(name, "+SSL=0");
+    ASSERT_FALSE(policies) << name;
+    EXPECT_NE(std::string::npos, policies.error().front().find("did you mean ")) << policies.error().front();
+  }
+  const auto warns = [](const Policies::Made& made) {
+    return made && std::ranges::any_of((*made)->warnings(),
+                                       [](const std::string& each) { return each.contains("no program is run here"); });
+  };
+  EXPECT_TRUE(warns(make_with("+WHITELISTED", "+SSL=0")));
+  EXPECT_FALSE(warns(make_with("+WHITELISTED", "+QMAILQUEUE=queue")));
+  for (const std::string_view name : {"+FORCETLS", "+TCPREMOTEHOST", "+AUTH_SET_DATABYTES", "+MAXRCPT"})
+    EXPECT_FALSE(warns(make_with(name, "+SSL=0"))) << name;
+}
+
 TEST_F(Judging, what_a_class_brings_is_within_reach_and_a_program_of_its_own_is_known) {
   std::filesystem::create_directory("other");
   home_.write_program("queue", "#!/bin/sh\n");

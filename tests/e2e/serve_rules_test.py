@@ -132,6 +132,20 @@ class Rules(serve.Case):
         self.rules(":allow")
         self.assertTrue(peer.until(lambda: self.ehlo(service, TIM) != "", 5), service.log())
 
+    def test_a_misspelt_name_refuses_a_reload_and_a_start(self):
+        service = self.ruled(":allow")
+        self.rules(f'{TIM}:allow,FORCE_TSL="1"', ":allow")
+        self.assert_logged(service, "FORCE_TSL is no variable: did you mean FORCE_TLS?")
+        self.assert_logged(service, "reload: refused, and nothing has changed: ")
+        self.assert_serves(service, source=TOM)
+        self.assertIn("did you mean FORCE_TLS?", self.refused({"tcprules": self.cdb}))
+
+    def test_a_name_of_another_program_is_warned_about_where_none_is_run(self):
+        service = self.ruled(f'{TIM}:allow,WHITELISTED="1",TCPREMOTEHOST="x"', ":allow")
+        self.assert_serves(service, source=TIM)
+        self.assert_logged(service, "WHITELISTED is no variable of postern")
+        self.assertNotIn("TCPREMOTEHOST is no variable", service.log())
+
     def test_a_broken_file_refuses_the_start(self):
         for octets in (None, b"no cdb at all"):
             with self.subTest(octets=octets):
