@@ -266,7 +266,7 @@ class Credentials(peer.Case):
         refused = self.replies["relay_refused"]
         for settings, reply in (({}, "250 ok"), ({"RELAYREJ": 0}, "250 ok"), ({"RELAYREJ": 1, "RELAYCLIENT": ""}, "250 ok"),
                                 ({"RELAYREJ": 1}, refused)):
-            server = self.serve(ALLOW_INSECURE_AUTH=1, AUTH_CDB=self.home.users, **settings)
+            server = self.serve(DENY_TLS=1, ALLOW_INSECURE_AUTH=1, AUTH_CDB=self.home.users, **settings)
             with server.connect() as client:
                 client.say("EHLO client.example")
                 client.say("MAIL FROM:<a@b.example>")
