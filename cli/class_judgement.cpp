@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "listener/variables.hpp"
+
 namespace postern::cli {
 namespace {
 
@@ -20,6 +22,15 @@ Variables environment_of(const Variables& base, const TcpClass& tcp_class, const
   for (const auto& [name, value] : tcp_class.sets) variables.set(name, value);
   variables.origin = title_of(tcp_class) + " of " + path;
   return variables;
+}
+
+void tell_misspellings(ClassJudgement& result) {
+  if (result.judgement.empty()) return;
+  std::vector<Advice>& advice = result.judgement.front().advice;
+  for (const auto& [name, value] : result.tcp_class.sets)
+    if (const auto sentence = listener::misspelling(name))
+      advice.push_back({Grade::warning, "misspelt_variable", *sentence, "docs/operating.md"});
+  std::ranges::stable_sort(advice, {}, &Advice::grade);
 }
 
 }  // namespace
@@ -42,6 +53,7 @@ std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison
       advice.push_back({Grade::warning, "idle_class", result.tcp_class.problem, "tcprules(1)"});
       std::ranges::stable_sort(advice, {}, &Advice::grade);
     }
+    tell_misspellings(result);
     judged.push_back(std::move(result));
   }
   return judged;

@@ -1,8 +1,8 @@
 #include "cli/configuration.hpp"
 
-#include "cli/spelling.hpp"
 #include "cli/text.hpp"
 #include "daemon/number.hpp"
+#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -35,7 +35,7 @@ void take_word(const Policy& policy, Configuration& configuration, const std::st
   const std::uint64_t bits = policy.bit_of(name);
   if (bits == 0) {
     const std::vector<std::string> names = known_names(policy);
-    const auto meant = nearest_name(name, names);
+    const auto meant = daemon::nearest_name(name, names);
     throw UsageError(word + (meant ? ": write " + *meant + "=" + (value.empty() ? "1" : value)
                                    : ": there is no setting or fact of that name, only " + joined(names, ", ")));
   }

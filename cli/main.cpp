@@ -7,9 +7,9 @@
 #include <new>
 #include <string_view>
 
-#include "cli/spelling.hpp"
 #include "cli/text.hpp"
 #include "cli/verbs.hpp"
+#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -53,7 +53,7 @@ void refuse_unknown_verb(const CLI::App& app, const std::string& word) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
   if (std::ranges::find(verbs, word) != verbs.end()) return;
-  const std::string question = question_of(word, verbs);
+  const std::string question = daemon::question_of(word, verbs);
   throw UsageError(word + " is no verb" + (question.empty() ? "." : question) + " There are " + joined(verbs, ", ") +
                    "; postern --help tells what they do");
 }
@@ -120,7 +120,8 @@ void say_no_memory() {
 // Before main() nobody can catch what a static object of a library wants.
 [[gnu::constructor(101)]] void refuse_without_memory() {
   std::set_new_handler([] {
-    constexpr std::string_view sentence = "postern: there is no memory to start: raise the limit (ulimit -v, MemoryMax=)\n";
+    constexpr std::string_view sentence =
+        "postern: there is no memory to start: raise the limit (ulimit -v, MemoryMax=)\n";
     static_cast<void>(!::write(STDERR_FILENO, sentence.data(), sentence.size()));
     ::_exit(postern::cli::exit_no_memory);
   });

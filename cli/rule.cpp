@@ -4,9 +4,9 @@
 
 #include "cli/json.hpp"
 #include "cli/rule_witness.hpp"
-#include "cli/spelling.hpp"
 #include "cli/text.hpp"
 #include "cli/verbs.hpp"
+#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -99,7 +99,7 @@ int rule_verb(const Policy& policy, const Options& options) {
   if (found == rules.end()) {
     std::vector<std::string> ids;
     for (const spec::RuleRow& each : rules) ids.push_back(each.id);
-    const std::string question = question_of(options.id, ids);
+    const std::string question = daemon::question_of(options.id, ids);
     throw UsageError(options.id + " is no rule of policy " + std::string(spec::policy_hash().substr(0, 16)) +
                      (question.empty() ? "." : question) + " `postern rule` lists all of them");
   }

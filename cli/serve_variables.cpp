@@ -4,51 +4,15 @@
 #include <array>
 
 #include "daemon/settings_env.hpp"
+#include "listener/variables.hpp"
 #include "spec/foreign.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::cli {
 namespace {
 
-enum class Kind : std::uint8_t { number, text };
-struct Variable {
-  std::string_view name;
-  Kind kind;
-};
-constexpr std::array variables = {
-    Variable{"PORT", Kind::number},
-    Variable{"SSL", Kind::number},
-    Variable{"FORCE_TLS", Kind::number},
-    Variable{"DENY_TLS", Kind::number},
-    Variable{"AUTH", Kind::number},
-    Variable{"REQUIRE_AUTH", Kind::number},
-    Variable{"ALLOW_INSECURE_AUTH", Kind::number},
-    Variable{"QMAILQUEUE", Kind::text},
-    Variable{"ERROR_FD", Kind::number},
-    Variable{"POSTERN_LMTP", Kind::text},
-    Variable{"POSTERN_MAILDIR", Kind::text},
-    Variable{"POSTERN_DISCARD", Kind::number},
-    Variable{"POSTERN_RELAY", Kind::number},
-    Variable{"POSTERN_DELIVERED_TO", Kind::number},
-    Variable{"POSTERN_HIDE_USER", Kind::number},
-    Variable{"TMPDIR", Kind::text},
-    Variable{"AUTH_CDB", Kind::text},
-    Variable{"RELAYCLIENT", Kind::text},
-    Variable{"DATABYTES", Kind::number},
-    Variable{"SMTPGREETING", Kind::text},
-    Variable{"MAXRCPT", Kind::number},
-    Variable{"STRICT_ADDRESSES", Kind::number},
-    Variable{"GREETDELAY", Kind::number},
-    Variable{"DROP_PRE_GREET", Kind::number},
-    Variable{"TLS_SERVER_CERT", Kind::text},
-    Variable{"TLS_SERVER_KEY", Kind::text},
-    Variable{"TLSCIPHERS", Kind::text},
-};
-
-const Variable* find(std::string_view name) {
-  const auto found = std::ranges::find(variables, name, &Variable::name);
-  return found == variables.end() ? nullptr : &*found;
-}
+using listener::find_variable;
+using listener::VariableKind;
 
 // What the reader of the environment says of this one; nothing when it is content.
 std::string allowed_by_reader(const std::string& assignment) {
@@ -96,7 +60,7 @@ std::optional<std::string> take_text(const FileValue& value) {
 
 }  // namespace
 
-bool is_variable(std::string_view name) { return find(name) != nullptr; }
+bool is_variable(std::string_view name) { return find_variable(name) != nullptr; }
 
 bool is_in_capitals(std::string_view name) {
   return std::ranges::none_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
@@ -110,13 +74,14 @@ std::string no_variable(std::string_view name) {
              "; here it has no effect: " + std::string(row.instead);
   if (name.starts_with("TCP")) return "is of each client, and found by the listener itself";
   std::string names;
-  for (const Variable& each : variables) names += (names.empty() ? "" : ", ") + std::string(each.name);
+  for (const listener::Variable& each : listener::variables())
+    names += (names.empty() ? "" : ", ") + std::string(each.name);
   return "is no variable of postern, only " + names +
          " are; one for a queue program or check program goes into the environment of the service";
 }
 
 std::optional<std::string> take_variable(const FileValue& value) {
-  return find(value.name)->kind == Kind::number ? take_number(value) : take_text(value);
+  return find_variable(value.name)->kind == VariableKind::number ? take_number(value) : take_text(value);
 }
 
 std::vector<std::string> variables_beside(const std::string& file, const char* const* environment) {

@@ -116,7 +116,8 @@ Step Connection::check_recipient() {
   const auto judgement = parts_.recipients.judge(
       session_.envelope().reverse_path(), session_.mailbox(),
       {.local_ip = read_peer(parts_.environment).local_ip,
-       .relay_value = is_authenticated ? std::string_view() : parts_.environment.value_of("RELAYCLIENT")});
+       .relay_value = is_authenticated ? std::string_view() : parts_.environment.value_of("RELAYCLIENT"),
+       .may_ask_to_relay = may_ask_to_relay(parts_.start, session_.guards())});
   if (!judgement.problem.empty()) parts_.journal.trouble(judgement.problem);
   return session_.report(judgement.event, judgement.address);
 }

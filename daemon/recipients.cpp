@@ -6,9 +6,19 @@ namespace postern::daemon {
 
 using spec::Event;
 
+namespace {
+
+// `user%other.example`, `other.example!user`, `"user@other.example"`: ways by which a local part names another domain.
+bool asks_to_relay(std::string_view address) {
+  return address.substr(0, address.rfind('@')).find_first_of("%!@") != std::string_view::npos;
+}
+
+}  // namespace
+
 Recipients::Judgement Recipients::judge(std::string_view reverse_path, std::string_view forward_path,
                                         const Client& client) {
   address_ = forward_path;
+  if (!client.may_ask_to_relay && asks_to_relay(address_)) return {Event::recipient_relay_requested, address_};
   switch (badmailfrom_.listing_of(reverse_path)) {
     case BadMailFrom::Listing::unlisted: break;
     case BadMailFrom::Listing::listed: return {Event::recipient_sender_refused, address_};

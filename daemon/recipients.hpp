@@ -3,7 +3,7 @@
 // out     Judgement: an event recipient_*, and the address with a literal of our own replaced and RELAYCLIENT appended;
 //         the address is valid until the next call
 // errors  recipient_unknowable, and a sentence for the log: a list cannot be read just now
-// source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT
+// source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT; original: RELAYREJ, which it looks at first
 #pragma once
 
 #include <string>
@@ -30,6 +30,7 @@ class Recipients {
   struct Client {
     std::string_view local_ip;     // ours, as the client reached us
     std::string_view relay_value;  // of RELAYCLIENT; empty after AUTH, as in the original
+    bool may_ask_to_relay = true;  // without RELAYREJ=1, and with it who may relay
   };
 
   [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, const Client& client);

@@ -109,6 +109,7 @@ SettingsInEnvironment read_settings(const Environment& environment, std::string_
   settings.delivered_to = reader.boolean("POSTERN_DELIVERED_TO", zero_by_default);
   settings.hides_user = reader.boolean("POSTERN_HIDE_USER", zero_by_default);
   settings.strict_addresses = reader.boolean("STRICT_ADDRESSES", zero_by_default);
+  settings.rejects_relay_requests = reader.boolean("RELAYREJ", zero_by_default);
   settings.discard = reader.boolean("POSTERN_DISCARD", zero_by_default);
   return settings;
 }

@@ -31,6 +31,7 @@ struct SettingsInEnvironment {
   std::optional<bool> discard, relays;           // POSTERN_DISCARD, POSTERN_RELAY
   std::optional<bool> delivered_to, hides_user;  // POSTERN_DELIVERED_TO, POSTERN_HIDE_USER
   std::optional<bool> strict_addresses;          // STRICT_ADDRESSES
+  std::optional<bool> rejects_relay_requests;    // RELAYREJ
   std::optional<std::uint16_t> port;
   std::vector<SettingProblem> problems;
 };

@@ -74,6 +74,7 @@ class Judge {
     start_.has_delivered_to = settings_.delivered_to.value_or(false);
     start_.hides_user = settings_.hides_user.value_or(false);
     start_.strict_addresses = settings_.strict_addresses.value_or(false);
+    start_.rejects_relay_requests = settings_.rejects_relay_requests.value_or(false);
     start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
     max_recipients_ = numbers.max_recipients;
     databytes_ = numbers.databytes;
@@ -113,7 +114,9 @@ class Judge {
       wrong(Event::connect_bad_value,
             "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
     }
-    start_.databytes = databytes_ ? *databytes_ : value_of(read_number("databytes", &start_.warnings)).value_or(0);
+    if (!databytes_) databytes_ = value_of(read_number("databytes", &start_.warnings));
+    start_.has_databytes = databytes_.has_value();
+    start_.databytes = databytes_.value_or(0);
     if (environment_.value_of("MAXRCPT").empty())
       max_recipients_ = least_recipients(value_of(read_number("maxrcpt", &start_.warnings)));
     start_.max_recipients =

@@ -36,11 +36,13 @@ struct Start {
   spec::Guards settings_and_facts;
   std::string host;
   std::uint64_t databytes = 0;
+  bool has_databytes = false;  // DATABYTES or control/databytes says it; 0 there is no bound
   std::size_t max_recipients = 0;
   unsigned timeout_seconds = 0;
   unsigned greet_delay_seconds = 0;
   bool drops_early_talkers = false;
   bool strict_addresses = false;
+  bool rejects_relay_requests = false;
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;           // of lmtp: the address
@@ -77,6 +79,11 @@ void judge_lists(Start& start, Domains domains = Domains::in_file);
 
 // Where mail to `<postmaster>` goes: control/me, or our name.
 [[nodiscard]] std::string own_domain(const Start& start);
+
+// RELAYREJ guards against relaying by third parties: who may relay anyway asks for nothing new.
+[[nodiscard]] inline bool may_ask_to_relay(const Start& start, spec::Guards guards) {
+  return !start.rejects_relay_requests || guards.has(spec::bit::relay_client | spec::bit::authentication_done);
+}
 
 struct SizeAndRecipients {
   std::uint64_t databytes;

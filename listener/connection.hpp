@@ -72,6 +72,7 @@ class Connection final : public Watcher, public Timer {
   [[nodiscard]] ClientTable::Standing standing() const;
   void begin_session(std::string_view class_value);
   void refuse(spec::Event event);
+  void turn_away(spec::Event event, std::string_view text);
   void begin_handshake();
   void continue_handshake();
   void handshake_ended(spec::Event event);

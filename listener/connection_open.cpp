@@ -56,10 +56,13 @@ void Connection::admit() {
   if (is_admitted_) context_.metrics.session_opened();
   Event first = event_of(admission);  // of all that is true, what stands first in spec/events.toml
   if (rule.standing == ClientRule::Standing::denied) first = std::min(first, Event::connect_denied);
+  if (has_class && served_->listing) first = std::min(first, served_->listing->event);
   if (rule.standing == ClientRule::Standing::unreadable) {
     context_.journal_of(remote_, number_).trouble("the tcprules cannot be read: make them again with tcprules");
     first = std::min(first, Event::connect_rules_unreadable);
   }
+  if (has_class && served_->listing && first == served_->listing->event)
+    return turn_away(first, served_->listing->text);
   if (first != Event::connect_ready) return refuse(first);
   if (served_->is_implicit_tls()) return begin_handshake();
   greet();
@@ -78,11 +81,15 @@ void Connection::begin_session(std::string_view class_value) {
   patience_began_ = context_.loop.now();
 }
 
-// A client that is not let in is told so in clear. Where the table says nothing, since TLS would come first, it is closed.
+// A client that is not let in is told so in clear, under the settings of its class only where that class is why. Where the table says nothing, since TLS would come first, it is closed.
 void Connection::refuse(Event event) {
-  context_.metrics.connection_refused(refusal_of(event));
   begin_session({});
-  const engine::Step step = session().report(event);
+  turn_away(event, {});
+}
+
+void Connection::turn_away(Event event, std::string_view text) {
+  context_.metrics.connection_refused(refusal_of(event));
+  const engine::Step step = session().report(event, text);
   if (step.code == 0 && event != Event::connect_malformed_proxy) {
     context_.metrics.rule_hit(step.rule);
     journal_of_decisions().refusal(step, session());

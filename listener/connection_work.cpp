@@ -106,7 +106,8 @@ Step Connection::check_recipient() try {
   const auto judgement = context_.recipients->judge(
       session().envelope().reverse_path(), session().mailbox(),
       {.local_ip = write(local_end().address).view(),
-       .relay_value = is_authenticated ? std::string_view() : std::string_view(served_->relay_value)});
+       .relay_value = is_authenticated ? std::string_view() : std::string_view(served_->relay_value),
+       .may_ask_to_relay = may_ask_to_relay(served_->start, session().guards())});
   if (!judgement.problem.empty()) context_.journal_of(remote_, number_).trouble(judgement.problem);
   return session().report(judgement.event, judgement.address);
 } catch (const std::bad_alloc&) {
@@ -201,7 +202,7 @@ Step Connection::hand_over() {
   if (const auto outcome = served_->lane->foregone_outcome()) return handed_over(*outcome);
   if (message_ == nullptr)
     return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
-                         "no memory or no descriptor for another message"});
+                        "no memory or no descriptor for another message"});
   const daemon::MessageId id = message_->id;
   if (is_client_gone()) {
     abandon_message();
@@ -212,7 +213,8 @@ Step Connection::hand_over() {
   } catch (const std::bad_alloc&) {
     drop_message();
     return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
-                        "no memory to hand over a message"}, id);
+                        "no memory to hand over a message"},
+                       id);
   }
   return {};
 }

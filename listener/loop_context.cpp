@@ -1,7 +1,7 @@
 #include "listener/loop_context.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -12,7 +12,8 @@ namespace {
 
 using spec::Event;
 constexpr std::array refusals{Event::connect_malformed_proxy, Event::connect_busy,
-                              Event::connect_denied,          Event::connect_rules_unreadable,
+                              Event::connect_denied,          Event::connect_listed_permanently,
+                              Event::connect_listed_for_now,  Event::connect_rules_unreadable,
                               Event::connect_client_guesses,  Event::connect_client_busy,
                               Event::connect_client_too_fast, Event::exhausted};
 

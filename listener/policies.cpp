@@ -10,6 +10,7 @@
 #include "daemon/maildir.hpp"
 #include "daemon/maildir_limits.hpp"
 #include "daemon/tcp_rule.hpp"
+#include "listener/variables.hpp"
 
 namespace postern::listener {
 namespace {
@@ -148,6 +149,9 @@ std::vector<std::string> Policies::problems_of_listener(std::size_t listener) co
   std::vector<std::string> problems;
   for (const std::string& problem : served.start.problems) problems.push_back(sentence(at, problem));
   if (served.start.problems.empty() && !served.is_served) problems.push_back(sentence(at, served.refusal));
+  for (const auto& [value, each] : classes_[listener])
+    for (const std::string& misspelling : each->misspellings)
+      problems.push_back(sentence({.listener = listener, .value = value}, misspelling));
   // Later a broken file keeps its last rules (loop_context); here there are none, and everybody would be shut out.
   const std::string& rules = settings_.listeners[listener].tcprules;
   if (!rules.empty() && daemon::inspect_cdb(rules.c_str()) != daemon::CdbCondition::usable)
@@ -195,12 +199,39 @@ std::shared_ptr<Served> Policies::judge(ClassAt at) const {
   const daemon::Environment environment(served->pointers.data());
   const std::string_view origin = at.value.empty() ? std::string_view(listener.place) : "the class";
   served->start = daemon::judge_start(arguments, environment, origin, daemon::Lists::elsewhere);
+  if (!served->start.has_databytes) served->start.databytes = spec::default_databytes;
   served->relay_value = environment.value_of("RELAYCLIENT");
+  judge_names(*served, at.value);
+  judge_listing(*served, environment.value_of("RBLSMTPD"));
   judge_absence(*served, listener);
   judge_session(*served);
   load_certificates(*served, listener);
   if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
   return served;
+}
+
+// A class without what its operator meant to set would be served by fewer rules than he wrote.
+void Policies::judge_names(Served& served, std::string_view class_value) {
+  daemon::TcpRuleItems items(class_value);
+  while (const auto item = items.next()) {
+    if (item->kind != daemon::TcpRuleItem::Kind::sets || is_known(item->name)) continue;
+    if (auto sentence = misspelling(item->name))
+      served.misspellings.push_back(std::move(*sentence));
+    else if (!needs_program(served.start))
+      served.idle_names.push_back(std::string(item->name) +
+                                  " is no variable of postern, and no program is run here that could read it");
+  }
+  for (const std::string& sentence : served.misspellings)
+    refuse(served, std::min(served.start.event, spec::Event::connect_bad_value), sentence);
+}
+
+// deviation D32
+void Policies::judge_listing(Served& served, std::string_view value) {
+  auto listing = read_listing(value);
+  if (listing)
+    served.listing = std::move(*listing);
+  else
+    refuse(served, std::min(served.start.event, spec::Event::connect_bad_value), std::move(listing.error()));
 }
 
 // Without a certificate at the usual place nobody encrypts; but where one was served, or others are named beside it, that
@@ -254,6 +285,10 @@ std::vector<std::string> Policies::warnings() const {
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const std::string& warning : classes_[i].begin()->second->start.warnings)
       sentences.push_back(sentence({.listener = i, .value = {}}, warning));
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const auto& [value, served] : classes_[i])
+      for (const std::string& idle : served->idle_names)
+        sentences.push_back(sentence({.listener = i, .value = value}, idle));
   return sentences;
 }
 

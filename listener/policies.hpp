@@ -4,8 +4,8 @@
 //         when it is first asked for, and then kept; one that is refused is judged again after five seconds
 // lives   as long as a session or loop that uses it
 // threads find() is anybody's
-// errors  make() tells every sentence that is wrong with the configuration as a whole, and every file that the process may
-//         not use as it is now: then nothing is replaced. A class whose start is refused for what it sets is served with
+// errors  make() tells every sentence that is wrong with the configuration as a whole, every file that the process may
+//         not use as it is now, and every misspelt name that a class sets: then nothing is replaced. A class whose start is refused for what it sets is served with
 //         that refusal, and the log has its sentences once
 // source  spec/settings.toml; tcprules(1)
 #pragma once
@@ -106,6 +106,8 @@ class Policies {
   [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
   void open_lane(Served& served, const daemon::Environment& environment) const;
   static void judge_session(Served& served);
+  static void judge_names(Served& served, std::string_view class_value);
+  static void judge_listing(Served& served, std::string_view value);
   void judge_absence(Served& served, const ListenerSettings& listener) const;
   static void refuse(Served& served, spec::Event event, std::string sentence);
   void load_certificates(Served& served, const ListenerSettings& listener) const;

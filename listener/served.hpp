@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "engine/session.hpp"
 #include "listener/certificates.hpp"
 #include "listener/lane.hpp"
+#include "listener/listing.hpp"
 #include "listener/timer_wheel.hpp"
 
 namespace postern::listener {
@@ -26,6 +28,9 @@ struct Served {
   std::vector<std::string> check_program;  // hostname checkprogram subprogram...
   daemon::Start start;
   std::string relay_value;                           // of RELAYCLIENT
+  std::vector<std::string> misspellings;             // of names that its class sets: sentences
+  std::vector<std::string> idle_names;               // others that are for programs, and it runs none: sentences
+  std::optional<Listing> listing;                    // of RBLSMTPD: nobody is let in
   bool is_served = false;                            // a client gets 220
   std::string refusal;                               // or why not, when the settings themselves say no
   std::shared_ptr<const Certificates> certificates;  // null: nobody here can encrypt

@@ -91,7 +91,7 @@ class Reference {
   [[nodiscard]] const World& world() const { return world_; }
 
  private:
-  void connect(const std::string& found);
+  void connect(const std::string& found, const std::string& text);
   void start(const std::string& found);
   void work();
   bool take_line();

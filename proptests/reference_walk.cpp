@@ -260,15 +260,17 @@ std::vector<Letter> letters_for(const std::string& phase) {
   const auto ends = happening({"timeout", "eof", "too_slow", "shutting_down", "exhausted"});
   if (phase == "connect")
     return happening({"shutting_down", "exhausted", "connect.busy", "connect.malformed_proxy", "connect.denied",
-                      "connect.client_busy", "connect.client_too_fast", "connect.client_guesses", "connect.bad_value",
-                      "connect.no_controls", "connect.no_auth_cdb", "connect.broken_certificate",
-                      "connect.no_hand_over", "connect.early_talker", "connect.ready"});
+                      "connect.listed_permanently", "connect.listed_for_now", "connect.client_busy",
+                      "connect.client_too_fast", "connect.client_guesses", "connect.bad_value", "connect.no_controls",
+                      "connect.no_auth_cdb", "connect.broken_certificate", "connect.no_hand_over",
+                      "connect.early_talker", "connect.ready"});
   if (phase == "command") return together(commands(), ends);
   if (phase == "plain" || phase == "username" || phase == "password") return together(answers(), ends);
   if (phase == "data") return together(messages(), ends);
   if (phase == "recipient")
-    return happening({"recipient.ours", "recipient.foreign", "recipient.sender_refused", "recipient.unknowable"});
-  if (phase == "credentials") 
+    return happening({"recipient.ours", "recipient.foreign", "recipient.relay_requested", "recipient.sender_refused",
+                      "recipient.unknowable"});
+  if (phase == "credentials")
     return happening({"credentials.accepted", "credentials.rejected", "credentials.user_gated", "credentials.broken"});
   if (phase == "hand_over")
     return {{.octets = {}, .outcome = "hand_over.accepted", .text = "1700000000 qp 7"},

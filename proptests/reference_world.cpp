@@ -20,7 +20,7 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
   } else if (outcome == "eof") {
     close();
   } else if (phase_ == "connect") {
-    connect(outcome);
+    connect(outcome, text);
   } else if (phase_ == "recipient") {
     learn_recipient(outcome, text);
   } else if (phase_ == "credentials") {
@@ -34,10 +34,11 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
 }
 
 // D22: whom a listener does not let in, before it looks at any setting.
-void Reference::connect(const std::string& found) {
+void Reference::connect(const std::string& found, const std::string& text) {
   if (found == "connect.denied" && slips(Slip::greets_who_is_denied)) return start("connect.ready");
   const bool is_of_the_listener = found == "connect.busy" || found == "connect.denied" ||
-                                  found == "connect.rules_unreadable" || found.starts_with("connect.client_");
+                                  found == "connect.rules_unreadable" || found.starts_with("connect.client_") ||
+                                  found.starts_with("connect.listed_");
   // RFC 8314 3.3: before the handshake there is no SMTP to speak, and nobody is owed one.
   if (is_of_the_listener && world_.SSL) return close();
   if (found == "connect.rules_unreadable") {
@@ -46,6 +47,10 @@ void Reference::connect(const std::string& found) {
     say("421 too many sessions, try again later (#4.3.2)");
   } else if (found == "connect.denied") {
     say("554 sorry, mail from your address is not taken here (#5.7.1)");  // RFC 5321 3.1
+  } else if (found == "connect.listed_permanently") {                     // D32: as rblsmtpd
+    say("553 " + text);
+  } else if (found == "connect.listed_for_now") {
+    say("451 " + text);
   } else if (found == "connect.client_busy") {
     say("421 too many sessions from your network (#4.7.0)");
   } else if (found == "connect.client_too_fast") {
@@ -94,6 +99,7 @@ void Reference::start(const std::string& found) {
 void Reference::learn_recipient(const std::string& outcome, const std::string& text) {
   phase_ = "command";
   const bool may_relay = world_.relay_client || logged_in_ || slips(Slip::relays_for_strangers);
+  if (outcome == "recipient.relay_requested") return say("553 we don't relay (#5.7.1)");
   if (outcome == "recipient.sender_refused")
     return say("553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)");
   if (outcome == "recipient.unknowable") return say("451 unable to check recipient (#4.3.0)");

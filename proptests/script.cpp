@@ -33,7 +33,8 @@ Event outcome_for(spec::Guards guards, std::uint8_t fate) {
   const unsigned kind = fate % 8;
   if (guards.has(bit::waiting_recipient)) {
     if (kind < 4) return Event::recipient_ours;
-    if (kind < 6) return Event::recipient_foreign;
+    if (kind == 4) return Event::recipient_foreign;
+    if (kind == 5) return Event::recipient_relay_requested;
     return kind == 6 ? Event::recipient_sender_refused : Event::recipient_unknowable;
   }
   if (guards.has(bit::waiting_credentials)) {

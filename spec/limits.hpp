@@ -22,8 +22,9 @@ inline constexpr std::uint32_t max_auth_attempts = 10;  // deviation D7
 inline constexpr std::uint32_t max_hops = 100;          // original; RFC 5321 6.3
 inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // deviations D4, D6
 
-inline constexpr unsigned auth_failure_delay_seconds = 2;  // deviation D7
-inline constexpr unsigned default_timeout_seconds = 1200;  // qmail-control(5): timeoutsmtpd
+inline constexpr unsigned auth_failure_delay_seconds = 2;       // deviation D7
+inline constexpr std::uint64_t default_databytes = 10'240'000;  // Postfix: message_size_limit; of `postern serve`
+inline constexpr unsigned default_timeout_seconds = 1200;       // qmail-control(5): timeoutsmtpd
 inline constexpr unsigned max_handshake_seconds =
     60;  // deviation D16: a whole TLS handshake, if timeoutsmtpd is not less
 inline constexpr int certificate_warning_days = 14;  // Let's Encrypt renews 30 days before the end

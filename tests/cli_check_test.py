@@ -219,6 +219,13 @@ class Classes(Folder):
         self.assertEqual(found["6.6.6."]["verdict"], "denied")
         self.assertEqual(found[""]["verdict"], "live")
 
+    def test_a_name_that_is_nearly_one_of_ours_is_told(self):
+        records = [(b"10.", b"+FORCE_TSL=1\0"), (b"11.", b"+force_tls=1\0"), (b"12.", b"+WHITELISTED=1\0"), (b"", b"")]
+        found = self.classes(records, "--strict", expect=WARNINGS)
+        for address in ("10.", "11."):
+            self.assertIn("did you mean FORCE_TLS?", text_of(found[address], "misspelt_variable"))
+        self.assertNotIn("misspelt_variable", ids(found["12."]))
+
     def test_everybody_else_is_judged_even_without_a_record(self):
         self.assertIn("", self.classes([(b"127.", b"+RELAYCLIENT=\0")], expect=FINE))
 

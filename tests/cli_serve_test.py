@@ -279,6 +279,11 @@ class Judgements(Home):
         self.assertIn("bad_value", [piece["id"] for piece in classes["127."]["advice"]])
         self.assertIn("open_relay", [piece["id"] for piece in classes[""]["advice"]])
 
+    def test_a_misspelt_name_in_tcprules_is_told_as_the_start_tells_it(self):
+        write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+FORCE_TSL=1\0"), (b"", b"")])
+        found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)
+        self.assertIn("FORCE_TSL is no variable: did you mean FORCE_TLS?", str(found["advice"]))
+
     def test_the_control_file_of_ciphers_is_read_where_no_variable_is(self):
         self.path("home/control/tlsserverciphers", "NO-SUCH-CIPHER\n")
         self.assertIn("TLSCIPHERS selects no cipher: NO-SUCH-CIPHER", self.refused_alike(DISCARDING)[0])

@@ -77,7 +77,14 @@ TEST_F(Judging, what_systemd_told_the_process_is_for_no_client) {
 TEST_F(Judging, a_listener_s_variables_are_not_another_s) {
   const auto policies = made({{"DATABYTES=1"}, {}});
   EXPECT_EQ(1U, policies->find(0, {})->start.databytes);
-  EXPECT_EQ(0U, policies->find(1, {})->start.databytes);
+  EXPECT_EQ(spec::default_databytes, policies->find(1, {})->start.databytes);
+}
+
+TEST_F(Judging, a_message_has_a_bound_unless_the_operator_wants_none) {
+  EXPECT_EQ(10'240'000U, made({{}})->find(0, {})->start.databytes);
+  EXPECT_EQ(0U, made({{"DATABYTES=0"}})->find(0, {})->start.databytes);
+  home_.write("control/databytes", "0\n");
+  EXPECT_EQ(0U, made({{}})->find(0, {})->start.databytes);
 }
 
 TEST_F(Judging, a_class_is_judged_once_and_its_problems_are_told_once) {
@@ -206,6 +213,29 @@ TEST_F(Judging, the_reach_is_the_home_and_where_mail_goes) {
   const Reach lmtp = made({{"POSTERN_LMTP=tcp:127.0.0.1:24", "TMPDIR=spool"}})->reach();
   EXPECT_EQ(std::vector<std::string>{home + "/spool"}, lmtp.writable);
   EXPECT_EQ(std::vector<std::uint16_t>{24}, lmtp.tcp_connect);
+}
+
+TEST_F(Judging, a_name_of_a_class_is_ours_or_for_a_program_or_misspelt) {
+  home_.write_program("queue", "#!/bin/sh\n");
+  const auto make_with = [&](std::string_view name, const std::string& way) {
+    home_.write_cdb("rules.cdb", {{"10.", record({std::string(name) + "=1", way})}});
+    Configuration settings;
+    settings.listeners.push_back({.place = "here", .variables = {"POSTERN_MAILDIR=mail"}, .tcprules = "rules.cdb"});
+    return Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
+  };
+  for (const std::string_view name : {"+FORCE_TSL", "+force_tls", "+RELAY_CLIENT", "+DATABYTE"}) {
+    const auto policies = make_with(name, "+SSL=0");
+    ASSERT_FALSE(policies) << name;
+    EXPECT_NE(std::string::npos, policies.error().front().find("did you mean ")) << policies.error().front();
+  }
+  const auto warns = [](const Policies::Made& made) {
+    return made && std::ranges::any_of((*made)->warnings(),
+                                       [](const std::string& each) { return each.contains("no program is run here"); });
+  };
+  EXPECT_TRUE(warns(make_with("+WHITELISTED", "+SSL=0")));
+  EXPECT_FALSE(warns(make_with("+WHITELISTED", "+QMAILQUEUE=queue")));
+  for (const std::string_view name : {"+FORCETLS", "+TCPREMOTEHOST", "+AUTH_SET_DATABYTES", "+MAXRCPT"})
+    EXPECT_FALSE(warns(make_with(name, "+SSL=0"))) << name;
 }
 
 TEST_F(Judging, what_a_class_brings_is_within_reach_and_a_program_of_its_own_is_known) {

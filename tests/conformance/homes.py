@@ -75,6 +75,7 @@ class Homes:
     def _make(self, kind, pem):
         control, programs = self.path(kind) / "control", self.path(kind) / "bin"
         control.mkdir(parents=True)
+        (control / "databytes").write_text("0\n")  # the original has no bound without the file, postern serve has one
         programs.mkdir()
         if kind != "nome":
             (control / "me").write_text(HOST + "\n")

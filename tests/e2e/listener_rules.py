@@ -6,6 +6,8 @@ RULES = {
     "connect.busy": "one process a client: tcpserver counts them, and lets who is too many wait",
     "connect.malformed_proxy": "tcpserver and its kin say who the client is",
     "connect.denied": "tcpserver reads the tcprules and closes by itself",
+    "connect.listed_permanently": "rblsmtpd obeys RBLSMTPD before the program runs",
+    "connect.listed_for_now": "rblsmtpd obeys RBLSMTPD before the program runs",
     "connect.client_busy": "one process does not know the clients of another",
     "connect.client_too_fast": "one process does not know the clients of another",
     "connect.client_guesses": "one process does not know the clients of another",

@@ -142,6 +142,7 @@ class Home:
         self.mail.mkdir()
         (self.control / "me").write_text(HOST + "\n")
         (self.control / "rcpthosts").write_text(OURS + "\n")
+        (self.control / "databytes").write_text("0\n")  # both programs without a bound, unless a test sets one
         self.pem = self.control / "servercert.pem"
         self.key, self.certificate = make_certificate(self.path)
         self.pem.write_text(self.key + self.certificate)
@@ -249,7 +250,7 @@ LISTENER_VARIABLES = {
     "PORT", "SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "QMAILQUEUE", "ERROR_FD",
     "POSTERN_LMTP", "POSTERN_MAILDIR", "POSTERN_DISCARD", "POSTERN_RELAY", "POSTERN_DELIVERED_TO",
     "POSTERN_HIDE_USER", "TMPDIR", "AUTH_CDB", "RELAYCLIENT", "DATABYTES", "SMTPGREETING", "MAXRCPT", "STRICT_ADDRESSES",
-    "GREETDELAY", "DROP_PRE_GREET", "TLS_SERVER_CERT", "TLS_SERVER_KEY", "TLSCIPHERS"}
+    "RELAYREJ", "GREETDELAY", "DROP_PRE_GREET", "TLS_SERVER_CERT", "TLS_SERVER_KEY", "TLSCIPHERS"}
 SESSIONS = re.compile(r"^postern_open_sessions (\d+)$", re.MULTILINE)
 
 

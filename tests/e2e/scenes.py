@@ -9,6 +9,7 @@ import peer
 import stage
 
 SPEC = peer.ROOT / "spec"
+LISTED = {"connect.listed_permanently": "-", "connect.listed_for_now": ""}  # what RBLSMTPD begins with
 CHECK_EXITS = {"credentials.accepted": 0, "credentials.rejected": 1, "credentials.broken": 111}
 SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "eof"}
 
@@ -73,6 +74,9 @@ class Scene:
             variables["TLS_SERVER_CERT"] = certificate_path
         if self.early:
             variables["GREETDELAY"] = 1
+        for name, text in self._events:
+            if name in LISTED:
+                variables["RBLSMTPD"] = LISTED[name] + text
         return {name: str(value) for name, value in variables.items() if value is not None}
 
     def own_variables(self):
@@ -117,6 +121,9 @@ class Scene:
     def _recipients(self):
         standing, senders = {}, {}
         for sender, mailbox, event in self._dialogue["lookups"]:
+            if event == "recipient.relay_requested":
+                self._settings["RELAYREJ"] = 1
+                continue
             is_refused = event == "recipient.sender_refused"
             if senders.setdefault(sender, is_refused) != is_refused:
                 raise Impossible(f"{sender} is refused and is not")

@@ -383,6 +383,7 @@ class RefusedStarts(serve.Case):
     def test_files_and_places(self):
         self.assert_refuses("/nonexistent", server={"home": "/nonexistent"})
         self.assert_refuses("none.cdb", {"tcprules": "none.cdb"})
+        (self.home.control / "databytes").unlink()
         (self.home.control / "databytes").mkdir()  # unreadable for root, too
         self.assert_refuses("databytes")
 

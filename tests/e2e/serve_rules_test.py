@@ -59,6 +59,33 @@ class Rules(serve.Case):
         self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
         self.assert_serves(service, source=TOM)
 
+    def test_rblsmtpd_s_variable_is_obeyed_with_its_own_text(self):  # deviation D32
+        service = self.ruled(f'{TIM}:allow,RBLSMTPD="-not from there (#5.7.1)"', f'{TOM}:allow,RBLSMTPD="come back (#4.7.1)"',
+                             f'{TED}:allow,RBLSMTPD=""', f"{TEA}:allow", ":allow")
+        self.assert_refused(service, "connect.listed_permanently", "553 not from there (#5.7.1)", source=TIM)
+        self.assert_refused(service, "connect.listed_for_now", "451 come back (#4.7.1)", source=TOM)
+        self.assert_serves(service, source=TED)
+        self.assert_serves(service, source=TEA)
+
+    def test_a_class_lifts_the_listing_of_its_listener(self):  # deviation D32
+        service = self.ruled(f'{TIM}:allow,RBLSMTPD=""', ":allow", variables={"RBLSMTPD": "-closed"})
+        self.assert_refused(service, "connect.listed_permanently", "553 closed", source=TOM)
+        self.assert_serves(service, source=TIM)
+
+    def test_a_listing_that_no_client_could_read_refuses_its_class_and_a_listener(self):  # deviation D32
+        service = self.ruled(f'{TIM}:allow,RBLSMTPD="-"', f'{TOM}:allow,RBLSMTPD="-no\u00e9"',
+                             f'{TED}:allow,RBLSMTPD="{256 * "x"}"', ":allow")
+        for source in (TIM, TOM, TED):
+            self.assert_refused(service, "connect.bad_value", self.replies["configuration_error"], source=source)
+        self.assert_serves(service, source=TEA)
+        self.assertIn("RBLSMTPD", self.refused(variables={"RBLSMTPD": "-"}))
+
+    def test_a_listed_client_hears_nothing_before_tls(self):  # deviations D22, D32
+        service = self.ruled(f'{TIM}:allow,RBLSMTPD="-no"', ":allow", listener={"SSL": 1})
+        with service.connect(source=TIM, greeted=False) as client:
+            self.assertEqual(client.rest(), b"")
+        self.assertRegex(service.wait_for_log("rule=connect.before_tls "), r"cause=connect\.listed_permanently")
+
     def test_where_tls_comes_first_nothing_is_said_and_the_log_shows_no_reply(self):  # deviation D22
         service = self.ruled(f"{TIM}:deny", ":allow", listener={"SSL": 1})
         with service.connect(source=TIM, greeted=False) as client:
@@ -104,6 +131,20 @@ class Rules(serve.Case):
         self.assert_refused(service, "connect.denied", self.replies["denied"], source=TIM)
         self.rules(":allow")
         self.assertTrue(peer.until(lambda: self.ehlo(service, TIM) != "", 5), service.log())
+
+    def test_a_misspelt_name_refuses_a_reload_and_a_start(self):
+        service = self.ruled(":allow")
+        self.rules(f'{TIM}:allow,FORCE_TSL="1"', ":allow")
+        self.assert_logged(service, "FORCE_TSL is no variable: did you mean FORCE_TLS?")
+        self.assert_logged(service, "reload: refused, and nothing has changed: ")
+        self.assert_serves(service, source=TOM)
+        self.assertIn("did you mean FORCE_TLS?", self.refused({"tcprules": self.cdb}))
+
+    def test_a_name_of_another_program_is_warned_about_where_none_is_run(self):
+        service = self.ruled(f'{TIM}:allow,WHITELISTED="1",TCPREMOTEHOST="x"', ":allow")
+        self.assert_serves(service, source=TIM)
+        self.assert_logged(service, "WHITELISTED is no variable of postern")
+        self.assertNotIn("TCPREMOTEHOST is no variable", service.log())
 
     def test_a_broken_file_refuses_the_start(self):
         for octets in (None, b"no cdb at all"):

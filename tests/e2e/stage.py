@@ -34,7 +34,7 @@ def make_home(folder, **files):
     """A home with control/me and the control files named; a value of None is a file that is not there."""
     control = folder / "control"
     control.mkdir(parents=True)
-    for name, text in ({"me": HOST + "\n"} | files).items():
+    for name, text in ({"me": HOST + "\n", "databytes": "0\n"} | files).items():
         if text is not None:
             (control / name.replace("_", ".")).write_text(text)
     return folder

@@ -32,7 +32,7 @@ class Refusals(peer.Case):
 
     def test_values_that_are_not_allowed(self):  # deviation D11
         for name in ("SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "STRICT_ADDRESSES",
-                     "DROP_PRE_GREET"):
+                     "RELAYREJ", "DROP_PRE_GREET"):
             for value in ("O", "yes", " 1", "-1", "01", "2"):
                 with self.subTest(name=name, value=value):
                     sentence = f'config: {name}="{value}" in the environment: only 0 and 1 are allowed'

@@ -262,6 +262,24 @@ class Credentials(peer.Case):
                 (message,) = self.home.stored(f"elsewhere.example/{name}")
                 self.assertIn(b" with ESMTPA id ", message)
 
+    def test_a_wish_to_be_sent_on_is_refused_to_who_may_not_relay(self):  # original: RELAYREJ
+        asking = (f"user%other.example@{OURS}", f"other.example!user@{OURS}", f'"user@other.example"@{OURS}')
+        refused = self.replies["relay_refused"]
+        for settings, reply in (({}, "250 ok"), ({"RELAYREJ": 0}, "250 ok"), ({"RELAYREJ": 1, "RELAYCLIENT": ""}, "250 ok"),
+                                ({"RELAYREJ": 1}, refused)):
+            server = self.serve(DENY_TLS=1, ALLOW_INSECURE_AUTH=1, AUTH_CDB=self.home.users, **settings)
+            with server.connect() as client:
+                client.say("EHLO client.example")
+                client.say("MAIL FROM:<a@b.example>")
+                for path in asking:
+                    with self.subTest(settings=settings, path=path):
+                        self.assertEqual(client.say(f"RCPT TO:<{path}>"), reply)
+                self.assertEqual(client.say(f"RCPT TO:<user@{OURS}>"), "250 ok")
+                client.say("RSET")
+                self.assertEqual(self.login(client, USER, PASSWORD), self.replies["auth_accepted"])
+                client.say("MAIL FROM:<a@b.example>")
+                self.assertEqual(client.say(f"RCPT TO:<{asking[0]}>"), "250 ok")
+
     def test_relaying_only_after_auth(self):
         server = self.serve(AUTH_CDB=self.home.users, POSTERN_RELAY=1)
         client = self.encrypted(server)

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-namespace postern::cli {
+namespace postern::daemon {
 
 [[nodiscard]] std::optional<std::string> nearest_name(std::string_view word, const std::vector<std::string>& names);
 // `: did you mean FORCE_TLS?`, or nothing.
 [[nodiscard]] std::string question_of(std::string_view word, const std::vector<std::string>& names);
 
-}  // namespace postern::cli
+}  // namespace postern::daemon

@@ -1,10 +1,10 @@
-#include "cli/spelling.hpp"
+#include "daemon/spelling.hpp"
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
-namespace postern::cli {
+namespace postern::daemon {
 namespace {
 
 constexpr std::size_t most_changes = 2;
@@ -46,4 +46,4 @@ std::string question_of(std::string_view word, const std::vector<std::string>& n
   return name ? ": did you mean " + *name + "?" : "";
 }
 
-}  // namespace postern::cli
+}  // namespace postern::daemon
