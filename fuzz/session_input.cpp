@@ -18,6 +18,7 @@ constexpr std::uint8_t is_limited = 1U << facts.size();
 constexpr std::array worlds = {Event::handshake_done, Event::handshake_failed, Event::timeout, Event::eof,
                                Event::too_slow,       Event::shutting_down};
 constexpr unsigned first_world = 0xF0, exhausted_world = 0xF8;
+constexpr std::uint8_t high_start = 0x80;  // of the octet of the settings, which leave it free
 
 // How a session can start: connect.ready, then the others as spec/events.toml has them.
 const std::vector<Event>& starts() {
@@ -80,7 +81,8 @@ SessionView view_session_input(std::span<const std::uint8_t> octets) {
   set(view.settings_and_facts, settings, octets[0]);
   set(view.settings_and_facts, facts, octets[1]);
   if ((octets[1] & is_limited) != 0) view.databytes = 100, view.max_recipients = octets[2] % 8 == 7 ? 0 : 2;
-  if (const std::size_t start = octets[1] >> 4U; start < starts().size()) view.start = starts()[start];
+  const std::size_t start = (octets[1] >> 4U) | ((octets[0] & high_start) != 0 ? 16U : 0U);
+  if (start < starts().size()) view.start = starts()[start];
   view.piece_octets = std::max<std::size_t>(octets[2], 1);
   for (std::size_t i = 0; i < fate_count; ++i) view.fates[i] = (octets[3 + i / 2] >> (i % 2 * 4)) & 7U;
   const auto body = octets.subspan(head_octets);
@@ -112,11 +114,12 @@ SessionInput read_session_input(std::span<const std::uint8_t> octets) {
 std::string write_session_input(const SessionInput& input) {
   const proptests::Script& script = input.script;
   std::string octets;
+  const auto start = static_cast<unsigned>(std::ranges::find(starts(), input.start) - starts().begin());
   octets += octet_of(script.settings_and_facts, settings);
+  if (start > 15) octets.back() = static_cast<char>(octets.back() | static_cast<char>(high_start));
   octets += octet_of(script.settings_and_facts, facts);
   if (script.databytes != 0) octets.back() = static_cast<char>(octets.back() | is_limited);
-  const auto start = static_cast<unsigned>(std::ranges::find(starts(), input.start) - starts().begin());
-  octets.back() = static_cast<char>(octets.back() | static_cast<char>(start << 4U));
+  octets.back() = static_cast<char>(octets.back() | static_cast<char>((start & 15U) << 4U));
   octets += static_cast<char>(input.cut.octets);
   const auto fate = [&](std::size_t i) { return i < script.fates.size() ? script.fates[i] & 7U : 0U; };
   for (std::size_t i = 0; i < fate_count; i += 2) octets += static_cast<char>(fate(i) | fate(i + 1) << 4U);

@@ -7,7 +7,8 @@
 //           0xF8 exhausted
 // out     SessionView, which copies nothing, and BodyReader; Script and Cut, which do copy; and back, for seeds
 // errors  none: every input is some script
-// start   the upper half of its octet: 0 and numbers that mean nothing are connect.ready, 1 is the first other event of the start
+// start   the upper half of its octet, and 16 more when the highest bit of the settings is set: 0 and numbers that mean nothing
+//         are connect.ready, 1 is the first other event of the start
 // limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8
 // source  spec/settings.toml (the order of settings and facts); spec/events.toml (of the start); proptests/script.hpp
 #pragma once

@@ -50,7 +50,6 @@ void Server::once_a_tick(int signal_number, pid_t asker) {
 }
 
 void Server::reload(pid_t asker) {
-  watch_.look();
   const bool is_changed = has_reloaded(asker);
   metrics_->shard(0).reloaded(is_changed ? ReloadResult::done : ReloadResult::failed);
   notifier_.ready();
@@ -64,6 +63,7 @@ void Server::reload(pid_t asker) {
 
 bool Server::has_reloaded(pid_t asker) {
   try {
+    watch_.look();
     notifier_.reloading();
     const auto changed = read_and_judge();
     if (changed)

@@ -26,7 +26,7 @@ class Memory(listening.Case):
 
     def file(self, **more):
         variables = {"AUTH_CDB": str(self.home.users), "ALLOW_INSECURE_AUTH": 1, "TLS_SERVER_CERT": str(self.home.pem)}
-        return listening.write_file(self.home, "loops = 1", "exempt = []\nfailed_auths_per_hour = 0", **(variables | more))
+        return listening.write_file(self.home, "loops = 1", "exempt = []\nconnections_per_minute = 0\nfailed_auths_per_hour = 0", **(variables | more))
 
     def begin(self, **more):
         server = self.serve(file=self.file(**more), **self.trouble.environment())
