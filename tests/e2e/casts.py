@@ -65,8 +65,7 @@ class Cast:
             if self.special == "shutting_down":
                 time.sleep(0.5)  # all has been read
                 process.process.send_signal(signal.SIGTERM)
-                time.sleep(HANDSHAKE_SECONDS + 1)  # who is at rest has been told, who is not keeps it alive
-                taken = rules_taken(process)
+                taken = rules_taken_until_the_end(process)
             differences = [self._end(*run) for run in runs]
             logs = process.logs([address for *_, address in self._members])
             if self.special != "shutting_down":
@@ -148,6 +147,18 @@ def judge(dialogue, scene, log):
     if scene.envelopes() and scene.found_envelopes() != scene.envelopes():
         found.append(f"envelopes {scene.found_envelopes()!r}, wanted {scene.envelopes()!r}")
     return found
+
+
+def rules_taken_until_the_end(process):
+    """It goes on for as long as clients have not closed, and one of them is in a handshake for so long."""
+    taken, end = set(), time.monotonic() + HANDSHAKE_SECONDS + 1
+    while time.monotonic() < end:
+        try:
+            taken |= rules_taken(process)
+        except OSError:
+            break
+        time.sleep(0.1)
+    return taken
 
 
 def rules_taken(process):

@@ -58,7 +58,8 @@ def hold_without_sibling(scene, program, folder):
     """A sibling that vanishes after the greeting: nobody can shake hands, and its own table says what then."""
     alone = shutil.copy(program, folder / "postern-smtpd")
     sibling = shutil.copy(f"{program}-tls", folder / "postern-smtpd-tls")  # its absence would refuse the start
-    run = stage.ProcessStage([alone, *scene.arguments], scene.variables(), None).play([["S", f"220 {stage.HOST} ESMTP\r\n"]])
+    run = stage.ProcessStage([alone, *scene.arguments], scene.variables(), None)
+    run.play([["S", f"220 {stage.HOST} ESMTP\r\n"]], is_whole=False)
     os.unlink(sibling)
     run.play([["C", "STARTTLS\r\n"], ["S", "220 ready for tls\r\n"], ["X"]])
     log = run.finish()
