@@ -26,7 +26,11 @@ struct Decision {
   spec::Guards after;
 
   [[nodiscard]] unsigned code() const;  // of the reply; 0: none
-  [[nodiscard]] bool is_refusal() const { return code() >= 400; }
+  // A client that is closed in place of a greeting is refused, too, though nothing is said to it.
+  [[nodiscard]] bool is_refusal() const {
+    return code() >= 400 ||
+           (code() == 0 && row->effect == spec::Effect::close && before.has(spec::bit::waiting_connect));
+  }
   [[nodiscard]] std::string_view rule() const { return spec::name_of(row->rule); }
 };
 

@@ -81,9 +81,11 @@ bool is_of_the_world(std::string_view name) {
 
 Lines sample_lines(Event event, spec::Guards before) {
   const std::string_view name = spec::name_of(event);
+  // Their replies have the words of a queue program, or of a list (RBLSMTPD).
+  if (name.starts_with("hand_over.") || name.starts_with("connect.listed_"))
+    return {outcome(event, "as the queue says")};
   if (is_of_the_world(name)) return {outcome(event)};
   if (name.starts_with("recipient.")) return {outcome(event, our_address)};
-  if (name.starts_with("hand_over.")) return {outcome(event, "as the queue says")};
   if (event == Event::response_valid) return response(before);
   if (name.starts_with("data_end.")) return mail_data_lines(event);
   return command_lines(event);

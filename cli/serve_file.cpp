@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "cli/file_value.hpp"
@@ -15,6 +17,33 @@
 
 namespace postern::cli {
 namespace {
+
+// The parser of TOML ends the process when an allocation fails within it. So there is memory aside for it, given back at the
+// first failure; where even that is not there, the file is not parsed at all (std::bad_alloc).
+class ParseReserve {
+ public:
+  ParseReserve() : before_(std::get_new_handler()) {
+    reserve_ = new char[octets];
+    std::set_new_handler(release);
+  }
+  ParseReserve(const ParseReserve&) = delete;
+  ParseReserve& operator=(const ParseReserve&) = delete;
+  ~ParseReserve() {
+    std::set_new_handler(before_);
+    delete[] reserve_.exchange(nullptr);
+  }
+
+ private:
+  static constexpr std::size_t octets = std::size_t{4} << 20U;  // many times what a configuration takes
+  static void release() {
+    const char* const kept = reserve_.exchange(nullptr);
+    if (kept == nullptr) throw std::bad_alloc();
+    delete[] kept;
+  }
+
+  static inline std::atomic<char*> reserve_ = nullptr;
+  std::new_handler before_;
+};
 
 using listener::ListenerSettings;
 constexpr std::uint32_t no_bound = std::numeric_limits<std::uint32_t>::max();
@@ -272,6 +301,7 @@ ServeFile read_serve_file(const std::string& path, const std::string& shown) {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad()) return wrong(shown + ": cannot be read: " + std::strerror(errno));
   try {
+    const ParseReserve reserve;
     ServeFile made = Reader(shown).read(toml::parse(text, shown));
     if (made) made->file = path;
     return made;

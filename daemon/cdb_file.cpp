@@ -163,8 +163,8 @@ std::optional<CdbFile::Place> CdbFile::place_at(std::uint64_t position) const {
   if (position < header_octets || position + lengths.size() > records_end_ || !read_at(position, lengths))
     return std::nullopt;
   const Place record{.key_at = position + lengths.size(),
-                      .key_octets = number_at(lengths.data()),
-                      .value_octets = number_at(lengths.data() + 4)};
+                     .key_octets = number_at(lengths.data()),
+                     .value_octets = number_at(lengths.data() + 4)};
   return record.end() <= records_end_ ? std::optional(record) : std::nullopt;
 }
 

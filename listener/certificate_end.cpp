@@ -7,7 +7,6 @@
 namespace postern::listener {
 namespace {
 
-
 std::string date_of(std::int64_t seconds) {
   const auto moment = static_cast<std::time_t>(seconds);
   std::tm parts{};

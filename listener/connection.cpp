@@ -23,7 +23,11 @@ constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
 }  // namespace
 
 Connection::Connection(LoopContext& context, Endpoint remote, Door door)
-    : context_(context), channel_(daemon::Descriptor()), remote_(remote), door_(door), number_(++context.sessions_begun) {
+    : context_(context),
+      channel_(daemon::Descriptor()),
+      remote_(remote),
+      door_(door),
+      number_(++context.sessions_begun) {
   ++context_.open_connections;
 }
 

@@ -34,7 +34,6 @@
 
 namespace postern::listener {
 
-
 [[nodiscard]] inline const char* from_environment(const char* name) { return std::getenv(name); }
 [[nodiscard]] inline unsigned default_loops() { return std::max(1U, std::thread::hardware_concurrency()); }
 

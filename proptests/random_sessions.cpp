@@ -41,8 +41,8 @@ rc::Gen<Part> part_of_a_session() {
   const auto nothing = rc::gen::just(std::optional<Event>());
   const auto event = rc::gen::element<std::optional<Event>>(Event::handshake_done, Event::handshake_done,
                                                             Event::handshake_done, Event::handshake_failed);
-  const auto end =
-      rc::gen::element<std::optional<Event>>(Event::timeout, Event::eof, Event::too_slow, Event::shutting_down, Event::exhausted);
+  const auto end = rc::gen::element<std::optional<Event>>(Event::timeout, Event::eof, Event::too_slow,
+                                                          Event::shutting_down, Event::exhausted);
   return rc::gen::map(
       rc::gen::pair(rc::gen::resize(12, rc::gen::container<std::vector<std::string>>(line_of_a_client())),
                     rc::gen::weightedOneOf<std::optional<Event>>({{2, nothing}, {12, event}, {1, end}})),

@@ -11,8 +11,8 @@ namespace {
 
 bool is_of_the_world(const Model& model, std::size_t event) {
   const std::string& name = model.events[event].name;
-  if (name == "timeout" || name == "eof" || name == "too_slow" || name == "shutting_down" ||
-      name == "exhausted") return true;
+  if (name == "timeout" || name == "eof" || name == "too_slow" || name == "shutting_down" || name == "exhausted")
+    return true;
   const auto& values = model.variables[model.waiting_variable()].values;
   return std::ranges::all_of(model.events[event].waiting, [&](std::size_t value) {
     return values[value] != "command" && values[value] != "mail_data" && values[value] != "plain_response" &&

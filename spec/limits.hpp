@@ -48,7 +48,7 @@ inline constexpr std::uint32_t max_failed_users_per_address = 20;  // deviation 
 inline constexpr unsigned failed_auth_seconds = 3600;              // deviation D22: within which these two are counted
 inline constexpr std::uint32_t max_remembered_gates = 32'768;      // deviation D22: of each kind
 // Classes of one tcprules that a start or a reload judges; those beyond are judged with their first client.
-inline constexpr std::size_t max_classes_judged_early = 1000;  // deviation D22: a bound on what a start does
+inline constexpr std::size_t max_classes_judged_early = 1000;     // deviation D22: a bound on what a start does
 inline constexpr unsigned max_proxy_header_seconds = 10;          // proxy-protocol.txt 2 wants at least 3
 inline constexpr std::uint32_t min_data_octets_per_second = 500;  // Postfix: smtpd_min_data_rate
 inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180
