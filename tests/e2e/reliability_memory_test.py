@@ -14,7 +14,7 @@ from peer import OURS, PASSWORD, USER
 
 import listening
 
-STEP = 7  # of a start, which has thousands; a session has few, and each of them is tried
+STEP = 97  # of a start, which has some ten thousand; a session has few, and each of them is tried
 NEVER = 1 << 40
 REFUSED = {100, 111}
 
