@@ -19,6 +19,7 @@ TLS_ALERT = b"\x15\x03"  # the head of a TLS alert record; sent or not as the TL
 # What differs from run to run, and the words the recording has for it.
 VOLATILE = [
     (re.compile(r"(?m)^250 ok \d{9,11} qp \d+(?=\r|$)"), "250 ok <time> qp <qp>"),
+    (re.compile(r" id \d{9,11}-\d+(?=; )"), ""),  # of a message, in Received: the original has none
     (re.compile(r"; \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [-+]\d{4}\n"), "; <date>\n"),
 ]
 
