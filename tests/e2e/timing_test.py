@@ -119,7 +119,7 @@ class Writes(peer.Case):
         direct.client.send("EHLO client.example\r\nXYZZY\r\n" + ENVELOPE)
         while direct.client.reply() != self.replies["go_ahead"]:
             pass
-        direct.client.send(MESSAGE + ENVELOPE + MESSAGE.replace("Subject", "NOOP\r\nRSET\r\nX"))
+        direct.client.send(MESSAGE + ENVELOPE + MESSAGE.replace("Subject", "NOOP\r\nRSET\r\nX") + "QUIT\r\n")
         direct.client.end()
         direct.client.rest()
         direct.finish()
