@@ -1,5 +1,7 @@
-#include "listener/syscall_filter.hpp"
-
+// Writes the two filters of system calls, built by libseccomp, as a source file:  make_syscall_programs OUT.cpp
+// What each is for stands in listener/syscall_filter.hpp.
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -11,13 +13,25 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "listener/syscall_programs.hpp"
 
 namespace postern::listener {
 namespace {
 
-using Result = std::expected<void, FilterProblem>;
+using Program = std::vector<sock_filter>;
+
+[[noreturn]] void fail(std::string_view where, int error) {
+  std::fprintf(stderr, "make_syscall_programs: %s: %s\n", std::string(where).c_str(), std::strerror(error));
+  std::exit(1);
+}
 
 // Names that the library or the architecture does not know are skipped: then nobody can call them by that name here.
 constexpr std::string_view allowed_when_strict =
@@ -65,53 +79,52 @@ constexpr std::string_view unknown_when_open =
 constexpr std::uint64_t new_namespace =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
-// One filter in the making; the first problem stays, and later rules are then not added.
 class Filter {
  public:
   explicit Filter(std::uint32_t otherwise) : context_(::seccomp_init(otherwise)) {
-    if (context_ == nullptr) note(-ENOMEM, "seccomp_init");
+    if (context_ == nullptr) fail("seccomp_init", ENOMEM);
     set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    set(SCMP_FLTATR_API_SYSRAWRC, 1);  // errno of the kernel, not ECANCELED for all of them
-    set(SCMP_FLTATR_CTL_TSYNC, 1);
     set(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary search instead of one comparison a call
   }
 
   void set(scmp_filter_attr attribute, std::uint32_t value) {
-    if (is_usable()) note(::seccomp_attr_set(context_.get(), attribute, value), "seccomp_attr_set");
+    check(::seccomp_attr_set(context_.get(), attribute, value), "seccomp_attr_set");
   }
   void add_architecture(std::uint32_t token) {
-    if (!is_usable()) return;
-    const int error = ::seccomp_arch_add(context_.get(), token);
-    if (error != -EEXIST) note(error, "seccomp_arch_add");
+    const int result = ::seccomp_arch_add(context_.get(), token);
+    if (result != -EEXIST) check(result, "seccomp_arch_add");
   }
   void add(std::uint32_t action, std::string_view name, std::initializer_list<scmp_arg_cmp> arguments = {}) {
     const int number = ::seccomp_syscall_resolve_name(std::string(name).c_str());
-    if (!is_usable() || number == __NR_SCMP_ERROR) return;
-    note(::seccomp_rule_add_array(context_.get(), action, number, static_cast<unsigned>(arguments.size()),
-                                  arguments.begin()),
-         name);
+    if (number == __NR_SCMP_ERROR) return;
+    check(::seccomp_rule_add_array(context_.get(), action, number, static_cast<unsigned>(arguments.size()),
+                                   arguments.begin()),
+          name);
   }
   void add_all(std::uint32_t action, std::string_view names) {
     for (std::size_t end = 0; (end = names.find(' ')) != std::string_view::npos; names.remove_prefix(end + 1))
       add(action, names.substr(0, end));
   }
-  [[nodiscard]] Result load() {
-    if (is_usable()) note(::seccomp_load(context_.get()), "seccomp_load");
-    if (problem_.error_number != 0) return std::unexpected(std::move(problem_));
-    return {};
+  [[nodiscard]] Program program() const {
+    const int file = ::memfd_create("program", MFD_CLOEXEC);
+    if (file < 0) fail("memfd_create", errno);
+    check(::seccomp_export_bpf(context_.get(), file), "seccomp_export_bpf");
+    Program program(static_cast<std::size_t>(::lseek(file, 0, SEEK_END)) / sizeof(sock_filter));
+    const std::size_t octets = program.size() * sizeof(sock_filter);
+    if (::pread(file, program.data(), octets, 0) != static_cast<ssize_t>(octets)) fail("pread", errno);
+    ::close(file);
+    return program;
   }
 
  private:
   struct Release {
     void operator()(void* context) const { ::seccomp_release(context); }
   };
-  [[nodiscard]] bool is_usable() const { return problem_.error_number == 0; }
-  void note(int result, std::string_view where) {
-    if (result < 0 && is_usable()) problem_ = {.error_number = -result, .where = std::string(where)};
+  static void check(int result, std::string_view where) {
+    if (result < 0) fail(where, -result);
   }
 
   std::unique_ptr<void, Release> context_;
-  FilterProblem problem_{.error_number = 0, .where = {}};
 };
 
 // Argument `index` is `value`; of its bits in `mask`.
@@ -146,8 +159,8 @@ void allow_sockets(Filter& filter) {
 }
 
 void allow_with_conditions(Filter& filter) {
-  const auto self = static_cast<std::uint64_t>(::getpid());
-  for (const std::string_view name : {"kill", "tgkill"}) filter.add(SCMP_ACT_ALLOW, name, {is(0, self)});  // abort(3)
+  for (const std::string_view name : {"kill", "tgkill"})  // abort(3)
+    filter.add(SCMP_ACT_ALLOW, name, {is(0, place_of_own_process)});
   for (const std::uint64_t request : std::initializer_list<std::uint64_t>{TCGETS, FIONREAD, FIONBIO, FIOCLEX})
     filter.add(SCMP_ACT_ALLOW, "ioctl", {is(1, request)});
   constexpr std::uint64_t set_vma = 0x53564d41;  // glibc names its memory
@@ -158,9 +171,8 @@ void allow_with_conditions(Filter& filter) {
   filter.add(SCMP_ACT_ERRNO(EPERM), "prlimit64", {{2, SCMP_CMP_NE, 0, 0}});
 }
 
-Result load_strict() {
+Program make_strict() {
   Filter filter(SCMP_ACT_ERRNO(ENOSYS));
-  filter.set(SCMP_FLTATR_CTL_LOG, 1);
   filter.add_all(SCMP_ACT_ALLOW, allowed_when_strict);
   filter.add_all(SCMP_ACT_KILL_PROCESS, never);
   filter.add_all(SCMP_ACT_KILL_PROCESS, never_when_strict);
@@ -168,12 +180,14 @@ Result load_strict() {
   allow_memory(filter);
   allow_sockets(filter);
   allow_with_conditions(filter);
-  return filter.load();
+  Program program = filter.program();
+  if (std::ranges::find(program, place_of_own_process, &sock_filter::k) == program.end())
+    fail("place_of_own_process", ENOENT);
+  return program;
 }
 
-Result load_open() {
+Program make_open() {
   Filter filter(SCMP_ACT_ALLOW);
-  filter.set(SCMP_FLTATR_CTL_NNP, 0);
 #ifdef __x86_64__  // a child may be an old program of 32 bits; the list holds for it, too
   filter.add_architecture(SCMP_ARCH_X86);
   filter.add_architecture(SCMP_ARCH_X32);
@@ -183,13 +197,31 @@ Result load_open() {
   for (std::uint64_t flag = 1; flag <= new_namespace; flag <<= 1U) {
     if ((flag & new_namespace) != 0) filter.add(SCMP_ACT_KILL_PROCESS, "clone", {is(0, flag, flag)});
   }
-  return filter.load();
+  return filter.program();
+}
+
+void write(std::ofstream& out, std::string_view name, const Program& program) {
+  out << "const std::array<sock_filter, " << program.size() << "> " << name << "{{\n";
+  for (const sock_filter& each : program)
+    out << "    {" << each.code << ", " << unsigned{each.jt} << ", " << unsigned{each.jf} << ", " << each.k << "U},\n";
+  out << "}};\n";
+}
+
+int run(const char* path) {
+  std::ofstream out(path);
+  out << "// Written by make_syscall_programs.\n#include \"listener/syscall_programs.hpp\"\n\n#include <array>\n\n"
+         "namespace postern::listener {\nnamespace {\n";
+  write(out, "strict", make_strict());
+  write(out, "open", make_open());
+  out << "}  // namespace\n\n"
+         "std::span<const sock_filter> strict_program() { return strict; }\n"
+         "std::span<const sock_filter> open_program() { return open; }\n\n"
+         "}  // namespace postern::listener\n";
+  out.close();
+  return out ? 0 : 1;
 }
 
 }  // namespace
-
-std::expected<void, FilterProblem> load_filter(FilterKind kind) {
-  return kind == FilterKind::strict ? load_strict() : load_open();
-}
-
 }  // namespace postern::listener
+
+int main(int argc, char** argv) { return argc == 2 ? postern::listener::run(argv[1]) : 2; }

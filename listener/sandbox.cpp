@@ -16,8 +16,6 @@ namespace {
 
 using Result = std::expected<void, std::string>;
 
-std::string describe(const FilterProblem& problem) { return problem.where + ": " + ::strerror(problem.error_number); }
-
 // Asks what personality we have: harmless, never needed, not on the list.
 bool is_strict_filter_in_force() {
   return ::personality(0xffffffff) == -1 && errno == ENOSYS &&
@@ -54,16 +52,15 @@ Result confine(Sandbox& sandbox, const Reach& reach) {
   return {};
 }
 
-bool lacks_seccomp(const FilterProblem& problem) {
-  return problem.where == "seccomp_load" && (problem.error_number == EINVAL || problem.error_number == ENOSYS);
-}
+bool lacks_seccomp(int error) { return error == EINVAL || error == ENOSYS; }
 
 Result filter_strictly(Sandbox& sandbox) {
   const auto loaded = load_filter(FilterKind::strict);
   if (loaded && is_strict_filter_in_force()) return {};
   if (loaded) return std::unexpected("seccomp is said to be in force, but a forbidden call is not refused");
-  if (!lacks_seccomp(loaded.error())) return std::unexpected("cannot filter system calls: " + describe(loaded.error()));
-  sandbox.warnings.push_back("seccomp is off: the kernel has none (" + describe(loaded.error()) + ")");
+  if (!lacks_seccomp(loaded.error()))
+    return std::unexpected(std::string("cannot filter system calls: ") + ::strerror(loaded.error()));
+  sandbox.warnings.push_back(std::string("seccomp is off: the kernel has none (") + ::strerror(loaded.error()) + ")");
   return {};
 }
 
@@ -89,14 +86,15 @@ std::expected<Sandbox, std::string> enter_open_sandbox() {
   if (loaded && is_open_filter_in_force()) return sandbox;
   if (loaded) return std::unexpected("seccomp is said to be in force, but a forbidden call is not refused");
   sandbox.in_force = "seccomp off, Landlock off: programs are run";
-  if (loaded.error().error_number == EACCES || loaded.error().error_number == EPERM) {
+  if (loaded.error() == EACCES || loaded.error() == EPERM) {
     sandbox.warnings.push_back(
         "seccomp is off: set-user-id programs may be run, and then only root can load a filter; "
         "start as root and name a user to become");
     return sandbox;
   }
-  if (!lacks_seccomp(loaded.error())) return std::unexpected("cannot filter system calls: " + describe(loaded.error()));
-  sandbox.warnings.push_back("seccomp is off: the kernel has none (" + describe(loaded.error()) + ")");
+  if (!lacks_seccomp(loaded.error()))
+    return std::unexpected(std::string("cannot filter system calls: ") + ::strerror(loaded.error()));
+  sandbox.warnings.push_back(std::string("seccomp is off: the kernel has none (") + ::strerror(loaded.error()) + ")");
   return sandbox;
 }
 

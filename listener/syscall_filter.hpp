@@ -1,4 +1,4 @@
-// Which system calls this process and its children may make: two filters, built by libseccomp.
+// Which system calls this process and its children may make: two filters (syscall_programs.hpp).
 // strict  an allow-list for a listener that runs no program. Not on it: `execve`, `ptrace`, mounts, modules and their
 //         kind end the process at once, for no library calls them by chance. Everything else unforeseen gets ENOSYS, and
 //         the kernel's log a line: libraries know how to do without a new call, and a mail server that dies of a new libc
@@ -11,24 +11,18 @@
 //         one that is (a wrapper in QMAILQUEUE), cannot be known; so the open filter is always loaded without it. That
 //         needs CAP_SYS_ADMIN: before the drop of privileges. The kernel asks for it lest a set-id program be fooled by a
 //         call that fails silently; nothing on the list gives up a right, and what confines (unshare, mount) kills
-// errors  FilterProblem with errno; the process is as before
+// errors  errno; the process is as before
 // when    before the first thread is best; threads that run already get the filter too (TSYNC)
-// source  seccomp(2), seccomp_rule_add(3)
+// source  seccomp(2)
 #pragma once
 
 #include <cstdint>
 #include <expected>
-#include <string>
 
 namespace postern::listener {
 
 enum class FilterKind : std::uint8_t { strict, open };
 
-struct FilterProblem {
-  int error_number;
-  std::string where;  // the call of libseccomp, or the system call whose rule failed
-};
-
-[[nodiscard]] std::expected<void, FilterProblem> load_filter(FilterKind kind);
+[[nodiscard]] std::expected<void, int> load_filter(FilterKind kind);
 
 }  // namespace postern::listener
