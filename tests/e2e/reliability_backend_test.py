@@ -83,8 +83,10 @@ class Cluster(threading.Thread):
                 say("250-cluster", "250 PIPELINING")
             elif word == b"DATA":
                 say("354 go on")
-                text = b"".join(iter(file.readline, b".\r\n"))
-                if not text.endswith(b"\r\n") or self.manner == "dies at the dot":
+                text = b""
+                while (line := file.readline()) not in (b"", b".\r\n"):
+                    text += line
+                if not line or self.manner == "dies at the dot":
                     return
                 if self.manner == "defers":
                     say(*["451 later"] * recipients)
