@@ -124,6 +124,7 @@ class Parser {
     const std::string_view name = word.substr(0, equals);
     if (const auto fact = std::ranges::find(facts, word, &NamedBit::name); fact != facts.end())
       return dialogue_.settings_and_facts.set(fact->bit, true);
+    if (word == "no_room") return void(dialogue_.has_room = false);
     const auto number = equals == std::string_view::npos ? std::nullopt : number_of(word.substr(equals + 1));
     if (!number) return fail("expected NAME=NUMBER or a fact, not `" + std::string(word) + "`");
     if (name == "databytes") return void(dialogue_.databytes = *number);

@@ -45,6 +45,7 @@ struct Dialogue {
   spec::Guards settings_and_facts;
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
+  bool has_room = true;         // for a message
   bool shows_messages = false;  // F, T and M are there: then every hand-over is shown
   std::vector<Item> items;
 
@@ -52,7 +53,8 @@ struct Dialogue {
     return {.settings_and_facts = settings_and_facts,
             .host = dialogue_host,
             .databytes = databytes,
-            .max_recipients = max_recipients};
+            .max_recipients = max_recipients,
+            .room = has_room ? nullptr : &engine::no_room()};
   }
   // All that the client says.
   [[nodiscard]] std::size_t client_octets() const;

@@ -50,6 +50,7 @@ Lines command_lines(Event event) {
     case Event::rcpt_valid:
     case Event::rcpt_too_many: return {std::string("C: RCPT TO:<") + our_address + ">"};
     case Event::rcpt_malformed: return {"C: RCPT TO:<b@@example.org>"};
+    case Event::data_no_room: return {"C: DATA"};
     case Event::starttls_parameter: return {"C: STARTTLS now"};
     case Event::vrfy: return {"C: VRFY b"};
     case Event::expn: return {"C: EXPN list"};
@@ -96,6 +97,7 @@ std::string sample_head(Event event) {
     case Event::mail_too_big:
     case Event::data_end_too_big: return "databytes=1000";
     case Event::rcpt_too_many: return "max_recipients=0";
+    case Event::data_no_room: return "no_room";
     default: return {};
   }
 }

@@ -78,7 +78,7 @@ Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFact
     case Verb::ehlo: return with_argument(*parsed, Event::ehlo);
     case Verb::mail: return mail_event(*parsed, facts);
     case Verb::rcpt: return rcpt_event(*parsed, facts);
-    case Verb::data: return alone(*parsed, Event::data);
+    case Verb::data: return alone(*parsed, facts.has_room_for_message ? Event::data : Event::data_no_room);
     case Verb::rset: return alone(*parsed, Event::rset);
     case Verb::noop: return Event::noop;
     case Verb::vrfy: return with_argument(*parsed, Event::vrfy);

@@ -21,6 +21,7 @@ struct LineFacts {
   std::uint64_t databytes = 0;     // 0: no limit
   std::size_t mailbox_octets = 0;  // of the path of MAIL or RCPT, unquoted
   bool has_room_for_recipient = true;
+  bool has_room_for_message = true;
   bool strict_addresses = false;  // STRICT_ADDRESSES=1: lenient_underscore and lenient_dots are malformed
   ResponseKind initial_response = ResponseKind::absent;  // AUTH
 };

@@ -18,7 +18,17 @@ constexpr std::uint64_t waits_for_response =
 // What may be added to a recipient after it was checked: a host for an address literal, and the value of RELAYCLIENT.
 constexpr std::size_t rewriting_octets = 2 * spec::max_host_octets;
 
+class NoRoom final : public Room {
+ public:
+  [[nodiscard]] bool reserve() override { return false; }
+};
+
 }  // namespace
+
+Room& no_room() {
+  static NoRoom none;
+  return none;
+}
 
 Session::Session(const Service& service, Workspace& workspace)
     : guards_(spec::start(service.settings_and_facts)), service_(service), workspace_(&workspace) {}
@@ -70,6 +80,8 @@ Event Session::command_event(std::string_view text, std::string_view& auth_mailb
     facts.has_room_for_recipient = workspace_->envelope.recipients() < service_.max_recipients &&
                                    workspace_->envelope.has_room(facts.mailbox_octets + rewriting_octets);
   }
+  const bool is_data = parsed && parsed->verb == grammar::Verb::data && parsed->argument.empty();
+  if (is_data && service_.room != nullptr) facts.has_room_for_message = service_.room->reserve();
   if (parsed && is_auth_line && !parsed->initial_response.empty()) {
     facts.initial_response = mechanism_of(parsed->mechanism) == Mechanism::plain
                                  ? workspace_->sasl.take_plain(parsed->initial_response)

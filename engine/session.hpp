@@ -27,6 +27,19 @@
 
 namespace postern::engine {
 
+// Where a message of this session would go. Asked at each DATA that is well-formed, before the client is told to send: what
+// was promised to a DATA that the policy then refuses is the owner's to give up, and so is what a second one finds there.
+class Room {
+ public:
+  [[nodiscard]] virtual bool reserve() = 0;
+
+ protected:
+  ~Room() = default;
+};
+
+// A room in which there is never any: for dialogues and tests.
+[[nodiscard]] Room& no_room();
+
 // What a session is served with; the views outlive it.
 struct Service {
   spec::Guards settings_and_facts;
@@ -34,6 +47,7 @@ struct Service {
   std::uint64_t databytes = 0;  // size limit in octets as stored; 0: none
   std::size_t max_recipients = spec::max_recipients;
   bool strict_addresses = false;  // deviation D13: without lenient_underscore and lenient_dots
+  Room* room = nullptr;           // null: there is always some
 };
 
 // What survives STARTTLS, so that a client cannot start over by it. What counts is said by spec/replies.toml and events.toml.
@@ -82,6 +96,7 @@ class Session {
 
   // The size limit and bound on recipients that hold from now on (an authenticated user may have his own).
   void set_limits(std::uint64_t databytes, std::size_t max_recipients);
+  void set_room(Room& room) { service_.room = &room; }
 
   [[nodiscard]] spec::Guards guards() const { return guards_; }
   [[nodiscard]] Counters counters() const { return counters_; }

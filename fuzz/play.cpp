@@ -60,6 +60,7 @@ void Player::start(const SessionView& view) {
                                 .max_recipients = view.max_recipients};
   for (engine::Workspace* workspace : workspaces_) new (workspace) engine::Workspace;  // which fills no storage
   session_ = new (last_in(session_storage_, sizeof(engine::Session))) engine::Session(service, *workspaces_[0]);
+  if (!view.has_room) session_->set_room(engine::no_room());
 }
 
 // At rest nothing of a session is in its workspace: it goes on with another.
@@ -268,7 +269,8 @@ class ByReference {
         reference_(proptests::world_of({.settings_and_facts = view.settings_and_facts,
                                         .host = fuzz_host,
                                         .databytes = view.databytes,
-                                        .max_recipients = view.max_recipients})) {
+                                        .max_recipients = view.max_recipients,
+                                        .room = view.has_room ? nullptr : &engine::no_room()})) {
     reference_.learn(std::string(spec::name_of(view.start)));
   }
 

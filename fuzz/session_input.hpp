@@ -9,7 +9,7 @@
 // errors  none: every input is some script
 // start   the upper half of its octet, and 16 more when the highest bit of the settings is set: 0 and numbers that mean nothing
 //         are connect.ready, 1 is the first other event of the start
-// limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8
+// limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8; no room for a message where it is 6
 // source  spec/settings.toml (the order of settings and facts); spec/events.toml (of the start); proptests/script.hpp
 #pragma once
 
@@ -35,6 +35,7 @@ struct SessionView {
   spec::Event start = spec::Event::connect_ready;
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
+  bool has_room = true;
   std::size_t piece_octets = 1;
   std::array<std::uint8_t, fate_count> fates{};
   std::string_view body;

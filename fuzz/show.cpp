@@ -31,7 +31,8 @@ class Listing {
         driver_({.settings_and_facts = script_.settings_and_facts,
                  .host = tests::dialogue_host,
                  .databytes = script_.databytes,
-                 .max_recipients = script_.max_recipients},
+                 .max_recipients = script_.max_recipients,
+                 .room = script_.has_room ? nullptr : &engine::no_room()},
                 tests::AfterStarttls::same_session) {
     driver_.answer_by([this](spec::Guards guards) {
       const auto outcome = proptests::outcome_for(guards, script_.fates[asked_++ % script_.fates.size()]);
@@ -41,7 +42,8 @@ class Listing {
     text_ = proptests::head_of(proptests::world_of({.settings_and_facts = script_.settings_and_facts,
                                                     .host = tests::dialogue_host,
                                                     .databytes = script_.databytes,
-                                                    .max_recipients = script_.max_recipients})) +
+                                                    .max_recipients = script_.max_recipients,
+                                                    .room = script_.has_room ? nullptr : &engine::no_room()})) +
             "\n";
   }
 

@@ -101,7 +101,8 @@ class Wire {
     return {.settings_and_facts = view_.settings_and_facts,
             .host = fuzz::fuzz_host,
             .databytes = view_.databytes,
-            .max_recipients = view_.max_recipients};
+            .max_recipients = view_.max_recipients,
+            .room = view_.has_room ? nullptr : &engine::no_room()};
   }
   void send(std::string_view piece) {
     if (session_->guards().has(bit::waiting_handshake)) {

@@ -44,6 +44,7 @@ const std::vector<Sample>& samples() {
       {Event::rcpt_malformed, "RCPT TO:<c>\r\n"},
       {Event::rcpt_too_many, "RCPT TO:<c@d.example>\r\n"},
       {Event::data, "DATA\r\n"},
+      {Event::data_no_room, "DATA\r\n"},
       {Event::rset, "RSET\r\n"},
       {Event::noop, "NOOP\r\n"},
       {Event::vrfy, "VRFY x\r\n"},
@@ -84,6 +85,7 @@ World world_for(const Decision& decision) {
   World world = world_of({.settings_and_facts = decision.before, .host = "mx.example"});
   const bool is_small = decision.event == Event::mail_too_big || decision.event == Event::data_end_too_big;
   world.databytes = is_small ? 1000 : 0;
+  world.has_room = decision.event != Event::data_no_room;
   if (decision.event == Event::rcpt_too_many) world.max_recipients = decision.before.has(bit::transaction_rcpt) ? 1 : 0;
   return world;
 }

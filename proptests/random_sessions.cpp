@@ -70,6 +70,7 @@ rc::Gen<Script> scripts() {
   return rc::gen::build<Script>(
       rc::gen::set(&Script::settings_and_facts, settings_and_facts()),
       rc::gen::set(&Script::databytes, rc::gen::elementOf(std::vector<std::uint64_t>{0, 0, 10, 1000})),
+      rc::gen::set(&Script::has_room, rc::gen::elementOf(std::vector<bool>{true, true, false})),
       rc::gen::set(&Script::max_recipients, rc::gen::elementOf(std::vector<std::size_t>{spec::max_recipients, 1, 2})),
       rc::gen::set(&Script::fates, rc::gen::arbitrary<std::vector<std::uint8_t>>()),
       rc::gen::set(&Script::parts, rc::gen::resize(8, rc::gen::container<std::vector<Part>>(part_of_a_session()))));

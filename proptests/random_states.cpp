@@ -191,6 +191,7 @@ World any_world() {
   }
   world.databytes = *rc::gen::element<std::uint64_t>(0, 1000, 1000);
   world.max_recipients = *rc::gen::element<std::size_t>(1, 2, 1000);
+  world.has_room = *rc::gen::element(true, true, false);
   return world;
 }
 

@@ -240,6 +240,10 @@ void Reference::rcpt(const std::string& rest) {
 void Reference::data() {
   if (!sender_) return say("503 MAIL first (#5.5.1)");
   if (recipients_.empty() && !slips(Slip::takes_data_without_recipient)) return say("503 RCPT first (#5.5.1)");
+  // RFC 5321 4.3.2: DATA is answered 354, or 451: "requested action aborted: local error in processing". It is still in the
+  // transaction then, for the client has been told to try again (4.2.1).
+  if (!world_.has_room && !slips(Slip::takes_data_without_room))
+    return say("451 no room for another message, try again later (#4.3.0)");
   say("354 go ahead");
   phase_ = "data";
 }

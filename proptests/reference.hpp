@@ -26,6 +26,7 @@ struct World {
   std::uint64_t databytes = 0;  // 0: no limit
   std::size_t max_recipients = 1000;
   bool strict_addresses = false;
+  bool has_room = true;  // for a message, at DATA
 };
 
 // What a doctored reference gets wrong, one thing at a time: the comparison must notice each.
@@ -53,8 +54,9 @@ enum class Slip : std::uint8_t {
   greets_who_is_denied,
   ends_without_a_word,
   relays_where_mail_ends,
+  takes_data_without_room,
 };
-inline constexpr std::size_t slips = 23;
+inline constexpr std::size_t slips = 24;
 
 // What a reference remembers, for those who want to begin in the middle.
 struct Memory {

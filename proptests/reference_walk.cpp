@@ -165,7 +165,8 @@ World world_of(const engine::Service& service) {
   World world{.host = std::string(service.host),
               .databytes = service.databytes,
               .max_recipients = service.max_recipients,
-              .strict_addresses = service.strict_addresses};
+              .strict_addresses = service.strict_addresses,
+              .has_room = service.room == nullptr};
   for (std::size_t i = 0; i < switches.size(); ++i)
     world.*switches[i].second = service.settings_and_facts.has(switch_bits[i]);
   return world;
@@ -178,7 +179,8 @@ engine::Service service_of(const World& world) {
           .host = tests::dialogue_host,
           .databytes = world.databytes,
           .max_recipients = world.max_recipients,
-          .strict_addresses = world.strict_addresses};
+          .strict_addresses = world.strict_addresses,
+          .room = world.has_room ? nullptr : &engine::no_room()};
 }
 
 World world_number(unsigned number) {
@@ -195,7 +197,7 @@ std::string head_of(const World& world) {
     if (i >= settings && is_on) head += " " + std::string(switches[i].first);
   }
   return head + " databytes=" + std::to_string(world.databytes) +
-         " max_recipients=" + std::to_string(world.max_recipients);
+         " max_recipients=" + std::to_string(world.max_recipients) + (world.has_room ? "" : " no_room");
 }
 
 // ---- the engine's side

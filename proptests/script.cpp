@@ -52,7 +52,8 @@ Played play(const Judge& judge, const Script& script, tests::Cut cut, tests::Aft
   tests::Driver driver({.settings_and_facts = script.settings_and_facts,
                         .host = tests::dialogue_host,
                         .databytes = script.databytes,
-                        .max_recipients = script.max_recipients},
+                        .max_recipients = script.max_recipients,
+                        .room = script.has_room ? nullptr : &engine::no_room()},
                        after_starttls);
   std::size_t asked = 0;
   driver.answer_by([&](spec::Guards guards) {

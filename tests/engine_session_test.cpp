@@ -197,6 +197,24 @@ TEST_F(SessionTest, gives_no_more_data_of_a_message_that_it_will_refuse) {
   EXPECT_TRUE(session_.envelope().octets().empty());
 }
 
+// RFC 5321 4.3.2: before 354
+TEST_F(SessionTest, asks_for_room_at_each_data_and_nowhere_else) {
+  class Counted final : public Room {
+   public:
+    [[nodiscard]] bool reserve() override { return ++asked > 1; }
+    int asked = 0;
+  } room;
+  session_.set_room(room);
+  static_cast<void>(say_mail_and("RCPT TO:<b@example.org>\r\n"));
+  static_cast<void>(session_.report(Event::recipient_ours, "b@example.org"));
+  for (const char* const line : {"DATA x\r\n", "XYZZY\r\n", "NOOP\r\n"}) static_cast<void>(say(line));
+  EXPECT_EQ(room.asked, 0);
+  EXPECT_EQ(say("DATA\r\n").code, 451);
+  EXPECT_EQ(session_.envelope().recipients(), 1U) << "the client may try again";
+  EXPECT_EQ(say("DATA\r\n").code, 354);
+  EXPECT_EQ(room.asked, 2);
+}
+
 TEST_F(SessionTest, names_the_rule_of_every_decision) {
   EXPECT_EQ(spec::name_of(say("RCPT TO:<b@example.org>\r\n").rule), "rcpt.no_mail");
   EXPECT_EQ(spec::name_of(say("NOOP\r\n").rule), "noop");
