@@ -1,5 +1,7 @@
 #include "daemon/journal.hpp"
 
+#include <algorithm>
+
 #include "spec/policy_row.hpp"
 
 namespace postern::daemon {
@@ -60,6 +62,19 @@ void add_settings(LogLine& line, const Start& start) {
 }
 
 }  // namespace
+
+// RFC 5321 4.2.1: all lines of a reply but the last have a hyphen behind the code.
+std::size_t replies_in(std::string_view octets) {
+  constexpr std::string_view line_end = "\r\n";
+  std::size_t replies = 0;
+  while (!octets.empty()) {
+    const std::size_t end = std::min(octets.find(line_end), octets.size());
+    const bool is_whole = end > 3 && octets[0] >= '2' && octets[0] <= '5';
+    if (!(is_whole && octets[3] == '-')) ++replies;
+    octets.remove_prefix(std::min(end + line_end.size(), octets.size()));
+  }
+  return replies;
+}
 
 LogLine Journal::line(std::string_view event) const {
   LogLine line(event, voice_);
@@ -140,8 +155,11 @@ void Journal::tls(std::string_view version, std::string_view cipher) const {
 
 void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
 
-void Journal::end(std::string_view how, const engine::Session& session) const {
-  line("end").field("by", how).number("errors", session.counters().errors).write();
+void Journal::end(std::string_view how, const engine::Session& session, std::size_t unsent) const {
+  LogLine line = this->line("end");
+  line.field("by", how).number("errors", session.counters().errors);
+  if (unsent != 0) line.number("unsent", unsent);
+  line.write();
 }
 
 }  // namespace postern::daemon

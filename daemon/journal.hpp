@@ -6,6 +6,7 @@
 // source  deviation D17; multilog(8)
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "daemon/credentials.hpp"
@@ -16,6 +17,9 @@
 #include "engine/session.hpp"
 
 namespace postern::daemon {
+
+// How many replies end in these octets, which may begin in the middle of one.
+[[nodiscard]] std::size_t replies_in(std::string_view octets);
 
 class Journal {
  public:
@@ -39,7 +43,8 @@ class Journal {
   void gate(const Gate& gate) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
-  void end(std::string_view how, const engine::Session& session) const;
+  // unsent   replies at the end of the session, of those that this log shows too, that could not be written
+  void end(std::string_view how, const engine::Session& session, std::size_t unsent = 0) const;
 
  private:
   [[nodiscard]] LogLine line(std::string_view event) const;

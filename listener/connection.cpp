@@ -196,7 +196,10 @@ void Connection::flush() {
     return;
   }
   const Progress progress = write_some(octets);
-  if (progress == Progress::closed) return lose_client();
+  if (progress == Progress::closed) {
+    count_lost(octets);
+    return lose_client();
+  }
   if (octets.empty()) return;
   unsent_ = octets;
   watch_output(true);
@@ -215,8 +218,8 @@ Progress Connection::write_some(std::string_view& octets) {
 void Connection::send_unsent() {
   std::string_view rest = unsent_;
   const Progress progress = write_some(rest);
-  if (progress == Progress::closed) return lose_client();
   unsent_.erase(0, unsent_.size() - rest.size());
+  if (progress == Progress::closed) return lose_client();
   if (!unsent_.empty()) return;
   unsent_.shrink_to_fit();
   watch_output(false);
@@ -232,10 +235,15 @@ void Connection::watch_output(bool on) {
 
 // Nobody reads what would be said. A message that is being made durable may still come to its end; a transaction does not.
 void Connection::lose_client() {
-  unsent_.clear();
+  count_lost(std::exchange(unsent_, {}));
   if (phase_ != Phase::working) return die("close");
   has_hung_up_ = true;
   withdraw_if_gone();
+}
+
+// The log has shown them already; its last line says that nobody heard them.
+void Connection::count_lost(std::string_view replies) {
+  lost_replies_ += static_cast<std::uint32_t>(daemon::replies_in(replies));
 }
 
 void Connection::end_turn() {

@@ -2,11 +2,11 @@
 // in      readiness of its socket, its deadlines, jobs that are done
 // out     replies, gathered and sent when a turn ends; jobs for what waits
 // turn    one read at most, then the others have theirs; what is not read stays with the kernel, and so with the client
-// memory  at rest: this object (736 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
+// memory  at rest: this object (768 octets), and OpenSSL's inside TLS. A workspace, a parcel, unread and unsent
 //         octets only while there are any; unsent octets stop reading, so they are few
 // lives   it owns itself: LoopContext::connections lists it, and it is disposed of when the session and its job are over
 // errors  told in the log, one line each; a client never sees more than a reply of the spec. Memory that is not there is
-//         `exhausted`, or the outcome `unknowable`, `broken` or `deferred` of the work that wanted it
+//         `exhausted`, `no_room` at DATA, or the outcome `unknowable`, `broken` or `deferred` of the work that wanted it
 // source  daemon/connection.hpp; RFC 5321 4.5.3.2; RFC 2920 3.2; RFC 3207 4.2; deviations D16, D22 to D24
 #pragma once
 
@@ -35,7 +35,7 @@ struct Door {
   bool has_proxy;        // the peer is a proxy that says for whom it speaks
 };
 
-class Connection final : public Watcher, public Timer {
+class Connection final : public Watcher, public Timer, private engine::Room {
  public:
   Connection(LoopContext& context, Endpoint remote, Door door);
   ~Connection() override;
@@ -64,6 +64,17 @@ class Connection final : public Watcher, public Timer {
     closing,   // the last reply is on its way
     draining,  // it is sent; what still comes is thrown away, so that no reset overtakes it
     over,
+  };
+
+  // A message between DATA and its outcome.
+  struct Message {
+    MessageSlot slot;
+    std::unique_ptr<Parcel> parcel;
+    std::string received;  // until the first job
+    std::string octets;    // that no job has taken yet
+    bool is_begun = false;
+    daemon::MessageId id;
+    StoreJob* finishing = nullptr;  // hands it over
   };
 
   // opening (connection_open.cpp)
@@ -109,6 +120,7 @@ class Connection final : public Watcher, public Timer {
   void send_unsent();
   void watch_output(bool on);
   void lose_client();
+  void count_lost(std::string_view replies);
   void say_shutting_down();
   void end_turn();
   void note_reply_time(bool has_replied);
@@ -133,7 +145,8 @@ class Connection final : public Watcher, public Timer {
   [[nodiscard]] engine::Step check_credentials();
   void note_gates(const GateChanges& changes);
   void credentials_checked(const daemon::CheckResult& result, std::string_view pairs);
-  void begin_message();
+  [[nodiscard]] bool reserve() override;
+  [[nodiscard]] std::unique_ptr<Message> make_message();
   void abandon_message();
   [[nodiscard]] engine::Step hand_over();
   [[nodiscard]] engine::Step handed_over(const daemon::Outcome& outcome, daemon::MessageId id = {});
@@ -155,17 +168,6 @@ class Connection final : public Watcher, public Timer {
   [[nodiscard]] const engine::Session& session() const { return *session_; }
   // NOLINTEND(bugprone-unchecked-optional-access)
 
-  // A message between DATA and its outcome.
-  struct Message {
-    MessageSlot slot;
-    std::unique_ptr<Parcel> parcel;
-    std::string received;  // until the first job
-    std::string octets;    // that no job has taken yet
-    bool is_begun = false;
-    daemon::MessageId id;
-    StoreJob* finishing = nullptr;  // hands it over
-  };
-
   LoopContext& context_;
   Channel channel_;
   Endpoint remote_, local_;
@@ -186,6 +188,7 @@ class Connection final : public Watcher, public Timer {
   bool is_greeted_ = false;
   std::uint32_t place_ = 0;          // in LoopContext::connections
   std::uint32_t jobs_ = 0;           // that will come back here
+  std::uint32_t lost_replies_ = 0;   // the last ones, which could not be written
   std::uint64_t number_;             // names the session in the log
   std::uint64_t window_octets_ = 0;  // of mail data since window_began_
   Time window_began_{}, patience_began_{}, job_began_{};

@@ -44,10 +44,11 @@ void Connection::drain() {
 
 void Connection::die(std::string_view how) {
   if (phase_ == Phase::over) return;
-  context_.unsent_octets = 0;
+  count_lost({context_.output.data(), std::exchange(context_.unsent_octets, 0)});
+  for (std::string* const replies : {&unsent_, &delayed_}) count_lost(std::exchange(*replies, {}));
   phase_ = Phase::over;
   disarm();
-  if (session_) context_.journal_of(remote_, number_).end(how, session());
+  if (session_) context_.journal_of(remote_, number_).end(how, session(), lost_replies_);
   if (is_admitted_) {
     context_.clients.leave(remote_.address);
     context_.metrics.session_closed();
@@ -85,7 +86,7 @@ void Connection::shut_down() {
 // Who has not been greeted inside TLS cannot be told anything.
 void Connection::say_shutting_down() {
   if (!session_ || (phase_ == Phase::handshake && !is_greeted_)) return die("shutdown");
-  delayed_.clear();
+  count_lost(std::exchange(delayed_, {}));
   phase_ = Phase::serving;
   take(session().report(Event::shutting_down));
 }
@@ -102,6 +103,7 @@ void Connection::run_out_of_memory() {
   std::string_view said(context_.output.data(), std::exchange(context_.unsent_octets, 0));
   if (phase_ == Phase::over) return try_to_leave();
   const bool is_told = unsent_.empty() && write_some(said) == Progress::done;
+  count_lost(said);
   if (jobs_ != 0 && phase_ == Phase::working) {  // its outcome is still to come, and nobody will hear it
     if (!is_told) static_cast<void>(::shutdown(channel_.number(), SHUT_RDWR));
     return;
@@ -130,7 +132,7 @@ void Connection::say_exhausted() {
   }
   context_.metrics.rule_hit(spec::Rule::exhausted);
   context_.metrics.replied(421);
-  static_cast<void>(write_some(reply));
+  if (write_some(reply) != Progress::done) ++lost_replies_;
 }
 
 }  // namespace postern::listener

@@ -78,6 +78,7 @@ ClientTable::Standing Connection::standing() const {
 void Connection::begin_session(std::string_view class_value) {
   served_ = context_.policies->find(door_.listener, class_value);
   session_.emplace(served_->service(), *context_.workspace);
+  session_->set_room(*this);
   patience_began_ = context_.loop.now();
 }
 

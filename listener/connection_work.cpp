@@ -84,7 +84,7 @@ Step Connection::perform(const Step& step) {
     case Effect::check_recipient: return check_recipient();
     case Effect::check_credentials: return check_credentials();
     case Effect::hand_over: return hand_over();
-    case Effect::begin_message: begin_message(); break;
+    case Effect::begin_message: begin_window(); break;  // reserve() has begun the message
     case Effect::abandon_message: abandon_message(); break;
     case Effect::close:
       ended_by_quit_ = step.rule == spec::Rule::quit;
@@ -182,27 +182,38 @@ void Connection::resume(Event event) {
   serve();
 }
 
-void Connection::begin_message() {
-  begin_window();
-  if (served_->lane->foregone_outcome()) return;
-  if (!context_.has_memory()) return;
+// Before DATA is answered: what a message wants is had, or the client is told. Where there is no transaction with a
+// recipient the policy refuses DATA anyway.
+bool Connection::reserve() {
+  if (!session().guards().has(bit::transaction_rcpt) || served_->lane->foregone_outcome()) return true;
   try {
-    auto message = std::make_unique<Message>();
-    message->slot = context_.slots.take();
-    if (!message->slot.is_taken()) return;
-    message->id = context_.message_ids.next(std::time(nullptr));
-    message->received = daemon::received_field(trace_facts(), message->id);
-    message->parcel = served_->lane->open(environment());
-    message_ = std::move(message);
-  } catch (const std::bad_alloc&) {  // hand_over() finds none
+    message_ = make_message();
+  } catch (const std::bad_alloc&) {
+    context_.journal_of(remote_, number_).trouble("no memory for another message");
   }
+  return message_ != nullptr;
+}
+
+std::unique_ptr<Connection::Message> Connection::make_message() {
+  const daemon::Journal journal = context_.journal_of(remote_, number_);
+  MessageSlot slot = context_.slots.take();
+  const bool has_memory = context_.has_memory();
+  if (!slot.is_taken()) journal.trouble("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
+  if (!has_memory) journal.trouble("no memory for another message: raise ulimit -v, or the memory of the machine");
+  if (!slot.is_taken() || !has_memory) return nullptr;
+  auto message = std::make_unique<Message>();
+  message->slot = std::move(slot);
+  message->id = context_.message_ids.next(std::time(nullptr));
+  message->received = daemon::received_field(trace_facts(), message->id);
+  message->parcel = served_->lane->open(environment());
+  return message;
 }
 
 Step Connection::hand_over() {
   if (const auto outcome = served_->lane->foregone_outcome()) return handed_over(*outcome);
   if (message_ == nullptr)
     return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
-                        "no memory or no descriptor for another message"});
+                        "no memory for the message"});
   const daemon::MessageId id = message_->id;
   if (is_client_gone()) {
     abandon_message();

@@ -76,7 +76,7 @@ class HandOverParcel final : public Parcel {
   ~HandOverParcel() override { hand_over_.abandon(); }
 
   void begin(daemon::MessageId id, std::string_view received, std::string_view reverse_path) override {
-    hand_over_.begin(id, received, reverse_path);
+    hand_over_.begin(id, received, reverse_path);  // its trouble is told by finish()
   }
   void write(std::string_view octets) override { hand_over_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override { return hand_over_.finish(envelope_octets); }

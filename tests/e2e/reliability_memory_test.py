@@ -13,6 +13,7 @@ import peer
 from peer import OURS, PASSWORD, USER
 
 import listening
+from reliability_backend_test import Cluster
 
 STEP = 97  # of a start, which has some ten thousand; a session has few, and each of them is tried
 NEVER = 1 << 40
@@ -104,6 +105,28 @@ class Memory(listening.Case):
     def test_a_letter_for_a_queue_program(self):
         queue = self.home.script("queue", "cat >/dev/null; cat <&1 >/dev/null")
         self.hold(self.begin(maildir=None, QMAILQUEUE=str(queue)), self.letter)
+
+    def test_a_letter_for_lmtp(self):
+        cluster = Cluster()
+        self.addCleanup(cluster.fall)
+        server = self.begin(maildir=None, POSTERN_LMTP=f"tcp:127.0.0.1:{cluster.address[1]}", TMPDIR=str(self.home.path))
+        self.hold(server, self.letter)
+        self.hold(server, lambda at: self.letter(at, 200_000))
+
+    def test_who_cannot_be_served_is_told_at_data(self):
+        """Memory that is gone before DATA, or at it: nobody sends a message in vain, and the transaction stays."""
+        server = self.begin()
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            for n in range(3):
+                client.say("MAIL FROM:<a@b.example>", f"RCPT TO:<user@{OURS}>")
+                self.arm(n, NEVER)
+                self.assertEqual(client.say("DATA"), "451 no room for another message, try again later (#4.3.0)", n)
+                self.trouble.fail("")
+                self.assertEqual(client.say("DATA")[:3], "354")
+                client.send("Subject: x\r\n\r\nx\r\n.\r\n")
+                self.assertEqual(client.reply()[:3], "250")
+        self.assertIn("no memory for another message", server.log())
 
     def test_starttls(self):
         self.hold(self.begin(), self.encrypted)

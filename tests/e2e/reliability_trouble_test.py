@@ -12,6 +12,7 @@ import peer
 import listening
 
 BIG = 300_000
+NO_ROOM = "451 no room for another message, try again later (#4.3.0)"
 FULL = "451 unable to write mail: disk full (#4.3.1)"
 
 
@@ -147,17 +148,30 @@ class Descriptors(listening.Case):
             self.assert_recovers(server)
             self.assertEqual(greeted[-1].say("NOOP"), "250 ok")
 
-    def test_messages_that_find_no_place_are_deferred_and_the_others_are_taken(self):
+    def test_messages_that_find_no_place_are_told_at_data_and_the_others_are_taken(self):
         server = self.serve(limits={resource.RLIMIT_NOFILE: 64})
         greeted, _ = self.exhaust(server, 40)
+        taken, told = [], []
         for client in greeted:
             client.say("EHLO client.example", "MAIL FROM:<a@b.example>", f"RCPT TO:<user@{peer.OURS}>")
-            self.assertEqual(client.say("DATA")[:3], "354")
+            reply = client.say("DATA")
+            self.assertIn(reply, ("354 go ahead", NO_ROOM))
+            (told if reply == NO_ROOM else taken).append(client)
+        for client in taken:
             client.send("Subject: x\r\n" + ("x" * 70 + "\r\n") * 2000)
-        codes = [client.say(".")[:3] for client in greeted]
-        self.assertEqual(set(codes), {"250", "451"})
+        self.assertTrue(taken and told)
+        self.assertEqual({client.say(".")[:3] for client in taken}, {"250"})
+        # The transaction stays: the client that tries again needs no new one.
+        self.assertEqual(told[0].say("DATA"), "354 go ahead")
+        self.assertEqual(self.end_of_data(told[0]), "250")
+        self.assertIn("no descriptor for another message", server.log())
+        self.assertIn(f'rule=data.no_room reply="{NO_ROOM}"', server.log())
         greeted[0].close()
         self.assert_recovers(server)
+
+    def end_of_data(self, client):
+        client.send("Subject: x\r\n\r\nx\r\n.\r\n")
+        return client.reply()[:3]
 
     def test_a_queue_program_has_its_descriptors(self):
         queue = self.home.script("queue", "cat >/dev/null; cat <&1 >/dev/null")
