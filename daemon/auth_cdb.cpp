@@ -7,6 +7,7 @@
 #include <expected>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,10 +50,13 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 bool matches(const SecretBuffer<CRYPT_MAX_PASSPHRASE_SIZE>& password, std::string_view hash) {
   crypt_data work;
   work.initialized = 0;
+  errno = 0;
   const char* result = ::crypt_r(password.c_str(), std::string(hash).c_str(), &work);
   const bool is_hash = result != nullptr && result[0] != '*';
   const bool is_equal = is_hash && equal_in_constant_time(result, hash);
+  const bool has_memory = is_hash || errno != ENOMEM;
   ::explicit_bzero(&work, sizeof work);
+  if (!has_memory) throw std::bad_alloc();  // or else the right password would be called a wrong one
   return is_equal;
 }
 

@@ -4,6 +4,8 @@
 
 #include <cstring>
 #include <ctime>
+#include <new>
+#include <utility>
 
 #include "daemon/auth_environment.hpp"
 #include "daemon/tcpserver_env.hpp"
@@ -15,20 +17,43 @@ using spec::Effect;
 using spec::Event;
 namespace bit = spec::bit;
 
+namespace {
+
+constexpr std::uint64_t can_be_exhausted = bit::waiting_connect | bit::waiting_command | bit::waiting_plain_response |
+                                           bit::waiting_username | bit::waiting_password | bit::waiting_mail_data;
+
+}  // namespace
+
 void Connection::run(Event first) {
-  take(session_.report(first));
-  while (is_open_) {
-    serve_unread();
-    if (is_open_) wait_for_client();
+  session_.set_room(*this);
+  try {
+    take(session_.report(first));
+    while (is_open_) {
+      serve_unread();
+      if (is_open_) wait_for_client();
+    }
+  } catch (const std::bad_alloc&) {
+    run_out_of_memory();
   }
   flush();
+}
+
+// Nothing here allocates.
+void Connection::run_out_of_memory() {
+  has_run_out_ = true;
+  is_open_ = false;
+  abandon_message();
+  if (session_.guards().has(can_be_exhausted)) return say(session_.report(Event::exhausted));
+  parts_.journal.trouble("no memory for this client");  // while the outcome of some work was waited for
+  engine::ReplyWriter words;
+  queue(words.write(spec::Reply::exhausted, {}, {}));
 }
 
 void Connection::serve_unread() {
   while (is_open_) {
     const std::string_view unread(input_.data() + unread_begin_, unread_end_ - unread_begin_);
     const Step step = session_.step(unread, decoded_);
-    if (is_receiving_ && !step.data.empty()) parts_.hand_over.write(step.data);
+    if (!step.data.empty()) store(step.data);
     drop_consumed(step);
     if (step.is_decision) {
       take(step);
@@ -38,6 +63,13 @@ void Connection::serve_unread() {
   }
 }
 
+// A message that does not fit into memory is forgotten, and deferred at its end.
+void Connection::store(std::string_view data) try {
+  if (is_receiving_) parts_.hand_over.write(data);
+} catch (const std::bad_alloc&) {
+  abandon_message();
+}
+
 void Connection::drop_consumed(const Step& step) {
   if (step.holds_secret) explicit_bzero(input_.data() + unread_begin_, step.consumed);
   unread_begin_ += step.consumed;
@@ -45,6 +77,7 @@ void Connection::drop_consumed(const Step& step) {
 
 void Connection::wait_for_client() {
   flush();
+  if (!is_open_) return;
   const std::size_t unread = unread_end_ - unread_begin_;
   std::memmove(input_.data(), input_.data() + unread_begin_, unread);
   // Half a line may be half a password: where it stood nothing may stay of it.
@@ -75,14 +108,21 @@ void Connection::say(const Step& step) {
     sleep(spec::auth_failure_delay_seconds);
   }
   if (step.code >= 400) parts_.journal.refusal(step, session_);
-  if (unsent_octets_ + step.reply.size() > output_.size()) flush();
-  unsent_octets_ += step.reply.copy(output_.data() + unsent_octets_, step.reply.size());
+  queue(step.reply);
+}
+
+void Connection::queue(std::string_view reply) {
+  if (unsent_octets_ + reply.size() > output_.size()) flush();
+  unsent_octets_ += reply.copy(output_.data() + unsent_octets_, reply.size());
 }
 
 void Connection::flush() {
-  const Io io = unsent_octets_ == 0 ? Io::done : parts_.transport.write({output_.data(), unsent_octets_});
-  unsent_octets_ = 0;
-  if (io == Io::done || !is_open_) return;
+  const std::string_view unsent(output_.data(), std::exchange(unsent_octets_, 0));
+  if (unsent.empty()) return;
+  const Io io = lost_replies_ == 0 ? parts_.transport.write(unsent) : Io::closed;
+  if (io == Io::done) return;
+  lost_replies_ += replies_in(unsent);
+  if (!is_open_) return;
   is_open_ = false;  // nobody reads what would be said
   abandon_message();
 }
@@ -92,7 +132,6 @@ Step Connection::perform(const Step& step) {
     case Effect::check_recipient: return check_recipient();
     case Effect::check_credentials: return check_credentials();
     case Effect::hand_over: return hand_over();
-    case Effect::begin_message: begin_message(); break;
     case Effect::abandon_message: abandon_message(); break;
     case Effect::close:
       ended_by_quit_ = step.rule == spec::Rule::quit;
@@ -101,9 +140,10 @@ Step Connection::perform(const Step& step) {
       break;
     case Effect::start_tls:
       flush();
-      parts_.tls.start_tls(session_.counters());
+      start_tls();
       return session_.report(Event::handshake_failed);
     case Effect::none:
+    case Effect::begin_message:  // reserve() has begun it
     case Effect::begin_transaction:
     case Effect::add_recipient:
     case Effect::delay: break;
@@ -111,7 +151,13 @@ Step Connection::perform(const Step& step) {
   return {};
 }
 
-Step Connection::check_recipient() {
+// In a handshake nobody can be told anything.
+void Connection::start_tls() try { parts_.tls.start_tls(session_.counters()); } catch (const std::bad_alloc&) {
+  has_run_out_ = true;
+  parts_.journal.trouble("no memory to begin TLS");
+}
+
+Step Connection::check_recipient() try {
   const bool is_authenticated = session_.guards().has(bit::authentication_done);
   const auto judgement = parts_.recipients.judge(
       session_.envelope().reverse_path(), session_.mailbox(),
@@ -120,11 +166,21 @@ Step Connection::check_recipient() {
        .may_ask_to_relay = may_ask_to_relay(parts_.start, session_.guards())});
   if (!judgement.problem.empty()) parts_.journal.trouble(judgement.problem);
   return session_.report(judgement.event, judgement.address);
+} catch (const std::bad_alloc&) {
+  parts_.journal.trouble("no memory to look up a recipient");
+  return session_.report(Event::recipient_unknowable);
 }
 
+CheckResult Connection::ask_backend() try {
+  return parts_.backend->check({session_.username(), session_.password()},
+                               static_cast<std::uint64_t>(std::time(nullptr)));
+} catch (const std::bad_alloc&) {
+  return {Verdict::broken, "no memory"};  // which is so short that it needs none
+}
+
+// What an authenticated client may do must not be half known: memory that ends there ends the session.
 Step Connection::check_credentials() {
-  const CheckResult result =
-      parts_.backend->check({session_.username(), session_.password()}, static_cast<std::uint64_t>(std::time(nullptr)));
+  const CheckResult result = ask_backend();
   if (result.verdict == Verdict::accepted) {
     enter_auth_environment(parts_.environment, session_.username(), parts_.backend->environment_pairs());
     const SizeAndRecipients limits = read_limits(parts_.start, parts_.environment);
@@ -157,10 +213,21 @@ TraceFacts Connection::trace_facts() const {
           .tls_cipher = parts_.transport.tls_cipher()};
 }
 
-void Connection::begin_message() {
+// Before DATA is answered. Where there is no transaction with a recipient the policy refuses it anyway.
+bool Connection::reserve() try {
+  if (!session_.guards().has(bit::transaction_rcpt)) return true;
   id_ = ids_.next(std::time(nullptr));
-  parts_.hand_over.begin(id_, received_field(trace_facts(), id_), session_.envelope().reverse_path());
   is_receiving_ = true;
+  const std::string lack =
+      parts_.hand_over.begin(id_, received_field(trace_facts(), id_), session_.envelope().reverse_path());
+  if (lack.empty()) return true;
+  parts_.journal.trouble(lack);
+  abandon_message();
+  return false;
+} catch (const std::bad_alloc&) {
+  parts_.journal.trouble("no memory for a message");
+  abandon_message();
+  return false;
 }
 
 void Connection::abandon_message() {
@@ -168,11 +235,21 @@ void Connection::abandon_message() {
   is_receiving_ = false;
 }
 
-Step Connection::hand_over() {
+// None: there was no memory for it.
+std::optional<Outcome> Connection::finish_message() try {
+  if (!is_receiving_) return std::nullopt;
   const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
   if (is_gone) abandon_message();
+  return is_gone ? withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
+} catch (const std::bad_alloc&) {
+  abandon_message();
+  return std::nullopt;
+}
+
+Step Connection::hand_over() {
+  const std::optional<Outcome> finished = finish_message();
+  const Outcome& outcome = finished ? *finished : no_memory_;
   is_receiving_ = false;
-  const Outcome outcome = is_gone ? withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
   parts_.journal.message(id_, outcome, session_);
   switch (outcome.result) {
     case Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);

@@ -2,7 +2,8 @@
 // in      begin, write as often as mail data comes, then finish or abandon; after either, begin again
 // out     Outcome: what the client is told. `accepted` means that the message is now somebody else's responsibility
 // lives   no view is kept beyond the call it came with
-// errors  trouble in begin or write is remembered and told by finish; it is never an exception and never a silent loss
+// errors  trouble in begin or write is remembered and told by finish, and that of begin by begin too; never a silent loss.
+//         std::bad_alloc, from any call: then abandon
 // source  RFC 5321 4.1.1.4, 4.2.5, 6.1; qmail-queue(8)
 #pragma once
 
@@ -39,9 +40,10 @@ class HandOver {
   virtual ~HandOver() = default;
 
   // id            of the message: what an accepted one is answered with, where no one else has a number for it
+  // Why there is no room for this message, for the log: then the client is told before it sends. Empty: it has begun.
   // received      the whole Received: field, which goes first
   // reverse_path  without angle brackets; empty for the null reverse-path. Only a final delivery needs it
-  virtual void begin(MessageId id, std::string_view received, std::string_view reverse_path) = 0;
+  virtual std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) = 0;
 
   // Mail data: lines end with LF, transparency is undone.
   virtual void write(std::string_view octets) = 0;

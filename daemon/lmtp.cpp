@@ -112,10 +112,13 @@ bool is_of_dead_connection(const LmtpResult& result) {
 
 }  // namespace
 
-void Lmtp::begin(MessageId, std::string_view received, std::string_view) {
+std::string Lmtp::begin(MessageId, std::string_view received, std::string_view) {
   abandon();
   has_begun_ = true;
+  if (pool_.settings().opens_file_at_once) message_.open();
   message_.write(received);
+  if (message_.error() == 0) return {};
+  return not_collected(message_.error(), pool_.settings().file_folder).cause;
 }
 
 void Lmtp::write(std::string_view octets) {

@@ -36,7 +36,7 @@ class Lmtp final : public HandOver {
   // The pool outlives this object.
   explicit Lmtp(LmtpPool& pool) : pool_(pool), message_(pool.settings().file_folder), hash_(pool.taken().begin()) {}
 
-  void begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
+  std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
   void write(std::string_view octets) override;
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
   void abandon() override;

@@ -48,6 +48,10 @@ void LmtpMessage::write(std::string_view octets) {
   }
 }
 
+void LmtpMessage::open() {
+  if (!file_.is_open() && error_ == 0) error_ = open_file();
+}
+
 int LmtpMessage::flush() {
   if (!file_.is_open())
     if (const int error = open_file(); error != 0) return error;

@@ -27,6 +27,7 @@ class LmtpMessage {
  public:
   explicit LmtpMessage(std::string folder) : folder_(std::move(folder)) {}
 
+  void open();  // the file, now and not when it is wanted
   void write(std::string_view octets);
   void clear();
 

@@ -23,6 +23,7 @@ struct LmtpSettings {
   std::string host;                  // ours, for LHLO
   std::string default_domain;        // of a recipient without a domain: control/me
   std::string file_folder = "/tmp";  // where a message waits that is too large for memory
+  bool opens_file_at_once = false;  // before it is known whether the message wants it, so that its lack is told at DATA
   LmtpTimeouts timeouts{};
   std::size_t max_idle = 8;
   unsigned idle_seconds = 30;

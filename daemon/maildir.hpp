@@ -25,9 +25,7 @@ class Maildir final : public HandOver {
   // Whether mail could be written there; asked at start, so that a mistyped root is found before a client finds it.
   [[nodiscard]] static bool usable(const std::string& root);
 
-  void begin(MessageId id, std::string_view received, std::string_view reverse_path) override {
-    message_.begin(id, received, reverse_path);
-  }
+  std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
   void write(std::string_view octets) override { message_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
   void abandon() override { message_.abandon(); }

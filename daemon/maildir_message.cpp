@@ -38,11 +38,14 @@ void MaildirMessage::append(std::string_view octets) {
   buffered_ += octets.copy(buffer_.get() + buffered_, octets.size());
 }
 
+void MaildirMessage::open() {
+  if (file_.is_open() || error_ != 0) return;
+  folder_ = root_->open();
+  create_file(folder_);
+}
+
 void MaildirMessage::flush() {
-  if (!file_.is_open()) {
-    folder_ = root_->open();
-    create_file(folder_);
-  }
+  open();
   if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
   buffered_ = 0;
 }

@@ -32,6 +32,8 @@ class MaildirMessage {
   ~MaildirMessage() { abandon(); }
 
   void begin(MessageId id, std::string_view received, std::string_view reverse_path);
+  // The file, now and not when it is wanted: a message that cannot have one is refused before it is sent.
+  void open();
   void write(std::string_view octets);
   void abandon();  // leaves nothing behind
 

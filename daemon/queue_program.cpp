@@ -53,11 +53,14 @@ bool set_nonblocking(const Descriptor& descriptor) { return ::fcntl(descriptor.n
 
 }  // namespace
 
-void QueueProgram::begin(MessageId, std::string_view received, std::string_view) {
+std::string QueueProgram::begin(MessageId, std::string_view received, std::string_view) {
   abandon();
   text_octets_ = 0;
   trouble_ = start();
+  if (trouble_ == Trouble::no_pipe) return "no descriptor for the pipes of the queue program";
+  if (trouble_ == Trouble::not_executable) return "cannot run the queue program " + settings_.path;
   write(received);
+  return {};
 }
 
 QueueProgram::Trouble QueueProgram::start() {

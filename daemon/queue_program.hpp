@@ -38,7 +38,7 @@ class QueueProgram final : public HandOver {
       : settings_(std::move(settings)), environment_(environment) {}
   ~QueueProgram() override { abandon(); }
 
-  void begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
+  std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
   void write(std::string_view octets) override;
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
   void abandon() override;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <csignal>
 #include <memory>
+#include <new>
 #include <optional>
 
 #include "daemon/auth_cdb.hpp"
@@ -25,6 +26,7 @@ LmtpSettings lmtp_settings(const Start& start, const Environment& environment) {
   LmtpSettings settings{.address = parse_lmtp_address(start.hand_over_path).value_or(LmtpAddress{}),
                         .host = std::string(host_name(start)),
                         .default_domain = own_domain(start),
+                        .opens_file_at_once = true,
                         .max_idle = 1};
   if (const std::string_view folder = environment.value_of("TMPDIR"); !folder.empty()) settings.file_folder = folder;
   return settings;
@@ -33,7 +35,7 @@ LmtpSettings lmtp_settings(const Start& start, const Environment& environment) {
 // Takes everything and keeps nothing: for measuring what comes before it.
 class Discard final : public HandOver {
  public:
-  void begin(MessageId, std::string_view, std::string_view) override {}
+  std::string begin(MessageId, std::string_view, std::string_view) override { return {}; }
   void write(std::string_view) override {}
   [[nodiscard]] Outcome finish(std::string_view) override { return discarded(); }
   void abandon() override {}
@@ -86,33 +88,7 @@ Event open(const Start& start, Transport& transport) {
   return Event::connect_ready;
 }
 
-}  // namespace
-
-std::string to_word(engine::Counters counters) {
-  return "errors=" + std::to_string(counters.errors) + ",auth=" + std::to_string(counters.auth_attempts);
-}
-
-engine::Counters counters_of(std::string_view word) {
-  engine::Counters counters;
-  const auto number_after = [word](std::string_view name, std::uint32_t& into) {
-    const std::size_t at = word.find(name);
-    if (at != std::string_view::npos) std::from_chars(word.data() + at + name.size(), word.data() + word.size(), into);
-  };
-  number_after("errors=", counters.errors);
-  number_after("auth=", counters.auth_attempts);
-  return counters;
-}
-
-void enter_home(const Environment& environment, const Journal& journal) {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a bound of file size (ulimit -f) is a write that fails, and a 451
-  std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
-  const std::string home(environment.value_of("POSTERN_HOME"));
-  if (chdir(home.empty() ? "/var/qmail" : home.c_str()) != 0)
-    journal.trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
-}
-
-int serve(const Conversation& conversation) {
+int converse(const Conversation& conversation) {
   const Start& start = conversation.start;
   const engine::Service served{.settings_and_facts = start.settings_and_facts,
                                .host = start.host,
@@ -140,8 +116,47 @@ int serve(const Conversation& conversation) {
     conversation.journal.start(start);
     connection->run(open(start, conversation.transport));
   }
-  conversation.journal.end(connection->ended_by_quit() ? "quit" : "close", *session);
+  const std::string_view how = connection->has_run_out() ? "memory" : connection->ended_by_quit() ? "quit" : "close";
+  conversation.journal.end(how, *session, connection->lost_replies());
+  if (connection->has_run_out()) return exit_exhausted;
   return connection->ended_by_quit() ? 0 : 1;
+}
+
+}  // namespace
+
+std::string to_word(engine::Counters counters) {
+  return "errors=" + std::to_string(counters.errors) + ",auth=" + std::to_string(counters.auth_attempts);
+}
+
+engine::Counters counters_of(std::string_view word) {
+  engine::Counters counters;
+  const auto number_after = [word](std::string_view name, std::uint32_t& into) {
+    const std::size_t at = word.find(name);
+    if (at != std::string_view::npos) std::from_chars(word.data() + at + name.size(), word.data() + word.size(), into);
+  };
+  number_after("errors=", counters.errors);
+  number_after("auth=", counters.auth_attempts);
+  return counters;
+}
+
+void enter_home(const Environment& environment, const Journal& journal) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a bound of file size (ulimit -f) is a write that fails, and a 451
+  std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
+  const std::string home(environment.value_of("POSTERN_HOME"));
+  if (chdir(home.empty() ? "/var/qmail" : home.c_str()) != 0)
+    journal.trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
+}
+
+int serve(const Conversation& conversation) try { return converse(conversation); } catch (const std::bad_alloc&) {
+  say_exhausted(conversation.journal, &conversation.transport);
+  return exit_exhausted;
+}
+
+void say_exhausted(const Journal& journal, Transport* transport) {
+  journal.trouble("no memory for this client: raise the limit of the process (softlimit, ulimit -v)");
+  engine::ReplyWriter words;
+  if (transport != nullptr) static_cast<void>(transport->write(words.write(spec::Reply::exhausted, {}, {})));
 }
 
 }  // namespace postern::daemon

@@ -1,6 +1,6 @@
 // One client from its greeting to its end: what postern-smtpd and postern-smtpd-tls share.
 // in      a judged start, a transport, the arguments of the command line, and how the session opens
-// out     the exit code of the program: 0 after QUIT, 1 otherwise
+// out     the exit code of the program: 0 after QUIT, exit_exhausted when memory ended, 1 otherwise
 // memory  session and connection are allocated once; untouched buffers cost no page
 // source  qmail-smtpd(8): exit codes; seed: GREETDELAY, DROP_PRE_GREET
 #pragma once
@@ -33,7 +33,13 @@ struct Conversation {
   engine::Counters counters;
 };
 
+inline constexpr int exit_exhausted = 111;  // trouble that may pass, as tcpserver and its kin call it
+
 [[nodiscard]] int serve(const Conversation& conversation);
+
+// For who has no session yet: a line of the log, and 421 where a transport can say it (in a handshake nobody can be told).
+// Allocates nothing.
+void say_exhausted(const Journal& journal, Transport* transport);
 
 // SIGPIPE and SIGXFSZ ignored, and the home as the current folder. An unusable home is found by judge_start.
 void enter_home(const Environment& environment, const Journal& journal);

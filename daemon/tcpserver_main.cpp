@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "daemon/journal.hpp"
@@ -61,7 +62,7 @@ constexpr const char* about =
     "  tcpserver -D -H -R -x tcp.smtp.cdb -c 200 -u UID -g GID 0 25 postern-smtpd\n"
     "  postern check      what it would refuse, and what is dangerous in these settings\n"
     "\n"
-    "Exit code: 0 after QUIT, 1 otherwise.\n";
+    "Exit code: 0 after QUIT, 111 when memory ended, 1 otherwise.\n";
 
 // No host name begins with a hyphen, so nobody who serves with it means this.
 int answer(std::string_view option) {
@@ -73,11 +74,8 @@ int answer(std::string_view option) {
 
 const char* from_environment(const char* name) { return std::getenv(name); }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc == 2 && argv[1][0] == '-') return answer(argv[1]);
-  const std::span<char* const> arguments(argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0));
+// can_say   whether the client could be told something where this ends by std::bad_alloc
+int serve_client(std::span<char* const> arguments, bool& can_say) {
   Environment environment(environ);
   const std::string client(read_peer(environment).remote_ip);
   const Journal journal(client);
@@ -93,12 +91,14 @@ int main(int argc, char** argv) {
       return 1;
     }
     upstream.state = Upstream::secured;
+    can_say = true;
   }
   if (is_implicit && upstream.state == Upstream::silent) {  // deviation D9
     if (const std::string lack = lack_of_memory_for_tls(); !lack.empty()) journal.trouble(lack);
     tls.become_sibling(TlsStart::implicit, {});
     return 1;
   }
+  can_say = true;
   PlainTransport plain(0, 1, std::chrono::seconds(start.timeout_seconds));
   UpstreamTransport secured(plain, upstream);
   Transport& transport = is_implicit ? static_cast<Transport&>(secured) : plain;
@@ -108,4 +108,30 @@ int main(int argc, char** argv) {
                 .journal = journal,
                 .transport = transport,
                 .tls = tls});
+}
+
+// Of the client, without Environment, which allocates.
+std::string_view remote_ip() {
+  for (const char* const name : {"TCPREMOTEIP", "TCP6REMOTEIP", "SSLREMOTEIP"})
+    if (const char* const value = from_environment(name); value != nullptr && *value != '\0') return value;
+  return "unknown";
+}
+
+bool is_implicit_tls() {
+  const char* const value = from_environment("SSL");
+  return value != nullptr && std::string_view(value) == "1";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && argv[1][0] == '-') return answer(argv[1]);
+  bool can_say = !is_implicit_tls();
+  try {
+    return serve_client(std::span<char* const>(argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)), can_say);
+  } catch (const std::bad_alloc&) {
+    PlainTransport plain(0, 1, std::chrono::seconds(spec::max_handshake_seconds));
+    say_exhausted(Journal(remote_ip()), can_say ? &plain : nullptr);
+    return exit_exhausted;
+  }
 }

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <new>
 #include <string_view>
 
 #include "daemon/serve.hpp"
@@ -60,15 +62,8 @@ TlsTransport::Accepted accept(const Surroundings& around) {
   return TlsTransport::accept(*context, {.read = 0, .write = 1}, {.handshake = handshake, .session = timeout});
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const std::string_view mode = argc > 2 ? argv[1] : "";
-  if (mode != "starttls" && mode != "implicit" && mode != "judge") {
-    std::fputs("postern-smtpd-tls is started by postern-smtpd; run that\n", stderr);
-    return 100;
-  }
-  const std::span<char* const> arguments(argv + 3, static_cast<std::size_t>(argc - 3));
+// mode   starttls, implicit or judge; counters: of the session that began in clear
+int serve_client(std::string_view mode, std::string_view counters, std::span<char* const> arguments) {
   Environment environment(environ);
   const std::string client(read_peer(environment).remote_ip);
   const Journal journal(client);
@@ -89,7 +84,24 @@ int main(int argc, char** argv) {
                           .transport = **transport,
                           .tls = tls,
                           .opening = mode == "starttls" ? Opening::after_starttls : Opening::greeting,
-                          .counters = counters_of(argv[2])});
+                          .counters = counters_of(counters)});
   (*transport)->finish();
   return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view mode = argc > 2 ? argv[1] : "";
+  if (mode != "starttls" && mode != "implicit" && mode != "judge") {
+    std::fputs("postern-smtpd-tls is started by postern-smtpd; run that\n", stderr);
+    return 100;
+  }
+  try {
+    return serve_client(mode, argv[2], std::span<char* const>(argv + 3, static_cast<std::size_t>(argc - 3)));
+  } catch (const std::bad_alloc&) {  // in a handshake, in which nobody can be told anything; serve() catches its own
+    const char* const client = std::getenv("TCPREMOTEIP");
+    say_exhausted(Journal(client == nullptr ? "unknown" : client), nullptr);
+    return exit_exhausted;
+  }
 }

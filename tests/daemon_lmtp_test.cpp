@@ -107,7 +107,10 @@ TEST(Lmtp, without_room_for_a_file_the_message_is_deferred) {
   Cluster cluster({Manner{}});
   LmtpSettings settings = settings_for(cluster.address());
   settings.file_folder = "/nonexistent";
-  LmtpPool pool(std::move(settings));
+  LmtpSettings early = settings;
+  early.opens_file_at_once = true;
+  LmtpPool pool(std::move(settings)), pool_of_one(std::move(early));
+  EXPECT_TRUE(Lmtp(pool_of_one).begin({}, "", "").contains("ENOENT")) << "which the client is to hear at DATA";
   const Outcome outcome = deliver(pool, {"a@x.example"}, std::string(200'000, 'x'));
   expect_deferred(outcome, spec::HandOverText::cannot_store);
   EXPECT_TRUE(outcome.cause.contains("ENOENT")) << outcome.cause;

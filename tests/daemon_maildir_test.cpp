@@ -225,6 +225,7 @@ TEST_F(MaildirTest, a_vanished_root_defers) {
   const Outcome outcome = deliver_to(nowhere, {"a@example.com"}, "x\n");
   EXPECT_EQ(outcome.result, Result::deferred);
   EXPECT_EQ(outcome.cause, "ENOENT: new file");
+  EXPECT_EQ(Maildir(nowhere).begin({}, "", ""), "ENOENT: new file") << "which the client is to hear at DATA";
 }
 
 TEST_F(MaildirTest, trouble_ends_with_its_message) {
@@ -339,9 +340,9 @@ TEST(DISABLED_Once, delivers_two_messages) {
   if (root == nullptr) GTEST_SKIP() << "only inside a trace";
   Maildir maildir({.root = root, .host = "mail.example.com", .default_domain = {}});
   for (const char* mark : {"/first-message", "/second-message"}) {
+    EXPECT_NE(access(mark, F_OK), 0);
     maildir.begin({}, "", "");
     maildir.write(std::string(1024, 'x'));
-    EXPECT_NE(access(mark, F_OK), 0);
     const Outcome outcome = maildir.finish(envelope_for({"a@example.com", "b@example.com"}));
     std::ofstream(root + "/outcome"s) << outcome.verdict << '|' << outcome.cause;
   }

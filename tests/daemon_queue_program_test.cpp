@@ -203,6 +203,8 @@ TEST_F(QueueProgramTest, what_cannot_be_executed_defers) {
     const Outcome outcome = deliver({.path = path}, "x\n");
     EXPECT_EQ(outcome.result, Result::deferred);
     EXPECT_EQ(outcome.verdict, "unable to exec qq (#4.3.0)");
+    Environment environment(nullptr);
+    EXPECT_EQ(QueueProgram({.path = path}, environment).begin({}, "", ""), "cannot run the queue program " + path);
   }
 }
 

@@ -20,6 +20,7 @@ RULE_HIT = re.compile(r'^postern_rule_hits_total\{rule="([^"]+)"\} ', re.MULTILI
 PROXIES = "127.0.0.0/8"
 SHUTDOWN_SECONDS = 6
 HANDSHAKE_SECONDS = 2  # spec/limits.hpp: max_shutdown_handshake_seconds
+NO_ROOM = ["S", "451 no room for another message, try again later (#4.3.0)\r\n"]
 GUESS = "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n"  # the user of the dialogue
 LIMITS = {
     "connect.busy": {"sessions": 1},
@@ -59,6 +60,7 @@ class Cast:
         limits = {"exempt": [], **LIMITS[self.special]} if self.special in LIMITS else {}
         server = {"metrics": "127.0.0.1:0", "shutdown_seconds": SHUTDOWN_SECONDS}
         process = doors.Listening(program, folder, home, list(self._doors.values()), server=server, limits=limits)
+        self._pid = process.process.pid
         try:
             with out_of_memory(process.process.pid) if self.special == "exhausted" else contextlib.nullcontext():
                 runs = [self._begin(context, *member) for member in self._members]
@@ -90,6 +92,14 @@ class Cast:
             before = at - 1 if steps[at - 1][1:] == ["250 ok <time> qp <qp>\r\n"] else at  # while it is handed over
             run.play(steps[:before], is_whole=False)
             return run, steps[before:at] + steps[at + 1:], others
+        if self.special == "data.no_room":
+            places = [at for at, step in enumerate(steps) if step == NO_ROOM]
+            before, after = places[0] - 1, places[-1] + 1
+            run.play(steps[:before], is_whole=False)
+            with out_of_memory(self._pid):
+                time.sleep(0.05)  # longer than a listener believes what it saw last
+                run.play(steps[before:after], is_whole=False)
+            return run, steps[after:], others
         run.play(steps)
         return run, None, others
 

@@ -53,6 +53,20 @@ class Vanishing(peer.Case):
         reset(self.in_data(self.connect().starttls()))
         self.assert_nothing_left()
 
+    def test_the_log_says_which_replies_nobody_heard(self):
+        """Behind a password that is wrong the server waits before it answers, and meanwhile the client is reset."""
+        client = self.connect()
+        client.say("EHLO client.example")
+        client.send("AUTH PLAIN " + plain_response(USER, "wrong") + "\r\n")
+        self.assertIn("result=rejected", self.server.wait_for_log("result=rejected"))
+        reset(client)
+        self.assertRegex(self.server.wait_for_log("by=close"), r"(?m) by=close errors=1 unsent=1$")
+
+    def test_a_reply_that_was_heard_is_not_called_unsent(self):
+        client = self.connect()
+        client.say("XYZZY", "MAIL FROM:<a@b.example>", "QUIT")
+        self.assertNotIn("unsent=", self.server.wait_for_log("by=quit"))
+
     def test_a_half_close_in_data(self):
         for client in (self.connect(), self.connect().starttls()):
             self.in_data(client).end()

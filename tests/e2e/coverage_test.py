@@ -130,7 +130,8 @@ def cover_listener(program, dialogues, root, common):
         folder.mkdir()
         try:
             scene = Scene(dialogue, folder, certificate, queue_exits)
-            key = special_of(dialogue), tuple(sorted(scene.files.items(), key=str))
+            special = special_of(dialogue) if dialogue["has_room"] else "data.no_room"
+            key = special, tuple(sorted(scene.files.items(), key=str))
             cast = groups.setdefault(key, casts.Cast(key[0], scene.files))
             cast.add(dialogue, scene, root / "server.pem", root / "queue")
         except Impossible as why:

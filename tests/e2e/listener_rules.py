@@ -1,4 +1,4 @@
-"""The rules that only a listener can take, each with the reason. `postern-smtpd` serves one client and never asks them; what
+"""The rules that no dialogue makes `postern-smtpd` take, each with the reason: it serves one client; what
 serves many takes every one of them in a test of its own."""
 
 RULES = {
@@ -12,7 +12,7 @@ RULES = {
     "connect.client_too_fast": "one process does not know the clients of another",
     "connect.client_guesses": "one process does not know the clients of another",
     "credentials.user_gated": "one process does not know the failures of another",
-    "exhausted": "one process has one client, and what it cannot have ends it",
+    "exhausted": "no dialogue makes memory end; smtpd_memory_test.py lets it end at each allocation",
     "too_slow": "a process waits for the next octets only, and costs nobody else anything",
     "shutting_down": "a process is told to end by its own signal, which ends it at once",
     "shutting_down.in_handshake": "a process is told to end by its own signal, which ends it at once",
