@@ -89,6 +89,9 @@ class Server {
   // ---- end
 
   void shut_down();
+  [[nodiscard]] bool have_all_heard(unsigned seconds) const;
+  void part_from_backlog();
+  [[nodiscard]] bool begins_in_tls(std::size_t listener) const;
   [[noreturn]] void break_off();
   bool wait_until_empty(unsigned seconds);
 

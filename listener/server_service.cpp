@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "listener/backlog.hpp"
 #include "listener/server_process.hpp"
 
 namespace postern::listener {
@@ -118,6 +119,7 @@ void Server::shut_down() {
   notifier_.stopping();
   log("end", "shutting down");
   threads_.shut_down(false);
+  if (have_all_heard(settings_.shutdown_seconds)) part_from_backlog();
   if (!wait_until_empty(settings_.shutdown_seconds)) {
     threads_.shut_down(true);
     if (!wait_until_empty(end_seconds)) break_off();
@@ -128,6 +130,28 @@ void Server::shut_down() {
   log_.stop();
 }
 
+// Who comes now tries another MX, and does not wait here for nobody; who came before and was not accepted hears 421. What
+// systemd holds keeps its backlog, which is for who serves next.
+void Server::part_from_backlog() {
+  const Time until = std::chrono::steady_clock::now() + std::chrono::seconds(spec::max_shutdown_backlog_seconds);
+  for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
+    if (!settings_.listeners[i].socket_name.empty()) continue;
+    const BacklogTeller teller{.metrics = metrics_->shard(0),
+                               .voice = voice_,
+                               .listener = listener_names_[i],
+                               .begins_in_tls = begins_in_tls(i)};
+    for (const daemon::Descriptor& socket : sockets_->of(i)) tell_backlog(socket.number(), teller, until);
+  }
+  sockets_.reset();
+}
+
+// Where that cannot be told nothing is said.
+bool Server::begins_in_tls(std::size_t listener) const try {
+  return policies_->find(listener, {})->is_implicit_tls();
+} catch (const std::bad_alloc&) {
+  return true;
+}
+
 // A thread that waits for a program, a back end or a disk cannot be ended otherwise. Nothing that it holds was answered.
 void Server::break_off() {
   constexpr std::string_view sentence = "sessions are broken off: what they wait for does not come";
@@ -136,10 +160,17 @@ void Server::break_off() {
   std::_Exit(0);
 }
 
+// From then on nobody accepts.
+bool Server::have_all_heard(unsigned seconds) const {
+  const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  while (!threads_.have_heard() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return threads_.have_heard();
+}
+
 bool Server::wait_until_empty(unsigned seconds) {
   const Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (!threads_.are_empty() && std::chrono::steady_clock::now() < end) {
-    if (threads_.have_heard()) sockets_.reset();  // who comes now tries another MX, and does not wait here for nobody
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return threads_.are_empty();

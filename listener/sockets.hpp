@@ -24,6 +24,8 @@ class Sockets {
                                                                 std::vector<InheritedSocket> inherited);
 
   [[nodiscard]] std::vector<int> row(unsigned loop) const;
+  // Of one listener: those of all loops.
+  [[nodiscard]] const std::vector<daemon::Descriptor>& of(std::size_t listener) const { return by_listener_[listener]; }
   // Where a listener really is: port 0 has become one that was free.
   [[nodiscard]] Endpoint at(std::size_t listener) const;
 

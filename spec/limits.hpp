@@ -54,5 +54,7 @@ inline constexpr std::uint32_t min_data_octets_per_second = 500;  // Postfix: sm
 inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180
 inline constexpr unsigned max_shutdown_seconds = 30;  // deviation D23: for what is in hand, then it is broken off
 inline constexpr unsigned max_shutdown_handshake_seconds = 2;  // deviation D23: for a handshake that has begun
+inline constexpr std::uint32_t max_shutdown_backlog = 4096;    // deviation D23: clients of one socket, not accepted yet
+inline constexpr unsigned max_shutdown_backlog_seconds = 1;    // deviation D23: for all of them
 
 }  // namespace postern::spec

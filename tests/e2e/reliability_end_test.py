@@ -1,8 +1,11 @@
 """SIGTERM: who is at rest hears 421, who is in mail data may finish, who does not is ended by a bound; nothing is lost."""
 
+import errno
 import fcntl
+import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -101,6 +104,67 @@ class End(listening.Case):
         server.signal(signal.SIGTERM)
         self.assertEqual(server.exit_code(END_SECONDS), 0)
         self.assertGreater(time.monotonic() - began, HANDSHAKE_SECONDS - 0.5)
+
+    def test_who_waits_in_the_backlog_is_told(self):
+        """An accept that fails makes the loop rest for a tenth of a second; meanwhile clients come, and then the end."""
+        trouble = listening.Trouble(self.home)
+        told = 0
+        for _ in range(20):
+            server = self.serve(file=listening.write_file(self.home, "loops = 1"), **trouble.environment())
+            trouble.fail("accept4", errno.ENOMEM)
+            callers = [server.connect(greeted=False)]
+            self.assertTrue(peer.until(lambda: "cannot accept clients just now" in server.log()))
+            callers += [server.connect(greeted=False) for _ in range(20)]
+            callers[0].send("EHLO client.example\r\n")  # what is unread makes no reset
+            server.signal(signal.SIGTERM)
+            for caller in callers:
+                heard = caller.rest().decode()
+                told += heard == ENDING + "\r\n"
+                self.assertTrue(heard.endswith(ENDING + "\r\n"), f"{heard!r}\n{server.log()}")
+                caller.close()
+            self.assertEqual(server.exit_code(END_SECONDS), 0)
+            if told:
+                break
+        self.assertGreater(told, 0)
+        self.assertIn("rule=shutting_down ", server.log())
+
+    def test_a_backlog_that_is_inherited_is_left_for_who_serves_next(self):
+        with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+            servers = [self.serve_inherited(listener)]
+            servers[0].send_signal(signal.SIGSTOP)
+            callers = [peer.Client(listener.getsockname()[1], greeted=False) for _ in range(20)]
+            servers[0].send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            servers[0].send_signal(signal.SIGCONT)
+            self.assertEqual(servers[0].wait(END_SECONDS), 0)
+            servers.append(self.serve_inherited(listener))
+            greetings = [caller.reply() for caller in callers]
+            # Whom a loop had accepted by the time it heard of the end is told; nobody is reset.
+            self.assertEqual({greeting[:3] for greeting in greetings} - {"421"}, {"220"})
+            self.assertNotIn("", greetings)
+            for caller in callers:
+                caller.close()
+            servers[1].send_signal(signal.SIGTERM)
+            self.assertEqual(servers[1].wait(END_SECONDS), 0)
+
+    def serve_inherited(self, listener):
+        """As systemd starts it."""
+        file = listening.write_file(self.home)
+        file.write_text(file.read_text().replace('ip = "127.0.0.1"\nport = 0\n', 'socket = "smtp"\n'))
+
+        def inherit():
+            os.dup2(listener.fileno(), 3)
+            os.set_inheritable(3, True)
+            os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "smtp"}
+            os.execve(os.environ["POSTERN"], [os.environ["POSTERN"], "serve", "-c", str(file)], dict(os.environ))
+
+        log = open(self.home.path / "inherited.log", "wb")
+        self.addCleanup(log.close)
+        process = subprocess.Popen(["true"], stderr=log, close_fds=False, preexec_fn=inherit)
+        self.addCleanup(process.wait, peer.PATIENCE_SECONDS)
+        self.addCleanup(process.kill)
+        self.assertTrue(peer.until(lambda: b"ready: serving" in (self.home.path / "inherited.log").read_bytes()))
+        return process
 
     def test_many_times_under_load(self):
         end, rounds, answered = time.monotonic() + listening.seconds(5), 0, 0
