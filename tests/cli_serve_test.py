@@ -240,6 +240,22 @@ class Judgements(Home):
         self.assertIn("bad_value", [piece["id"] for piece in classes["127."]["advice"]])
         self.assertIn("open_relay", [piece["id"] for piece in classes[""]["advice"]])
 
+    def test_a_class_that_rblsmtpd_refuses_is_told_so(self):  # deviation D32
+        write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+RBLSMTPD=-go away\0+RELAYCLIENT=\0"), (b"11.", b"+RBLSMTPD=try later\0"),
+                                              (b"12.", b"+RBLSMTPD=\0"), (b"13.", b"+RBLSMTPD=\xe4\0"), (b"", b"")])
+        text = DISCARDING + 'tcprules = "tcp.cdb"\n'
+        found = self.check(text, expect=REFUSED)
+        classes = {each["address"]: each for each in found["listeners"][0]["classes"]}
+        self.assertEqual([(classes[each]["verdict"], classes[each].get("listed")) for each in ("10.", "11.", "12.")],
+                         [("refused", "553 go away"), ("refused", "451 try later"), ("live", None)])
+        self.assertEqual(classes["10."]["advice"], [])
+        self.assertIn("bad_value", [piece["id"] for piece in classes["13."]["advice"]])
+        self.assertIn("class 10.\nrefused  by RBLSMTPD: 553 go away\n", run("check", "-c", self.file(text))[1])
+        with_tls = self.check(text + "SSL = 1\n", expect=REFUSED)["listeners"][0]["classes"]
+        self.assertIn("no reply: TLS comes first", [each["listed"] for each in with_tls if each["address"] == "10."][0])
+        everybody = self.check(DISCARDING + 'RBLSMTPD = "-nobody"\n')["listeners"][0]
+        self.assertEqual((everybody["verdict"], everybody["listed"]), ("refused", "553 nobody"))
+
     def test_a_misspelt_name_in_tcprules_is_told_as_the_start_tells_it(self):
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+FORCE_TSL=1\0"), (b"", b"")])
         found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)
