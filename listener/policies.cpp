@@ -6,9 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "daemon/auth_records.hpp"
 #include "daemon/cdb_file.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/maildir_limits.hpp"
+#include "daemon/rcpthosts.hpp"
 #include "daemon/tcp_rule.hpp"
 #include "listener/variables.hpp"
 
@@ -119,6 +121,12 @@ std::vector<std::string> Policies::judge_lists_once() {
   daemon::Start lists;
   judge_lists(lists, settings_.domains.empty() ? daemon::Domains::in_file : daemon::Domains::given);
   list_warnings_ = std::move(lists.warnings);
+  if (settings_.domains.empty()) std::ranges::move(daemon::judge_more_rcpthosts(), std::back_inserter(list_warnings_));
+  std::set<std::string> databases;
+  for (const Classes& classes : classes_)
+    for (const auto& [value, served] : classes)
+      if (const std::string& path = served->start.auth_cdb; !path.empty() && databases.insert(path).second)
+        std::ranges::move(daemon::judge_auth_records(path), std::back_inserter(list_warnings_));
   return std::move(lists.problems);
 }
 
