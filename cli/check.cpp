@@ -120,7 +120,7 @@ void add_check(CLI::App& app, Program& program) {
   verb->add_flag("--strict", options->is_strict, "exit code 1 for a warning, too");
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback(
-      [&program, options] { program.chosen = [&program, options] { return check(program.policy, *options); }; });
+      [&program, options] { program.chosen = [&program, options] { return check(program.policy(), *options); }; });
 }
 
 }  // namespace postern::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/explanation_text.hpp"
 #include "listener/variables.hpp"
 
 namespace postern::cli {
@@ -73,9 +74,15 @@ Grade worst_of(const std::vector<ClassJudgement>& classes) {
 
 std::string write_text(const Policy& policy, const std::vector<ClassJudgement>& classes) {
   std::string text;
-  for (const ClassJudgement& each : classes)
-    text += each.judgement.empty() ? title_of(each.tcp_class) + "\ndenied   by tcprules\n\n"
-                                   : write_text(policy, each.judgement.front()) + "\n";
+  for (const ClassJudgement& each : classes) {
+    if (each.judgement.empty())
+      text += title_of(each.tcp_class) + "\ndenied   by tcprules\n\n";
+    else if (const Judgement& judgement = each.judgement.front(); !judgement.listed.empty())
+      text += title_of(each.tcp_class) + "\nrefused  by RBLSMTPD: " + judgement.listed + "\n" +
+              write_text(judgement.advice) + "\n";
+    else
+      text += write_text(policy, judgement) + "\n";
+  }
   return text;
 }
 

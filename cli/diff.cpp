@@ -122,7 +122,7 @@ void add_diff(CLI::App& app, Program& program) {
   options->facts.add_to(*verb, "yes", "exactly when AUTH=1");
   verb->add_flag("--json", options->as_json, "the same as JSON, witnesses as dialogue files");
   verb->callback(
-      [&program, options] { program.chosen = [&program, options] { return diff(program.policy, *options); }; });
+      [&program, options] { program.chosen = [&program, options] { return diff(program.policy(), *options); }; });
 }
 
 }  // namespace postern::cli

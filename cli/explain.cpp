@@ -49,8 +49,9 @@ void add_explain(CLI::App& app, Program& program) {
       ->type_name("SETTING=VALUE...");
   options->facts.add_to(*verb, "yes", "exactly when AUTH=1");
   verb->add_flag("--json", options->as_json, "the same as JSON");
-  verb->callback(
-      [&program, options] { program.chosen = [&program, options] { return explain_verb(program.policy, *options); }; });
+  verb->callback([&program, options] {
+    program.chosen = [&program, options] { return explain_verb(program.policy(), *options); };
+  });
 }
 
 }  // namespace postern::cli

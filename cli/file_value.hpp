@@ -25,6 +25,7 @@ class FileProblems {
   void add(const toml::source_region& at, std::string_view sentence);
   [[nodiscard]] std::string place(const toml::source_region& at) const;  // `postern.toml line 7`
   [[nodiscard]] bool is_empty() const { return problems_.empty(); }
+  [[nodiscard]] std::size_t count() const { return problems_.size(); }
   [[nodiscard]] std::vector<std::string> sentences() &&;  // by line
 
  private:

@@ -6,11 +6,13 @@
 #include "cli/explanation_text.hpp"
 #include "cli/surroundings.hpp"
 #include "daemon/settings_env.hpp"
+#include "listener/listing.hpp"
 
 namespace postern::cli {
 namespace {
 
 namespace bit = spec::bit;
+enum class Listens : std::uint8_t { serve, another };
 
 void take(Configuration& configuration, std::uint64_t bits, std::optional<bool> value) {
   if (!value) return;
@@ -49,13 +51,34 @@ void leave_out_repetitions(std::vector<Advice>& advice) {
   advice = std::move(once);
 }
 
-void tell_start(const Policy& policy, Judgement& judgement, spec::Event event) {
+void tell_start(const Policy& policy, Judgement& judgement, spec::Event event, std::string_view verdict) {
   const Decision start = policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
-  judgement.reply = Policy::reply_text(start);
+  judgement.reply = Policy::reply_text(start, 0, verdict);
   judgement.rule = start.rule();
   judgement.password = start.is_refusal() ? "NO: the start is refused, nobody is served"
                                           : password_sentence(policy, judgement.explanation);
   judgement.password_in_clear = judgement.explanation.password_in_clear && !start.is_refusal();
+}
+
+// deviation D32: where serve listens, RBLSMTPD is obeyed. Before postern-smtpd that is rblsmtpd's, which may not be there.
+std::optional<listener::Listing> take_listing(Judgement& judgement, const Variables& variables, Listens listens) {
+  const std::string value = variables.value_of("RBLSMTPD");
+  auto listing = listener::read_listing(value);
+  if (listens == Listens::serve && !listing)
+    judgement.advice.push_back({Grade::refusal, "bad_value", listing.error(), "deviation D32"});
+  if (listens == Listens::serve) return listing.value_or(std::nullopt);
+  if (!value.empty())
+    judgement.advice.push_back({Grade::note, "listed",
+                                "RBLSMTPD=\"" + value +
+                                    "\": rblsmtpd refuses these clients, where it is run before postern-smtpd; "
+                                    "without it they are served as is said here",
+                                "rblsmtpd(1)"});
+  return std::nullopt;
+}
+
+void tell_listing(Judgement& judgement) {
+  judgement.listed =
+      judgement.reply.empty() ? "no reply: TLS comes first here, and the connection is closed" : judgement.reply;
 }
 
 }  // namespace
@@ -77,14 +100,24 @@ Judgement judge(const Policy& policy, const Comparison& comparison, const Variab
                       .place = place_in_table(policy, comparison.codes, configuration),
                       .reply = {},
                       .rule = {},
+                      .listed = {},
                       .password = {}};
   tell_values(judgement, settings.problems);
   tell_values(judgement, numbers.problems);
   tell_values(judgement, daemon::judge_texts(daemon::Environment(environment.data()), variables.origin));
-  const bool is_readable = judgement.advice.empty();
-  tell_start(policy, judgement, is_readable ? around.event : spec::Event::connect_bad_value);
+  const auto listing = take_listing(judgement, variables, said.home_is_here ? Listens::serve : Listens::another);
+  const bool is_readable =
+      std::ranges::none_of(judgement.advice, [](const Advice& each) { return each.grade == Grade::refusal; });
+  const bool is_listed = is_readable && listing && around.event == spec::Event::connect_ready;
+  tell_start(policy, judgement,
+             is_listed     ? listing->event
+             : is_readable ? around.event
+                           : spec::Event::connect_bad_value,
+             is_listed ? std::string_view(listing->text) : std::string_view());
+  if (is_listed) tell_listing(judgement);
   std::ranges::move(around.advice, std::back_inserter(judgement.advice));
-  std::ranges::move(advise(policy, comparison, judgement.explanation, clients), std::back_inserter(judgement.advice));
+  if (!is_listed)  // what a client could do who is let in is no matter
+    std::ranges::move(advise(policy, comparison, judgement.explanation, clients), std::back_inserter(judgement.advice));
   std::ranges::stable_sort(judgement.advice, {}, &Advice::grade);
   leave_out_repetitions(judgement.advice);
   return judgement;
@@ -110,9 +143,10 @@ Json to_json(const Policy& policy, const Judgement& judgement) {
   json["of"] = judgement.title;
   json["certificate_from"] = judgement.certificate_from;
   json["backend_from"] = judgement.backend_from;
-  json["verdict"] = judgement.worst() == Grade::refusal && judgement.explanation.is_live()
-                        ? name_of(Verdict::refused)
-                        : name_of(judgement.explanation.verdict);
+  const bool is_refused = judgement.worst() == Grade::refusal || !judgement.listed.empty();
+  json["verdict"] = is_refused && judgement.explanation.is_live() ? name_of(Verdict::refused)
+                                                                  : name_of(judgement.explanation.verdict);
+  if (!judgement.listed.empty()) json["listed"] = judgement.listed;
   json["start"] = {{"rule", judgement.rule}, {"reply", judgement.reply}};
   json["password_in_clear"] = judgement.password_in_clear;
   json["advice"] = to_json(judgement.advice);

@@ -65,15 +65,15 @@ void add_matrix(CLI::App& app, Program& program) {
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback([&program, options] {
     program.chosen = [&program, options] {
-      const Matrix matrix = make_matrix(program.policy);
+      const Matrix matrix = make_matrix(program.policy());
       if (options->as_json)
-        print(dumped(as_json(program.policy, matrix)));
+        print(dumped(as_json(program.policy(), matrix)));
       else if (options->format == "html")
-        print(matrix_html(program.policy, matrix));
+        print(matrix_html(program.policy(), matrix));
       else if (options->format == "markdown")
-        print(matrix_markdown(program.policy, matrix));
+        print(matrix_markdown(program.policy(), matrix));
       else
-        print(matrix_text(program.policy, matrix));
+        print(matrix_text(program.policy(), matrix));
       return 0;
     };
   });

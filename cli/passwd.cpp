@@ -13,6 +13,7 @@
 
 #include "cli/cdb_records.hpp"
 #include "cli/verbs.hpp"
+#include "daemon/auth_records.hpp"
 #include "daemon/child.hpp"
 #include "daemon/text_lines.hpp"
 #include "daemon/wipe.hpp"
@@ -23,6 +24,7 @@ namespace {
 constexpr unsigned new_file_mode = 0640;
 constexpr std::size_t max_password_octets = 255;  // checkpassword(8) has 512 for name, password and more
 constexpr const char* method = "$y$";             // yescrypt
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 struct Options {
   std::string file, user;
@@ -51,14 +53,31 @@ std::string read_line(const std::string& prompt) {
   std::string line;
   std::getline(std::cin, line);
   if (!prompt.empty()) std::fputc('\n', stderr);
-  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+// As an editor of any system left it. A blank may be meant, and an end of a line may not be.
+std::string read_password_line() {
+  std::string line = read_line("");
+  const auto say = [](const char* what) { std::fprintf(stderr, "postern: the password's line %s\n", what); };
+  if (line.starts_with(byte_order_mark)) {
+    line.erase(0, byte_order_mark.size());
+    say("begins with a byte order mark, which is left out");
+  }
+  if (line.ends_with('\r')) {
+    line.pop_back();
+    say("ends with a carriage return, which is left out");
+  }
+  if (!line.empty() && is_blank(line.back())) say("ends with a blank, which is a part of it");
   return line;
 }
 
 std::string ask_for_password(const std::string& user) {
   std::string password;
   if (::isatty(STDIN_FILENO) == 0) {
-    password = read_line("");
+    password = read_password_line();
   } else {
     const NoEcho silence;
     password = read_line("Password of " + user + ": ");
@@ -80,10 +99,7 @@ std::string hash_of(std::string& password) {
 }
 
 // What follows the hash is the administrator's: `,NAME="VALUE"`.
-std::string pairs_of(const std::string& value) {
-  const std::size_t comma = value.find(',');
-  return comma == std::string::npos ? "" : value.substr(comma);
-}
+std::string pairs_of(const std::string& value) { return std::string(daemon::split_auth_record(value).pairs); }
 
 // One change at a time.
 class Lock {
@@ -119,6 +135,9 @@ void check_name(const std::string& user) {
   if (user.empty()) throw UsageError("whose password? postern passwd FILE USER; --list lists the users");
   if (user.size() > max_password_octets || user.contains('\t') || daemon::has_stray_control(user))
     throw UsageError("a user's name has at most 255 octets and no control characters");
+  if (is_blank(user.front()) || is_blank(user.back()) || user.starts_with(byte_order_mark))
+    throw UsageError(
+        "a user's name neither begins nor ends with a blank, and has no byte order mark: nobody would send it");
 }
 
 int change(const Options& options) {

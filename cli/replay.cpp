@@ -115,8 +115,9 @@ void add_replay(CLI::App& app, Program& program) {
       ->required()
       ->type_name("[SETTING=VALUE...] FILE|RULE");
   verb->add_flag("--json", options->as_json, "the same as JSON");
-  verb->callback(
-      [&program, options] { program.chosen = [&program, options] { return replay_verb(program.policy, *options); }; });
+  verb->callback([&program, options] {
+    program.chosen = [&program, options] { return replay_verb(program.policy(), *options); };
+  });
 }
 
 }  // namespace postern::cli

@@ -123,7 +123,7 @@ void add_rule(CLI::App& app, Program& program) {
   verb->add_option("id", options->id, "as after rule= in the log")->type_name("ID");
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback(
-      [&program, options] { program.chosen = [&program, options] { return rule_verb(program.policy, *options); }; });
+      [&program, options] { program.chosen = [&program, options] { return rule_verb(program.policy(), *options); }; });
 }
 
 }  // namespace postern::cli

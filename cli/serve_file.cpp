@@ -14,6 +14,7 @@
 
 #include "cli/file_value.hpp"
 #include "cli/serve_variables.hpp"
+#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -75,8 +76,9 @@ class Reader {
   explicit Reader(std::string shown) : problems_(std::move(shown)) {}
 
   ServeFile read(const toml::table& root) {
-    if (const toml::node* const common = root.get("variables"); common != nullptr && common->is_table())
-      take_variables(*common->as_table(), common_);
+    const toml::node* const common = root.get("variables");
+    if (common != nullptr && common->is_table()) take_variables(*common->as_table(), common_);
+    has_lost_variables_ = !problems_.is_empty();
     const auto table = [this](auto take) {
       return [this, take](const FileValue& value) {
         if (value.node.is_table()) return (this->*take)(*value.node.as_table());
@@ -89,22 +91,49 @@ class Reader {
                 {"tls", table(&Reader::take_tls)},
                 {"variables", table(&Reader::take_common)},
                 {"listener", [this](const FileValue& value) { take_listeners(value); }}},
-               problems_);
+               problems_, [this](std::string_view key) { return note_loss(key); });
     if (!root.contains("listener")) problems_.add(root.source(), "there is no [[listener]]: nobody could come");
-    if (!problems_.is_empty()) return std::unexpected(std::move(problems_).sentences());
+    if (!problems_.is_empty()) return std::unexpected(faults());
     return std::move(settings_);
   }
 
  private:
+  ServeFileFaults faults() {
+    ServeFileFaults faults{.sentences = std::move(problems_).sentences(), .understood = {}, .doubtful = {}};
+    if (has_lost_place_) return faults;
+    if (has_lost_variables_)
+      for (const ListenerSettings& each : settings_.listeners) doubtful_.push_back(each.place);
+    faults.understood = std::move(settings_);
+    faults.doubtful = std::move(doubtful_);
+    return faults;
+  }
+
+  // Of a key that does not exist: what it was probably meant to be is not known.
+  std::string note_loss(std::string_view key) {
+    const auto meant = daemon::nearest_name(key, {"server", "variables", "home", "user", "chroot"});
+    if (meant == "variables") has_lost_variables_ = true;
+    if (meant && meant != "variables") has_lost_place_ = true;
+    return {};
+  }
+
+  // Without it no path means anything, and nobody knows who opens it.
+  std::function<void(const FileValue&)> place(std::string& out) {
+    return [this, &out](const FileValue& value) {
+      const std::size_t before = problems_.count();
+      value.text(out);
+      if (problems_.count() != before) has_lost_place_ = true;
+    };
+  }
+
   void take_server(const toml::table& table) {
     listener::Configuration& s = settings_;
     const auto log = [&](const FileValue& v) {
       if (v.choice({"text", "json"}) == 1) s.log = listener::LogFormat::json;
     };
     take_table(table,
-               {{"home", [&](const FileValue& v) { v.text(s.home); }},
-                {"user", [&](const FileValue& v) { v.text(s.user); }},
-                {"chroot", [&](const FileValue& v) { v.text(s.chroot); }},
+               {{"home", place(s.home)},
+                {"user", place(s.user)},
+                {"chroot", place(s.chroot)},
                 {"domains", [&](const FileValue& v) { v.domains(s.domains); }},
                 {"loops", [&](const FileValue& v) { v.number(s.loops, 1, 256); }},
                 {"checkers", [&](const FileValue& v) { v.number(s.checkers, 1, 1024); }},
@@ -113,7 +142,12 @@ class Reader {
                 {"sandbox", [&](const FileValue& v) { v.flag(s.is_sandboxed); }},
                 {"log", log},
                 {"metrics", [&](const FileValue& v) { v.endpoint(s.metrics); }}},
-               problems_);
+               problems_, [&](std::string_view key) {
+                 if (!table.contains("home")) has_lost_place_ = true;
+                 return note_loss(key);
+               });
+    // Wrong ones are as good as right ones to say that the file of them is not used.
+    if (table.contains("domains") && s.domains.empty()) s.domains.emplace_back("localhost");
   }
 
   void take_limits(const toml::table& table) {
@@ -148,10 +182,12 @@ class Reader {
 
   // Already taken, before all listeners.
   void take_common(const toml::table& table) {
+    const std::size_t before = problems_.count();
     for (const auto& [key, node] : table)
       if (!is_variable(key.str())) problems_.add(key.source(), std::string(key.str()) + " " + no_variable(key.str()));
     if (const Assignment* const port = find(common_, "PORT"); port != nullptr)
       problems_.add(port->node->source(), "PORT is of one [[listener]]");
+    has_lost_variables_ = has_lost_variables_ || problems_.count() != before;
   }
 
   void take_variables(const toml::table& table, Assignments& out) {
@@ -178,6 +214,7 @@ class Reader {
   }
 
   void take_listener(const toml::table& table) {
+    const std::size_t before = problems_.count();
     ListenerSettings one{.place = problems_.place(table.source())};
     Assignments own;
     take_variables(table, own);
@@ -192,6 +229,7 @@ class Reader {
                             {"proxies", [&](const FileValue& v) { v.networks(one.proxies); }}});
     if (const Assignment* const cdb = find(own, "AUTH_CDB"); cdb != nullptr && !one.check_program.empty())
       problems_.add(cdb->node->source(), "AUTH_CDB and check_program: one judges passwords; write one of them");
+    if (problems_.count() != before) doubtful_.push_back(one.place);
     one.variables = variables_of(own, one);
     settings_.listeners.push_back(std::move(one));
   }
@@ -290,12 +328,16 @@ class Reader {
   FileProblems problems_;
   listener::Configuration settings_;
   Assignments common_;
+  bool has_lost_variables_ = false, has_lost_place_ = false;
+  std::vector<std::string> doubtful_;
 };
 
 }  // namespace
 
 ServeFile read_serve_file(const std::string& path, const std::string& shown) {
-  const auto wrong = [](std::string sentence) { return std::unexpected(std::vector{std::move(sentence)}); };
+  const auto wrong = [](std::string sentence) {
+    return std::unexpected(ServeFileFaults{{std::move(sentence)}, {}, {}});
+  };
   if (std::filesystem::is_directory(path)) return wrong(shown + ": is a folder; name the file in it");
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};

@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <iterator>
 
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
 #include "cli/text.hpp"
 #include "listener/real_path.hpp"
+#include "listener/rehearsal.hpp"
 
 namespace postern::cli {
 namespace {
@@ -21,18 +25,74 @@ std::string path_below(const std::string& root, const std::string& path) {
   return folder.starts_with(real_root + "/") ? folder.substr(real_root.size()) + name : path;
 }
 
+// A path of this listener that the sentence is about.
+bool is_about(std::string_view sentence, std::string_view path) {
+  if (path.empty()) return false;
+  const std::string text(path);
+  return sentence.contains("\"" + text + "\"") || sentence.contains(" " + text + ": ") ||
+         sentence.contains(": " + text + " ") || sentence.contains(" " + text + " cannot be run");
+}
+
+bool names_what_was_understood(std::string_view sentence, const listener::ListenerSettings& listener) {
+  constexpr std::array<std::string_view, 6> paths{
+      "TLS_SERVER_CERT=", "TLS_SERVER_KEY=", "AUTH_CDB=", "QMAILQUEUE=", "POSTERN_MAILDIR=", "POSTERN_LMTP="};
+  for (const std::string& variable : listener.variables)
+    for (const std::string_view name : paths)
+      if (variable.starts_with(name) && is_about(sentence, std::string_view(variable).substr(name.size()))) return true;
+  for (const daemon::CertificateFiles& files : listener.certificates)
+    if (is_about(sentence, files.certificate) || is_about(sentence, files.key)) return true;
+  return is_about(sentence, listener.tcprules) ||
+         (listener.check_program.size() > 1 && is_about(sentence, listener.check_program[1]));
+}
+
+// Of a listener that may lack something, only what is said of a file that it names does not follow from that.
+bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const listener::Configuration& understood) {
+  for (const listener::ListenerSettings& each : understood.listeners) {
+    const bool is_its_own = sentence.starts_with(each.place + ":") || sentence.starts_with(each.place + ",");
+    if (is_its_own && std::ranges::find(faults.doubtful, each.place) != faults.doubtful.end())
+      return !names_what_was_understood(sentence, each);
+  }
+  return false;
+}
+
+// What a start would refuse of the rest, were the file right.
+std::vector<std::string> also_wrong(const ServeFileFaults& faults) {
+  if (!faults.understood) return {};
+  const auto notices = listener::rehearse_apart(
+      {.settings = *faults.understood, .read_again = {}, .environment = environ, .version = POSTERN_VERSION});
+  std::vector<std::string> sentences;
+  for (const listener::Notice& notice : notices.value_or(std::vector<listener::Notice>()))
+    if (notice.event == "config" && !may_follow(notice.sentence, faults, *faults.understood))
+      sentences.push_back(notice.sentence);
+  return sentences;
+}
+
+// The problems of the file, of the variables beside it, and of the start that it asks for.
+std::vector<std::string> all_problems(ServeFile& read, std::vector<std::string> beside) {
+  ServeFileFaults faults;
+  if (read)
+    faults.understood = std::move(*read);
+  else
+    faults = std::move(read.error());
+  if (!beside.empty() && faults.understood)
+    for (const listener::ListenerSettings& each : faults.understood->listeners) faults.doubtful.push_back(each.place);
+  std::vector<std::string> problems = faults.sentences;
+  std::ranges::move(beside, std::back_inserter(problems));
+  std::ranges::move(also_wrong(faults), std::back_inserter(problems));
+  return problems;
+}
+
 }  // namespace
 
 std::expected<listener::ServerStart, std::vector<std::string>> start_of_file(const std::string& file) {
   const std::string path = std::filesystem::absolute(file).string();
   ServeFile read = read_serve_file(path, file);
-  std::vector<std::string> problems = variables_beside(file, environ);
-  if (!read) problems.insert(problems.begin(), read.error().begin(), read.error().end());
-  if (!problems.empty()) return std::unexpected(std::move(problems));
+  std::vector<std::string> beside = variables_beside(file, environ);
+  if (!read || !beside.empty()) return std::unexpected(all_problems(read, std::move(beside)));
   read->file = path_below(read->chroot, path);
   const auto read_again = [path = read->file, file]() -> std::expected<listener::Configuration, std::string> {
     ServeFile again = read_serve_file(path, file);
-    if (!again) return std::unexpected(joined(again.error(), "; "));
+    if (!again) return std::unexpected(joined(again.error().sentences, "; "));
     return std::move(*again);
   };
   return listener::ServerStart{

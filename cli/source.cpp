@@ -147,6 +147,9 @@ Variables read_environment_folder(const std::string& path) {
     if (name.starts_with('.') || std::filesystem::is_directory(file)) continue;
     const std::string text = read_file(file);
     if (text.empty()) continue;  // envdir(8): unset
+    if (const auto line = daemon::TextLines(text).next(); line && line->forgiven != daemon::Forgiven::nothing)
+      variables.remarks.push_back(name + " " + std::string(describe(line->forgiven)) +
+                                  ", which envdir takes for a part of the value: save the file with line feeds only");
     std::string value = text.substr(0, text.find('\n'));
     while (value.ends_with(' ') || value.ends_with('\t')) value.pop_back();
     std::ranges::replace(value, '\0', '\n');

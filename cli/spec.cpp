@@ -69,7 +69,7 @@ void add_spec(CLI::App& app, Program& program) {
   verb->add_option("-o,--output", options->file, "into this file, not to standard output")->type_name("FILE");
   verb->add_flag("--json", options->as_json, "the tables as JSON");
   verb->callback(
-      [&program, options] { program.chosen = [&program, options] { return spec_verb(program.policy, *options); }; });
+      [&program, options] { program.chosen = [&program, options] { return spec_verb(program.policy(), *options); }; });
 }
 
 }  // namespace postern::cli

@@ -4,12 +4,14 @@
 #include <ctime>
 #include <filesystem>
 
+#include "daemon/auth_records.hpp"
 #include "daemon/cdb_file.hpp"
 #include "daemon/certificate.hpp"
 #include "daemon/control.hpp"
 #include "daemon/foreign_settings.hpp"
 #include "daemon/lmtp_address.hpp"
 #include "daemon/maildir_limits.hpp"
+#include "daemon/rcpthosts.hpp"
 #include "daemon/start.hpp"
 #include "daemon/tls_context.hpp"
 
@@ -185,6 +187,9 @@ class Looker {
     for (const std::string& problem : start.problems)
       if (problem != certificate)
         refuse(is_of_certificate ? spec::Event::connect_bad_value : start.event, "start", problem);
+    for (std::vector<std::string> more : {daemon::judge_more_rcpthosts(), daemon::judge_auth_records(start.auth_cdb)})
+      for (std::string& warning : more)
+        found_.advice.push_back({Grade::warning, "records", std::move(warning), "docs/operating.md"});
     for (const std::string& warning : start.warnings)
       if (!warning.starts_with("STARTTLS is off"))  // advice.cpp says what that means for these settings
         found_.advice.push_back({Grade::warning, "start", warning, "docs/operating.md"});

@@ -17,8 +17,12 @@
 namespace postern::cli {
 
 struct Program {
-  Policy policy;
   std::function<int()> chosen;
+  // Read when a verb first asks for it: who serves, reloads or sets a password does not wait for it.
+  [[nodiscard]] const Policy& policy() { return policy_ ? *policy_ : policy_.emplace(); }
+
+ private:
+  std::optional<Policy> policy_;
 };
 
 void add_check(CLI::App& app, Program& program);

@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "daemon/auth_environment.hpp"
+#include "daemon/auth_records.hpp"
 #include "daemon/cdb_file.hpp"
+#include "daemon/foreign_settings.hpp"
 #include "daemon/number.hpp"
 #include "daemon/wipe.hpp"
 
@@ -23,14 +25,7 @@ namespace {
 
 constexpr int max_values_tried = 64;  // in search of a usable hash: an attacker may ask often, and the file may be long
 
-struct Record {
-  std::string_view hash, pairs;
-};
-
-Record split(std::string_view value) {
-  const std::size_t end = std::min(value.find(','), value.size());
-  return {value.substr(0, end), value.substr(end)};
-}
+using Record = AuthRecord;
 
 // Could any password match it? `*` and `!` lock an account, and an empty hash opens it for nobody.
 bool is_usable(std::string_view hash) {
@@ -85,7 +80,7 @@ std::string setting_for_strangers(CdbFile& users) {
   for (int tried = 0; tried < max_values_tried; ++tried) {
     const auto value = values.next();
     if (!value) break;
-    if (const auto hash = split(*value).hash; is_usable(hash)) return std::string(hash);
+    if (const auto hash = split_auth_record(*value).hash; is_usable(hash)) return std::string(hash);
   }
   return {};
 }
@@ -102,17 +97,27 @@ Expiry expiry_of(std::string_view pairs, std::uint64_t now_seconds) {
   return Expiry::valid;
 }
 
+// Whom a filter of the original was to judge is not served without it.
+std::optional<std::string> filter_of(std::string_view pairs) {
+  while (const auto pair = take_pair(pairs))
+    if (const auto found = find_foreign(pair->name, pair->text, "of the user");
+        found && found->start == spec::ForeignStart::refuse)
+      return found->sentence;
+  return std::nullopt;
+}
+
 // The order of the tests is the order of what may be told: only who knows the password learns that it has expired.
 CheckResult judge(std::optional<Record> record, bool password_matches, std::uint64_t now_seconds) {
   if (!record) return {Verdict::rejected, "unknown user"};
   if (!is_usable(record->hash)) return {Verdict::rejected, "no usable password hash"};
   if (!password_matches) return {Verdict::rejected, "bad password"};
   switch (expiry_of(record->pairs, now_seconds)) {
-    case Expiry::valid: return {Verdict::accepted, {}};
+    case Expiry::valid: break;
     case Expiry::expired: return {Verdict::rejected, "expired"};
-    case Expiry::unreadable: break;
+    case Expiry::unreadable: return {Verdict::broken, "PASSWORD_EXPIRES is not a number"};
   }
-  return {Verdict::broken, "PASSWORD_EXPIRES is not a number"};
+  if (auto filter = filter_of(record->pairs)) return {Verdict::broken, std::move(*filter)};
+  return {Verdict::accepted, {}};
 }
 
 }  // namespace
@@ -126,7 +131,7 @@ CheckResult AuthCdb::check(const Credentials& credentials, std::uint64_t now_sec
   const auto users = read_user(path_, credentials.username);
   if (!users) return {Verdict::broken, std::string(users.error())};
   std::optional<Record> record;
-  if (const auto& value = users->value) record = split(*value);
+  if (const auto& value = users->value) record = split_auth_record(*value);
   const bool is_own_hash = record && is_usable(record->hash);
   const std::string hash = is_own_hash ? std::string(record->hash) : setting_for_strangers(*users->file);
   const bool password_matches = matches(password, hash) && is_own_hash;

@@ -99,6 +99,8 @@ std::optional<Block> take_block(std::string_view& text, std::string_view label, 
 }
 
 Blocks find_blocks(std::string_view text) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());  // as OpenSSL does
   Blocks found;
   for (std::size_t line = 0; !text.empty();) {
     const auto label = label_in(take_line(text), "-----BEGIN ");
@@ -237,14 +239,22 @@ std::optional<CertificateJudgement> judge_ends(std::string_view name, const Bloc
                 ": the block that begins here has no end line of the same name: copy it into the file again");
 }
 
+// Of a file that lacks a block: the first one may be hidden.
+CertificateJudgement lacking(std::string_view name, std::string_view pem, std::string_view what) {
+  if (pem.starts_with("\xEF\xBB\xBF-----BEGIN"))
+    what = " begins with a byte order mark, which hides its first block: save it without one";
+  return broken(name, what);
+}
+
 CertificateJudgement judge_two(const CertificateFiles& files, std::string_view certificate, std::string_view key) {
   const Blocks chain = find_blocks(certificate);
   const Blocks keys = find_blocks(key);
   if (auto judgement = judge_ends(files.certificate, chain)) return *std::move(judgement);
   if (auto judgement = judge_ends(files.key, keys)) return *std::move(judgement);
   if (chain.certificates.empty())
-    return broken(files.certificate, " holds no certificate in PEM: put it there, its chain after it");
-  if (!keys.key) return broken(files.key, " holds no private key in PEM: TLS_SERVER_KEY names the file of the key");
+    return lacking(files.certificate, certificate, " holds no certificate in PEM: put it there, its chain after it");
+  if (!keys.key)
+    return lacking(files.key, key, " holds no private key in PEM: TLS_SERVER_KEY names the file of the key");
   return judge_pair(files.certificate, {.file = files.key, .block = *keys.key}, chain.certificates);
 }
 
@@ -282,14 +292,14 @@ CertificateJudgement judge_certificate_text(std::string_view name, std::string_v
   const Blocks found = find_blocks(pem);
   if (auto judgement = judge_ends(name, found)) return *std::move(judgement);
   if (!found.key && found.certificates.empty()) {
-    return broken(name, " holds neither a private key nor a certificate in PEM: put both there, the key first");
+    return lacking(name, pem, " holds neither a private key nor a certificate in PEM: put both there, the key first");
   }
   if (!found.key)
-    return broken(name,
-                  " holds no private key: put the key before the certificate in that file, or name its file with "
-                  "TLS_SERVER_KEY");
+    return lacking(name, pem,
+                   " holds no private key: put the key before the certificate in that file, or name its file with "
+                   "TLS_SERVER_KEY");
   if (found.certificates.empty())
-    return broken(name, " holds no certificate: put it after the key in that file, its chain last");
+    return lacking(name, pem, " holds no certificate: put it after the key in that file, its chain last");
   return judge_pair(name, {.file = name, .block = *found.key}, found.certificates);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "daemon/child.hpp"
+#include "daemon/program_file.hpp"
 #include "daemon/wipe.hpp"
 
 namespace postern::daemon {
@@ -20,22 +21,6 @@ using Conversation = SecretBuffer<max_check_octets>;
 
 CheckResult cannot_exec(std::string_view program, int error) {
   return {Verdict::broken, "cannot exec the check program " + std::string(program) + ": " + std::strerror(error)};
-}
-
-bool is_program(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
-
-// As execvp(3) looks for a name without a slash; an empty element of PATH is the current directory.
-std::string find_program(std::string_view name, const Environment& environment) {
-  if (name.contains('/') || name.empty()) return std::string(name);
-  std::string_view rest = environment.find("PATH").value_or("/bin:/usr/bin");
-  while (true) {
-    const std::string_view directory = rest.substr(0, rest.find(':'));
-    std::string path(directory.empty() ? "." : directory);
-    path.append("/").append(name);
-    if (is_program(path)) return path;
-    if (directory.size() == rest.size()) return {};
-    rest.remove_prefix(directory.size() + 1);
-  }
 }
 
 // name NUL password NUL and an empty third field, as jms1's and qmail's smtpd send it.

@@ -70,6 +70,19 @@ std::vector<ForeignFinding> find_foreign_variables(const Environment& environmen
   return found;
 }
 
+std::optional<ForeignFinding> find_foreign(std::string_view name, std::string_view value, std::string_view place) {
+  constexpr std::string_view prefix = "AUTH_SET_";
+  const std::string_view bare = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+  for (const ForeignRow& row : spec::foreign_rows()) {
+    if (row.kind != ForeignKind::variable || row.name != bare || value.empty()) continue;
+    const auto start = start_at(row, value);
+    if (!start) return std::nullopt;
+    const std::string set = std::string(name) + "=\"" + std::string(value) + "\" ";
+    return ForeignFinding{*start, sentence(row, set + std::string(place))};
+  }
+  return std::nullopt;
+}
+
 std::vector<ForeignFinding> find_foreign_files() {
   std::vector<ForeignFinding> found;
   for (const ForeignRow& row : spec::foreign_rows()) {

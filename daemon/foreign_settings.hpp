@@ -5,6 +5,7 @@
 // source  spec/foreign.toml
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,5 +24,8 @@ struct ForeignFinding {
 [[nodiscard]] std::vector<ForeignFinding> find_foreign_variables(const Environment& environment,
                                                                  std::string_view origin);
 [[nodiscard]] std::vector<ForeignFinding> find_foreign_files();
+// One variable by its name, with or without AUTH_SET_, that is set for the users or clients of `place`.
+[[nodiscard]] std::optional<ForeignFinding> find_foreign(std::string_view name, std::string_view value,
+                                                         std::string_view place);
 
 }  // namespace postern::daemon

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "spec/limits.hpp"
+
 namespace postern::daemon {
 namespace {
 
@@ -28,6 +30,21 @@ std::string cdb_problem(int error_number) {
                        : error_number == ESTALE ? "it changes while it is read: write another file and rename it"
                                                 : ::strerrordesc_np(error_number);
   return std::string(more_path) + ": cannot be read: " + (reason != nullptr ? reason : "unknown error");
+}
+
+std::string printable(std::string_view key) {
+  std::string shown(key.substr(0, spec::max_host_octets));
+  std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return shown;
+}
+
+// Why no domain matches it; empty when one does.
+std::string objection_to_key(std::string_view key) {
+  if (key.empty()) return "an empty key is no domain";
+  const EntryJudgement judged = judge_entry(key, EntryKind::domains);
+  if (judged.verdict == EntryJudgement::Verdict::wrong) return "never matches: " + std::string(judged.remedy);
+  if (judged.verdict == EntryJudgement::Verdict::idle) return std::string(judged.remedy);
+  return in_lower_case(key) == key ? "" : "never matches: write it in lower case";
 }
 
 }  // namespace
@@ -70,6 +87,28 @@ RcptHosts::Standing RcptHosts::standing_in_cdb(std::string_view domain) {
     if (found->has_value()) return Standing::ours;
   }
   return Standing::foreign;
+}
+
+std::vector<std::string> judge_more_rcpthosts() {
+  CdbFile file;
+  if (file.open_copy(more_path) != 0) return {};  // what cannot be read is told at each recipient
+  std::string sentence;
+  std::size_t others = 0;
+  CdbFile::Records records(file);
+  for (std::size_t count = 0; count < spec::max_records_judged_early; ++count) {
+    const auto record = records.next();
+    if (!record) break;
+    const std::string objection = objection_to_key(record->key);
+    if (objection.empty()) continue;
+    if (sentence.empty())
+      sentence =
+          std::string(more_path) + ": \"" + printable(record->key) + "\" " + objection + ", and make the cdb again";
+    else
+      ++others;
+  }
+  if (sentence.empty()) return {};
+  if (others != 0) sentence += "; and " + std::to_string(others) + " more keys";
+  return {std::move(sentence)};
 }
 
 }  // namespace postern::daemon

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/control.hpp"
@@ -41,5 +42,9 @@ class RcptHosts {
   std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none
   std::string problem_;
 };
+
+// Keys of control/morercpthosts.cdb that no domain can match, in one sentence with the remedy: nobody else would say it. The
+// first spec::max_records_judged_early are looked at.
+[[nodiscard]] std::vector<std::string> judge_more_rcpthosts();
 
 }  // namespace postern::daemon

@@ -14,6 +14,7 @@
 #include "daemon/lmtp_address.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/number.hpp"
+#include "daemon/program_file.hpp"
 #include "daemon/settings_env.hpp"
 #include "daemon/tls_ciphers.hpp"
 #include "daemon/tls_sibling.hpp"
@@ -50,6 +51,7 @@ class Judge {
     judge_controls();
     judge_backend();
     judge_settings();
+    judge_check_program();
     judge_certificate_file();
     judge_hand_over();
     judge_relaying();
@@ -165,6 +167,17 @@ class Judge {
     guards.set(bit::relay_client, environment_.has("RELAYCLIENT"));
   }
 
+  // Looked at only where a client could have it run.
+  void judge_check_program() {
+    if (start_.backend != BackendKind::check_program || !start_.settings_and_facts.has(bit::AUTH)) return;
+    const std::string name = arguments_[1];
+    const std::string path = find_program(name, environment_);
+    const std::string objection = path.empty() ? "is in no folder of PATH" : objection_to_program(path);
+    if (!objection.empty())
+      wrong(Event::connect_bad_value, "the check program " + name + " cannot be run: it " + objection +
+                                          (objection.contains(": ") ? "" : ": name a program, or set AUTH=0"));
+  }
+
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
   void judge_certificate_file() {
     const CertificatePlace place =
@@ -213,7 +226,10 @@ class Judge {
     if (queue.empty() && !root.empty()) return judge_maildir(root);
     start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
     start_.hand_over = HandOverKind::queue_program;
-    if (access(start_.hand_over_path.c_str(), X_OK) != 0)
+    const std::string objection = objection_to_program(start_.hand_over_path);
+    if (objection.contains(": "))
+      no_hand_over("cannot run " + start_.hand_over_path + ": it " + objection);
+    else if (!objection.empty())
       no_hand_over("cannot run " + start_.hand_over_path +
                    ": set QMAILQUEUE to a queue program, POSTERN_LMTP to an address, or POSTERN_MAILDIR to a folder");
   }

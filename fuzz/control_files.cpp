@@ -194,10 +194,19 @@ Verdict naive_verdict(std::string_view pairs) {
   }
 }
 
-void check_pairs(Home& home, std::string_view pairs) {
+// spec/foreign.toml: who is to be judged by one of these is not let in without it.
+bool names_a_filter(std::string_view pairs) {
+  constexpr std::array<std::string_view, 5> names{"VALIDRCPTTO_CDB", "RCPTCHECK", "MFCHECK", "SPFBEHAVIOR",
+                                                  "SPF_BLOCK_PLUS_ALL"};
+  return std::ranges::any_of(names, [&](std::string_view name) { return pairs.contains(name); });
+}
+
+void check_pairs(Home& home, std::string_view written) {
+  const std::string_view pairs = written.substr(0, written.find_last_not_of(" \t\r\n") + 1);
   constexpr std::string_view hash_of_p = "ab8Smhzf5D4wA";  // crypt(3), the old method: it is quick
-  home.write("users.cdb", fuzz::cdb_of("tim", std::string(hash_of_p) + std::string(pairs)));
+  home.write("users.cdb", fuzz::cdb_of("tim", std::string(hash_of_p) + std::string(written)));
   AuthCdb backend("users.cdb");
+  if (names_a_filter(pairs)) return;
   const Verdict right = backend.check({.username = "tim", .password = "p"}, now_seconds).verdict;
   const bool is_hash_whole = pairs.empty() || pairs.front() == ',';
   must(right == (is_hash_whole ? naive_verdict(pairs) : Verdict::rejected), "the right password is judged otherwise");

@@ -6,9 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "daemon/auth_records.hpp"
 #include "daemon/cdb_file.hpp"
 #include "daemon/maildir.hpp"
 #include "daemon/maildir_limits.hpp"
+#include "daemon/rcpthosts.hpp"
 #include "daemon/tcp_rule.hpp"
 #include "listener/variables.hpp"
 
@@ -93,6 +95,7 @@ Policies::Made Policies::make(Configuration settings, const char* const* process
                               std::shared_ptr<KnownCertificates> known) {
   std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) made->judge_classes(i);
+  made->certificates_.forget_failures();
   made->warn_of_maildir_limits();
   std::vector<std::string> problems, hindered;
   for (const ServedFile& file : made->all_files()) {
@@ -118,6 +121,12 @@ std::vector<std::string> Policies::judge_lists_once() {
   daemon::Start lists;
   judge_lists(lists, settings_.domains.empty() ? daemon::Domains::in_file : daemon::Domains::given);
   list_warnings_ = std::move(lists.warnings);
+  if (settings_.domains.empty()) std::ranges::move(daemon::judge_more_rcpthosts(), std::back_inserter(list_warnings_));
+  std::set<std::string> databases;
+  for (const Classes& classes : classes_)
+    for (const auto& [value, served] : classes)
+      if (const std::string& path = served->start.auth_cdb; !path.empty() && databases.insert(path).second)
+        std::ranges::move(daemon::judge_auth_records(path), std::back_inserter(list_warnings_));
   return std::move(lists.problems);
 }
 
@@ -127,7 +136,7 @@ void Policies::judge_classes(std::size_t listener) {
   const std::string& rules = settings_.listeners[listener].tcprules;
   known_classes_.push_back(rules.empty() ? std::vector<ClientClass>() : read_client_classes(rules));
   for (const ClientClass& each : known_classes_.back())
-    classes.emplace(each.value, judge({.listener = listener, .value = each.value}));
+    if (!each.value.empty()) classes.emplace(each.value, judge({.listener = listener, .value = each.value}));
 }
 
 // Each root is named once.
@@ -181,6 +190,7 @@ std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_v
     return found->second;
   const ClassAt at{.listener = listener, .value = class_value};
   auto served = judge(at);
+  certificates_.forget_failures();
   served->judged = now;
   for (const std::string& problem : served->start.problems)
     daemon::LogLine("config", voice_).note(sentence(at, problem)).write();
@@ -311,6 +321,11 @@ bool Policies::runs_programs() const {
   return std::ranges::any_of(classes_, [&](const Classes& classes) { return std::ranges::any_of(classes, runs); });
 }
 
+std::size_t Policies::certificate_loads() const {
+  const std::lock_guard lock(mutex_);
+  return certificates_.loads();
+}
+
 std::vector<CertificateEnd> Policies::certificate_ends() const {
   std::vector<CertificateEnd> ends;
   const std::lock_guard lock(mutex_);
@@ -353,11 +368,11 @@ void Policies::refuse(Served& served, spec::Event event, std::string sentence) {
 void Policies::load_certificates(Served& served, const ListenerSettings& listener) const {
   const bool has_use = served.is_implicit_tls() || served.start.settings_and_facts.has(spec::bit::certificate);
   if (!has_use || !(served.is_served || served.is_implicit_tls())) return;
-  auto loaded = Certificates::load(tls_settings(settings_, served.start), listener.certificates);
-  if (!loaded && served.is_served) refuse(served, spec::Event::connect_broken_certificate, std::move(loaded.error()));
+  const auto& loaded = certificates_.load(tls_settings(settings_, served.start), listener.certificates);
+  if (!loaded && served.is_served) refuse(served, spec::Event::connect_broken_certificate, loaded.error());
   if (!loaded) return;
   for (const std::string& warning : (*loaded)->warnings()) served.start.warnings.push_back(warning);
-  served.certificates = std::move(*loaded);
+  served.certificates = *loaded;
 }
 
 }  // namespace postern::listener

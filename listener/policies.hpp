@@ -27,6 +27,7 @@
 #include "listener/landlock.hpp"
 #include "listener/served.hpp"
 #include "listener/served_files.hpp"
+#include "listener/shared_certificates.hpp"
 
 namespace postern::listener {
 
@@ -76,6 +77,8 @@ class Policies {
   [[nodiscard]] std::string beyond(const Reach& entered) const;
   // Of all that clients were or will be served with, each file once, with the earlier end while it is being renewed.
   [[nodiscard]] std::vector<CertificateEnd> certificate_ends() const;
+  // How often certificates were read and tried, for this judgement and what came later.
+  [[nodiscard]] std::size_t certificate_loads() const;
   // What it was made from: a change of one wants a reload.
   [[nodiscard]] std::vector<std::string> files() const;
   // What is read while it serves, and noticed there: only where such a name leads is of interest.
@@ -121,7 +124,8 @@ class Policies {
   std::shared_ptr<KnownCertificates> known_;
   std::vector<std::string> list_warnings_;
   mutable std::mutex mutex_;
-  mutable std::vector<Classes> classes_;  // by listener; under mutex_
+  mutable std::vector<Classes> classes_;     // by listener; under mutex_
+  mutable SharedCertificates certificates_;  // under mutex_
 };
 
 }  // namespace postern::listener

@@ -106,6 +106,28 @@ bool is_already(const Account& account) {
          std::ranges::all_of(groups, [&](gid_t id) { return has(account.groups, id); });
 }
 
+std::string own_name() {
+  const passwd* const entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : "user " + std::to_string(::geteuid());
+}
+
+std::string name_of_group(gid_t id) {
+  const auto* const entry = ::getgrgid(id);
+  return entry != nullptr ? entry->gr_name : std::to_string(id);
+}
+
+// Who is that user already may be in groups that the file does not name.
+std::string why_not(const Account& account) {
+  if (!has_ids_of(account))
+    return ": started as " + own_name() + "; start as root or as that user, or leave user out to serve as " +
+           own_name();
+  std::string groups;
+  for (const gid_t id : current_groups())
+    if (!has(account.groups, id)) groups += ":" + name_of_group(id);
+  return ": started as that user, but also in groups that it is not to have; write user = \"" + account.name +
+         (account.name.contains(':') ? "" : ":" + name_of_group(account.group)) + groups + "\", or leave user out";
+}
+
 Result take_ids(const Account& account) {
   // Otherwise the kernel would let root's capabilities live on when the user changes.
   if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) return trouble("cannot give up capabilities" + why(errno));
@@ -143,9 +165,7 @@ std::expected<void, std::string> change_root(const std::string& folder) {
 
 std::expected<void, std::string> drop_privileges(const Account& account) {
   if (is_already(account)) return {};
-  if (::geteuid() != 0)
-    return trouble("cannot become " + account.name + ": started as user " + std::to_string(::geteuid()) +
-                   "; start as root, or as that user and in its groups");
+  if (::geteuid() != 0) return trouble("cannot become " + account.name + why_not(account));
   if (const Result done = take_ids(account); !done) return done;
   if (!has_ids_of(account) || sorted(current_groups()) != sorted(account.groups))
     return trouble("became somebody else than " + account.name + ": the kernel gave other ids than were asked for");

@@ -95,7 +95,8 @@ std::expected<void, std::string> Server::read_and_judge() {
   if (next.loops == 0) next.loops = default_loops();
   fit_in(next);
   if (const auto names = wants_restart(settings_, next); !names.empty())
-    return std::unexpected("changed: " + joined(names, ", ") + "; restart for that");
+    return std::unexpected("changed: " + joined(names, ", ") +
+                           "; restart for that, once postern check -c finds the file fit");
   auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
   if (!made) return std::unexpected(joined(made.error(), "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())

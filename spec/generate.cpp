@@ -63,6 +63,8 @@ int main(int argc, char** argv) {
   if (!problems.empty()) return refuse(folder, problems);
   const std::vector<Limit> limits = load_limits(folder, problems);
   if (!problems.empty()) return refuse(folder, problems);
+  const std::vector<DecisionElsewhere> elsewhere = load_elsewhere(folder, problems);
+  if (!problems.empty()) return refuse(folder, problems);
   const Reach reach = verify(model, problems);
   check_laws(model, laws, problems);
   if (!problems.empty()) return refuse(folder, problems);
@@ -71,7 +73,7 @@ int main(int argc, char** argv) {
               laws.laws.size() + laws.invariants.size() + laws.possibilities.size());
   if (only_check) return 0;
   const std::filesystem::path output = argv[2];
-  const std::string snapshot = write_snapshot(model, reach, laws, limits);
+  const std::string snapshot = write_snapshot(model, reach, laws, limits, elsewhere);
   const bool done = write(output / "policy_names.hpp", write_names(model)) &&
                     write(output / "policy_rows.cpp", write_tables(model, sha256(snapshot), argv[3])) &&
                     write(output / "policy.snapshot", snapshot);

@@ -49,6 +49,7 @@ inline constexpr unsigned failed_auth_seconds = 3600;              // deviation 
 inline constexpr std::uint32_t max_remembered_gates = 32'768;      // deviation D22: of each kind
 // Classes of one tcprules that a start or a reload judges; those beyond are judged with their first client.
 inline constexpr std::size_t max_classes_judged_early = 1000;     // deviation D22: a bound on what a start does
+inline constexpr std::size_t max_records_judged_early = 100'000;  // of one cdb: a bound on what a start does
 inline constexpr unsigned max_proxy_header_seconds = 10;          // proxy-protocol.txt 2 wants at least 3
 inline constexpr std::uint32_t min_data_octets_per_second = 500;  // Postfix: smtpd_min_data_rate
 inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180

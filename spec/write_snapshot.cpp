@@ -101,7 +101,8 @@ void write_settings(const Model& model, std::string& out) {
 
 }  // namespace
 
-std::string write_snapshot(const Model& model, const Reach& reach, const Laws& laws, const std::vector<Limit>& limits) {
+std::string write_snapshot(const Model& model, const Reach& reach, const Laws& laws, const std::vector<Limit>& limits,
+                           const std::vector<DecisionElsewhere>& elsewhere) {
   std::string out =
       "The policy, every decision of it, written from spec/*.toml by spec/generate.cpp. Not edited by hand.\n"
       "configurations (settings x facts): " +
@@ -116,7 +117,8 @@ std::string write_snapshot(const Model& model, const Reach& reach, const Laws& l
   out += "\n== ciphers of TLS 1.2, where TLSCIPHERS names none ==\n\n";
   for (const CipherList& list : model.cipher_lists)
     out += (list.condition_text.empty() ? "otherwise" : "if " + list.condition_text) + ": " + list.ciphers + "\n";
-  return out + write_snapshot_of_texts(model) + write_snapshot_of_limits(limits) + write_snapshot_of_laws(laws);
+  return out + write_snapshot_of_texts(model) + write_snapshot_of_elsewhere(elsewhere) +
+         write_snapshot_of_limits(limits) + write_snapshot_of_laws(laws);
 }
 
 }  // namespace postern::spec

@@ -1,4 +1,5 @@
-// The parts of the snapshot that are no decisions: defaults, replies, capabilities, what a hand-over says, limits, laws.
+// The parts of the snapshot that are no decisions: defaults, replies, capabilities, what a hand-over says, decisions
+// outside the table, limits, laws.
 #include "spec/writers.hpp"
 
 namespace postern::spec {
@@ -51,6 +52,12 @@ std::string write_snapshot_of_texts(const Model& model) {
     out += std::to_string(exit.first) + (exit.last == exit.first ? "" : " to " + std::to_string(exit.last)) +
            (exit.is_permanent ? ", refused: " : ", deferred: ") + exit.text + "\n";
   }
+  return out;
+}
+
+std::string write_snapshot_of_elsewhere(const std::vector<DecisionElsewhere>& elsewhere) {
+  std::string out = "\n== decisions outside the table ==\n\n";
+  for (const DecisionElsewhere& decision : elsewhere) out += decision.name + ": " + decision.decides + "\n";
   return out;
 }
 

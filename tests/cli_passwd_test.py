@@ -53,6 +53,23 @@ class Passwd(Folder):
         self.assertEqual(list(dump(self.cdb)), ["bob"])
         self.say("", "alice", "--delete", expect=100)
 
+    def test_a_password_is_read_as_any_editor_left_it_and_never_in_silence(self):
+        self.assertIn("begins with a byte order mark, which is left out", self.say("\ufeffsecret\r\n", "alice"))
+        self.assertTrue(verified("secret", dump(self.cdb)["alice"]))
+        self.assertIn("ends with a carriage return, which is left out", self.say("secret\r\n", "alice"))
+        self.assertIn("ends with a blank, which is a part of it", self.say("secret \n", "alice"))
+        self.assertTrue(verified("secret ", dump(self.cdb)["alice"]))
+        self.assertNotIn("line", self.say("secret\n", "alice"))
+        self.assertIn("no control characters", self.say("s\0e\0c\0", "alice", expect=100))
+        for name in ("bob ", " bob", "\ufeffbob", "bob\r"):
+            self.say("secret\n", name, expect=100)
+        self.assertEqual(list(dump(self.cdb)), ["alice"])
+
+    def test_a_carriage_return_behind_the_pairs_of_a_user_is_gone_with_a_new_password(self):
+        write_cdb(self.cdb, [(b"alice", b'$6$x$y,DATABYTES="77"\r')])
+        self.say("secret\n", "alice")
+        self.assertTrue(dump(self.cdb)["alice"].endswith(',DATABYTES="77"'))
+
     def test_what_stands_after_the_hash_stays_and_so_do_mode_and_link(self):
         real = self.path("real.cdb")
         write_cdb(real, [(b"alice", b'$6$x$y,DATABYTES="77"'), (b"bob", b"$6$a$b")])

@@ -117,6 +117,29 @@ TEST_F(AuthCdbTest, pairs_are_given_after_success_only) {
   EXPECT_EQ("", users_.environment_pairs());
 }
 
+TEST_F(AuthCdbTest, what_an_editor_left_at_the_end_of_a_record_is_no_part_of_it) {
+  for (const std::string end : {"\r", " ", "\t \r", "\n"}) {
+    home_.write_cdb("users.cdb", {{"alice", hash + end}, {"bob", hash + ",DATABYTES=\"7\"" + end}});
+    expect(Verdict::accepted, "", check("alice"));
+    expect(Verdict::accepted, "", check("bob"));
+    EXPECT_EQ(",DATABYTES=\"7\"", users_.environment_pairs());
+  }
+}
+
+// spec/foreign.toml: ignoring such a filter would take mail that was to be refused.
+TEST_F(AuthCdbTest, a_user_for_whom_a_filter_of_the_original_is_set_is_not_let_in_without_it) {
+  home_.write_cdb("users.cdb", {{"alice", hash + ",DATABYTES=\"7\",MFCHECK=\"1\""},
+                                {"bob", hash + ",AUTH_SET_RCPTCHECK=\"/bin/check\""},
+                                {"dave", hash + ",MFCHECK=\"0\",SPF_LOG=\"1\""}});
+  const CheckResult result = check("alice");
+  EXPECT_EQ(Verdict::broken, result.verdict);
+  EXPECT_TRUE(result.detail.starts_with("MFCHECK=\"1\" of the user: in ")) << result.detail;
+  EXPECT_EQ("", users_.environment_pairs());
+  EXPECT_EQ(Verdict::broken, check("bob").verdict);
+  expect(Verdict::rejected, "bad password", check("alice", "wrong"));
+  expect(Verdict::accepted, "", check("dave"));
+}
+
 TEST_F(AuthCdbTest, nul_and_excess_are_refused) {
   home_.write_cdb("users.cdb", {{"alice", hash}});
   EXPECT_EQ(Verdict::rejected, check(std::string_view("alice\0x", 7)).verdict);

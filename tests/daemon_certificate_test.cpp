@@ -163,6 +163,7 @@ std::vector<Row> usable_rows() {
   rows.push_back({"DH parameters first", text_of("dh.pem") + pair_of("rsa.key", "rsa.crt"), usable, {}});
   std::string no_last_line_end = pair_of("p256.key", "p256.crt");
   no_last_line_end.pop_back();
+  rows.push_back({"byte order mark", "\xEF\xBB\xBF" + pair_of("p256.key", "p256.crt"), usable, {}});
   rows.push_back({"no last line end", no_last_line_end, usable, {}});
   return rows;
 }

@@ -163,6 +163,39 @@ TEST_F(Judging, a_certificate_that_was_served_and_is_gone_refuses_the_reload_and
   EXPECT_TRUE(make({{}})) << "another process, that never served one";
 }
 
+// What a start and a reload cost must not grow with the number of classes: each load is a file read and two handshakes.
+TEST_F(Judging, classes_that_encrypt_alike_share_certificates_that_are_loaded_once) {
+  {
+    const daemon::PemFile file(daemon::Key(EVP_EC_gen("P-256")), 0);
+    std::filesystem::copy_file(file.path, "control/servercert.pem");
+  }
+  std::vector<std::pair<std::string, std::string>> classes{{"", ""}};
+  for (int i = 0; i < 200; ++i)
+    classes.emplace_back("10." + std::to_string(i) + ".", record({"+DATABYTES=" + std::to_string(1000 + i)}));
+  const std::string ciphers = "+TLSCIPHERS=TLS_AES_128_GCM_SHA256", none = "+TLSCIPHERS=NO-SUCH-CIPHER";
+  for (int i = 0; i < 20; ++i) {
+    const std::string databytes = "+DATABYTES=" + std::to_string(1000 + i);
+    classes.emplace_back("11." + std::to_string(i) + ".", record({ciphers, databytes}));
+    classes.emplace_back("12." + std::to_string(i) + ".", record({none, databytes}));
+  }
+  home_.write_cdb("rules.cdb", classes);
+  Configuration settings;
+  settings.domains = {"example"};
+  settings.listeners.push_back({.place = "here", .variables = {"POSTERN_MAILDIR=mail"}, .tcprules = "rules.cdb"});
+  settings.listeners.push_back({.place = "there", .variables = {"POSTERN_MAILDIR=mail"}, .tcprules = "rules.cdb"});
+  const auto policies = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_}).value_or(nullptr);
+  ASSERT_NE(nullptr, policies);
+  EXPECT_EQ(3U, policies->certificate_loads()) << "our own ciphers, those named, and those that do not exist";
+  const auto usual = policies->find(0, {})->certificates;
+  ASSERT_NE(nullptr, usual);
+  EXPECT_EQ(usual, policies->find(1, record({"+DATABYTES=1199"}))->certificates);
+  EXPECT_EQ(usual, policies->find(1, record({"+DATABYTES=7"}))->certificates) << "a class that comes later";
+  EXPECT_NE(usual, policies->find(0, record({ciphers, "+DATABYTES=1001"}))->certificates);
+  EXPECT_EQ(3U, policies->certificate_loads());
+  EXPECT_FALSE(policies->find(0, record({none, "+DATABYTES=8"}))->is_served);
+  EXPECT_EQ(4U, policies->certificate_loads()) << "what failed is tried again: the reason may have passed";
+}
+
 TEST_F(Judging, certificates_for_names_want_one_for_all_others) {
   Configuration settings;
   settings.domains = {"example"};

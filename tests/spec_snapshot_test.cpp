@@ -13,6 +13,7 @@ struct Whole {
   Model model;
   Laws laws;
   std::vector<Limit> limits;
+  std::vector<DecisionElsewhere> elsewhere;
 };
 
 class Snapshot : public testing::Test {
@@ -22,6 +23,7 @@ class Snapshot : public testing::Test {
     whole_.model = load_model(POSTERN_SOURCE_FOLDER "/spec", problems);
     whole_.laws = load_laws(POSTERN_SOURCE_FOLDER "/spec", whole_.model, problems);
     whole_.limits = load_limits(POSTERN_SOURCE_FOLDER "/spec", problems);
+    whole_.elsewhere = load_elsewhere(POSTERN_SOURCE_FOLDER "/spec", problems);
     EXPECT_TRUE(problems.empty());
     reach_ = verify(whole_.model, problems);
     original_ = written(whole_);
@@ -29,8 +31,8 @@ class Snapshot : public testing::Test {
 
   // Only what is no decision: that part is the same for every change tried here, and slow.
   [[nodiscard]] static std::string written(const Whole& whole) {
-    return write_snapshot_of_texts(whole.model) + write_snapshot_of_limits(whole.limits) +
-           write_snapshot_of_laws(whole.laws);
+    return write_snapshot_of_texts(whole.model) + write_snapshot_of_elsewhere(whole.elsewhere) +
+           write_snapshot_of_limits(whole.limits) + write_snapshot_of_laws(whole.laws);
   }
 
   void expect_told(const std::string& what, const std::function<void(Whole&)>& change) const {
@@ -45,7 +47,29 @@ class Snapshot : public testing::Test {
 };
 
 TEST_F(Snapshot, has_those_parts) {
-  EXPECT_TRUE(write_snapshot(whole_.model, reach_, whole_.laws, whole_.limits).ends_with(original_));
+  EXPECT_TRUE(write_snapshot(whole_.model, reach_, whole_.laws, whole_.limits, whole_.elsewhere).ends_with(original_));
+}
+
+TEST_F(Snapshot, tells_every_decision_outside_the_table) {
+  ASSERT_FALSE(whole_.elsewhere.empty());
+  for (std::size_t i = 0; i < whole_.elsewhere.size(); ++i) {
+    const std::string name = whole_.elsewhere[i].name;
+    expect_told(name, [&](Whole& w) { w.elsewhere.erase(w.elsewhere.begin() + static_cast<std::ptrdiff_t>(i)); });
+    expect_told(name, [&](Whole& w) { w.elsewhere[i].decides += "."; });
+  }
+}
+
+TEST(ElsewhereFile, a_decision_is_whole_and_has_a_name_of_its_own) {
+  Problems problems;
+  EXPECT_EQ(1U, parse_elsewhere("[[decision]]\nname = \"a\"\n", problems).size());
+  EXPECT_FALSE(problems.empty());
+  problems.clear();
+  const std::string row =
+      "[[decision]]\nname = \"a\"\nwhere = \"w\"\ndecides = \"d\"\nwhy = \"y\"\nsource = \"s\"\ntests = []\n";
+  EXPECT_EQ(1U, parse_elsewhere(row, problems).size());
+  EXPECT_TRUE(problems.empty());
+  EXPECT_EQ(2U, parse_elsewhere(row + row, problems).size());
+  EXPECT_EQ(1U, problems.size());
 }
 
 TEST_F(Snapshot, tells_every_limit_default_and_text) {

@@ -84,11 +84,10 @@ class QueuePrograms(peer.Case):
     def test_one_that_closes_its_input_and_sleeps(self):
         self.assertEqual(self.deliver("exec <&- ; sleep 1; exit 0", BIG), "451 qq read error (#4.3.0)")
 
-    def test_one_that_is_no_program(self):
-        file = self.home.path / "queue"
-        file.write_text("this has no interpreter\n")
-        file.chmod(0o755)
-        with self.serve(QMAILQUEUE=file).connect() as client:
+    def test_one_that_is_no_program_any_more(self):  # before the greeting the start finds it out
+        script = self.home.script("queue", DRAIN)
+        with self.serve(QMAILQUEUE=script).connect() as client:
+            script.write_text("this has no interpreter\n")
             self.assert_code(451, client.deliver(MESSAGE))
 
     def test_one_that_vanishes_after_the_greeting(self):

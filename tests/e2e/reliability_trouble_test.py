@@ -12,6 +12,7 @@ import peer
 import listening
 
 BIG = 300_000
+CROWD = 5000
 NO_ROOM = "451 no room for another message, try again later (#4.3.0)"
 FULL = "451 unable to write mail: disk full (#4.3.1)"
 
@@ -223,13 +224,18 @@ class Descriptors(listening.Case):
 class Memory(listening.Case):
     def test_the_address_space_is_used_up(self):
         """An allocation that fails would end the process: so nothing new is begun when little is left."""
+        own, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most < CROWD + 200:
+            self.skipTest("not so many descriptors may be open here: ulimit -Hn")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (own, most))
         server = self.serve()
         free = resource.prlimit(server.pid, resource.RLIMIT_AS)
         senders = self.load(server, sizes=(200, 100_000), patience=60)
         self.assertTrue(peer.until(lambda: len(senders.answered) > 50))
         resource.prlimit(server.pid, resource.RLIMIT_AS, (memory_map(server.pid) + (30 << 20), free[1]))
         crowd = []
-        while len(crowd) < 5000 and "Cannot allocate memory" not in server.log():
+        while len(crowd) < CROWD and "Cannot allocate memory" not in server.log():
             client = server.connect(greeted=False)
             self.addCleanup(client.close)
             client.send("EHLO client.example\r\nSTARTTLS\r\n")

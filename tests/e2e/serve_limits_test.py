@@ -283,7 +283,8 @@ class Slow(serve.Case):
         serve.together(silent, dripping, in_the_handshake)
         for text in ("rule=timeout ", "rule=too_slow ", "the TLS handshake took too long"):
             self.assert_logged(service, text)
-        self.assertEqual(len(re.findall("by=close", service.wait_for_log("by=close"))), 3)
+        self.assertTrue(peer.until(lambda: service.log().count("by=close") >= 3), service.log())
+        self.assertEqual(service.log().count("by=close"), 3)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,23 @@ class Refusals(peer.Case):
                 sentence = f'config: AUTH_CDB="{path}" is not a readable cdb file: make it, or unset AUTH_CDB'
                 self.assert_refused("connect.no_auth_cdb", sentence, AUTH_CDB=path)
 
+    def test_a_check_program_that_cannot_be_run(self):
+        program = self.home.path / "program"
+        program.write_text("#!/bin/sh\n")
+        for name, sentence in ((self.home.path / "missing", "it is not there: name a program, or set AUTH=0"),
+                               ("no-such-program", "it is in no folder of PATH"), ("/bin", "it is a folder"),
+                               (program, "it may not be executed by this user")):
+            with self.subTest(name=name):
+                self.assert_refused("connect.bad_value", f"config: the check program {name} cannot be run: {sentence}",
+                                    arguments=(HOST, name, "/bin/true"))
+
+    def test_a_queue_program_that_cannot_be_run(self):
+        program = self.home.path / "queue"
+        program.write_text("#!/bin/sh\r\nexit 0\r\n")
+        self.assert_refused("connect.no_hand_over", f"config: cannot run {program}: it may not be executed", QMAILQUEUE=program)
+        program.chmod(0o755)
+        self.assert_refused("connect.no_hand_over", "it has a carriage return in its first line", QMAILQUEUE=program)
+
     def test_force_and_deny(self):
         self.assert_refused("connect.force_and_deny", "FORCE_TLS=1 wants STARTTLS before mail, DENY_TLS=1 refuses it",
                             FORCE_TLS=1, DENY_TLS=1)

@@ -240,9 +240,14 @@ class Credentials(peer.Case):
             self.assertEqual(self.login(client, USER, PASSWORD), self.replies["auth_accepted"])
         self.assertTrue(peer.until(lambda: server.log().count("result=broken") == 2), server.log())
 
-    def test_a_check_program_that_is_not_there(self):
-        server = self.serve((HOST, self.home.path / "missing", "/bin/true"))
-        self.assertEqual(self.login(self.encrypted(server), USER, PASSWORD), self.replies["auth_broken"])
+    def test_a_check_program_that_is_gone(self):
+        gone = self.home.path / "gone"
+        gone.write_text("#!/bin/sh\n")
+        gone.chmod(0o755)
+        server = self.serve((HOST, gone, "/bin/true"))
+        client = self.encrypted(server)
+        gone.unlink()
+        self.assertEqual(self.login(client, USER, PASSWORD), self.replies["auth_broken"])
 
     def test_no_auth_in_clear(self):
         for name, server in self.backends():
