@@ -160,6 +160,7 @@ int main(int argc, char** argv) {
   const std::map<Place, Where> places = Places(model, forbidden).find(reach);
   OpenOutcomes found(model, forbidden);
   for (const auto& [place, where] : places) found.look_at(place, where);
+  for (const std::string& clause : found.broken()) std::printf("FORBIDS WHAT THE TABLE DOES  %s\n", clause.c_str());
   for (const std::string& hole : found.holes()) std::printf("NO LAW FORBIDS  %s\n", hole.c_str());
   const std::string list = write_list(model, forbidden, found);
   if (argc == 4) std::ofstream(argv[2], std::ios::binary) << list;
@@ -178,5 +179,5 @@ int main(int argc, char** argv) {
       "%zu of %zu weakenings of a clause let something through; %zu holes, %.1f s\n",
       reach.decisions, places.size(), found.sole().size(), twice, weakenings.all - weakenings.idle, weakenings.all,
       found.holes().size(), seconds.count());
-  return found.holes().empty() && is_same ? 0 : 1;
+  return found.broken().empty() && found.holes().empty() && is_same ? 0 : 1;
 }

@@ -8,7 +8,7 @@ namespace postern::proptests {
 
 Place place_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t word, std::size_t event,
                std::size_t rule) {
-  Place place{.numbers = {}, .rule = rule, .truth = forbidden.outcome_of(rule, to_assignment(word, model))};
+  Place place{.numbers = {}, .rule = rule, .truth = forbidden.outcome_of(event, rule, to_assignment(word, model))};
   for (std::size_t clause = 0; clause < forbidden.clauses().size(); ++clause)
     place.numbers.push_back(forbidden.number_of(clause, event, word));
   return place;
@@ -34,15 +34,25 @@ void OpenOutcomes::look_at(const Place& place, const Where& where) {
       for (std::size_t i = 0; i < forbidden_.components(); ++i) {
         if (forbidden_.is_whole(box, i)) claim.whole |= 1U << i;
       }
+      if (forbids_the_table(box))
+        broken_.insert(forbidden_.clauses()[clause].law + ": " + forbidden_.clauses()[clause].text);
       live.push_back(claim);
     }
   }
   descend(0, live);
 }
 
+bool OpenOutcomes::forbids_the_table(const Box& box) const {
+  for (std::size_t i = 0; i < forbidden_.components(); ++i) {
+    if (!box[i][place_->truth[i]]) return false;
+  }
+  return true;
+}
+
 // Whatever is chosen from here on: more than one clause forbids it, so that it tells nothing.
-bool OpenOutcomes::two_forbid_all(std::size_t component, const Live& live) const {
-  const std::uint32_t rest = (1U << forbidden_.components()) - (1U << component);
+bool OpenOutcomes::two_forbid_all(std::size_t position, const Live& live) const {
+  const std::uint32_t last = 1U << forbidden_.reply_component();
+  const std::uint32_t rest = position == 0 ? 2 * last - 1 : last - (1U << (position - 1));
   const Claim* first = nullptr;
   for (const Claim& claim : live) {
     if ((claim.whole & rest) != rest) continue;
@@ -82,16 +92,18 @@ std::vector<Mask> OpenOutcomes::classes(std::size_t component, const Live& live)
   return result;
 }
 
-void OpenOutcomes::descend(std::size_t component, const Live& live) {
-  if (two_forbid_all(component, live)) return;
-  if (component == forbidden_.components()) return judge(live);
+// The reply is chosen first: most clauses speak of it, and of those that do not fit nothing is left to try.
+void OpenOutcomes::descend(std::size_t position, const Live& live) {
+  if (two_forbid_all(position, live)) return;
+  if (position == forbidden_.components()) return judge(live);
+  const std::size_t component = position == 0 ? forbidden_.reply_component() : position - 1;
   for (const Mask& values : classes(component, live)) {
     Live rest;
     for (const Claim& claim : live) {
       if (((*claim.box)[component] & values).any()) rest.push_back(claim);
     }
     chosen_[component] = values;
-    descend(component + 1, rest);
+    descend(position + 1, rest);
   }
 }
 

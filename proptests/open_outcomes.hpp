@@ -55,6 +55,8 @@ class OpenOutcomes {
 
   [[nodiscard]] const std::map<std::size_t, std::set<std::size_t>>& replies() const { return replies_; }
   [[nodiscard]] const std::set<std::string>& holes() const { return holes_; }
+  // Clauses that forbid what the table does. The table keeps the laws, so that such a clause is read wrongly here.
+  [[nodiscard]] const std::set<std::string>& broken() const { return broken_; }
   [[nodiscard]] const std::vector<Where>& sole() const { return sole_; }
 
  private:
@@ -65,10 +67,11 @@ class OpenOutcomes {
   };
   using Live = std::vector<Claim>;
 
-  [[nodiscard]] bool two_forbid_all(std::size_t component, const Live& live) const;
+  [[nodiscard]] bool forbids_the_table(const Box& box) const;
+  [[nodiscard]] bool two_forbid_all(std::size_t position, const Live& live) const;
   [[nodiscard]] std::vector<Mask> classes(std::size_t component, const Live& live) const;
   [[nodiscard]] bool is_free(std::size_t component) const;
-  void descend(std::size_t component, const Live& live);
+  void descend(std::size_t position, const Live& live);
   void judge(const Live& live);
   [[nodiscard]] bool takes_another_reply_alone() const;
   [[nodiscard]] std::string hole() const;
@@ -79,7 +82,7 @@ class OpenOutcomes {
   const Where* where_ = nullptr;
   std::array<Mask, most_components> chosen_{};
   std::map<std::size_t, std::set<std::size_t>> replies_;
-  std::set<std::string> holes_;
+  std::set<std::string> holes_, broken_;
   std::vector<Where> sole_;
 };
 
