@@ -84,7 +84,7 @@ struct SettingRow {
 [[nodiscard]] std::span<const SettingRow> setting_rows();
 [[nodiscard]] std::string_view text_of(HandOverText text);
 // The ciphers of TLS 1.2 under these settings, where the operator names none.
-[[nodiscard]] std::string_view cipher_list(Guards settings);
+[[nodiscard]] std::string_view cipher_list(Guards guards);
 [[nodiscard]] std::string_view text_at(TextAt at);
 
 [[nodiscard]] std::string_view name_of(Event event);
