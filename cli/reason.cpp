@@ -10,7 +10,7 @@ namespace {
 
 namespace bit = spec::bit;
 
-// How a setting or fact that is to blame is said; in the order in which it is told. An empty clause is understood.
+// How a setting or fact that is to blame is said; in the order in which it is said. An empty clause is understood.
 struct Clause {
   std::uint64_t bit;
   bool value;

@@ -14,7 +14,7 @@
 
 namespace postern::spec {
 
-// Everything that may sway a decision, and nothing else. A setting or fact has one bit; of a state's bits one is set.
+// Everything that may affect a decision, and nothing else. A setting or fact has one bit; of a state's bits one is set.
 struct Guards {
   std::uint64_t bits = 0;
 

@@ -1,4 +1,4 @@
-"""postern check: every setting gets its verdict; the mistakes of operators are found, with place and mend."""
+"""postern check: every setting gets its verdict; the mistakes of operators are found, with place and remedy."""
 import os
 import re
 import struct
@@ -181,7 +181,7 @@ class Verdict(Folder):
         out = run("check", env={"AUTH": "1", "REQUIRE_AUTH": "1"}, expect=FINE)[1]
         out += run("check", "--backend", "no", env={"AUTH": "1", "REQUIRE_AUTH": "1"}, expect=REFUSED)[1]
         out += run("check", "--certificate", "no", env={"FORCE_TLS": "1"}, expect=REFUSED)[1]
-        hints = out.split("To mend it, one of:", 1)[1]
+        hints = out.split("To fix it, one of:", 1)[1]
         self.assertNotRegex(hints.split("table ")[0], "(backend|certificate)=1")
         self.assertIn("TLS_SERVER_CERT", out)
 
