@@ -8,6 +8,7 @@
 
 #include "spec/check_laws.hpp"
 #include "spec/laws.hpp"
+#include "spec/refuse.hpp"
 #include "spec/verify.hpp"
 
 namespace {
@@ -112,12 +113,6 @@ class Met {
   const Laws& laws_;
   std::vector<std::unordered_map<std::uint64_t, std::size_t>> met_;
 };
-
-int refuse(const Problems& problems) {
-  for (const Problem& problem : problems)
-    std::fprintf(stderr, "%s:%u: %s\n", problem.file.c_str(), problem.line, problem.what.c_str());
-  return 1;
-}
 
 }  // namespace
 
