@@ -28,7 +28,7 @@ namespace {
 using namespace postern;
 using namespace postern::listener;
 
-// Begins anew with each command, as that of a server does.
+// Begins again with each command, as that of a server does.
 constexpr std::chrono::seconds patience{300};
 constexpr timeval libevent_patience{.tv_sec = 300, .tv_usec = 0};
 constexpr std::string_view greeting = "220 stub\r\n", hello = "250 stub\r\n", bye = "221 stub\r\n";

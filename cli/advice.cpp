@@ -48,9 +48,9 @@ class Adviser {
   void tell_refusal() {
     const auto reason = reason_of_refusal(policy_, explanation_.configuration);
     std::string text = reason ? reason->sentence : "nothing can be accepted";
-    if (reason && !reason->mends.empty()) {
-      text += ". To mend it, one of:";
-      for (const std::string& mend : reason->mends) text += (&mend == &reason->mends.front() ? " " : ", or ") + mend;
+    if (reason && !reason->fixes.empty()) {
+      text += ". To fix it, one of:";
+      for (const std::string& fix : reason->fixes) text += (&fix == &reason->fixes.front() ? " " : ", or ") + fix;
     }
     const bool is_dead = explanation_.verdict == Verdict::dead;
     tell(Grade::refusal, is_dead ? "dead" : "refused", std::move(text),
@@ -89,7 +89,7 @@ class Adviser {
     }
   }
 
-  // Whoever sends outside gets 550, and mail clients show it to their users.
+  // A user who sends outside gets 550, and mail clients show it to their users.
   void tell_local_only() {
     if (!guards_.has(bit::local_only)) return;
     const bool can_authenticate = std::ranges::any_of(

@@ -14,7 +14,7 @@ std::uint64_t mix(std::uint64_t seed, std::uint64_t value) {
   return seed ^ (seed >> 32);
 }
 
-// What a client, and whoever watches the server, can see of a decision.
+// What a client, and an observer of the server, can see of a decision.
 std::uint64_t seen_of(const Decision& decision, std::uint64_t counts, Compared compared) {
   std::uint64_t seen = mix(static_cast<std::uint64_t>(decision.event), counts);
   seen = mix(seen, static_cast<std::uint64_t>(decision.row->effect));

@@ -36,7 +36,7 @@ Variables variables_of(const ListenerSettings& listener) {
   return variables;
 }
 
-// As serve has it: the check program is seen from here, and there is nothing behind what is seen.
+// As serve has it: the check program is seen from here, and there is nothing beyond what is seen.
 SaidFacts facts_of(const ListenerSettings& listener, const Variables& variables) {
   SaidFacts said{.certificate = {}, .backend = {}, .relay_client = {}, .local_only = {}, .home_is_here = true};
   if (!variables.has("AUTH_CDB")) said.backend = !listener.check_program.empty();

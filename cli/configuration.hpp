@@ -16,7 +16,7 @@
 
 namespace postern::cli {
 
-// What the caller of the program got wrong; told on stderr, exit code 100.
+// What the caller of the program got wrong; reported on stderr, exit code 100.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -30,7 +30,7 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// What is said about a configuration beside its settings; none: look, or assume.
+// What is said about a configuration besides its settings; none: look, or assume.
 struct SaidFacts {
   std::optional<bool> certificate, backend, relay_client, local_only;
   bool home_is_here = false;  // then what is not found in it is not there

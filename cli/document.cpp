@@ -25,8 +25,8 @@ Section settings_section(const spec::Model& model) {
 
 Section facts_section(const spec::Model& model) {
   Section section{"Facts",
-                  {"Found at the start, or found by counting. Nothing beside settings, facts and the state "
-                   "of the session sways a decision."},
+                  {"Found at the start, or found by counting. Nothing besides settings, facts and the state "
+                   "of the session affects a decision."},
                   {{"fact", "meaning", "source"}},
                   ""};
   for (const spec::Fact& f : model.facts) section.table.push_back({f.name, f.meaning, f.source});
@@ -187,7 +187,7 @@ std::string html_head(const std::vector<std::string>& head) {
   return out + "</tr></thead>\n";
 }
 
-// A name may break behind its dots and underscores.
+// A name may break after its dots and underscores.
 std::string html_name(const std::string& name) {
   return replaced(replaced(html_escaped(name), "_", "_<wbr>"), ".", ".<wbr>");
 }

@@ -13,7 +13,7 @@ struct ToldLaw {
   std::string name, sentence, source;
   std::vector<std::string> statements;  // `never ...`: no decision may fit it; of a possibility: what can be reached
 };
-// The words that the statements use beside those of the rules.
+// The words that the statements use besides those of the rules.
 struct LawWord {
   std::string name, is, meaning;
 };

@@ -31,7 +31,7 @@ struct Options {
   bool deletes = false, lists = false;
 };
 
-// Nobody shall read along.
+// Nobody may read along.
 class NoEcho {
  public:
   NoEcho() {

@@ -10,7 +10,7 @@ namespace {
 
 namespace bit = spec::bit;
 
-// How a setting or fact that is to blame is said; in the order in which it is told. An empty clause is understood.
+// How a setting or fact that is to blame is said; in the order in which it is said. An empty clause is understood.
 struct Clause {
   std::uint64_t bit;
   bool value;
@@ -92,19 +92,19 @@ std::optional<std::vector<std::uint64_t>> smallest_cause(const Policy& policy, s
   return std::nullopt;
 }
 
-std::vector<std::vector<std::uint64_t>> smallest_mends(const Policy& policy, const Configuration& configuration,
+std::vector<std::vector<std::uint64_t>> smallest_fixes(const Policy& policy, const Configuration& configuration,
                                                        const Claim& claim) {
   const std::uint64_t may_change = bit::SSL | bit::FORCE_TLS | bit::DENY_TLS | bit::AUTH | bit::REQUIRE_AUTH |
                                    bit::ALLOW_INSECURE_AUTH | bit::certificate | bit::backend;
-  std::vector<std::vector<std::uint64_t>> mends;
+  std::vector<std::vector<std::uint64_t>> fixes;
   int size = 0;
   for (const std::uint64_t subset : subsets_by_size(may_change)) {
-    if (!mends.empty() && std::popcount(subset) > size) break;
+    if (!fixes.empty() && std::popcount(subset) > size) break;
     if (claim(flipped(configuration, subset))) continue;
-    mends.push_back(bits_in(policy, subset));
+    fixes.push_back(bits_in(policy, subset));
     size = std::popcount(subset);
   }
-  return mends;
+  return fixes;
 }
 
 std::uint64_t support_of(const Policy& policy, spec::Rule rule) {
@@ -130,10 +130,10 @@ std::optional<Reason> reason_of_refusal(const Policy& policy, const Configuratio
   reason.sentence = causes ? sentence_of(*causes, guards) : policy.rule(rule).reason;
   for (const std::uint64_t cause : causes.value_or(std::vector<std::uint64_t>{}))
     reason.because.push_back(policy.written(cause, guards));
-  for (const auto& mend : smallest_mends(policy, configuration, is_refused)) {
+  for (const auto& fix : smallest_fixes(policy, configuration, is_refused)) {
     std::string text;
-    for (const std::uint64_t bits : mend) text += (text.empty() ? "" : " ") + what_to_do(policy, bits, guards);
-    reason.mends.push_back(text);
+    for (const std::uint64_t bits : fix) text += (text.empty() ? "" : " ") + what_to_do(policy, bits, guards);
+    reason.fixes.push_back(text);
   }
   return reason;
 }

@@ -1,7 +1,7 @@
 // Why something is so: the fewest settings and facts that alone make it so, and the fewest changes that end it.
 // in      a configuration, a claim about configurations, the bits that may be named
 // out     causes: however the other settings and facts are, the claim holds while these stay as they are
-//         mends: each alone, flipped, ends the claim; pairs only when no single one does
+//         fixes: each alone, flipped, ends the claim; pairs only when no single one does
 // how     tries every subset, smallest first, against every completion; the claim is asked, never computed here
 // source  deviation D10 ("with the shortest explanation")
 #pragma once
@@ -24,7 +24,7 @@ using Claim = std::function<bool(spec::Guards settings_and_facts)>;
                                                                        std::uint64_t may_name, const Claim& claim);
 
 // Sets of bits to flip.
-[[nodiscard]] std::vector<std::vector<std::uint64_t>> smallest_mends(const Policy& policy,
+[[nodiscard]] std::vector<std::vector<std::uint64_t>> smallest_fixes(const Policy& policy,
                                                                      const Configuration& configuration,
                                                                      const Claim& claim);
 
@@ -34,7 +34,7 @@ using Claim = std::function<bool(spec::Guards settings_and_facts)>;
 struct Reason {
   std::string sentence;              // "nothing can be accepted: AUTH is required, ..."
   std::vector<std::string> because;  // `DENY_TLS=1`
-  std::vector<std::string> mends;    // `DENY_TLS=0`, `AUTH=1 backend=1`
+  std::vector<std::string> fixes;    // `DENY_TLS=0`, `AUTH=1 backend=1`
 };
 
 // Why the start is refused; none when it is not.

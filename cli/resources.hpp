@@ -1,4 +1,4 @@
-// Files that are part of the program: it needs nothing beside itself to speak about the policy it was built with.
+// Files that are part of the program: it needs nothing besides itself to speak about the policy it was built with.
 // lives   for ever
 // source  cli/CMakeLists.txt, cli/embed.cmake
 #pragma once

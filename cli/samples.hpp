@@ -14,7 +14,7 @@ namespace postern::cli {
 [[nodiscard]] std::vector<std::string> sample_lines(spec::Event event, spec::Guards before);
 // Words for `with`: `databytes=1000` when the event is about size; empty for most.
 [[nodiscard]] std::string sample_head(spec::Event event);
-// Where the line stands for more than a file can hold, or for a counted fact: it is told, not shown.
+// Where the line stands for more than a file can hold, or for a counted fact: it is described, not shown.
 [[nodiscard]] bool can_be_shown(spec::Event event);
 
 }  // namespace postern::cli

@@ -16,7 +16,7 @@
 namespace postern::cli {
 namespace {
 
-// Where the file will be once the root has changed. Its own name may be a link, and is followed anew by each reload.
+// Where the file will be once the root has changed. Its own name may be a link, and is followed again by each reload.
 std::string path_below(const std::string& root, const std::string& path) {
   if (root.empty()) return path;
   const std::string real_root = listener::real_path(root), folder = listener::real_path(listener::folder_of(path));

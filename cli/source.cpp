@@ -33,7 +33,7 @@ std::string_view trimmed(std::string_view text) {
   return end == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
 }
 
-// What a shell would make of it: quotes gone, a comment behind a blank cut. Expansions stay as they are.
+// What a shell would make of it: quotes gone, a comment after a blank cut. Expansions stay as they are.
 std::string unquoted(std::string_view text) {
   std::string value;
   char quote = '\0';

@@ -1,4 +1,4 @@
-// What `check` finds beside the settings: the facts of a start, and what is wrong with the files behind them.
+// What `check` finds besides the settings: the facts of a start, and what is wrong with their files.
 // in      the variables, the home (POSTERN_HOME), what the caller said about the facts
 // out     Surroundings: the facts and where each comes from; the event of the start as postern-smtpd would report it
 // how     the same readers as the daemon: certificate, cdb. A home that is not on this machine is not looked at

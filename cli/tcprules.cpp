@@ -9,8 +9,8 @@
 namespace postern::cli {
 namespace {
 
-// Addresses are digits, dots, names behind `=`, users before `@`; IPv6 and bit strings in some forks, of which those
-// behind `^` hold an octet from 96 on for each bit that is set.
+// Addresses are digits, dots, names after `=`, users before `@`; IPv6 and bit strings in some forks, of which those
+// after `^` hold an octet from 96 on for each bit that is set.
 bool can_match(std::string_view address) {
   if (address.starts_with('^'))
     return std::ranges::all_of(address.substr(1),

@@ -1,6 +1,6 @@
 // The verbs of `postern`; each adds itself to the command line and says what runs when it is chosen.
 // out     the exit code: 0 fine; what else, each verb's help says
-// errors  UsageError, std::exception: told on stderr by main, exit code 100
+// errors  UsageError, std::exception: reported on stderr by main, exit code 100
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -33,7 +33,7 @@ std::uint32_t hash_of(std::string_view key) {
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
 
-// Where the tables begin, when each is behind the records and the last ends with the file.
+// Where the tables begin, when each is after the records and the last ends with the file.
 std::optional<std::uint64_t> end_of_records(std::span<const unsigned char> header, std::uint64_t file_octets) {
   std::uint64_t begin = file_octets, end = header.size();
   for (std::size_t at = 0; at < header.size(); at += slot_octets) {

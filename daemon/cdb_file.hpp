@@ -1,5 +1,5 @@
-// A constant database, open for look-ups; whatever the file holds, nothing outside it is read, and whoever writes it over
-// while it is open ends nobody: nothing is mapped.
+// A constant database, open for look-ups; whatever the file holds, nothing outside it is read, and a process that writes
+// it over while it is open ends nobody: nothing is mapped.
 // in      a path; keys of any octets
 // out     values that live until the next call, in memory of the CdbFile's own
 // torn    each answer is of one state of the file: its length and its times are the same before and after, none of its

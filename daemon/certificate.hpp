@@ -2,7 +2,7 @@
 // in      one or two paths; the files hold a private key, its certificate and the chain, in PEM
 // out     absent (no such file, and nobody named it: STARTTLS is off), usable, or broken with a sentence that says where
 //         and how to fix it. A file that the operator named and that does not exist is broken.
-//         What cannot be told cheaply (signatures, an EC key without its public part, Ed25519, what OpenSSL's security
+//         What cannot be found out cheaply (signatures, an EC key without its public part, Ed25519, what OpenSSL's security
 //         level says of rare kinds) counts as usable and not as certain: the sibling has to be asked. An expired
 //         certificate is usable
 // cost    one read of the file, one pass over the first key and over each certificate; the key's octets are wiped
@@ -23,7 +23,7 @@ enum class CertificateState : std::uint8_t { absent, usable, broken };
 struct CertificateJudgement {
   CertificateState state;
   std::string reason;                 // empty unless broken
-  bool is_certain = true;             // false: usable as far as can be told cheaply
+  bool is_certain = true;             // false: usable as far as can be found out cheaply
   KeyKind key_kind = KeyKind::other;  // of one that is usable
 };
 

@@ -25,7 +25,7 @@ struct KeyOctets {
 [[nodiscard]] std::optional<KeyOctets> public_key_of(std::string_view certificate);
 
 // Whether this certificate is of the kinds that OpenSSL serves at its security level 2 for sure: an RSA key of 2048 bits or
-// more or one of P-256, P-384, P-521, and signed with SHA-2 or by itself. False: whoever serves with it has to be asked.
+// more or one of P-256, P-384, P-521, and signed with SHA-2 or by itself. False: ask the program that serves with it.
 [[nodiscard]] bool is_surely_strong(std::string_view certificate);
 
 [[nodiscard]] std::optional<KeyOctets> private_key_of(std::string_view key);

@@ -33,8 +33,8 @@ std::unexpected<ControlProblem> unreadable(std::string_view name, int error_numb
   return std::unexpected(ControlProblem{ControlProblem::Kind::unreadable, {name, 0}, error_number, {}, {}});
 }
 
-std::unexpected<ControlProblem> malformed(Origin origin, std::string_view found, std::string_view mend) {
-  return std::unexpected(ControlProblem{ControlProblem::Kind::malformed, origin, 0, printable(found), mend});
+std::unexpected<ControlProblem> malformed(Origin origin, std::string_view found, std::string_view remedy) {
+  return std::unexpected(ControlProblem{ControlProblem::Kind::malformed, origin, 0, printable(found), remedy});
 }
 
 // A descriptor, or -1 and errno.
@@ -138,7 +138,7 @@ std::string describe(const ControlProblem& problem) {
     const char* reason = ::strerrordesc_np(problem.error_number);
     return text.append(": cannot be read: ").append(reason != nullptr ? reason : "unknown error");
   }
-  return text.append(": \"").append(problem.found).append("\": ").append(problem.mend);
+  return text.append(": \"").append(problem.found).append("\": ").append(problem.remedy);
 }
 
 ControlResult<std::string> read_line(std::string_view name, ControlRemarks* remarks) {

@@ -32,7 +32,7 @@ struct ControlProblem {
   Origin origin;
   int error_number;       // unreadable: errno
   std::string found;      // malformed: what stands there, made printable and cut
-  std::string_view mend;  // malformed: what to do about it
+  std::string_view remedy;  // malformed: what to do about it
 };
 
 // `control/databytes line 1: "10k": write digits only`

@@ -29,7 +29,7 @@ class Environment {
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   [[nodiscard]] std::string_view value_of(std::string_view name) const { return find(name).value_or(""); }
   [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
-  // What stands behind `prefix` of the variables whose names begin with it and go on: NAME=VALUE.
+  // What follows `prefix` of the variables whose names begin with it and go on: NAME=VALUE.
   [[nodiscard]] std::vector<std::string> all_after(std::string_view prefix) const;
 
   void set(std::string_view name, std::string_view value);

@@ -2,7 +2,7 @@
 // in      begin, write as often as mail data comes, then finish or abandon; after either, begin again
 // out     Outcome: what the client is told. `accepted` means that the message is now somebody else's responsibility
 // lives   no view is kept beyond the call it came with
-// errors  trouble in begin or write is remembered and told by finish, and that of begin by begin too; never a silent loss.
+// errors  trouble in begin or write is remembered and reported by finish, and that of begin by begin too; never a silent loss.
 //         std::bad_alloc, from any call: then abandon
 // source  RFC 5321 4.1.1.4, 4.2.5, 6.1; qmail-queue(8)
 #pragma once

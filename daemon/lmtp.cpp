@@ -18,7 +18,7 @@ using spec::HandOverText;
 
 constexpr std::size_t max_path_octets_told = 128;  // what is longer leaves no room for the reason
 
-// Without its code: ours stands before it, and nobody shall read two.
+// Without its code: ours stands before it, and nobody should read two.
 std::string in_words(const LmtpReply& reply) {
   return reply.text.empty() ? "mail cluster gives no reason" : reply.text;
 }

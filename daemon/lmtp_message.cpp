@@ -7,21 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "daemon/write_all.hpp"
+
 namespace postern::daemon {
 namespace {
 
 constexpr std::size_t read_octets = 32UZ * 1024;  // of the message; its wire form has at most twice as many
-
-int write_all(const Descriptor& file, std::string_view octets) {
-  while (!octets.empty()) {
-    const ssize_t written = ::write(file.number(), octets.data(), octets.size());
-    if (written >= 0)
-      octets.remove_prefix(static_cast<std::size_t>(written));
-    else if (errno != EINTR)
-      return errno;
-  }
-  return 0;
-}
 
 // Without a branch for each octet, so that it is as fast as memory.
 bool is_8bit(std::string_view octets) {

@@ -1,4 +1,4 @@
-// What all threads that hand mail over to one mail cluster share: its address, idle connections, who has taken what.
+// What all threads that hand mail over to one mail cluster share: its address, idle connections, what was taken.
 // in      settings; connections that are between two transactions
 // out     such a connection again, the one used last first; it was quiet a moment ago and may die all the same
 // bounds  max_idle connections, none older than idle_seconds since its last use; more and older ones are closed

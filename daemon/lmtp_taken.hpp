@@ -1,4 +1,4 @@
-// Who has taken a message of which the client was told 451: when it sends it again, they do not get it twice.
+// Recipients who have taken a message of which the client was told 451: when it sends it again, they do not get it twice.
 // why     a mail cluster answers for each recipient (RFC 2033 4.2), a client of ours gets one reply. When some took it
 //         and one did not for now, 451 is the only reply that loses nothing, and the client sends to all again
 // in      marks: a hash of message (without our Received), reverse-path and forward-path

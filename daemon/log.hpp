@@ -6,7 +6,7 @@
 //         still, and has "cut":true at its end. A line of text has no time: multilog and journald stamp it
 // forging octets of the client outside 33..126, and `"`, `\` and `=`, become `\xHH`: they can make neither a line nor
 //         a field, nor end one
-// errors  none told: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
+// errors  none reported: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
 // cost    getpid (where the voice does not say it) and write; a buffer on the stack; allocates nothing
 // source  multilog(8); RFC 8259; RFC 3339 5.6; deviation D17
 #pragma once
@@ -72,7 +72,7 @@ class LogLine {
   LogOutput* output_;
   LogForm form_;
   std::array<char, max_log_line_octets> octets_;
-  std::size_t size_ = 0;  // without what close() put behind
+  std::size_t size_ = 0;  // without what close() put after it
   std::size_t end_ = 0;   // with it
   bool is_full_ = false;
   bool is_in_string_ = false;

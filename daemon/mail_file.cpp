@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "daemon/write_all.hpp"
+
 namespace postern::daemon {
 namespace {
 
@@ -17,17 +19,6 @@ constexpr mode_t only_owner = 0600;
 // The one way to give a name to an unnamed file that needs no privilege on any kernel: that it is there is made sure of
 // when the file is created, since later it would be too late.
 std::string path_of(const Descriptor& file) { return "/proc/self/fd/" + std::to_string(file.number()); }
-
-int write_all(const Descriptor& file, std::string_view octets) {
-  while (!octets.empty()) {
-    const ssize_t written = ::write(file.number(), octets.data(), octets.size());
-    if (written >= 0)
-      octets.remove_prefix(static_cast<std::size_t>(written));
-    else if (errno != EINTR)
-      return errno;
-  }
-  return 0;
-}
 
 // link(2): another file system; one without hard links (each kind has its own word for that); no more links.
 bool wants_a_copy(int error) {

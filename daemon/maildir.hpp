@@ -1,5 +1,5 @@
 // Delivers into one Maildir for each recipient: ROOT/DOMAIN/LOCAL-PART/new (maildir_name.hpp says how names are made).
-// in      mail data; the recipients come with the envelope, so everything is written once, whoever they are
+// in      mail data; the recipients come with the envelope, so everything is written once, for all of them
 // out     the same file in each mailbox, beginning with Return-Path and Received; missing mailboxes are made, mode 0700
 // durable before `accepted`, in all mailboxes or in none: one message is a group of one (maildir_group.hpp)
 // errors  deferred; the client hears whether the disk is full, the log hears errno and mailbox

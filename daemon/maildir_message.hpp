@@ -4,7 +4,7 @@
 //         brought is left out of it. Up to 64 KiB are only in memory
 //         until the group comes: write touches the disk for bigger messages alone
 // lives   on one thread at a time, which may be another for the group; no view is kept
-// errors  the first trouble is remembered and told by the group; the client hears whether the disk is full, the log
+// errors  the first trouble is remembered and reported by the group; the client hears whether the disk is full, the log
 //         hears errno and where
 // source  RFC 5321 4.4 (Return-Path)
 #pragma once

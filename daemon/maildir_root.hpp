@@ -24,7 +24,7 @@ class MaildirRoot {
  public:
   explicit MaildirRoot(MaildirSettings settings);
 
-  // Opened anew each time: somebody may have put another folder in its place.
+  // Opened again each time: somebody may have put another folder in its place.
   [[nodiscard]] Descriptor open() const;
 
   // The thread stands for the process: it is the process where there is only one, and two threads never share it.

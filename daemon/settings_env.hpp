@@ -1,4 +1,4 @@
-// The operator's variables: the seven settings, and the numbers beside them.
+// The operator's variables: the seven settings, and the numbers besides them.
 // in      an environment, and where it came from, for messages
 // out     a value for each variable that has one; unset or empty is none, and means the default
 // errors  SettingProblem for each value that is not allowed; describe() makes a ready sentence

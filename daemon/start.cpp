@@ -212,7 +212,7 @@ class Judge {
   }
 
   // The first that is named: QMAILQUEUE, POSTERN_LMTP, POSTERN_MAILDIR; without any, the queue program of the home.
-  // POSTERN_DISCARD=1 is before them all: whoever measures must not fill a queue by mistake.
+  // POSTERN_DISCARD=1 is before them all: a measurement must not fill a queue by mistake.
   void judge_hand_over() {
     if (settings_.discard.value_or(false)) {
       start_.hand_over = HandOverKind::discard;
@@ -293,7 +293,7 @@ Start judge_start(std::span<char* const> arguments, const Environment& environme
 void judge_lists(Start& start, Domains domains) {
   const auto judge = [&](std::string_view name, EntryKind kind) {
     const auto text = read_list(name);
-    if (!text || !*text) return;  // what cannot be read is told, and asked again, at each recipient
+    if (!text || !*text) return;  // what cannot be read is reported, and asked again, at each recipient
     const auto judged = judge_list(name, **text, kind, &start.warnings);
     if (!judged) wrong(start, Event::connect_bad_value, describe(judged.error()));
   };

@@ -1,6 +1,6 @@
 // The start of a connection, judged once: settings, facts, limits, and the event that opens the session.
 // in      the command line, the variables, the control files (the current folder is the home)
-// out     Start; `event` is connect_ready, or what is wrong, and `problems` says it in sentences with place and mend
+// out     Start; `event` is connect_ready, or what is wrong, and `problems` says it in sentences with place and remedy
 // errors  none besides: a bad start is an event with a row and a reply
 // source  spec/events.toml: connect.*; semantics of the variables: spec/settings.toml; qmail-smtpd(8); deviations
 // D9-D12
@@ -57,7 +57,7 @@ struct Start {
 };
 
 // here        control/rcpthosts and its kin are judged with the rest
-// elsewhere   whoever calls does it once for many starts: judge_lists()
+// elsewhere   the caller does it once for many starts: judge_lists()
 enum class Lists : std::uint8_t { here, elsewhere };
 
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...

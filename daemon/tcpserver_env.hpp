@@ -1,6 +1,6 @@
 // Who the client is: the variables that tcpserver and sslserver leave in the environment. The only file that knows
 // their names.
-// in      an environment, read anew at each call
+// in      an environment, read again at each call
 // out     Peer; views into the environment, which die when it is changed
 // errors  none: what is unset is "unknown", or empty
 // source  tcp-environ(5); ucspi-ssl sslserver(1)
@@ -22,7 +22,7 @@ struct Peer {
 
 [[nodiscard]] Peer read_peer(const Environment& environment);
 
-// The other way round, for whoever accepts clients himself. Ports are decimal.
+// The other way round, for a program that accepts clients itself. Ports are decimal.
 struct PeerNumbers {
   std::string_view remote_ip, remote_port, local_ip, local_port;
 };

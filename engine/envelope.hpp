@@ -1,4 +1,4 @@
-// The reverse-path and forward-paths of one transaction, kept as qmail-queue reads them; beside them the mailbox for
+// The reverse-path and forward-paths of one transaction, kept as qmail-queue reads them; besides them the mailbox for
 // which an authenticated client vouches (RFC 4954 5).
 // out     octets(): `F` reverse-path NUL, then `T` forward-path NUL for each, then NUL; points into this object
 // limits  spec::max_recipients paths, spec::max_recipient_octets in all; add() says when there is no room

@@ -35,7 +35,7 @@ class Sasl {
   [[nodiscard]] std::string_view password() const { return password_; }
 
  private:
-  // Decodes behind what is already kept; the octets decoded, or nothing when it is not base64.
+  // Decodes after what is already kept; the octets decoded, or nothing when it is not base64.
   struct Piece {
     bool is_base64;
     std::string_view octets;

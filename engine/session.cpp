@@ -65,7 +65,7 @@ Step Session::step_command(std::string_view unread) {
   std::string_view auth_mailbox;
   const Event event = command_event(line.text, auth_mailbox);
   Step step = apply(event, line.consumed, auth_mailbox);
-  // RFC 3207 4.2: what is sent in clear behind STARTTLS is for nobody, and no caller can forget that.
+  // RFC 3207 4.2: what is sent in clear after STARTTLS is for nobody, and no caller can forget that.
   if (step.effect == Effect::start_tls) step.consumed = unread.size();
   return step;
 }

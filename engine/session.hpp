@@ -60,7 +60,7 @@ struct Step {
   std::size_t consumed = 0;  // octets of `unread` that the caller drops
   bool is_decision = false;  // false: a partial line, or mail data in the middle; then only `consumed` and `data` count
   bool holds_secret = false;  // the octets consumed hold credentials: overwrite them
-  spec::Event event{};        // what was decided upon
+  spec::Event event{};        // what was decided
   spec::Rule rule{};
   spec::Effect effect{};
   std::uint16_t code = 0;     // of the reply; 0 when there is none

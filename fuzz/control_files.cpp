@@ -1,6 +1,6 @@
 // What an operator's files may hold: [which file] [a question, ended by NUL] then the file.
 // oracle  naive readings of lines, lists and address literals; of a cdb: what is found is in the file, under its key, by a
-//         look at every record; no password is accepted of a file of junk; the right one is, unless what stands behind its
+//         look at every record; no password is accepted of a file of junk; the right one is, unless what follows its
 //         hash says otherwise to a naive reader. Files lie in memory (/dev/shm), in a folder of this process
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,7 +134,7 @@ std::uint32_t number_at(std::string_view file, std::size_t at) {
   return number;
 }
 
-// cr.yp.to/cdb/cdb.txt: key and value of a record lie side by side behind their two lengths.
+// cr.yp.to/cdb/cdb.txt: key and value of a record lie side by side after their two lengths.
 bool has_record(std::string_view file, std::string_view key, std::string_view value) {
   for (std::size_t at = 0; at + 8 <= file.size(); ++at) {
     if (number_at(file, at) != key.size() || number_at(file, at + 4) != value.size()) continue;

@@ -1,4 +1,4 @@
-// What stands behind `MAIL FROM:` or `RCPT TO:`: [an odd octet: RCPT] path and parameters.
+// What follows `MAIL FROM:` or `RCPT TO:`: [an odd octet: RCPT] path and parameters.
 // oracle  the naive reader of the ABNF says the same (of short ones); views lie inside the line; the mailbox
 //         and SIZE are what a naive unquoting gives, in a room of just its size; quoted and sent again it is the same mailbox
 #include <array>
@@ -57,7 +57,7 @@ std::string quoted_again(const grammar::Path& path) {
   return line + "\"@" + std::string(path.domain) + ">";
 }
 
-// RFC 1870 3: the number behind SIZE=, and the greatest that there is for a greater one. `rest` begins behind the path.
+// RFC 1870 3: the number after SIZE=, and the greatest that there is for a greater one. `rest` begins after the path.
 std::uint64_t naive_size(std::string_view rest) {
   std::string digits;
   for (std::size_t at = 0; at + 6 <= rest.size() && digits.empty(); ++at) {

@@ -251,7 +251,7 @@ namespace {
 bool is_plain(std::string_view body) {
   constexpr std::string_view beyond = "\"\\[,\xF6";
   if (body.find_first_of(beyond) != body.npos) return false;
-  static std::string sent;  // what befalls a line in its middle does not end it
+  static std::string sent;  // what happens in the middle of a line does not end it
   sent.clear();
   for (const char octet : body) {
     if (is_world(octet)) continue;

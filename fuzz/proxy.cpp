@@ -1,6 +1,6 @@
 // What a proxy sends first: any octets.
 // oracle  a naive reader of proxy-protocol.txt 2.1 and 2.2, with addresses by RFC 4291 2.2, says the same; any cut leaves
-//         the answer as it is, or partial; nothing is consumed that is not there; an unreadable page behind the octets
+//         the answer as it is, or partial; nothing is consumed that is not there; an unreadable page after the octets
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

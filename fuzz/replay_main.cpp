@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
     if (!std::filesystem::is_directory(argv[i])) continue;
     for (const auto& file : std::filesystem::directory_iterator(argv[i])) {
       std::ifstream in(file.path(), std::ios::binary);
-      // Of just its size, so that a sanitizer sees a read behind it.
+      // Of just its size, so that a sanitizer sees a read past it.
       const std::vector<std::uint8_t> octets(std::istreambuf_iterator<char>(in), {});
       LLVMFuzzerTestOneInput(octets.data(), octets.size());
       ++inputs;

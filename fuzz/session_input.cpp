@@ -49,7 +49,7 @@ char octet_of(spec::Guards guards, const std::array<std::uint64_t, N>& bits) {
 
 }  // namespace
 
-// The octet behind it says that it is meant: the sum of all octets of the body before it.
+// The octet after it says that it is meant: the sum of all octets of the body before it.
 bool BodyReader::is_meant(std::size_t at) const {
   if (at + 1 >= body_.size()) return false;
   unsigned sum = 0;

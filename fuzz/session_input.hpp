@@ -1,8 +1,8 @@
 // How a script of a session stands in the octets of a fuzzer.
 // in      [settings] [facts, limits, how it starts] [cut] [how look-ups end: two to an octet, four octets, used again from
-//         the front; proptests/script.hpp: outcome_for] then what the client sends, these octets being what befalls it:
+//         the front; proptests/script.hpp: outcome_for] then what the client sends, these octets being what happens to it:
 //           0xF0 handshake.done   0xF1 handshake.failed   0xF2 timeout   0xF3 eof   0xF4 too_slow   0xF5 shutting_down
-//           0xF6 mail data for ever, when the octet behind it is the sum of all before (it is slow, and must be meant)
+//           0xF6 mail data for ever, when the octet after it is the sum of all before (it is slow, and must be meant)
 //           0xF7 long_octets times `x`; so often at most_long only
 //           0xF8 exhausted
 // out     SessionView, which copies nothing, and BodyReader; Script and Cut, which do copy; and back, for seeds
@@ -51,7 +51,7 @@ struct SessionInput {
 // What an octet of the body stands for, when it is not the client's.
 [[nodiscard]] inline bool is_world(char octet) { return static_cast<unsigned char>(octet - '\xF0') < 9; }
 
-// Octets of the client, or something that befalls him.
+// Octets of the client, or something that happens to him.
 struct BodyPart {
   std::string_view octets;
   std::optional<spec::Event> event;

@@ -43,7 +43,7 @@ void note_name(MailDataState& state, const char* line);
   if (first == 'r' || first == 'd' || first == '\r' || first == '.') note_name(state, line);
 }
 
-// Goes behind the block, or, if it was left at a line that begins with a dot, behind the dot. Says false, and stays
+// Goes past the block, or, if it was left at a line that begins with a dot, past the dot. Says false, and stays
 // before the dot, if only the walk can tell what that dot means.
 [[gnu::always_inline]] inline bool leave_block(BlockPlace& place, const BlockLines& lines) {
   if (lines.left == 0) {

@@ -1,7 +1,7 @@
 # The octets of the command grammar: each octet stands in exactly one line, the line is its class, and the order of the
 # lines is the order of the classes. make_alphabet.cpp writes two alphabets from it with the same names: `octets`, which
 # is this file, and `classes`, in which a name is the number of its line. The order makes the sets that the grammar asks
-# for most (atext, Ldh, Let_dig, HEXDIG, DIGIT, anything but control) one range each, thus two comparisons instead of ten.
+# for most (atext, Ldh, Let_dig, HEXDIG, DIGIT, anything but control) one range each, and so two comparisons instead of ten.
 # One definition a line; a definition is characters, 'a'..'z' ranges or 0x00..0xFF ranges with `|` between them.
 %%{
 machine alphabet;

@@ -1,4 +1,4 @@
-# The rules of RFC 5321 under their ABNF names, over the names of octets.rl. Whoever includes this file first includes an
+# The rules of RFC 5321 under their ABNF names, over the names of octets.rl. A file that includes this one first includes an
 # alphabet and defines the actions that the rules name; a rule called lenient_* forgives what command.hpp says it does.
 %%{
 machine rfc5321;
@@ -26,7 +26,7 @@ At_domain = at Domain;
 A_d_l = At_domain (comma At_domain)*;
 atext = Let_dig | hyphen | underscore | other_atext | plus | equals;
 Atom = atext+;
-lenient_dots = (dot @address_forgiven)*;  # before an Atom, or beside the dot that stands there anyway
+lenient_dots = (dot @address_forgiven)*;  # before an Atom, or next to the dot that stands there anyway
 Dot_string = lenient_dots Atom (dot lenient_dots Atom)* ((dot lenient_dots) %address_forgiven)?;
 visible_ascii = DQUOTE | backslash | left_bracket | right_bracket | special | comma | colon | at | less | greater | dot
               | atext;
@@ -43,7 +43,7 @@ IPv6_hex = HEXDIG{1,4};
 after_hex = colon IPv6_hex;
 IPv6_full = IPv6_hex after_hex{7};
 IPv6v4_full = IPv6_hex after_hex{5} colon IPv4_address_literal;
-# "::" stands for at least two groups: at most six others, at most four beside an IPv4 address
+# "::" stands for at least two groups: at most six others, at most four besides an IPv4 address
 IPv6_comp = colon colon (IPv6_hex after_hex{0,5})?
           | IPv6_hex              colon colon (IPv6_hex after_hex{0,4})?
           | IPv6_hex after_hex{1} colon colon (IPv6_hex after_hex{0,3})?

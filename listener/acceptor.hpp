@@ -4,7 +4,7 @@
 // bounds  max_accepted in one turn. Without descriptors or memory a client is told 421 at once, and nothing is begun for
 //         it: there is a spare descriptor, and the reply is there already. One line in the log for each such minute. Only
 //         where the kernel itself has none do clients wait, for rest_milliseconds, in the backlog
-// errors  told in the log
+// errors  reported in the log
 // source  accept4(2)
 #pragma once
 

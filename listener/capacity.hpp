@@ -1,4 +1,4 @@
-// How many sessions and messages the descriptors of the process are enough for, and who has one: what is begun can end.
+// How many sessions and messages the descriptors of the process are enough for, and which have one: what is begun can end.
 // in      the limit of descriptors (RLIMIT_NOFILE); the configuration
 // out     Capacity. Kept back are those of the process itself, of a reload, of the metrics, of hand-overs and of check
 //         programs; three quarters of the rest are for sessions, one is for messages between DATA and their outcome

@@ -1,4 +1,4 @@
-// What a client has sent and nobody has read yet, between two turns: half a line, or what came behind work that waits.
+// What a client has sent and nobody has read yet, between two turns: half a line, or what came after work that waits.
 // in      the unread octets
 // out     the same, in front of the loop's buffer, once
 // cost    memory only while there is something; it is overwritten before it is given back, for half a line may be half

@@ -105,7 +105,7 @@ bool Certificates::has_name(const char* name) const {
   return std::ranges::any_of(contexts_, [&](const daemon::TlsContext& each) { return covers(each, name); });
 }
 
-// Those beside the first are the more special ones.
+// Those besides the first are the more special ones.
 Certificates::Choice Certificates::for_name(const char* name) const {
   Choice choice;
   if (name == nullptr || *name == '\0') return for_others_;

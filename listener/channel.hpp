@@ -44,7 +44,7 @@ class Channel {
 
   void start_tls(TlsSession session) { tls_ = std::move(session); }
   [[nodiscard]] Progress handshake();
-  // Of the handshake that has just failed: whether it did for want of a client, and in a sentence.
+  // Of the handshake that has just failed: whether it did because the client had left, and in a sentence.
   [[nodiscard]] static bool has_lost_client();
   [[nodiscard]] static std::string take_failure();
 
@@ -64,7 +64,7 @@ class Channel {
   daemon::Descriptor socket_;
   TlsSession tls_;
   bool has_failed_ = false;  // OpenSSL forbids any further word
-  bool has_ended_ = false;   // inside TLS: close_notify came behind the last octets
+  bool has_ended_ = false;   // inside TLS: close_notify came after the last octets
 };
 
 }  // namespace postern::listener

@@ -127,7 +127,7 @@ class Search {
 
 std::string reason_for(int error_number) {
   if (error_number == ESTALE)
-    return "changes while it is read; make it with tcprules, which writes beside it and renames";
+    return "changes while it is read; make it with tcprules, which writes next to it and renames";
   return error_number == EPROTO ? "is no cdb; make it with tcprules"
                                 : std::string("cannot be read: ") + std::strerror(error_number);
 }

@@ -1,5 +1,5 @@
 // What `postern serve` is told: by a file, or by a few options.
-// in      made by cli/serve_file.hpp, which knows TOML and says what is wrong with place and mend
+// in      made by cli/serve_file.hpp, which knows TOML and says what is wrong with place and remedy
 // out     plain values
 // source  docs/operating.md; spec/limits.hpp for the defaults
 #pragma once
@@ -23,7 +23,7 @@ struct ListenerSettings {
   Endpoint at;
   std::string socket_name;             // of a socket that systemd holds (LISTEN_FDNAMES); empty: bind it
   std::vector<std::string> variables;  // NAME=VALUE: SSL, FORCE_TLS, POSTERN_MAILDIR, ... as postern-smtpd reads them
-  std::vector<daemon::CertificateFiles> certificates;  // beside TLS_SERVER_CERT, chosen by name (SNI)
+  std::vector<daemon::CertificateFiles> certificates;  // besides TLS_SERVER_CERT, chosen by name (SNI)
   std::vector<std::string> check_program;              // hostname checkprogram subprogram...
   std::string tcprules;                                // path of a cdb; empty: none
   std::vector<Network> proxies;                        // who may say PROXY, and must
@@ -35,7 +35,7 @@ struct Configuration {
   std::string file;  // it was read from; empty: from options
   std::string home = "/var/qmail";
   bool home_must_exist = true;
-  std::string user;          // user:group:group, as privileges.hpp has it; empty: whoever starts it
+  std::string user;          // user:group:group, as privileges.hpp has it; empty: the user who starts it
   std::string chroot;        // all paths are in it, the home too; empty: none
   unsigned loops = 0;        // 0: as many as there are processors
   unsigned checkers = 4;     // threads that judge passwords

@@ -15,7 +15,7 @@ void mix(std::uint64_t& state, std::uint64_t number) {
   for (int shift = 0; shift < 64; shift += 8) state = (state ^ ((number >> shift) & 0xffU)) * prime;
 }
 
-// Of the name itself, where it is a symbolic link: one that is set anew counts.
+// Of the name itself, where it is a symbolic link: one that is set again counts.
 std::uint64_t link_state(const std::string& path) {
   struct stat link{};
   return ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) ? link.st_ino : 0;

@@ -129,7 +129,7 @@ std::optional<GateChange> GuessTable::forgive(Gates& gates, GateKind kind, Index
   return change;
 }
 
-// The list goes round: whoever was looked at and is still shut comes last.
+// The list goes round: an entry that was looked at and is still shut comes last.
 std::optional<GateChange> GuessTable::opened(Gates& gates, GateKind kind, std::uint32_t limit, Time now) {
   const std::uint32_t looks = std::min(gates.shut.size, most_looked_at);
   for (std::uint32_t i = 0; i < looks; ++i) {

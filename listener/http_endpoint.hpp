@@ -4,7 +4,7 @@
 // bounds  max_connections at a time, more wait in the backlog; max_request_octets of head; max_seconds for everything
 //         from the accept to the close, so that a slow client holds its place no longer than that, and nobody else's time
 // threads start() makes one thread with all signals blocked; HttpPages is called in it. stop() ends and joins it
-// errors  a sentence with place and mend at the start; later none: a client that cannot be answered is closed
+// errors  a sentence with place and remedy at the start; later none: a client that cannot be answered is closed
 // source  RFC 9110 6.6.1, 9.3.2, 15.5.6; RFC 9112 9.6; why not a library: docs/decisions/0007
 #pragma once
 

@@ -2,7 +2,7 @@
 // in      octets that have arrived so far
 // out     nothing while the empty line is missing; else HttpRequest, whose views point into the octets, or a status: 400
 //         malformed, 505 not HTTP/1.x. The body, which no page of ours wants, is never read
-// errors  none beside the status
+// errors  none besides the status
 // source  RFC 9112 2.2, 3, 3.2, 5; of a repeated Accept only the first counts
 #pragma once
 

@@ -56,7 +56,7 @@ class Rules {
   void add_path(const std::string& path, std::uint64_t rights) {
     const daemon::Descriptor at(::open(path.c_str(), O_PATH | O_CLOEXEC));
     const bool must_be_there = (rights & LANDLOCK_ACCESS_FS_WRITE_FILE) != 0;
-    // What permissions keep from this user no rule can give: whoever uses it says so, with a remedy.
+    // What permissions keep from this user no rule can give: the code that uses it says so, with a remedy.
     const bool may_be_left_out = errno == EACCES || (errno == ENOENT && !must_be_there);
     if (at.is_open())
       add_opened(at, path, rights);

@@ -7,7 +7,7 @@
 //         devices, 6 for signals
 // when    after the drop of privileges, before the first thread: it holds for this thread and those it starts.
 //         NO_NEW_PRIVS must be set
-// errors  a sentence with place and mend; the process is as before
+// errors  a sentence with place and remedy; the process is as before
 // source  landlock(7), the kernel's userspace-api/landlock.rst
 #pragma once
 

@@ -234,7 +234,7 @@ class MaildirLane final : public Lane {
     for (; take_group(group); group.clear()) {
       try {
         commit(group, committing);
-      } catch (const std::bad_alloc&) {  // who has no outcome yet is deferred: it is the outcome of a new job
+      } catch (const std::bad_alloc&) {  // messages without an outcome yet are deferred: it is the outcome of a new job
       }
       for (const auto& job : group) static_cast<StoreJob&>(*job).parcel.reset();
       give_back(group);

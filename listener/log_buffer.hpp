@@ -5,7 +5,7 @@
 // bounds  max_octets wait; lines beyond that are dropped, and how many is told when there is room again. At the end a
 //         reader that takes nothing has end_milliseconds more
 // threads write() is anybody's; the destructor writes what is left
-// errors  none told: a log that cannot be written to has nobody to tell
+// errors  none reported: a log that cannot be written to has nobody to tell
 // source  multilog(8): it may stop reading for as long as it likes
 #pragma once
 

@@ -25,7 +25,7 @@ class PostedCall final : public Posted {
   Loop::Call call_;
 };
 
-// Whoever has something to lose catches by himself; that the loop goes on is for all others.
+// Code that has something to lose catches by itself; that the loop goes on is for all others.
 template <typename Work>
 void shielded(Work work) {
   try {

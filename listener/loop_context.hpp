@@ -68,11 +68,11 @@ struct LoopContext {
   std::vector<Connection*> connections{};
   daemon::Descriptor spare_descriptor{};  // closed for a moment, to tell a client that there is none left
 
-  std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of whoever is at rest
+  std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of the session that is at rest
   std::vector<std::unique_ptr<engine::Workspace>> spare{};
   AddressText client_text{};
   std::array<char, 32> session_text{};
-  std::string_view ahead{};       // what the session whose turn it is has been sent behind what it obeys
+  std::string_view ahead{};       // what the session whose turn it is has been sent after what it obeys
   std::size_t unsent_octets = 0;  // in output, of the session whose turn it is
   std::array<char, output_octets> output;
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read

@@ -78,19 +78,19 @@ std::expected<Network, std::string> parse_network(std::string_view text) {
   const std::size_t slash = std::min(text.find('/'), text.size());
   const std::string_view name = text.substr(0, slash);
   const auto address = parse_address(name);
-  if (!address) return problem(text, "neither an IPv4 nor an IPv6 address, nor one with /BITS behind it");
+  if (!address) return problem(text, "neither an IPv4 nor an IPv6 address, nor one with /BITS after it");
   if (slash == text.size()) return Network(*address, address->bits());
   auto bits = parse_bits(text.substr(slash + 1));
   // Of ::ffff:10.0.0.0/104 the mapping takes 96.
   const bool is_mapped = address->is_ipv4() && name.contains(':');
   if (bits && is_mapped) bits = *bits < mapped_bits ? std::nullopt : std::optional(*bits - mapped_bits);
   if (!bits || *bits > address->bits())
-    return problem(text, !address->is_ipv4() ? "behind the / stands a number from 0 to 128"
-                         : is_mapped         ? "behind the / of a mapped address stands a number from 96 to 128"
-                                             : "behind the / stands a number from 0 to 32");
+    return problem(text, !address->is_ipv4() ? "after the / stands a number from 0 to 128"
+                         : is_mapped         ? "after the / of a mapped address stands a number from 96 to 128"
+                                             : "after the / stands a number from 0 to 32");
   const Network network(*address, *bits);
   if (network.first() != *address)
-    return problem(text, "has bits set behind its first; write " + std::string(write(network).view()));
+    return problem(text, "has bits set after its prefix; write " + std::string(write(network).view()));
   return network;
 }
 

@@ -3,7 +3,7 @@
 // out     after drop_privileges the process has these ids and no others, no capability, and cannot come back: tried
 // when    look_up before change_root, which hides the user database; drop_privileges after binding and before the first
 //         thread: glibc gives new ids to all threads, but not all at once
-// errors  a sentence with place and mend. After an error of drop_privileges the process is in between: end it
+// errors  a sentence with place and remedy. After an error of drop_privileges the process is in between: end it
 // source  setresuid(2), setgroups(2), capabilities(7); setuidgid(8), chpst(8) for the form of the names
 #pragma once
 

@@ -59,7 +59,7 @@ std::optional<std::uint64_t> read_start() {
   if (got <= 0) return std::nullopt;
   std::string_view rest(room.data(), static_cast<std::size_t>(got));
   rest.remove_prefix(std::min(rest.rfind(')') + 1, rest.size()));
-  constexpr int fields_before = 19;  // of those behind the name
+  constexpr int fields_before = 19;  // of those after the name
   for (int i = 0; i < fields_before; ++i) rest.remove_prefix(std::min(rest.find(' ', 1), rest.size()));
   rest.remove_prefix(std::min<std::size_t>(1, rest.size()));
   std::uint64_t ticks = 0;

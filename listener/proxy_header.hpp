@@ -1,7 +1,7 @@
 // The header by which a proxy says for whom it speaks: PROXY protocol, versions 1 and 2.
 // in      all unread octets of a connection that comes from a proxy which the operator trusts, before anything else
 // out     partial; malformed, with a reason; or a whole header: whose connection it is, and how many octets to consume.
-//         Octets behind the header are not looked at: they are the client's
+//         Octets after the header are not looked at: they are the client's
 // lives   values; nothing points into the octets
 // errors  malformed: the connection is to be closed without a word. What one more octet cannot change is told at once, and
 //         stays told: with more octets the answer is the same
@@ -19,7 +19,7 @@
 namespace postern::listener {
 
 inline constexpr std::size_t max_proxy_line_octets = 107;    // version 1, with its CRLF
-inline constexpr std::size_t max_proxy_block_octets = 1024;  // version 2, behind its first 16 octets: ours
+inline constexpr std::size_t max_proxy_block_octets = 1024;  // version 2, after its first 16 octets: ours
 inline constexpr std::size_t max_proxy_header_octets = 16 + max_proxy_block_octets;
 
 enum class ProxyProblem : std::uint8_t {

@@ -12,7 +12,7 @@
 namespace postern::listener {
 namespace {
 
-// Event and sentence, each with a NUL behind it.
+// Event and sentence, each with a NUL after it.
 std::string packed(const std::vector<Notice>& notices) {
   std::string text;
   for (const Notice& notice : notices) text += notice.event + '\0' + notice.sentence + '\0';

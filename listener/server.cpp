@@ -52,7 +52,7 @@ void Server::block_signals() {
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
-// Before anything is bound that a client could meet. Who has no child to spare for it is judged at the real start.
+// Before anything is bound that a client could meet. Without a child to spare for it, it is judged at the real start.
 bool Server::is_fit() {
   std::vector<Notice> notices = rehearse_apart(start_).value_or(std::vector<Notice>());
   std::erase_if(notices, [](const Notice& notice) { return notice.event != "config"; });

@@ -4,7 +4,7 @@
 //         sentences on the log, and nothing was bound that a client could have met
 // order   rehearse in a child, then change root, judge, bind, drop privileges, shut in, judge again, then threads: nothing of
 //         a client is ever touched with privileges, and nothing is found fit that only root could read
-// reload  SIGHUP, or a file that changed: everything is made anew beside what serves, and takes its place as a whole; what
+// reload  SIGHUP, or a file that changed: everything is made again next to what serves, and takes its place as a whole; what
 //         is wrong is told loudly, and what serves goes on. Sessions end as they began
 // end     who is at rest is told `421 shutting down`; what is in hand has shutdown_seconds
 // threads the caller's, which only waits for signals; one a loop; workers; one for the log; one for metrics

@@ -25,7 +25,7 @@ class SlidingCount {
   static constexpr unsigned slots = parts + 1;  // the part that has begun, and a whole window before it
 
   [[nodiscard]] static std::uint32_t part_of(Time now, std::chrono::milliseconds window);
-  // How many of the slots are behind the window when `part` is the newest.
+  // How many of the slots are past the window when `part` is the newest.
   [[nodiscard]] unsigned outdated(std::uint32_t part) const;
 
   std::uint32_t newest_part_ = 0;

@@ -9,7 +9,7 @@
 //         (io_uring, keyrings, bpf, perf, userfaultfd, clone3) gets ENOSYS
 // set-id  qmail-queue is set-user-id, and PR_SET_NO_NEW_PRIVS would take that away. Whether a program is set-id, or runs
 //         one that is (a wrapper in QMAILQUEUE), cannot be known; so the open filter is always loaded without it. That
-//         needs CAP_SYS_ADMIN: before the drop of privileges. The kernel asks for it lest a set-id program be fooled by a
+//         needs CAP_SYS_ADMIN: before the drop of privileges. The kernel asks for it so that no set-id program is fooled by a
 //         call that fails silently; nothing on the list gives up a right, and what confines (unshare, mount) kills
 // errors  errno; the process is as before
 // when    before the first thread is best; threads that run already get the filter too (TSYNC)

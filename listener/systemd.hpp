@@ -2,7 +2,7 @@
 // datagram, and libsystemd would bring the journal, compression and cryptography along.
 // in      LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET, WATCHDOG_PID, WATCHDOG_USEC of the environment
 // out     listening sockets with their names; notices
-// errors  a sentence with place and mend for sockets; errno as a value for notices, 0 for none, also when nobody listens
+// errors  a sentence with place and remedy for sockets; errno as a value for notices, 0 for none, also when nobody listens
 // source  sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)
 #pragma once
 

@@ -11,6 +11,7 @@ using spec::Expression;
 using Kind = Expression::Kind;
 
 constexpr std::size_t effect_component = 0, first_state = 1;
+constexpr std::array counts{"a mistake", "an AUTH attempt", "forgiveness"};
 
 Expression all_of(const std::vector<spec::Conjunct>& conjuncts) {
   Expression all;
@@ -61,7 +62,7 @@ Boxes join(Boxes one, const Boxes& other) {
 Forbidden::Forbidden(const spec::Model& model, const spec::Laws& laws)
     : model_(model), words_(laws.words), sizes_{model.effects.size()}, boxes_(1) {
   for (const spec::State& state : model.states) sizes_.push_back(model.variables[state.variable].values.size());
-  sizes_.resize(sizes_.size() + model.capabilities.size(), 2);
+  sizes_.resize(sizes_.size() + model.capabilities.size() + counts.size(), 2);
   sizes_.push_back(model.replies.size());
   for (std::size_t i = 0; i < most_components; ++i) {
     for (std::size_t value = 0; value < (i < sizes_.size() ? sizes_[i] : 1); ++value) whole_[i].set(value);
@@ -85,6 +86,8 @@ Forbidden::Forbidden(const spec::Model& model, const spec::Laws& laws)
 std::string Forbidden::name(std::size_t component, std::size_t value) const {
   if (component == effect_component) return "effect " + model_.effects[value].name;
   if (component == reply_component()) return "reply " + model_.replies[value].name;
+  if (component >= first_count())
+    return (value == 1 ? "counts as " : "does not count as ") + std::string(counts[component - first_count()]);
   const std::size_t capability = component - first_state - model_.states.size();
   if (is_capability(component))
     return (value == 1 ? "lists " : "does not list ") + model_.capabilities[capability].text;
@@ -97,13 +100,16 @@ void Forbidden::set_capabilities(Outcome& outcome, const spec::Assignment& befor
     outcome[first_state + model_.states.size() + i] = holds(model_.capabilities[i].condition, before) ? 1 : 0;
 }
 
-Outcome Forbidden::outcome_of(std::size_t rule, const spec::Assignment& before) const {
+Outcome Forbidden::outcome_of(std::size_t event, std::size_t rule, const spec::Assignment& before) const {
   const spec::Assignment values = apply(model_.rules[rule], before);
   Outcome outcome{};
   outcome[effect_component] = model_.rules[rule].effect;
   outcome[reply_component()] = model_.rules[rule].reply;
   for (std::size_t i = 0; i < model_.states.size(); ++i) outcome[first_state + i] = values[model_.states[i].variable];
   set_capabilities(outcome, before);
+  outcome[first_count()] = model_.replies[model_.rules[rule].reply].is_mistake ? 1 : 0;
+  outcome[first_count() + 1] = model_.events[event].is_auth_attempt ? 1 : 0;
+  outcome[first_count() + 2] = model_.events[event].forgives_mistakes ? 1 : 0;
   return outcome;
 }
 
@@ -174,25 +180,27 @@ Boxes Forbidden::atom(const Expression& e, bool wanted, std::size_t event, const
   if (e.variable == words_.event) return constant(event == e.value);
   if (e.variable >= words_.theorem)
     return constant(holds(model_.derived[e.variable - words_.theorem].condition, before) == (e.value == 1));
-  Mask mask;
-  std::size_t component = reply_component();
-  if (e.variable >= words_.advertised) {
-    component = first_state + model_.states.size() + e.variable - words_.advertised;
-    mask.set(e.value);
-  } else if (e.variable < words_.changed) {
-    component = first_state + e.variable - words_.after;
-    mask.set(e.value);
-  } else if (e.variable < words_.event) {
-    component = first_state + e.variable - words_.changed;
-    mask.set(before[model_.states[e.variable - words_.changed].variable]);
-    if (e.value == 1) mask.flip();
-  } else if (e.variable == words_.effect) {
-    component = effect_component;
-    mask.set(e.value);
-  } else {
-    mask = replies_of(e);
-  }
+  const auto [component, mask] = meant_by(e, before);
   return slice(component, wanted ? mask : ~mask);
+}
+
+// The component of which it speaks, and the values there that it means.
+std::pair<std::size_t, Mask> Forbidden::meant_by(const Expression& e, const spec::Assignment& before) const {
+  Mask mask;
+  mask.set(e.value);
+  if (e.variable >= words_.advertised)
+    return {first_state + model_.states.size() + e.variable - words_.advertised, mask};
+  if (e.variable < words_.changed) return {first_state + e.variable - words_.after, mask};
+  if (e.variable < words_.event) {
+    mask.reset();
+    mask.set(before[model_.states[e.variable - words_.changed].variable]);
+    return {first_state + e.variable - words_.changed, e.value == 1 ? ~mask : mask};
+  }
+  if (e.variable == words_.effect) return {effect_component, mask};
+  if (e.variable == words_.mistake) return {first_count(), mask};
+  if (e.variable == words_.auth_attempt) return {first_count() + 1, mask};
+  if (e.variable == words_.forgives) return {first_count() + 2, mask};
+  return {reply_component(), replies_of(e)};
 }
 
 // Those of this name, of this code, or that list the capabilities.

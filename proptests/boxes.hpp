@@ -11,14 +11,16 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "spec/laws.hpp"
 
 namespace postern::proptests {
 
-// What a decision does: the effect, the value of each state after it, whether each capability is listed, the reply.
-inline constexpr std::size_t most_components = 16;
+// What a decision does: the effect, the value of each state after it, whether each capability is listed, what it counts
+// as (a mistake, an AUTH attempt, forgiveness), the reply.
+inline constexpr std::size_t most_components = 20;
 using Mask = std::bitset<128>;
 using Box = std::array<Mask, most_components>;
 using Boxes = std::vector<Box>;
@@ -38,7 +40,7 @@ class Forbidden {
   [[nodiscard]] std::size_t components() const { return sizes_.size(); }
   [[nodiscard]] std::size_t reply_component() const { return sizes_.size() - 1; }
   [[nodiscard]] bool is_capability(std::size_t component) const {
-    return component > model_.states.size() && component < reply_component();
+    return component > model_.states.size() && component < first_count();
   }
   // Of `components()`, is the whole range of values there?
   [[nodiscard]] bool is_whole(const Box& box, std::size_t component) const {
@@ -46,7 +48,7 @@ class Forbidden {
   }
   [[nodiscard]] std::size_t size(std::size_t component) const { return sizes_[component]; }
   [[nodiscard]] std::string name(std::size_t component, std::size_t value) const;
-  [[nodiscard]] Outcome outcome_of(std::size_t rule, const spec::Assignment& before) const;
+  [[nodiscard]] Outcome outcome_of(std::size_t event, std::size_t rule, const spec::Assignment& before) const;
 
   // What the start of this configuration is; the invariants alone speak of it.
   [[nodiscard]] Outcome outcome_of_start(const spec::Assignment& configuration) const;
@@ -69,7 +71,10 @@ class Forbidden {
                            const spec::Assignment& before) const;
   [[nodiscard]] Boxes atom(const spec::Expression& e, bool wanted, std::size_t event,
                            const spec::Assignment& before) const;
+  // After the capabilities: the components for a mistake, an AUTH attempt and forgiveness.
+  [[nodiscard]] std::size_t first_count() const { return 1 + model_.states.size() + model_.capabilities.size(); }
   void set_capabilities(Outcome& outcome, const spec::Assignment& before) const;
+  [[nodiscard]] std::pair<std::size_t, Mask> meant_by(const spec::Expression& e, const spec::Assignment& before) const;
   [[nodiscard]] Boxes slice(std::size_t component, const Mask& mask) const;
   [[nodiscard]] Mask replies_of(const spec::Expression& e) const;
   [[nodiscard]] bool can_fit(const spec::Expression& e, bool wanted, std::size_t event) const;

@@ -3,7 +3,7 @@
 // out     what is wrong with a decision: the law it breaks, or what the reference would have done; empty when nothing is
 // speed   a session is somewhere it has been before nearly always: then one look into a table, and no allocation
 // limits  data_without_end is not judged by the reference, which does not count so far
-// errors  a spec that does not load is told on stderr and ends the program
+// errors  a spec that does not load is reported on stderr and ends the program
 // source  proptests/law_book.hpp; proptests/reference.hpp
 #pragma once
 

@@ -15,6 +15,7 @@
 #include "proptests/known_dialogues.hpp"
 #include "proptests/mutants.hpp"
 #include "spec/check_laws.hpp"
+#include "spec/refuse.hpp"
 #include "spec/toml_file.hpp"
 
 namespace {
@@ -167,12 +168,6 @@ int judge_survivors(const Judge& judge, const Model& model, const std::vector<Mu
     if (!is_sample && !needed.contains(name)) ++problems, std::printf("LISTED FOR NOTHING  %s\n", name.c_str());
   }
   return problems;
-}
-
-int refuse(const spec::Problems& problems) {
-  for (const spec::Problem& problem : problems)
-    std::fprintf(stderr, "%s:%u: %s\n", problem.file.c_str(), problem.line, problem.what.c_str());
-  return 1;
 }
 
 }  // namespace

@@ -1,19 +1,17 @@
 #include "proptests/law_book.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <ranges>
 
 #include "spec/check_laws.hpp"
+#include "spec/refuse.hpp"
 
 namespace postern::proptests {
 namespace {
 
 void end_at(const spec::Problems& problems) {
-  for (const spec::Problem& problem : problems)
-    std::fprintf(stderr, "%s:%u: %s\n", problem.file.c_str(), problem.line, problem.what.c_str());
-  if (!problems.empty()) std::exit(1);
+  if (!problems.empty()) std::exit(refuse(problems));
 }
 
 bool is_broken(const spec::Law& law, const spec::Assignment& values) {

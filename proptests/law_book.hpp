@@ -1,7 +1,7 @@
 // The laws of spec/laws.toml, applied to the decisions that a running session takes.
 // in      the folder of the spec, read once; then Decisions
 // out     the name of the first law that a decision breaks; empty when it keeps them all
-// errors  a spec that does not load is told on stderr and ends the program
+// errors  a spec that does not load is reported on stderr and ends the program
 // source  spec/laws.toml; proptests/exhaustive_laws.cpp applies them to every decision that there is
 #pragma once
 

@@ -1,4 +1,4 @@
-// What must be true of a session beside its decisions: each law once, as a sentence and its source. The laws of
+// What must be true of a session besides its decisions: each law once, as a sentence and its source. The laws of
 // decisions are spec/laws.toml; proptests/law_book.hpp applies them. in      Moment: a decision as a session takes it,
 // what it says and does, what it keeps out     true: the law is kept; all_session_laws lists them for those who apply
 // every one used    on dialogues, on random sessions, by the fuzzer source  RFC 5321, 3207, 4954, the numbered
@@ -85,7 +85,7 @@ inline bool octets_are_used_where_they_belong(const Moment& m) {
   const bool is_data = m.decision.before.has(bit::waiting_mail_data);
   return (m.step.consumed == 0 || is_line || is_data) && (m.step.data.empty() || is_data);
 }
-// deviations D6, D7: who has spent all his mistakes or attempts goes with the next one
+// deviations D6, D7: a client that has spent all its mistakes or attempts goes with the next one
 inline bool counts_are_bounded(const Moment& m) {
   return m.session.counters().errors <= spec::max_errors + 1 &&
          m.session.counters().auth_attempts <= spec::max_auth_attempts + 1;

@@ -14,6 +14,7 @@
 #include "proptests/boxes.hpp"
 #include "proptests/open_outcomes.hpp"
 #include "spec/check_laws.hpp"
+#include "spec/refuse.hpp"
 #include "spec/verify.hpp"
 
 namespace {
@@ -90,6 +91,8 @@ std::string listed(const std::vector<std::string>& texts) {
   return out + line + "]";
 }
 
+constexpr std::size_t most_together = 4;
+
 constexpr std::string_view head =
     R"(# Which replies the laws leave open, and which clauses of laws another law says too. Written by
 #   laws_leave_open spec proptests/laws_leave_open.toml --write
@@ -97,7 +100,27 @@ constexpr std::string_view head =
 # of the same class may stand here; which text of a class is right, the dialogues and the second opinion say.
 )";
 
-std::string write_list(const spec::Model& model, const Forbidden& forbidden, const OpenOutcomes& found) {
+using Companions = std::map<std::size_t, std::vector<std::size_t>>;
+
+// Of each clause that is said twice: the fewest others without which, and without itself, something is open.
+Companions find_companions(const spec::Model& model, const Forbidden& forbidden, const OpenOutcomes& found,
+                           const std::map<Place, Where>& places) {
+  proptests::Redundancy redundancy;
+  for (const Where& where : found.sole()) redundancy.wanted.push_back(where.events.none());
+  Companions companions;
+  while (std::ranges::count(redundancy.wanted, true) != 0 && ++redundancy.together <= most_together) {
+    OpenOutcomes together(model, forbidden, redundancy);
+    for (const auto& [place, where] : places) together.look_at(place, where);
+    for (const auto& [clause, others] : together.companions()) {
+      if (redundancy.wanted[clause]) companions[clause] = others;
+    }
+    for (const auto& [clause, others] : companions) redundancy.wanted[clause] = false;
+  }
+  return companions;
+}
+
+std::string write_list(const spec::Model& model, const Forbidden& forbidden, const OpenOutcomes& found,
+                       const Companions& companions) {
   std::map<std::vector<std::string>, std::vector<std::string>> rules_by_replies;
   for (const auto& [rule, replies] : found.replies()) {
     std::set<std::string> names{model.replies[model.rules[rule].reply].name};
@@ -111,6 +134,12 @@ std::string write_list(const spec::Model& model, const Forbidden& forbidden, con
     if (found.sole()[i].events.any()) continue;
     const proptests::LawClause& clause = forbidden.clauses()[i];
     out += "\n[[said_twice]]\nlaw = " + quoted(clause.law) + "\nclause = " + quoted(clause.text) + "\n";
+    const auto others = companions.find(i);
+    if (others == companions.end()) continue;
+    std::vector<std::string> texts;
+    for (const std::size_t other : others->second)
+      texts.push_back(forbidden.clauses()[other].law + ": " + forbidden.clauses()[other].text);
+    out += "also = " + listed(texts) + "\n";
   }
   return out;
 }
@@ -139,12 +168,6 @@ void print_difference(const std::string& old_text, const std::string& new_text) 
   }
 }
 
-int refuse(const spec::Problems& problems) {
-  for (const spec::Problem& problem : problems)
-    std::fprintf(stderr, "%s:%u: %s\n", problem.file.c_str(), problem.line, problem.what.c_str());
-  return 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -160,8 +183,10 @@ int main(int argc, char** argv) {
   const std::map<Place, Where> places = Places(model, forbidden).find(reach);
   OpenOutcomes found(model, forbidden);
   for (const auto& [place, where] : places) found.look_at(place, where);
+  for (const std::string& clause : found.broken()) std::printf("FORBIDS WHAT THE TABLE DOES  %s\n", clause.c_str());
   for (const std::string& hole : found.holes()) std::printf("NO LAW FORBIDS  %s\n", hole.c_str());
-  const std::string list = write_list(model, forbidden, found);
+  const Companions companions = find_companions(model, forbidden, found, places);
+  const std::string list = write_list(model, forbidden, found, companions);
   if (argc == 4) std::ofstream(argv[2], std::ios::binary) << list;
   const bool is_same = list == read(argv[2]);
   if (!is_same) {
@@ -178,5 +203,5 @@ int main(int argc, char** argv) {
       "%zu of %zu weakenings of a clause let something through; %zu holes, %.1f s\n",
       reach.decisions, places.size(), found.sole().size(), twice, weakenings.all - weakenings.idle, weakenings.all,
       found.holes().size(), seconds.count());
-  return found.holes().empty() && is_same ? 0 : 1;
+  return found.broken().empty() && found.holes().empty() && is_same ? 0 : 1;
 }

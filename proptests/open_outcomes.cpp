@@ -1,6 +1,8 @@
 #include "proptests/open_outcomes.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "spec/check_laws.hpp"
 
@@ -8,7 +10,7 @@ namespace postern::proptests {
 
 Place place_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t word, std::size_t event,
                std::size_t rule) {
-  Place place{.numbers = {}, .rule = rule, .truth = forbidden.outcome_of(rule, to_assignment(word, model))};
+  Place place{.numbers = {}, .rule = rule, .truth = forbidden.outcome_of(event, rule, to_assignment(word, model))};
   for (std::size_t clause = 0; clause < forbidden.clauses().size(); ++clause)
     place.numbers.push_back(forbidden.number_of(clause, event, word));
   return place;
@@ -21,8 +23,8 @@ Place start_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t con
   return place;
 }
 
-OpenOutcomes::OpenOutcomes(const spec::Model& model, const Forbidden& forbidden)
-    : model_(model), forbidden_(forbidden), sole_(forbidden.clauses().size()) {}
+OpenOutcomes::OpenOutcomes(const spec::Model& model, const Forbidden& forbidden, Redundancy redundancy)
+    : model_(model), forbidden_(forbidden), redundancy_(std::move(redundancy)), sole_(forbidden.clauses().size()) {}
 
 void OpenOutcomes::look_at(const Place& place, const Where& where) {
   place_ = &place;
@@ -34,22 +36,55 @@ void OpenOutcomes::look_at(const Place& place, const Where& where) {
       for (std::size_t i = 0; i < forbidden_.components(); ++i) {
         if (forbidden_.is_whole(box, i)) claim.whole |= 1U << i;
       }
+      if (forbids_the_table(box))
+        broken_.insert(forbidden_.clauses()[clause].law + ": " + forbidden_.clauses()[clause].text);
       live.push_back(claim);
     }
   }
   descend(0, live);
 }
 
-// Whatever is chosen from here on: more than one clause forbids it, so that it tells nothing.
-bool OpenOutcomes::two_forbid_all(std::size_t component, const Live& live) const {
-  const std::uint32_t rest = (1U << forbidden_.components()) - (1U << component);
-  const Claim* first = nullptr;
-  for (const Claim& claim : live) {
-    if ((claim.whole & rest) != rest) continue;
-    if (first != nullptr && first->clause != claim.clause) return true;
-    first = &claim;
+bool OpenOutcomes::forbids_the_table(const Box& box) const {
+  for (std::size_t i = 0; i < forbidden_.components(); ++i) {
+    if (!box[i][place_->truth[i]]) return false;
+  }
+  return true;
+}
+
+// Whatever is chosen from here on: too many clauses forbid it, or none that is asked about does.
+bool OpenOutcomes::tells_nothing(std::size_t position, const Live& live) const {
+  const std::uint32_t last = 1U << forbidden_.reply_component();
+  const std::uint32_t rest = position == 0 ? 2 * last - 1 : last - (1U << (position - 1));
+  const std::vector<bool>& wanted = redundancy_.wanted;
+  if (!wanted.empty() && std::ranges::none_of(live, [&](const Claim& claim) { return wanted[claim.clause]; }))
+    return true;
+  std::size_t clauses = 0, before = forbidden_.clauses().size();
+  for (const Claim& claim : live) {  // clause after clause
+    if ((claim.whole & rest) != rest || claim.clause == before) continue;
+    before = claim.clause;
+    if (++clauses > redundancy_.together) return true;
   }
   return false;
+}
+
+std::vector<std::size_t> OpenOutcomes::clauses_of(const Live& live) {
+  std::vector<std::size_t> clauses;
+  for (const Claim& claim : live) {
+    if (clauses.empty() || clauses.back() != claim.clause) clauses.push_back(claim.clause);
+  }
+  return clauses;
+}
+
+// They forbid an outcome that no other clause forbids.
+void OpenOutcomes::note(const std::vector<std::size_t>& clauses) {
+  if (clauses.size() == 1) sole_[clauses.front()].add(*where_);
+  for (const std::size_t clause : clauses) {
+    std::vector<std::size_t> others;
+    std::ranges::copy_if(clauses, std::back_inserter(others), [&](std::size_t other) { return other != clause; });
+    const auto [found, is_new] = companions_.try_emplace(clause, others);
+    if (!is_new && std::pair(others.size(), others) < std::pair(found->second.size(), found->second))
+      found->second = std::move(others);
+  }
 }
 
 // A session begins at `connect`, by the meaning of that word: of a start only the other states are free. What is listed is free only where something is.
@@ -82,16 +117,18 @@ std::vector<Mask> OpenOutcomes::classes(std::size_t component, const Live& live)
   return result;
 }
 
-void OpenOutcomes::descend(std::size_t component, const Live& live) {
-  if (two_forbid_all(component, live)) return;
-  if (component == forbidden_.components()) return judge(live);
+// The reply is chosen first: most clauses speak of it, and of those that do not fit nothing is left to try.
+void OpenOutcomes::descend(std::size_t position, const Live& live) {
+  if (tells_nothing(position, live)) return;
+  if (position == forbidden_.components()) return judge(live);
+  const std::size_t component = position == 0 ? forbidden_.reply_component() : position - 1;
   for (const Mask& values : classes(component, live)) {
     Live rest;
     for (const Claim& claim : live) {
       if (((*claim.box)[component] & values).any()) rest.push_back(claim);
     }
     chosen_[component] = values;
-    descend(component + 1, rest);
+    descend(position + 1, rest);
   }
 }
 
@@ -99,7 +136,7 @@ void OpenOutcomes::judge(const Live& live) {
   bool is_true = true;
   for (std::size_t i = 0; i < forbidden_.components(); ++i) is_true = is_true && chosen_[i][place_->truth[i]];
   if (is_true) return;
-  if (!live.empty()) return sole_[live.front().clause].add(*where_);
+  if (!live.empty()) return note(clauses_of(live));
   if (!takes_another_reply_alone()) {
     holes_.insert(hole());
     return;

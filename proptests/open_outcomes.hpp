@@ -47,15 +47,26 @@ struct Where {
   }
 };
 
+// Clauses that say the same: each outcome that one of them forbids, another one forbids, too. `together` is how many of them
+// may be dropped at once to open something; only what one of `wanted` forbids is looked at (none: everything).
+struct Redundancy {
+  std::size_t together = 1;
+  std::vector<bool> wanted = {};
+};
+
 class OpenOutcomes {
  public:
-  OpenOutcomes(const spec::Model& model, const Forbidden& forbidden);
+  OpenOutcomes(const spec::Model& model, const Forbidden& forbidden, Redundancy redundancy = {});
 
   void look_at(const Place& place, const Where& where);
 
   [[nodiscard]] const std::map<std::size_t, std::set<std::size_t>>& replies() const { return replies_; }
   [[nodiscard]] const std::set<std::string>& holes() const { return holes_; }
+  // Clauses that forbid what the table does. The table keeps the laws, so that such a clause is read wrongly here.
+  [[nodiscard]] const std::set<std::string>& broken() const { return broken_; }
   [[nodiscard]] const std::vector<Where>& sole() const { return sole_; }
+  // By clause: the fewest others with which it alone forbids something. Dropped with them, and only then, it opens that.
+  [[nodiscard]] const std::map<std::size_t, std::vector<std::size_t>>& companions() const { return companions_; }
 
  private:
   struct Claim {
@@ -65,22 +76,27 @@ class OpenOutcomes {
   };
   using Live = std::vector<Claim>;
 
-  [[nodiscard]] bool two_forbid_all(std::size_t component, const Live& live) const;
+  [[nodiscard]] bool forbids_the_table(const Box& box) const;
+  [[nodiscard]] bool tells_nothing(std::size_t position, const Live& live) const;
+  [[nodiscard]] static std::vector<std::size_t> clauses_of(const Live& live);
+  void note(const std::vector<std::size_t>& clauses);
   [[nodiscard]] std::vector<Mask> classes(std::size_t component, const Live& live) const;
   [[nodiscard]] bool is_free(std::size_t component) const;
-  void descend(std::size_t component, const Live& live);
+  void descend(std::size_t position, const Live& live);
   void judge(const Live& live);
   [[nodiscard]] bool takes_another_reply_alone() const;
   [[nodiscard]] std::string hole() const;
 
   const spec::Model& model_;
   const Forbidden& forbidden_;
+  Redundancy redundancy_;
   const Place* place_ = nullptr;
   const Where* where_ = nullptr;
   std::array<Mask, most_components> chosen_{};
   std::map<std::size_t, std::set<std::size_t>> replies_;
-  std::set<std::string> holes_;
+  std::set<std::string> holes_, broken_;
   std::vector<Where> sole_;
+  std::map<std::size_t, std::vector<std::size_t>> companions_;
 };
 
 }  // namespace postern::proptests

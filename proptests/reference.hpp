@@ -1,4 +1,4 @@
-// A second opinion: one SMTP session told by somebody who has read RFC 5321, 3207, 4954, the seed document and the list
+// A second opinion: one SMTP session as written by somebody who has read RFC 5321, 3207, 4954, the seed document and the list
 // of deviations, and has seen neither spec/*.toml nor the engine. Slow, obvious, ifs and strings; shares nothing.
 // in      World, what the operator has set and the start has found; then octets of the client, and outcomes by name
 // out     Words: what the server says ('S', a line), hands over ('F', 'T', 'M') and that it closes ('X'); state()

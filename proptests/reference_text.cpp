@@ -26,7 +26,7 @@ bool is_domain(const std::string& text, bool is_strict) {
   }
 }
 
-// D13: dots may stand at the ends or doubled, beside something else, unless addresses are strict.
+// D13: dots may stand at the ends or doubled, next to something else, unless addresses are strict.
 bool is_local_part(const std::string& text, bool is_strict) {
   if (text.find_first_not_of('.') == std::string::npos) return false;
   if (is_strict && (text.front() == '.' || text.back() == '.' || text.contains(".."))) return false;
@@ -48,7 +48,7 @@ std::optional<std::string> after_keyword(const std::string& argument, const std:
   return rest;
 }
 
-// The path's mailbox and what stands behind it; D13: brackets may be missing.
+// The path's mailbox and what follows it; D13: brackets may be missing.
 std::optional<std::pair<std::string, std::string>> cut_path(const std::string& text) {
   if (!text.starts_with('<')) {
     const std::size_t space = std::min(text.find(' '), text.size());

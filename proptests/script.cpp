@@ -29,7 +29,7 @@ void judge_moment(const Judge& judge, const Moment& moment, std::string& broken_
 }  // namespace
 
 Event outcome_for(spec::Guards guards, std::uint8_t fate) {
-  // Mostly good ends: a session that nothing befalls goes deepest.
+  // Mostly good ends: a session to which nothing happens goes deepest.
   const unsigned kind = fate % 8;
   if (guards.has(bit::waiting_recipient)) {
     if (kind < 4) return Event::recipient_ours;

@@ -1,4 +1,4 @@
-// A session as somebody thinks it up (a generator, the fuzzer): what the client sends, what befalls it, how look-ups
+// A session as somebody thinks it up (a generator, the fuzzer): what the client sends, what happens to it, how look-ups
 // end. in      Script; how the client's octets are cut out     Played: what the server did, and the first law that was
 // broken source  proptests/laws.hpp; tests/driver.hpp
 #pragma once

@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: whoever waits sees what is being done, and for how long already.
+# Sourced by the scripts next to it: a person who waits sees what is being done, and for how long already.
 step() { printf '\n== [%s] %s\n' "$(elapsed)" "$*"; }
 elapsed() { printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60)); }
 

@@ -128,7 +128,7 @@ class Loader {
     settings_.each(
         "cipher_list", {"ciphers", "meaning", "source", "if"}, 3, [&](const toml::table& row, unsigned line) {
           if (!model_.cipher_lists.empty() && model_.cipher_lists.back().condition_text.empty())
-            settings_.problem(line, "a [[cipher_list]] behind one that always decides");
+            settings_.problem(line, "a [[cipher_list]] after one that always decides");
           model_.cipher_lists.push_back({text_of(row, "ciphers"), text_of(row, "if"), text_of(row, "meaning"),
                                          text_of(row, "source"), condition(settings_, text_of(row, "if"), line)});
         });

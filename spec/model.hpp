@@ -66,7 +66,7 @@ struct EventRow {
   std::string name, meaning, source;
   std::vector<std::size_t> waiting;  // values of the state `waiting` in which it can happen
   bool is_auth_attempt = false;      // counts as an AUTH command, answered or refused
-  bool forgives_mistakes = false;    // the count of mistakes begins anew
+  bool forgives_mistakes = false;    // the count of mistakes begins again
   unsigned line = 0;
 };
 

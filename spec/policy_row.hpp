@@ -14,7 +14,7 @@
 
 namespace postern::spec {
 
-// Everything that may sway a decision, and nothing else. A setting or fact has one bit; of a state's bits one is set.
+// Everything that may affect a decision, and nothing else. A setting or fact has one bit; of a state's bits one is set.
 struct Guards {
   std::uint64_t bits = 0;
 
@@ -84,7 +84,7 @@ struct SettingRow {
 [[nodiscard]] std::span<const SettingRow> setting_rows();
 [[nodiscard]] std::string_view text_of(HandOverText text);
 // The ciphers of TLS 1.2 under these settings, where the operator names none.
-[[nodiscard]] std::string_view cipher_list(Guards settings);
+[[nodiscard]] std::string_view cipher_list(Guards guards);
 [[nodiscard]] std::string_view text_at(TextAt at);
 
 [[nodiscard]] std::string_view name_of(Event event);

@@ -4,17 +4,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "spec/refuse.hpp"
 #include "spec/smt.hpp"
 
 namespace {
 
 using namespace postern::spec;
-
-int refuse(const Problems& problems) {
-  for (const Problem& problem : problems)
-    std::fprintf(stderr, "%s:%u: %s\n", problem.file.c_str(), problem.line, problem.what.c_str());
-  return 1;
-}
 
 bool write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);

@@ -188,9 +188,9 @@ const ReplyRow& reply_row(Reply reply) { return replies[static_cast<std::size_t>
 CountsOf counts_of(Event event) { return counts[static_cast<std::size_t>(event)]; }
 std::span<const CapabilityRow> capability_rows() { return capabilities; }
 std::span<const QueueExitRow> queue_exit_rows() { return queue_exits; }
-std::string_view cipher_list(Guards settings) {
+std::string_view cipher_list(Guards guards) {
   for (const CipherListRow& row : cipher_lists)
-    if ((settings.bits & row.care) == row.want) return text_at(row.text);
+    if ((guards.bits & row.care) == row.want) return text_at(row.text);
   return {};
 }
 std::span<const SettingRow> setting_rows() { return settings; }

@@ -1,4 +1,4 @@
-"""postern check: every setting gets its verdict; the mistakes of operators are found, with place and mend."""
+"""postern check: every setting gets its verdict; the mistakes of operators are found, with place and remedy."""
 import os
 import re
 import struct
@@ -85,20 +85,20 @@ class Verdicts(unittest.TestCase):
         found = run_json("check", env={"AUTH": "1", "REQUIRE_AUTH": "1", "DENY_TLS": "1"}, expect=REFUSED)
         self.assertTrue(text_of(found, "dead").startswith(
             "nothing can be accepted: AUTH is required, AUTH is only offered under TLS, and DENY_TLS=1 removes TLS."))
-        for mend in ["SSL=1", "DENY_TLS=0", "REQUIRE_AUTH=0", "ALLOW_INSECURE_AUTH=1"]:
-            self.assertIn(mend, text_of(found, "dead"))
+        for fix in ["SSL=1", "DENY_TLS=0", "REQUIRE_AUTH=0", "ALLOW_INSECURE_AUTH=1"]:
+            self.assertIn(fix, text_of(found, "dead"))
 
-    def test_every_mend_mends(self):
+    def test_every_fix_works(self):
         for settings in all_settings():
             if verdict(settings) == "live":
                 continue
             found = run_json("check", "--certificate", "yes", env=environment(settings), expect=REFUSED)
-            mends = found["advice"][0]["text"].split("one of: ")[1].split(", or ")
-            for mend in mends:
-                words = [word.split("=") for word in mend.split() if re.fullmatch("[A-Z_]+=[01]", word)]
+            fixes = found["advice"][0]["text"].split("one of: ")[1].split(", or ")
+            for fix in fixes:
+                words = [word.split("=") for word in fix.split() if re.fullmatch("[A-Z_]+=[01]", word)]
                 changed = {**settings, **{name: int(value) for name, value in words}}
-                facts = [] if "check program" not in mend else ["--backend", "yes"]
-                self.assertTrue(words or facts, mend)
+                facts = [] if "check program" not in fix else ["--backend", "yes"]
+                self.assertTrue(words or facts, fix)
                 code = DANGEROUS if password_in_clear(changed) else FINE
                 run("check", "--certificate", "yes", *facts, env=environment(changed), expect=code)
 
@@ -111,7 +111,7 @@ class Verdicts(unittest.TestCase):
 
 
 class Mistakes(Folder):
-    def test_ssl_with_the_letter_o_is_refused_with_place_and_mend(self):
+    def test_ssl_with_the_letter_o_is_refused_with_place_and_remedy(self):
         found = run_json("check", env={"SSL": "O"}, expect=REFUSED)
         self.assertEqual(found["start"]["rule"], "connect.bad_value")
         self.assertEqual(text_of(found, "bad_value"),
@@ -181,7 +181,7 @@ class Verdict(Folder):
         out = run("check", env={"AUTH": "1", "REQUIRE_AUTH": "1"}, expect=FINE)[1]
         out += run("check", "--backend", "no", env={"AUTH": "1", "REQUIRE_AUTH": "1"}, expect=REFUSED)[1]
         out += run("check", "--certificate", "no", env={"FORCE_TLS": "1"}, expect=REFUSED)[1]
-        hints = out.split("To mend it, one of:", 1)[1]
+        hints = out.split("To fix it, one of:", 1)[1]
         self.assertNotRegex(hints.split("table ")[0], "(backend|certificate)=1")
         self.assertIn("TLS_SERVER_CERT", out)
 

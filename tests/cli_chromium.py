@@ -1,4 +1,4 @@
-"""Headless Chromium by its DevTools protocol over a pipe: no driver, no package beside Debian's chromium."""
+"""Headless Chromium by its DevTools protocol over a pipe: no driver, no package besides Debian's chromium."""
 import json
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""postern serve -c and postern check -c: what is wrong with a file is told with its place, by both in the same words."""
+"""postern serve -c and postern check -c: what is wrong with a file is reported with its place, by both in the same words."""
 import os
 import re
 import signal
@@ -100,7 +100,7 @@ class Sentences(Home):
                  'as "127.0.0.1:9925" or "[::1]:9925"'),
                 ("limits", "sessions = -1", "sessions = -1: only a number from 0 to 4294967295 is allowed"),
                 ("limits", 'exempt = ["10.0.0.1/8"]',
-                 'exempt = "10.0.0.1/8": 10.0.0.1/8: has bits set behind its first; write 10.0.0.0/8'),
+                 'exempt = "10.0.0.1/8": 10.0.0.1/8: has bits set after its prefix; write 10.0.0.0/8'),
                 ("limits", "exempt = [10]", 'exempt = 10: only a network in quotes is allowed, as "10.0.0.0/8"'),
                 ("tls", "minimum = 1.3", 'minimum = 1.3: only "1.2" and "1.3" are allowed'),
                 ("variables", "SSL = 2", "SSL = 2: only 0 and 1 are allowed (unset or empty means 0)"),

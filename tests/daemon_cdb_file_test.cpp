@@ -80,7 +80,7 @@ TEST_F(Cdb, what_is_no_cdb_is_malformed) {
   EXPECT_EQ(EPROTO, text.open("text"));
 }
 
-TEST_F(Cdb, what_stands_behind_the_tables_is_no_part_of_a_whole_file) {
+TEST_F(Cdb, what_stands_after_the_tables_is_no_part_of_a_whole_file) {
   home_.write_cdb("a.cdb", {{"one", "1"}});
   home_.write("a.cdb", home_.read("a.cdb") + "x");
   EXPECT_EQ(CdbCondition::malformed, inspect_cdb("a.cdb"));

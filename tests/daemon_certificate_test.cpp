@@ -191,7 +191,7 @@ std::vector<Row> broken_rows() {
   const std::vector<std::string> kinds{"rsa", "p256", "p384", "ed25519"};
   for (const std::string& key : kinds) {
     for (const std::string& certificate : kinds) {
-      if (key == "ed25519" && certificate == key) continue;  // cannot be told cheaply
+      if (key == "ed25519" && certificate == key) continue;  // cannot be found out cheaply
       const std::string other = key == certificate ? certificate + "2" : certificate;
       rows.push_back({key + " key, certificate of " + other, pair_of(key + ".key", other + ".crt"), broken,
                       "not the one of the private key"});

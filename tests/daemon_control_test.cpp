@@ -87,7 +87,7 @@ TEST_F(Control, a_number_is_digits) {
 }
 
 // deviation D11
-TEST_F(Control, anything_but_digits_is_named_with_place_and_mend) {
+TEST_F(Control, anything_but_digits_is_named_with_place_and_remedy) {
   home_.write("control/databytes", "10k\n");
   EXPECT_EQ("control/databytes line 1: \"10k\": write digits only", describe(read_number("databytes").error()));
   home_.write("control/databytes", "18446744073709551616");

@@ -38,7 +38,7 @@ TEST(LmtpAddress, tcp) {
   EXPECT_TRUE(IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr));
 }
 
-TEST(LmtpAddress, everything_else_is_told_with_its_mend) {
+TEST(LmtpAddress, everything_else_is_told_with_its_remedy) {
   const std::pair<std::string, std::string> wrong[] = {
       {"", "begins with unix: or tcp:"},
       {"/run/dovecot/lmtp", "begins with unix: or tcp:"},

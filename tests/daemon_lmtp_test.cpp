@@ -192,7 +192,7 @@ TEST(Lmtp, nobody_gets_anything_when_one_is_refused_at_rcpt) {
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example", "c@x.example"}).result, Result::refused);
   EXPECT_TRUE(meeting.cluster.mails().empty());
   EXPECT_EQ(meeting.cluster.commands().back(), "RSET");
-  EXPECT_EQ(meeting.deliver().result, Result::accepted) << "the connection goes on behind RSET";
+  EXPECT_EQ(meeting.deliver().result, Result::accepted) << "the connection goes on after RSET";
   EXPECT_EQ(meeting.cluster.connections(), 1U);
 }
 

@@ -280,7 +280,7 @@ TEST_F(MaildirGroupTest, a_mailbox_that_cannot_be_made_defers_only_its_messages)
   }
 }
 
-TEST_F(MaildirGroupTest, whoever_is_killed_leaves_whole_messages_and_all_that_were_accepted) {
+TEST_F(MaildirGroupTest, a_killed_process_leaves_whole_messages_and_all_that_were_accepted) {
   unsigned stored_before = 0;
   for (int round = 0; round < 6; ++round) {
     MaildirSettings here = settings();

@@ -335,6 +335,7 @@ class MaildirTracedTest : public TracedMaildirPlace {
   }
 };
 
+// Not a test by itself, and so not among those that are listed: MaildirTracedTest runs it under strace, and judges its calls.
 TEST(DISABLED_Once, delivers_two_messages) {
   const char* root = std::getenv("POSTERN_TEST_ROOT");
   if (root == nullptr) GTEST_SKIP() << "only inside a trace";

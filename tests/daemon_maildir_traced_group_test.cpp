@@ -37,7 +37,9 @@ std::vector<Outcome> deliver(MaildirRoot& root, MaildirGroup& group, const std::
   return group.commit(prepared);
 }
 
-// A group that makes the mailboxes a, b and c (and waits once for many syncs), then that of POSTERN_TEST_GROUP, whose outcomes it writes down.
+// A group that makes the mailboxes a, b and c (and waits once for many syncs), then that of POSTERN_TEST_GROUP, whose
+// outcomes it writes down. Not a test by itself, and so not among those that are listed: MaildirTracedGroupTest runs it
+// under strace, and judges its calls.
 TEST(DISABLED_Group, delivers_two_groups) {
   const char* path = std::getenv("POSTERN_TEST_ROOT");
   if (path == nullptr) GTEST_SKIP() << "only inside a trace";

@@ -262,7 +262,7 @@ TEST_F(QueueProgramTest, sees_no_envelope_of_an_abandoned_message) {
     program.abandon();
     EXPECT_EQ(contents(folder_ / "message"), "Received: x\nbegun\n");
     EXPECT_EQ(contents(folder_ / "envelope"), "");
-    EXPECT_TRUE(fs::exists(folder_ / "ended")) << "it ends by itself, and cleans up behind itself";
+    EXPECT_TRUE(fs::exists(folder_ / "ended")) << "it ends by itself, and cleans up after itself";
     program.begin({}, "Received: y\n", "");  // and this one is abandoned by the destructor
   }
   EXPECT_EQ(contents(folder_ / "message"), "Received: y\n");

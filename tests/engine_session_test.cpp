@@ -1,4 +1,4 @@
-// What engine/session.hpp promises beside its dialogues: order, limits, secrets, what survives STARTTLS.
+// What engine/session.hpp promises besides its dialogues: order, limits, secrets, what survives STARTTLS.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -36,7 +36,7 @@ class SessionTest : public testing::Test {
   std::array<char, 64 * 1024> scratch_{};
 };
 
-// RFC 3207 4.2: but STARTTLS takes the plaintext behind it along, to be served by nobody.
+// RFC 3207 4.2: but STARTTLS takes the plaintext after it along, to be served by nobody.
 TEST_F(SessionTest, takes_one_line_a_step) {
   const std::string_view lines = "NOOP\r\nSTARTTLS\r\nMAIL FROM:<a@example.com>\r\n";
   EXPECT_EQ(say(lines).consumed, 6U);

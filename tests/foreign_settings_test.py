@@ -1,4 +1,4 @@
-"""Settings of the program that stood here before: a start that would ignore a filter is refused, all else is told; the manual
+"""Settings of the program that stood here before: a start that would ignore a filter is refused, all else is reported; the manual
 lists exactly those of spec/foreign.toml.
 
 usage: foreign_settings_test.py POSTERN POSTERN_SMTPD

@@ -1,6 +1,6 @@
-// Octets between two unreadable pages: whoever reads one octet too many dies at once.
+// Octets between two unreadable pages: code that reads one octet too many dies at once.
 // in      text to be copied, at most `capacity` octets
-// out     the copy, ending at the page behind it or beginning at the page before it; lives until the next call
+// out     the copy, ending at the page after it or beginning at the page before it; lives until the next call
 // errors  std::abort when the kernel gives no pages
 #pragma once
 

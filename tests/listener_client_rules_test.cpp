@@ -138,7 +138,7 @@ TEST_F(Rules, a_new_file_that_is_no_cdb_is_refused_once) {
   EXPECT_EQ(Standing::allowed, rules.find(from("192.0.2.1")).standing);
 }
 
-TEST_F(Rules, a_file_that_could_not_be_opened_for_want_of_descriptors_is_tried_again) {
+TEST_F(Rules, a_file_that_could_not_be_opened_because_descriptors_were_used_up_is_tried_again) {
   home_.write_cdb("rules.cdb", {{"192.0.2.1", deny}});
   ClientRules rules("rules.cdb");
   rlimit before{};

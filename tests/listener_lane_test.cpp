@@ -88,7 +88,7 @@ TEST_F(Handing, never_more_queue_programs_at_once_than_threads) {
   for (int count = 0; counts >> count; ++runs) most = std::max(most, count);
   EXPECT_EQ(wanted_, runs);
   EXPECT_LE(most, 3);
-  EXPECT_GE(most, 2) << "nothing ran beside anything";
+  EXPECT_GE(most, 2) << "nothing ran at the same time as anything else";
 }
 
 TEST_F(Handing, what_is_abandoned_leaves_nothing_behind) {

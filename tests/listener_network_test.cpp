@@ -85,13 +85,13 @@ TEST(Network, networks_are_read_and_written) {
 }
 
 TEST(Network, a_problem_says_what_to_write) {
-  EXPECT_EQ("10.0.0.1/8: has bits set behind its first; write 10.0.0.0/8", problem_of("10.0.0.1/8"));
-  EXPECT_EQ("2001:db8::1/32: has bits set behind its first; write 2001:db8::/32", problem_of("2001:db8::1/32"));
-  EXPECT_EQ("10.0.0.0/33: behind the / stands a number from 0 to 32", problem_of("10.0.0.0/33"));
-  EXPECT_EQ("::/129: behind the / stands a number from 0 to 128", problem_of("::/129"));
-  EXPECT_EQ("::ffff:0:0/95: behind the / of a mapped address stands a number from 96 to 128",
+  EXPECT_EQ("10.0.0.1/8: has bits set after its prefix; write 10.0.0.0/8", problem_of("10.0.0.1/8"));
+  EXPECT_EQ("2001:db8::1/32: has bits set after its prefix; write 2001:db8::/32", problem_of("2001:db8::1/32"));
+  EXPECT_EQ("10.0.0.0/33: after the / stands a number from 0 to 32", problem_of("10.0.0.0/33"));
+  EXPECT_EQ("::/129: after the / stands a number from 0 to 128", problem_of("::/129"));
+  EXPECT_EQ("::ffff:0:0/95: after the / of a mapped address stands a number from 96 to 128",
             problem_of("::ffff:0:0/95"));
-  EXPECT_EQ("mx: neither an IPv4 nor an IPv6 address, nor one with /BITS behind it", problem_of("mx"));
+  EXPECT_EQ("mx: neither an IPv4 nor an IPv6 address, nor one with /BITS after it", problem_of("mx"));
   for (const char* text : {"", "/", "/8", "10.0.0.0/", "10.0.0.0/ 8", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/-1",
                            "10.0.0.0/8x", "10.0.0.0/8/8", "10/8", "10.0.0.0/4294967304", "10.0.0.0/255.0.0.0"})
     EXPECT_NE("a network", problem_of(text)) << text;

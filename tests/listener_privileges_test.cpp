@@ -47,7 +47,7 @@ TEST(Privileges, numbers_need_no_entry) {
   EXPECT_EQ(54322U, found->group);
 }
 
-TEST(Privileges, what_cannot_be_found_is_told_with_a_mend) {
+TEST(Privileges, what_cannot_be_found_is_told_with_a_remedy) {
   EXPECT_TRUE(error_of("no-such-user").contains("no user \"no-such-user\": create it"));
   EXPECT_TRUE(error_of("nobody:no-such-group").contains("no group \"no-such-group\": create it"));
   EXPECT_TRUE(error_of("54321").contains("write a group after it"));

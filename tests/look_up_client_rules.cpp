@@ -1,6 +1,6 @@
 // Says of each client, one a line, which rule is its: look_up_client_rules CDB <CLIENTS
 // in      ADDRESS, or ADDRESS HOST, or ADDRESS HOST INFO, parted by tabs; an empty HOST or INFO is none
-// out     what tcprulescheck(1) prints, and a line with nothing in it behind each
+// out     what tcprulescheck(1) prints, and a line with nothing in it after each
 #include <cstdio>
 #include <iostream>
 #include <string>

@@ -20,7 +20,7 @@ when it refers to something that does not exist. The words are ours; read the do
 DOCUMENTS = {"RFC 3207": "RFC 3207: STARTTLS", "RFC 4954": "RFC 4954: AUTH", "RFC 5321": "RFC 5321: SMTP",
              "RFC 1870": "RFC 1870: SIZE", "RFC 2033": "RFC 2033: LMTP", "RFC 2920": "RFC 2920: PIPELINING",
              "RFC 1047": "RFC 1047: Duplicate messages", "RFC 4616": "RFC 4616: PLAIN", "RFC 6152": "RFC 6152: 8BITMIME", "seed": "The seed document, sentence by sentence",
-             "deviations": "What postern promises beside them (docs/deviations.md)"}
+             "deviations": "What postern promises besides them (docs/deviations.md)"}
 KINDS = ("rule", "law", "dialogue", "test", "deviation", "not_applicable", "gap")
 
 

@@ -1,6 +1,6 @@
 """Holds one dialogue with the program under test and writes down what it answered.
 
-postern-smtpd gets one end of a socket pair as descriptors 0 and 1, as from tcpserver, and is started anew each time; the
+postern-smtpd gets one end of a socket pair as descriptors 0 and 1, as from tcpserver, and is started again each time; the
 listener is listener.py's matter.
 """
 

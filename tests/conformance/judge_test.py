@@ -29,7 +29,7 @@ def every_place():
 
 
 class Pairing(unittest.TestCase):
-    """postern-smtpd beside the listener."""
+    """postern-smtpd next to the listener."""
 
     def compare(self, ours, theirs):
         return Pairs().compare(Place(PLAIN, "b_two_mail"), ours, theirs)

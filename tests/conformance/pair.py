@@ -64,7 +64,7 @@ class Pairs:
 
 
 def told(transcript):
-    """All that a dialogue left behind, as (what it is, octets)."""
+    """All that a dialogue left, as (what it is, octets)."""
     yield from transcript.steps
     for envelope, message in transcript.queued:
         yield "@queue.env", envelope

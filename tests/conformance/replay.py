@@ -6,7 +6,7 @@ listener: a class of clients each), and every reply, every stored envelope and m
 difference must be explained by exactly one entry of deviations.toml, and every entry must explain something. The two
 programs must answer alike, octet by octet, but for what pair.toml says. Exit code: 0 when all this holds, 1 otherwise.
 
-Only Python's standard library, a C compiler and the openssl command are used. See README.md beside this file.
+Only Python's standard library, a C compiler and the openssl command are used. See README.md next to this file.
 """
 
 import argparse

@@ -91,7 +91,7 @@ class Vanishing(peer.Case):
         self.assertTrue(self.server.is_idle())
 
     def say_all_and_leave(self, client, end, leave):
-        """A refused AUTH is answered after two seconds; what is behind it has come by then, and so has the end."""
+        """A refused AUTH is answered after two seconds; what follows it has come by then, and so has the end."""
         client.send("AUTH PLAIN " + plain_response(USER, "wrong") + "\r\n" + f"MAIL FROM:<>\r\nRCPT TO:<user@{OURS}>\r\n"
                     "DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n" + end)
         leave(client)

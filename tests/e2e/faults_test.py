@@ -1,4 +1,4 @@
-"""What goes wrong behind the server: full disks, queue programs of all manners, lists that cannot be read, signals.
+"""What goes wrong around the server: full disks, queue programs of all manners, lists that cannot be read, signals.
 
 Whatever happens the client gets the reply of the spec, a message is stored whole or not at all, the session goes on
 where it can, and no process and no file stays behind.

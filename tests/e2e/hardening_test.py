@@ -179,7 +179,7 @@ class Sessions(peer.Case):
         self.assert_forgotten(direct)
 
     def test_half_a_password_does_not_stay_in_memory(self):
-        """A line in two segments, behind many others: its first half has moved in the buffer."""
+        """A line in two segments, after many others: its first half has moved in the buffer."""
         direct = self.start(self.home.check_arguments(), greeted=True, ALLOW_INSECURE_AUTH=1)
         line = "AUTH PLAIN " + peer.plain_response("mallory", "a-word-that-is-nowhere-else-and-is-very-long")
         direct.client.send_pieces(["NOOP\r\n" * 100 + line[:50], line[50:] + "\r\n"], 0.2)

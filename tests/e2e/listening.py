@@ -101,7 +101,7 @@ class Serve(peer.Service):
 
 
 class Letter:
-    """A message that is found again; `text` is what the Maildir must hold behind the trace fields."""
+    """A message that is found again; `text` is what the Maildir must hold after the trace fields."""
 
     def __init__(self, octets=600):
         self.name = f"letter-{next(numbers)}-{random.getrandbits(64):016x}"

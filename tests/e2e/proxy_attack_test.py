@@ -1,5 +1,5 @@
-"""Attacks by way of the PROXY header, which the listener reads before anything else: whoever may not say it is not
-believed, and what comes behind it is the client's, in clear or for TLS to read, wherever the segments end.
+"""Attacks by way of the PROXY header, which the listener reads before anything else: a client that may not say it is not
+believed, and what comes after it is the client's, in clear or for TLS to read, wherever the segments end.
 """
 
 import ssl
@@ -85,7 +85,7 @@ class Proxied(peer.Case):
             self.assertEqual(self.first_octets(client, session, incoming), f"220 {HOST} ESMTP\r\n".encode())
 
     def test_what_comes_in_clear_behind_a_header_never_gets_into_tls(self):
-        """Who is between the proxy and us, or before the proxy, must not speak for whoever shakes hands."""
+        """Who is between the proxy and us, or before the proxy, must not speak for the client that shakes hands."""
         server = self.proxied(SSL=1)
         for pause in (0, 0.2):
             client = self.call(server)

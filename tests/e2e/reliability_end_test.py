@@ -178,7 +178,7 @@ class End(listening.Case):
             self.assertLess(time.monotonic() - began, 3)
             senders.stop()
             self.assertEqual([reply for reply in senders.other if reply != ENDING], [])
-            # Whoever was in mail data has heard 250 or 421: none is left without an answer.
+            # A client that was in mail data has heard 250 or 421: none is left without an answer.
             self.assertEqual([letter.name for letter in senders.unanswered], [])
             self.assert_nothing_lost(senders)
             self.home.forget_mail()

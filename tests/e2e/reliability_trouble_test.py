@@ -1,4 +1,4 @@
-"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. Whoever cannot be served hears
+"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. A client that cannot be served hears
 4xx, nobody a false 250, and once the trouble is over everybody is served as before.
 """
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""postern serve, shut in, with files that are symbolic links: each is served, a link that is set anew is taken by a reload,
+"""postern serve, shut in, with files that are symbolic links: each is served, a link that is set again is taken by a reload,
 and one that leads out of the sandbox refuses the reload by name."""
 
 import os

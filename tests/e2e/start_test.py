@@ -1,6 +1,6 @@
 """What is wrong at the start: every connect.* rule of the spec with its reply, its sentence in the log, exit code 1.
 
-A sentence names the place (variable or file) and the mend. And what STARTTLS does with each kind of certificate.
+A sentence names the place (variable or file) and the remedy. And what STARTTLS does with each kind of certificate.
 """
 
 import pathlib

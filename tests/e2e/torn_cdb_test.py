@@ -14,7 +14,7 @@ SECONDS = 4
 
 
 class Writer(threading.Thread):
-    """Writes versions of one file over it, by turns, in place; now and then it is cut first."""
+    """Writes versions of one file over it, in turn, in place; now and then it is cut first."""
 
     def __init__(self, path, versions):
         super().__init__(daemon=True)
