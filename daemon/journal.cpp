@@ -141,7 +141,10 @@ void Journal::tls(std::string_view version, std::string_view cipher) const {
 void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
 
 void Journal::end(std::string_view how, const engine::Session& session) const {
-  line("end").field("by", how).number("errors", session.counters().errors).write();
+  LogLine line = this->line("end");
+  line.field("by", how).number("errors", session.counters().errors);
+  if (session.stray_reports() != 0) line.number("stray_reports", session.stray_reports());
+  line.write();
 }
 
 }  // namespace postern::daemon
