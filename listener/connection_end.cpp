@@ -47,7 +47,10 @@ void Connection::die(std::string_view how) {
   context_.unsent_octets = 0;
   phase_ = Phase::over;
   disarm();
-  if (session_) context_.journal_of(remote_, number_).end(how, session());
+  if (session_) {
+    context_.journal_of(remote_, number_).end(how, session());
+    context_.metrics.strayed(session().stray_reports());
+  }
   if (is_admitted_) {
     context_.clients.leave(remote_.address);
     context_.metrics.session_closed();

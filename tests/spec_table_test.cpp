@@ -36,7 +36,8 @@ class Table : public testing::Test {
 
   // As the model has it.
   [[nodiscard]] bool may_happen(std::size_t event, const Assignment& assignment) const {
-    return std::ranges::contains(model_.events[event].waiting, std::size_t{assignment[model_.waiting_variable()]});
+    const auto& waiting = model_.events[event].waiting;
+    return std::ranges::find(waiting, std::size_t{assignment[model_.waiting_variable()]}) != waiting.end();
   }
 
   Assignment random_assignment(std::mt19937& random) const {
