@@ -139,12 +139,13 @@ Step Session::report(Event event, std::string_view text) { return apply(event, 0
 
 Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   const bool is_answer = guards_.has(waits_for_response);
-  guards_.set(bit::errors_spent, counters_.errors >= spec::max_errors);
-  guards_.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
-  const spec::PolicyRow* const decides = decide(guards_, event);
+  spec::Guards before = guards_;
+  before.set(bit::errors_spent, counters_.errors >= spec::max_errors);
+  before.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
+  const spec::PolicyRow* const decides = decide(before, event);
   if (decides == nullptr) return stray(event);
   const spec::PolicyRow& row = *decides;
-  guards_ = after(row, guards_);
+  guards_ = after(row, before);
   const bool is_refused_unjudged = spec::reply_row(row.reply).code >= 400 && names_user(event);
   const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
   perform(row, event, text);
