@@ -41,7 +41,7 @@ Policy::Policy() : model_(embedded_model()) {
 }
 
 Decision Policy::decide(spec::Guards guards, spec::Event event) const {
-  const spec::PolicyRow& row = engine::decide(guards, event);
+  const spec::PolicyRow& row = *engine::decide(guards, event);
   spec::Guards after = engine::after(row, guards);
   after.bits &= ~counted_;
   return {guards, event, &row, after};

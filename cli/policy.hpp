@@ -43,6 +43,7 @@ class Policy {
     return model_.rules[static_cast<std::size_t>(rule)];
   }
 
+  // Only for an event that may happen in this state.
   [[nodiscard]] Decision decide(spec::Guards guards, spec::Event event) const;
   // What can happen in this state, in the order of events.toml.
   [[nodiscard]] std::vector<spec::Event> events_in(spec::Guards guards) const;

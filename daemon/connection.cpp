@@ -93,12 +93,10 @@ void Connection::wait_for_client() {
 }
 
 void Connection::take(Step step) {
-  for (;;) {
+  while (step.is_decision) {
     say(step);
     if (!is_open_ || step.effect == Effect::none) return;
-    const Step outcome = perform(step);
-    if (!outcome.is_decision) return;
-    step = outcome;
+    step = perform(step);
   }
 }
 

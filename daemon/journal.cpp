@@ -159,6 +159,7 @@ void Journal::end(std::string_view how, const engine::Session& session, std::siz
   LogLine line = this->line("end");
   line.field("by", how).number("errors", session.counters().errors);
   if (unsent != 0) line.number("unsent", unsent);
+  if (session.stray_reports() != 0) line.number("stray_reports", session.stray_reports());
   line.write();
 }
 

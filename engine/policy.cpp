@@ -2,12 +2,12 @@
 
 namespace postern::engine {
 
-const spec::PolicyRow& decide(spec::Guards guards, spec::Event event) {
-  const auto rows = spec::policy_rows(event);
-  for (const spec::PolicyRow& row : rows) {
-    if ((guards.bits & row.care) == row.want) return row;
+const spec::PolicyRow* decide(spec::Guards guards, spec::Event event) {
+  if (!guards.has(spec::waiting_for(event))) return nullptr;
+  for (const spec::PolicyRow& row : spec::policy_rows(event)) {
+    if ((guards.bits & row.care) == row.want) return &row;
   }
-  return rows.back();
+  return nullptr;
 }
 
 }  // namespace postern::engine

@@ -151,10 +151,13 @@ Step Session::report(Event event, std::string_view text) { return apply(event, 0
 
 Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   const bool is_answer = guards_.has(waits_for_response);
-  guards_.set(bit::errors_spent, counters_.errors >= spec::max_errors);
-  guards_.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
-  const spec::PolicyRow& row = decide(guards_, event);
-  guards_ = after(row, guards_);
+  spec::Guards before = guards_;
+  before.set(bit::errors_spent, counters_.errors >= spec::max_errors);
+  before.set(bit::auth_attempts_spent, counters_.auth_attempts >= spec::max_auth_attempts);
+  const spec::PolicyRow* const decides = decide(before, event);
+  if (decides == nullptr) return stray(event);
+  const spec::PolicyRow& row = *decides;
+  guards_ = after(row, before);
   const bool is_refused_unjudged = spec::reply_row(row.reply).code >= 400 && names_user(event);
   const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
   perform(row, event, text);
@@ -177,6 +180,12 @@ void Session::count(spec::Reply reply, Event event) {
   if (spec::reply_row(reply).is_mistake) ++counters_.errors;
   if (counts.forgives_mistakes) counters_.errors = 0;
   if (counts.is_auth_attempt) ++counters_.auth_attempts;
+}
+
+// A late answer authenticates nobody, and opens no transaction.
+Step Session::stray(Event event) {
+  ++stray_reports_;
+  return {.event = event};
 }
 
 void Session::perform(const spec::PolicyRow& row, Event event, std::string_view text) {

@@ -7,7 +7,8 @@
 // lent    a Workspace, which the session leaves empty whenever it is at rest (no transaction, no AUTH exchange): then it may
 //         be lent another, and this one to another session. Views die with the next call on any session that has it
 // limits  spec/limits.hpp; Session and Workspace bound the memory of a session; allocates nothing
-// errors  none: whatever the client does is an event, and an event has a row
+// errors  whatever the client does is an event, and an event has a row. A report of what may not happen now (a late answer,
+//         say) changes nothing and is counted: stray_reports()
 // source  spec/policy.toml; RFC 5321 4.1.4; RFC 3207 4.2
 #pragma once
 
@@ -91,7 +92,8 @@ class Session {
 
   // `scratch` takes decoded mail data and holds at least unread.size() + 2.
   [[nodiscard]] Step step(std::string_view unread, std::span<char> scratch);
-  // `text` is the address to keep for recipient_*, the verdict for hand_over_*.
+  // `text` is the address to keep for recipient_*, the verdict for hand_over_*. No decision: the event may not happen
+  // now (spec/events.toml, `while`).
   [[nodiscard]] Step report(spec::Event event, std::string_view text = {});
 
   // The size limit and bound on recipients that hold from now on (an authenticated user may have his own).
@@ -100,6 +102,7 @@ class Session {
 
   [[nodiscard]] spec::Guards guards() const { return guards_; }
   [[nodiscard]] Counters counters() const { return counters_; }
+  [[nodiscard]] std::uint32_t stray_reports() const { return stray_reports_; }  // not 0: a defect of the caller
   [[nodiscard]] std::uint64_t stored_octets() const { return stored_octets_; }  // of the last message
   [[nodiscard]] const Envelope& envelope() const { return workspace_->envelope; }
   // The path of the MAIL or RCPT just stepped over, unquoted; valid with Effect::check_recipient.
@@ -121,11 +124,13 @@ class Session {
   [[nodiscard]] spec::Event data_end_event() const;
   [[nodiscard]] Step apply(spec::Event event, std::size_t consumed, std::string_view text = {});
   void count(spec::Reply reply, spec::Event event);
+  [[nodiscard]] Step stray(spec::Event event);
   void perform(const spec::PolicyRow& row, spec::Event event, std::string_view text);
   void keep_client_name(std::string_view name);
 
   spec::Guards guards_;
   Counters counters_;
+  std::uint32_t stray_reports_ = 0;
   Service service_;
   grammar::LineSplitter lines_;
   grammar::MailData mail_data_;

@@ -200,6 +200,15 @@ void Player::check_views(const engine::Step& step) {
   if (!are_inside) complain("a view points outside");
 }
 
+// After each decision another event that may not happen now: an answer that comes late, say.
+void Player::report_late() {
+  const auto event = static_cast<Event>(late_++ % spec::event_count);
+  const spec::Guards now = session_->guards();
+  if (now.has(spec::waiting_for(event))) return;
+  if (session_->report(event, "late@example.org").is_decision || session_->guards() != now)
+    complain("a late report changes something");
+}
+
 void Player::judge(const proptests::Decision& decision) {
   if (model_ == nullptr) return complain(judge_.complaint(decision));
   const std::size_t at = trace_->decisions.size() - 1;
@@ -207,6 +216,7 @@ void Player::judge(const proptests::Decision& decision) {
 }
 
 void Player::take(const engine::Step& step, spec::Guards before) {
+  if (!step.is_decision) return complain("a report of what may not happen now");
   trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session_->guards()});
   const proptests::Decision& decision = trace_->decisions.back();
   judge(decision);
@@ -221,6 +231,7 @@ void Player::take(const engine::Step& step, spec::Guards before) {
     trace_->said += 'X';
     is_closed_ = true;
   }
+  if (!is_closed_) report_late();
 }
 
 // What is stored, and the verdict, are those of the naive reader; once is enough, the other way must be the same.

@@ -53,6 +53,7 @@ class Player {
   void take(const engine::Step& step, spec::Guards before);
   void change_workspace();
   void judge(const proptests::Decision& decision);
+  void report_late();
   void check_views(const engine::Step& step);
   void check_stored();
   void hear_message();
@@ -77,6 +78,7 @@ class Player {
   std::string mail_data_;    // as the client sent it
   std::string message_;      // as it is stored
   std::size_t asked_ = 0;
+  std::size_t late_ = 0;  // the event that comes too late next
   bool is_closed_ = false;
   std::string complaint_;
 };

@@ -49,7 +49,7 @@ class Transitions {
   explicit Transitions(const spec::Model& model) : model_(model), states_(state_bits(model)) {}
 
   void add(spec::Guards before, spec::Event event) {
-    const spec::PolicyRow& row = engine::decide(before, event);
+    const spec::PolicyRow& row = *engine::decide(before, event);
     rules_.insert(row.rule);
     rows_.insert({event, &row});
     // It takes 64 MiB: once is enough.
@@ -57,7 +57,7 @@ class Transitions {
   }
 
   [[nodiscard]] bool has(spec::Guards before, spec::Event event) const {
-    const spec::PolicyRow& row = engine::decide(before, event);
+    const spec::PolicyRow& row = *engine::decide(before, event);
     return rows_.contains({event, &row}) &&
            (event == spec::Event::data_without_end || changes_.contains(change_of(row, before, event)));
   }

@@ -127,12 +127,12 @@ class Walk {
   }
   [[nodiscard]] bool is_new(Event event) const { return !taken_.has(guards_at_decision(), event); }
   [[nodiscard]] bool closes(Event event) const {
-    const spec::PolicyRow& row = engine::decide(guards_at_decision(), event);
+    const spec::PolicyRow& row = *engine::decide(guards_at_decision(), event);
     return engine::after(row, guards_).has(bit::waiting_end);
   }
 
   [[nodiscard]] bool leads_on(Event event) const {
-    const spec::PolicyRow& row = engine::decide(guards_at_decision(), event);
+    const spec::PolicyRow& row = *engine::decide(guards_at_decision(), event);
     return spec::reply_row(row.reply).code < 400 && !(engine::after(row, guards_) == guards_);
   }
 
@@ -184,7 +184,7 @@ class Walk {
 
   void take(Event event) {
     const bool was_new = is_new(event);
-    const spec::PolicyRow& row = engine::decide(guards_at_decision(), event);
+    const spec::PolicyRow& row = *engine::decide(guards_at_decision(), event);
     write(event);
     guards_ = engine::after(row, guards_);
     const spec::CountsOf counts = spec::counts_of(event);

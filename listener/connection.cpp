@@ -159,13 +159,11 @@ std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
 }
 
 void Connection::take(Step step) {
-  for (;;) {
+  while (step.is_decision) {
     say(step);
     if (phase_ == Phase::over) return;  // nobody could be told
     if (step.effect == Effect::none || step.effect == Effect::delay) return;
-    const Step outcome = perform(step);
-    if (!outcome.is_decision) return;
-    step = outcome;
+    step = perform(step);
   }
 }
 

@@ -48,7 +48,10 @@ void Connection::die(std::string_view how) {
   for (std::string* const replies : {&unsent_, &delayed_}) count_lost(std::exchange(*replies, {}));
   phase_ = Phase::over;
   disarm();
-  if (session_) context_.journal_of(remote_, number_).end(how, session(), lost_replies_);
+  if (session_) {
+    context_.journal_of(remote_, number_).end(how, session(), lost_replies_);
+    context_.metrics.strayed(session().stray_reports());
+  }
   if (is_admitted_) {
     context_.clients.leave(remote_.address);
     context_.metrics.session_closed();

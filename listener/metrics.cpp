@@ -57,6 +57,8 @@ void Shard::message(MessageResult result, std::uint64_t octets) {
 
 void Shard::reloaded(ReloadResult result) { add(figure::reloads + std::to_underlying(result)); }
 
+void Shard::strayed(std::uint64_t reports) { add(figure::stray_reports, reports); }
+
 void Shard::gate_changed(GateKind kind, bool is_shut) {
   add(figure::gates + std::to_underlying(kind) * 2UZ + (is_shut ? 0 : 1));
 }

@@ -45,7 +45,8 @@ namespace figure {
 inline constexpr std::size_t max_refusals = 32;
 inline constexpr std::size_t first_code = 200, codes = 400;
 inline constexpr std::size_t open_sessions = 0, sessions = 1, message_octets = 2;
-inline constexpr std::size_t refusals = 3;
+inline constexpr std::size_t stray_reports = 3;
+inline constexpr std::size_t refusals = 4;
 inline constexpr std::size_t replies = refusals + max_refusals;
 inline constexpr std::size_t rules = replies + codes;
 inline constexpr std::size_t handshakes = rules + spec::rule_count;  // [version][result]
@@ -72,6 +73,7 @@ class alignas(64) Shard {
   void auth(AuthResult result);
   void message(MessageResult result, std::uint64_t octets);  // octets count only when it was accepted
   void reloaded(ReloadResult result);
+  void strayed(std::uint64_t reports);  // reports to a session that waited for something else: a defect
   void gate_changed(GateKind kind, bool is_shut);
   void took(Duration what, std::chrono::nanoseconds time);
 

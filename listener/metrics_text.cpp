@@ -133,6 +133,8 @@ void write_outcomes(Page& page, const Totals& totals) {
                 std::array<std::string_view, 4>{"accepted", "deferred", "refused", "client_gone"});
   page.family("postern_message_octets", "counter", "Octets of accepted messages.");
   page.sample("", totals[figure::message_octets]);
+  page.family("postern_stray_reports", "counter", "Answers to a session that waited for something else: a defect.");
+  page.sample("", totals[figure::stray_reports]);
   page.family("postern_reloads", "counter", "Reloads of the configuration, by result.");
   write_results(page, totals, figure::reloads, done_or_failed);
 }

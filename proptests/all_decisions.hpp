@@ -14,7 +14,7 @@
 namespace postern::proptests {
 
 inline Decision decide(spec::Guards before, spec::Event event) {
-  const spec::PolicyRow& row = engine::decide(before, event);
+  const spec::PolicyRow& row = *engine::decide(before, event);
   return {before, event, row.rule, spec::reply_row(row.reply).code, row.effect, engine::after(row, before)};
 }
 

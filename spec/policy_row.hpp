@@ -74,8 +74,10 @@ struct SettingRow {
   TextAt name;
 };
 
-// Tried in order; the last one always decides.
+// Tried in order; in every state in which the event may happen one of them decides.
 [[nodiscard]] std::span<const PolicyRow> policy_rows(Event event);
+// The values of `waiting` in which the event may happen (`while` of spec/events.toml), as guards.
+[[nodiscard]] std::uint64_t waiting_for(Event event);
 [[nodiscard]] const ReplyRow& reply_row(Reply reply);
 [[nodiscard]] CountsOf counts_of(Event event);
 [[nodiscard]] std::span<const CapabilityRow> capability_rows();

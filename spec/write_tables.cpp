@@ -91,6 +91,17 @@ std::string write_policy_rows(const Model& model) {
   return rows + "};\n\n" + index + std::to_string(count) + "};\n\n";
 }
 
+std::string write_waiting(const Model& model) {
+  const Variable& waiting = model.variables[model.waiting_variable()];
+  std::string out = "constexpr std::uint64_t waiting[event_count] = {";
+  for (const EventRow& event : model.events) {
+    std::uint64_t bits = 0;
+    for (const std::size_t value : event.waiting) bits |= bit_of(waiting, value);
+    out += hex(bits) + ", ";
+  }
+  return out + "};\n\n";
+}
+
 template <typename Rows, typename Text>
 std::string write_texts(std::string_view name, const Rows& rows, Texts& texts, Text text) {
   std::string out = "constexpr TextAt " + std::string(name) + "[] = {\n";
@@ -184,6 +195,7 @@ std::span<const PolicyRow> policy_rows(Event event) {
   return {rows + first_row[i], static_cast<std::size_t>(first_row[i + 1] - first_row[i])};
 }
 
+std::uint64_t waiting_for(Event event) { return waiting[static_cast<std::size_t>(event)]; }
 const ReplyRow& reply_row(Reply reply) { return replies[static_cast<std::size_t>(reply)]; }
 CountsOf counts_of(Event event) { return counts[static_cast<std::size_t>(event)]; }
 std::span<const CapabilityRow> capability_rows() { return capabilities; }
@@ -249,7 +261,7 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
          texts.definition() + event_names + rule_names + reasons + replies + capabilities + cipher_lists + queue_exits +
-         settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + "}  // namespace\n\n" +
+         settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + write_waiting(model) + "}  // namespace\n\n" +
          std::string(accessors) + "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" +
          write_start(model) + "}  // namespace postern::spec\n";
 }

@@ -17,22 +17,6 @@ namespace {
 // As much input is laid before an unreadable page; more would only be slow.
 constexpr std::size_t guarded_octets = 32 * 1024;
 
-std::uint64_t waiting_for(Event event) {
-  const std::string_view name = spec::name_of(event);
-  if (name.starts_with("connect.")) return bit::waiting_connect;
-  if (name.starts_with("recipient.")) return bit::waiting_recipient;
-  if (name.starts_with("credentials.")) return bit::waiting_credentials;
-  if (name.starts_with("hand_over.")) return bit::waiting_hand_over;
-  if (name.starts_with("handshake.")) return bit::waiting_handshake;
-  constexpr std::uint64_t waiting_for_octets =
-      bit::waiting_command | bit::waiting_mail_data | proptests::waiting_for_answer;
-  if (event == Event::too_slow) return waiting_for_octets;
-  if (event == Event::timeout || event == Event::eof) return waiting_for_octets | bit::waiting_handshake;
-  if (event == Event::exhausted) return waiting_for_octets | bit::waiting_connect;
-  if (event == Event::shutting_down) return waiting_for_octets | bit::waiting_handshake | bit::waiting_connect;
-  return 0;
-}
-
 }  // namespace
 
 Driver::Driver(const engine::Service& service, AfterStarttls after_starttls)
@@ -50,7 +34,7 @@ void Driver::tell(Event outcome, std::string_view text) {
   pump();
 }
 
-bool Driver::waits_for(Event event) const { return !is_closed_ && (session_->guards().bits & waiting_for(event)) != 0; }
+bool Driver::waits_for(Event event) const { return !is_closed_ && session_->guards().has(spec::waiting_for(event)); }
 
 void Driver::happen(Event event, std::string_view text) {
   if (is_closed_) return;
@@ -127,6 +111,7 @@ bool Driver::take_step() {
 }
 
 void Driver::take(const engine::Step& step, spec::Guards before, Event event) {
+  if (!step.is_decision) return fail(std::string(spec::name_of(event)) + " may not happen now");
   decisions_.push_back({before, event, step.rule, step.code, step.effect, session_->guards()});
   if (see_) see_({decisions_.back(), step, *session_});
   hear_reply(step.reply);

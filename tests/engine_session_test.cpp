@@ -57,6 +57,44 @@ TEST_F(SessionTest, reads_nothing_while_an_outcome_is_awaited) {
   EXPECT_EQ(session_.envelope().octets(), std::string_view("Fa@example.com\0Tb@example.org.gateway\0\0", 39));
 }
 
+// spec/events.toml, `while`: a late answer authenticates nobody, opens no transaction, and ends nothing
+class SessionThatWaits : public SessionTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(SessionThatWaits, changes_nothing_at_a_report_of_what_may_not_happen_now) {
+  const std::string& lines = GetParam();
+  std::string_view unread = lines;
+  while (!unread.empty()) {
+    const Step step = say(unread.substr(0, unread.find('\n') + 1));
+    unread.remove_prefix(unread.find('\n') + 1);
+    if (unread.empty() || !session_.guards().has(bit::waiting_recipient)) continue;
+    ASSERT_EQ(step.effect, Effect::check_recipient);
+    static_cast<void>(session_.report(Event::recipient_ours, "b@example.org"));
+  }
+  const spec::Guards before = session_.guards();
+  const std::string envelope(session_.envelope().octets());
+  std::uint32_t stray = 0;
+  for (std::size_t i = 0; i < spec::event_count; ++i) {
+    const auto event = static_cast<Event>(i);
+    if (before.has(spec::waiting_for(event))) continue;
+    const Step step = session_.report(event, "late@example.org");
+    EXPECT_FALSE(step.is_decision) << spec::name_of(event);
+    EXPECT_TRUE(step.code == 0 && step.reply.empty() && step.effect == Effect::none) << spec::name_of(event);
+    EXPECT_EQ(session_.guards(), before) << spec::name_of(event);
+    EXPECT_EQ(session_.counters().errors, 0U) << spec::name_of(event);
+    EXPECT_EQ(session_.stray_reports(), ++stray);
+  }
+  EXPECT_EQ(session_.envelope().octets(), envelope);
+  EXPECT_GT(stray, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, SessionThatWaits,
+                         testing::Values("NOOP\r\n", "MAIL FROM:<a@example.com>\r\n",
+                                         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n",
+                                         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n",
+                                         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n.\r\n",
+                                         "AUTH PLAIN\r\n", "AUTH LOGIN\r\n", "AUTH LOGIN dGlt\r\n",
+                                         "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n", "STARTTLS\r\n", "QUIT\r\n"));
+
 TEST_F(SessionTest, does_not_look_twice_at_a_partial_line) {
   const Step step = say("NOO");
   EXPECT_FALSE(step.is_decision);

@@ -59,6 +59,7 @@ TEST(Metrics, outcomes_are_told_apart) {
   shard.message(MessageResult::accepted, 2190);
   shard.message(MessageResult::refused, 100000);
   shard.reloaded(ReloadResult::failed);
+  shard.strayed(2);
   const std::string text = page(metrics);
   expect_line(text, "postern_tls_handshakes_total{version=\"TLSv1.3\",result=\"done\"} 1");
   expect_line(text, "postern_tls_handshakes_total{version=\"none\",result=\"failed\"} 1");
@@ -68,6 +69,7 @@ TEST(Metrics, outcomes_are_told_apart) {
   expect_line(text, "postern_messages_total{result=\"refused\"} 1");
   expect_line(text, "postern_message_octets_total 2190");
   expect_line(text, "postern_reloads_total{result=\"failed\"} 1");
+  expect_line(text, "postern_stray_reports_total 2");
 }
 
 TEST(Metrics, a_duration_falls_into_the_bucket_that_holds_it) {

@@ -4,8 +4,8 @@
 
 std::uint64_t care(postern::spec::Guards guards) {
 #ifdef MISUSE
-  return postern::engine::decide(guards, postern::spec::Rule::helo).care;
+  return postern::engine::decide(guards, postern::spec::Rule::helo)->care;
 #else
-  return postern::engine::decide(guards, postern::spec::Event::helo).care;
+  return postern::engine::decide(guards, postern::spec::Event::helo)->care;
 #endif
 }
