@@ -65,13 +65,12 @@ void add_settings(LogLine& line, const Start& start) {
 
 // RFC 5321 4.2.1: all lines of a reply but the last have a hyphen behind the code.
 std::size_t replies_in(std::string_view octets) {
-  constexpr std::string_view line_end = "\r\n";
   std::size_t replies = 0;
   while (!octets.empty()) {
-    const std::size_t end = std::min(octets.find(line_end), octets.size());
+    const std::size_t end = std::min(octets.find('\n'), octets.size());
     const bool is_whole = end > 3 && octets[0] >= '2' && octets[0] <= '5';
     if (!(is_whole && octets[3] == '-')) ++replies;
-    octets.remove_prefix(std::min(end + line_end.size(), octets.size()));
+    octets.remove_prefix(std::min(end + 1, octets.size()));
   }
   return replies;
 }
