@@ -168,4 +168,4 @@ class Recipe(Folder):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)
