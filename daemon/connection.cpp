@@ -17,13 +17,6 @@ using spec::Effect;
 using spec::Event;
 namespace bit = spec::bit;
 
-namespace {
-
-constexpr std::uint64_t can_be_exhausted = bit::waiting_connect | bit::waiting_command | bit::waiting_plain_response |
-                                           bit::waiting_username | bit::waiting_password | bit::waiting_mail_data;
-
-}  // namespace
-
 void Connection::run(Event first) {
   session_.set_room(*this);
   try {
@@ -43,7 +36,7 @@ void Connection::run_out_of_memory() {
   has_run_out_ = true;
   is_open_ = false;
   abandon_message();
-  if (session_.guards().has(can_be_exhausted)) return say(session_.report(Event::exhausted));
+  if (session_.guards().has(spec::waiting_for(Event::exhausted))) return say(session_.report(Event::exhausted));
   parts_.journal.trouble("no memory for this client");  // while the outcome of some work was waited for
   engine::ReplyWriter words;
   queue(words.write(spec::Reply::exhausted, {}, {}));

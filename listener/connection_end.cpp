@@ -121,9 +121,7 @@ void Connection::run_out_of_memory() {
 void Connection::say_exhausted() {
   if (phase_ == Phase::handshake || (starts_tls_ && phase_ == Phase::serving)) return;
   engine::Workspace& workspace = workspace_ == nullptr ? *context_.workspace : *workspace_;
-  const bool can_report =
-      session_ && session().guards().has(bit::waiting_connect | bit::waiting_command | bit::waiting_plain_response |
-                                         bit::waiting_username | bit::waiting_password | bit::waiting_mail_data);
+  const bool can_report = session_ && session().guards().has(spec::waiting_for(Event::exhausted));
   std::string_view reply = workspace.replies.write(spec::Reply::exhausted, {}, {});
   if (can_report) {
     session().use(workspace);

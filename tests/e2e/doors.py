@@ -120,10 +120,12 @@ class Listening:
         """SIGTERM, and its exit code; a negative one when it had to be killed or had crashed."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(peer.PATIENCE_SECONDS)
+            code = self.process.wait(peer.PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            code = self.process.wait()
+        peer.assert_nothing_strayed(self.log())
+        return code
 
 
 def connect(port, address="127.0.0.1", patience_seconds=peer.PATIENCE_SECONDS):

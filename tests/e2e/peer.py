@@ -214,7 +214,16 @@ class Service:
         self.process.wait(PATIENCE_SECONDS)
         if self.process.stdout:
             self.process.stdout.close()
+        log = self.log()
         self._log.close()
+        assert_nothing_strayed(log)
+
+
+def assert_nothing_strayed(log):
+    """No answer came to a session that waited for something else: a defect that the program itself notices."""
+    lines = [line for line in log.splitlines() if " stray_reports=" in line]
+    if lines:
+        raise AssertionError("\n".join(lines))
 
 
 def processes_of(session):
