@@ -214,6 +214,8 @@ class Service:
         self.process.wait(PATIENCE_SECONDS)
         if self.process.stdout:
             self.process.stdout.close()
+        if self._log.closed:
+            return
         log = self.log()
         self._log.close()
         assert_nothing_strayed(log)
