@@ -196,22 +196,29 @@ rc::Gen<std::vector<Login>> logins() {
       rc::gen::map(rc::gen::inRange(0, 900), [](int n) { return 1s * n; })));
 }
 
-// All failures that no good login has forgiven, by address and user.
+// All failures that no good login has forgiven, by address and user: those that count for certain, and those that may. A
+// refusal counts where nothing is counted yet, and what is between 60 and 65 minutes old may be counted still.
 class GuessModel {
  public:
   void happened(const Login& login, const Address& client, Time now) {
-    auto& of_user = failures_[client][login.user];
-    switch (login.what) {
-      case Login::What::rejected: of_user.push_back(now); break;
-      case Login::What::refused:
-        if (within(of_user, now, 65min) == 0) of_user.push_back(now);
-        break;
-      case Login::What::accepted: of_user.clear(); forgiven_[client] = now;
+    Failures& of_user = failures_[client][login.user];
+    const bool is_rejected = login.what == Login::What::rejected;
+    const bool counts = is_rejected || within(of_user.possible, now, 65min) == 0;
+    const bool may_count = is_rejected || within(of_user.certain, now, 60min) == 0;
+    if (login.what == Login::What::accepted) {
+      of_user = {};
+      forgiven_[client] = now;
+      return;
     }
-    if (login.what != Login::What::accepted) seen_[client][login.user] = now;
+    if (counts) of_user.certain.push_back(now);
+    if (may_count) of_user.possible.push_back(now);
+    seen_[client][login.user] = now;
   }
-  [[nodiscard]] std::size_t of_user(const Login& login, const Address& client, Time now, Interval window) const {
-    return within(failures_.at(client).at(login.user), now, window);
+  [[nodiscard]] std::size_t certain(const Login& login, const Address& client, Time now) const {
+    return within(failures_.at(client).at(login.user).certain, now, 60min);
+  }
+  [[nodiscard]] std::size_t possible(const Login& login, const Address& client, Time now) const {
+    return within(failures_.at(client).at(login.user).possible, now, 70min);
   }
   // Users with a failure since the address was forgiven.
   [[nodiscard]] std::size_t users(const Address& client, Time now, Interval window) const {
@@ -227,7 +234,10 @@ class GuessModel {
   static std::size_t within(const std::vector<Time>& all, Time now, Interval window) {
     return static_cast<std::size_t>(std::ranges::count_if(all, [&](Time each) { return now - each < window; }));
   }
-  std::map<Address, std::map<engine::UserMark, std::vector<Time>>> failures_;
+  struct Failures {
+    std::vector<Time> certain, possible;
+  };
+  std::map<Address, std::map<engine::UserMark, Failures>> failures_;
   std::map<Address, std::map<engine::UserMark, Time>> seen_;
   std::map<Address, Time> forgiven_;
 };
@@ -249,10 +259,9 @@ RC_GTEST_PROP(RandomGuesses, shut_the_gates_that_a_list_of_all_failures_shuts, (
       case Login::What::accepted: static_cast<void>(table.accepted(from, login.user)); break;
     }
     const bool is_user_shut = table.is_shut(from, login.user, now);
-    if (reached(drawn.failures_per_user, model.of_user(login, client, now, 60min)) &&
-        login.what == Login::What::rejected)
+    if (reached(drawn.failures_per_user, model.certain(login, client, now)) && login.what == Login::What::rejected)
       RC_ASSERT(is_user_shut);
-    if (is_user_shut) RC_ASSERT(reached(drawn.failures_per_user, model.of_user(login, client, now, 70min)));
+    if (is_user_shut) RC_ASSERT(reached(drawn.failures_per_user, model.possible(login, client, now)));
     if (table.is_shut(from, now)) RC_ASSERT(reached(drawn.users_per_address, model.users(client, now, 140min)));
     if (login.what == Login::What::accepted) RC_ASSERT(!table.is_shut(from, now) && !is_user_shut);
   }

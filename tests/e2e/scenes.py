@@ -53,7 +53,7 @@ class Scene:
                 raise Impossible("MAXRCPT is at least 100")
             self._settings["MAXRCPT"] = dialogue["max_recipients"]
         if not dialogue["has_room"]:  # what a process of its own cannot begin; casts.py takes the memory of a listener
-            self._settings["QMAILQUEUE"] = peer.write_script(folder / "unstartable", "#!/no/such/interpreter\n")
+            self._settings["QMAILQUEUE"] = peer.write_script(folder / "unstartable", "\x7fELF of no machine\0")
         self._start()
         self._recipients()
         self.is_implicit = world["SSL"] == 1
