@@ -23,7 +23,7 @@ namespace postern::daemon {
 
 class MaildirFolders {
  public:
-  static constexpr std::size_t max_open_folders = 32;
+  static constexpr std::size_t max_open_folders = 28;
 
   // root: stays open as long as this object
   explicit MaildirFolders(const Descriptor& root) : root_(&root) {}
