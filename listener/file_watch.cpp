@@ -33,6 +33,8 @@ std::uint64_t FileWatch::state() const {
     mix(state, static_cast<std::uint64_t>(file.st_size));
     mix(state, static_cast<std::uint64_t>(file.st_mtim.tv_sec));
     mix(state, static_cast<std::uint64_t>(file.st_mtim.tv_nsec));
+    mix(state, static_cast<std::uint64_t>(file.st_ctim.tv_sec));  // who may read it
+    mix(state, static_cast<std::uint64_t>(file.st_ctim.tv_nsec));
     mix(state, link_state(path));
   }
   for (const std::string& name : names_)

@@ -117,6 +117,8 @@ class User(serve.Case):
         with service.connect() as client:
             client.starttls().say("EHLO client.example")
             self.assert_code(250, client.say("MAIL FROM:<>", f"RCPT TO:<user@{OURS}>")[1])
+        self.home.pem.chmod(0o644)  # as a deploy hook does, afterwards
+        self.assert_logged(service, "reload: done: ")
 
 
 if __name__ == "__main__":
