@@ -40,7 +40,9 @@ int reload(const Options& options) {
 void add_reload(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand("reload", about);
   const auto options = std::make_shared<Options>();
-  verb->add_option("PID", options->server, "the process id of postern serve")->required()->check(CLI::PositiveNumber);
+  verb->add_option("PID", options->server, "the process id of postern serve")
+      ->required()
+      ->check(CLI::Range(1, 1 << 22));
   verb->add_option("--seconds", options->patience_seconds, "how long to wait for its verdict")->capture_default_str();
   verb->callback([&program, options] { program.chosen = [options] { return reload(*options); }; });
 }

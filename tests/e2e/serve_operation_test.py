@@ -154,12 +154,21 @@ class Systemd(serve.Case):
     def test_the_verb_says_when_nobody_answers(self):
         gone = self.reload_by_verb(2**22 - 1)
         self.assertEqual(gone.returncode, 100)
-        self.assertIn(b"cannot be signalled", gone.stderr)
-        deaf = peer.Service(["sh", "-c", "trap '' HUP; sleep 30"], {"PATH": os.environ["PATH"]})
+        self.assertIn(b"is no postern serve", gone.stderr)
+        (self.home.path / "serve").write_text("trap '' HUP; sleep 30")
+        deaf = peer.Service(["sh", "serve"], {"PATH": os.environ["PATH"]}, cwd=self.home.path)
         self.addCleanup(deaf.stop)
         silent = self.reload_by_verb(deaf.pid, "--seconds", 1)
         self.assertEqual(silent.returncode, 100)
         self.assertIn(b"gave no verdict in 1 seconds", silent.stderr)
+
+    def test_the_verb_signals_no_other_program(self):
+        other = peer.Service(["sleep", "30"], {"PATH": os.environ["PATH"]})
+        self.addCleanup(other.stop)
+        refused = self.reload_by_verb(other.pid)
+        self.assertEqual(refused.returncode, 100)
+        self.assertIn(b"is no postern serve", refused.stderr)
+        self.assertIsNone(other.process.poll())
 
     def test_a_reload_that_is_refused_is_over_too(self):
         listening, environment = self.notified()
