@@ -80,7 +80,13 @@ bool Server::has_reloaded(pid_t asker) {
 
 void Server::report_reload(pid_t asker, bool is_done, std::string_view verdict) {
   log("reload", verdict);
-  reporter_.report(asker, is_done, verdict);
+  try {
+    std::vector<std::string> sentences = is_done ? policies_->class_problems() : std::vector<std::string>();
+    sentences.insert(sentences.begin(), std::string(verdict));
+    reporter_.report(asker, is_done, joined(sentences, "; but "));
+  } catch (const std::bad_alloc&) {
+    reporter_.report(asker, is_done, verdict);
+  }
 }
 
 std::expected<void, std::string> Server::read_and_judge() {
