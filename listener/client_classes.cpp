@@ -57,6 +57,22 @@ std::string class_name(const std::string& cdb, std::string_view key) {
   return line == 0 ? name : name + " (" + text + " line " + std::to_string(line) + ")";
 }
 
+std::vector<std::string> rules_that_never_match(const std::string& cdb) {
+  daemon::CdbFile file;
+  if (file.open_copy(cdb.c_str()) != 0) return {};
+  std::vector<std::string> sentences;
+  daemon::CdbFile::Records records(file);
+  while (sentences.size() < spec::max_classes_judged_early) {
+    const auto record = records.next();
+    if (!record) break;
+    if (!record->key.starts_with('=') && !record->key.contains('@')) continue;
+    sentences.push_back(class_name(cdb, record->key) +
+                        ": postern serve looks up no name and no user of a client, so this rule never matches" +
+                        (daemon::denies(record->value) ? ", and denies nobody" : "") + ": write addresses");
+  }
+  return sentences;
+}
+
 std::vector<ClientClass> read_client_classes(const std::string& cdb) {
   daemon::CdbFile file;
   if (file.open_copy(cdb.c_str()) != 0) return {};

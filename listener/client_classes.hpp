@@ -19,6 +19,9 @@ struct ClientClass {
 
 [[nodiscard]] std::vector<ClientClass> read_client_classes(const std::string& cdb);
 
+// Sentences about the rules for names (`=host`) and for users (`joe@10.0.0.1`): a listener looks up neither.
+[[nodiscard]] std::vector<std::string> rules_that_never_match(const std::string& cdb);
+
 // `class 10. of tcp.smtp.cdb (tcp.smtp line 3)`
 [[nodiscard]] std::string class_name(const std::string& cdb, std::string_view key);
 

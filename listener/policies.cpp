@@ -127,6 +127,10 @@ std::vector<std::string> Policies::judge_lists_once() {
     for (const auto& [value, served] : classes)
       if (const std::string& path = served->start.auth_cdb; !path.empty() && databases.insert(path).second)
         std::ranges::move(daemon::judge_auth_records(path), std::back_inserter(list_warnings_));
+  std::set<std::string> rules;
+  for (const ListenerSettings& each : settings_.listeners)
+    if (!each.tcprules.empty() && rules.insert(each.tcprules).second)
+      std::ranges::move(rules_that_never_match(each.tcprules), std::back_inserter(list_warnings_));
   return std::move(lists.problems);
 }
 

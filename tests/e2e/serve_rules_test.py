@@ -110,6 +110,21 @@ class Rules(serve.Case):
         self.assert_serves(service, source=TEA)
         self.assertEqual(service.log().count('FORCE_TLS="yes"'), 1)
 
+    def test_a_reload_that_shuts_a_class_out_says_so(self):
+        service = self.ruled(":allow")
+        self.rules(f'{TIM}:allow,DATABYTES="10k"', ":allow")
+        done = peer.run([serve.postern(), "reload", service.pid])
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b'done: new sessions are served with it; but ', done.stdout)
+        self.assertIn(b'DATABYTES="10k"', done.stdout)
+
+    def test_a_rule_for_a_name_or_a_user_is_warned_about(self):
+        service = self.ruled("=localhost:deny", f"joe@{TIM}:allow,DENY_TLS=\"1\"", ":allow")
+        self.assert_logged(service, "class =localhost of ")
+        self.assert_logged(service, "so this rule never matches, and denies nobody: write addresses")
+        self.assert_logged(service, f"class joe@{TIM} of ")
+        self.assert_serves(service, source=TIM)
+
     def test_a_change_is_seen_within_two_seconds(self):
         service = self.ruled(":allow")
         self.assert_serves(service, source=TIM)
