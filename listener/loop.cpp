@@ -63,8 +63,10 @@ void Loop::change(int descriptor, std::uint32_t events, Watcher& watcher) {
 void Loop::forget(int descriptor) { ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, descriptor, nullptr); }
 
 void Loop::dispose(std::unique_ptr<Watcher> watcher) {
-  watcher->next_ = disposed_;
-  disposed_ = watcher.release();
+  Watcher* const one = watcher.release();
+  if (std::exchange(one->is_disposed_, true)) return;  // twice is once
+  one->next_ = disposed_;
+  disposed_ = one;
 }
 
 void Loop::destroy_disposed() {
@@ -114,10 +116,11 @@ void Loop::turn() {
   const Time began = now_;
   for (int i = 0; i < ready; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.ptr == nullptr)
+    Watcher* const watcher = static_cast<Watcher*>(event.data.ptr);
+    if (watcher == nullptr)
       run_posted();
-    else
-      shielded([&] { static_cast<Watcher*>(event.data.ptr)->on_ready(event.events); });
+    else if (!watcher->is_disposed_)  // by an event before this one
+      shielded([&] { watcher->on_ready(event.events); });
   }
   run_again();
   timers_.advance(now_);

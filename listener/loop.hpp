@@ -36,6 +36,7 @@ class Watcher {
  private:
   friend class Loop;
   Watcher* next_ = nullptr;  // of those who want a turn, or are disposed of: never both
+  bool is_disposed_ = false;
 };
 
 // What another thread hands in: done() on the loop's thread, then it is destroyed.
@@ -109,6 +110,7 @@ class Loop {
     (first_again_ == nullptr ? first_again_ : last_again_->next_) = &watcher;
     last_again_ = &watcher;
   }
+  // It lives until the end of the turn, and hears of no event any more.
   void dispose(std::unique_ptr<Watcher> watcher);
 
   void post(std::unique_ptr<Posted> one);

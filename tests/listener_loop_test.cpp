@@ -137,6 +137,33 @@ TEST_F(Looping, who_is_disposed_of_lives_to_the_end_of_the_turn) {
   EXPECT_TRUE(is_dead);
 }
 
+// Two that are ready in one turn, and each disposes of the other: of the second nothing more is heard, and it dies once.
+TEST_F(Looping, who_is_disposed_of_hears_of_no_event_of_the_same_turn) {
+  std::array<std::array<int, 2>, 2> pipes{};
+  std::array<std::unique_ptr<Ear>, 2> ears;
+  int heard = 0, dead = 0;
+  for (std::size_t i = 0; i < ears.size(); ++i) {
+    ASSERT_EQ(0, ::pipe(pipes[i].data()));
+    ears[i] = std::make_unique<Ear>([&, i](std::uint32_t) {
+      ++heard;
+      loop_->forget(pipes[i][0]);
+      Ear* const other = ears[1 - i].release();
+      loop_->dispose(std::unique_ptr<Watcher>(other));
+      loop_->dispose(std::unique_ptr<Watcher>(other));  // as a caller might that is called once more
+    });
+    ears[i]->on_death = [&] { ++dead; };
+    ASSERT_EQ(0, loop_->watch(pipes[i][0], EPOLLIN, *ears[i]));
+    ASSERT_EQ(1, ::write(pipes[i][1], "x", 1));
+  }
+  Alarm end([&] { loop_->stop(); });
+  loop_->arm(end, 100ms);
+  run();
+  EXPECT_EQ(heard, 1);
+  EXPECT_EQ(dead, 1);
+  for (const auto& pipe : pipes)
+    for (const int each : pipe) ::close(each);
+}
+
 TEST_F(Looping, a_timer_is_told_by_the_real_clock) {
   const Time begun = std::chrono::steady_clock::now();
   Alarm alarm([&] { loop_->stop(); });

@@ -3,7 +3,10 @@
 """
 
 import errno
+import random
 import resource
+import socket
+import struct
 import subprocess
 import time
 
@@ -253,6 +256,27 @@ class Memory(listening.Case):
         self.assertLessEqual({reply[:3] for reply in senders.other}, {"421", "451", "454"})
         self.assertEqual(senders.broken, [])
         self.assert_nothing_lost(senders)
+
+
+class Resets(listening.Case):
+    """Clients that reset while their message is made durable: the end of a job and the end of the client come in one turn."""
+
+    def test_a_reset_at_any_moment_of_the_storing(self):
+        server = self.serve(file=listening.write_file(self.home, "loops = 2", "exempt = [\"127.0.0.0/8\"]"))
+        letter = "Subject: x\r\n\r\nx\r\n.\r\n"
+        moments = random.Random(5321)
+        end = time.monotonic() + listening.seconds(3)
+        sessions = 0
+        while time.monotonic() < end and server.is_alive():
+            client = server.connect()
+            client.say("EHLO c.example", "MAIL FROM:<a@b.example>", f"RCPT TO:<user@{peer.OURS}>", "DATA")
+            client.send(letter)
+            time.sleep(moments.random() * 0.003)
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            sessions += 1
+        self.assertTrue(server.is_alive(), f"after {sessions} sessions: {server.log()[-1000:]}")
+        self.assert_delivers(server)
 
 
 if __name__ == "__main__":
