@@ -1,14 +1,19 @@
 #include <crypt.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "daemon/auth_cdb.hpp"
 #include "tests/daemon_home.hpp"
+#include "tests/in_a_child.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -20,6 +25,15 @@ const std::string hash = "$5$rounds=1000$oraclesalt$trnN8VapAOXiuXzdVSPJNrmg/ho5
 std::string hashed(const char* password, const char* setting) {
   crypt_data work{};
   return ::crypt_r(password, setting, &work);
+}
+
+// 8 MiB above what is used: yescrypt wants 16.
+void leave_little_memory() {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t octets = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{8} << 20U);
+  const rlimit limit{.rlim_cur = octets, .rlim_max = octets};
+  ::setrlimit(RLIMIT_AS, &limit);
 }
 
 class AuthCdbTest : public testing::Test {
@@ -46,6 +60,21 @@ TEST_F(AuthCdbTest, a_password_is_right_or_wrong) {
   expect(Verdict::rejected, "unknown user", check("nobody"));
   expect(Verdict::rejected, "unknown user", check("ALICE"));
   expect(Verdict::rejected, "unknown user", check(""));
+}
+
+// libxcrypt says EINVAL then, as of a setting that is none.
+TEST_F(AuthCdbTest, a_right_password_is_not_called_wrong_for_lack_of_memory) {
+  home_.write_cdb("users.cdb", {{"alice", hashed("wonderland", "$y$j9T$saltsaltsaltsaltsalt$")}});
+  expect(Verdict::accepted, "", check("alice"));
+  const auto judged = [this]() -> int {
+    leave_little_memory();
+    try {
+      return static_cast<int>(check("alice").verdict);
+    } catch (const std::bad_alloc&) {
+      return 111;
+    }
+  };
+  EXPECT_EQ(tests::in_a_child(judged), 111);
 }
 
 TEST_F(AuthCdbTest, every_method_of_crypt_works) {
