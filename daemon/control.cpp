@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,7 +48,13 @@ int open_control(std::string_view name) {
   directory.copy(path.data(), directory.size());
   name.copy(path.data() + directory.size(), name.size());
   path[directory.size() + name.size()] = '\0';
-  return ::open(path.data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not hold us up
+  // A FIFO must not hold us up, nor be read as an empty file: a list that is empty is a filter that is gone.
+  const int descriptor = ::open(path.data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat about{};
+  if (descriptor < 0 || ::fstat(descriptor, &about) != 0 || !S_ISFIFO(about.st_mode)) return descriptor;
+  ::close(descriptor);
+  errno = ENOTSUP;
+  return -1;
 }
 
 ssize_t read_some(int descriptor, std::span<char> room) {

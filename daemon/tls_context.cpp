@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -83,9 +84,17 @@ std::expected<void, std::string> set_dh_group(SSL_CTX* context) {
   return Failure("no Diffie-Hellman group: " + take_tls_error());
 }
 
+// What is not there OpenSSL tells; a FIFO it would wait for.
+bool is_no_file(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
+}
+
 std::expected<void, std::string> load_certificate(SSL_CTX* context, const TlsSettings& settings) {
   const std::string& path = settings.certificate_path;
   const std::string& key_path = settings.key_path.empty() ? path : settings.key_path;
+  for (const std::string& each : {path, key_path})
+    if (is_no_file(each)) return Failure(each + ": is no regular file");
   if (SSL_CTX_use_certificate_chain_file(context, path.c_str()) != 1) {
     return failure_of(path, "no usable certificate");
   }

@@ -80,6 +80,11 @@ bool may_use(const ServedFile& file) {
   return ::access(file.path.c_str(), wanted) == 0 || errno != EACCES;
 }
 
+bool is_waited_for(const ServedFile& file) {
+  struct stat about{};
+  return ::stat(file.path.c_str(), &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+}
+
 bool is_shut_out(const ServedFile& file) {
   const daemon::Descriptor opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   return !opened.is_open() && errno == EACCES;
@@ -88,6 +93,7 @@ bool is_shut_out(const ServedFile& file) {
 }  // namespace
 
 std::optional<std::string> obstacle_to(const ServedFile& file) {
+  if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and no file";
   if (!may_use(file)) return forbidden(file);
   if (is_shut_out(file)) return shut_out(file);
   return std::nullopt;

@@ -71,9 +71,10 @@ TEST_F(Control, what_cannot_be_read_says_why) {
       read_line("a-name-much-longer-than-that-of-any-control-file-that-anybody-has-ever-seen").error().error_number);
 }
 
-TEST_F(Control, a_fifo_does_not_hold_us_up) {
+TEST_F(Control, a_fifo_neither_holds_us_up_nor_is_an_empty_file) {
   ASSERT_EQ(0, ::mkfifo("control/me", 0644));
-  EXPECT_EQ("", read_line("me").value());
+  ASSERT_FALSE(read_line("me"));
+  EXPECT_EQ(read_line("me").error().kind, ControlProblem::Kind::unreadable);
 }
 
 TEST_F(Control, a_number_is_digits) {

@@ -218,6 +218,23 @@ class Tls(serve.Case):
                 self.assert_logged(service, "reload: done")
                 service.stop()
 
+    def test_a_fifo_in_the_place_of_a_file_refuses_the_reload_and_holds_nothing_up(self):
+        service = self.serving()
+        for file in (self.home.pem, self.file, self.home.path / "control" / "databytes"):
+            with self.subTest(file=file):
+                text = file.read_text()
+                file.unlink()
+                os.mkfifo(file)
+                told = service.log().count("reload: refused")
+                service.process.send_signal(signal.SIGHUP)
+                self.assertTrue(peer.until(lambda: service.log().count("reload: refused") > told), service.log())
+                file.unlink()
+                file.write_text(text)
+                done = service.log().count("reload: done")
+                self.assertTrue(peer.until(lambda: service.log().count("reload: done") > done), service.log())
+        service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(service.process.wait(peer.PATIENCE_SECONDS), 0)
+
     def test_one_that_is_named_and_missing_refuses_the_start(self):
         said = self.refused(variables={"TLS_SERVER_CERT": "none.pem"})
         self.assertIn("none.pem does not exist, and TLS_SERVER_CERT names it", said)
