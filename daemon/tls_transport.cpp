@@ -7,12 +7,21 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <new>
 #include <utility>
 
 namespace postern::daemon {
 namespace {
 
 using std::chrono::milliseconds;
+
+// Whether that is among the reasons why OpenSSL failed; they are taken.
+bool is_out_of_memory() {
+  bool is_among_them = false;
+  while (const unsigned long error = ERR_get_error())
+    is_among_them = is_among_them || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+  return is_among_them;
+}
 
 TlsWire& wire_of(BIO* bio) { return *static_cast<TlsWire*>(BIO_get_data(bio)); }
 
@@ -115,8 +124,10 @@ ReadResult TlsTransport::read(std::span<char> into) {
   const int error = SSL_get_error(session_.get(), 0);
   if (error == SSL_ERROR_WANT_READ) return {Io::timed_out, 0};
   if (error == SSL_ERROR_ZERO_RETURN) return {Io::closed, 0};  // close_notify: we may still write
-  (void)flush(milliseconds(0));                                // an alert
+  const bool has_memory = !is_out_of_memory();
+  (void)flush(milliseconds(0));  // an alert
   has_failed_ = true;
+  if (!has_memory) throw std::bad_alloc();  // or else the log would say that the client has closed
   return {Io::closed, 0};
 }
 

@@ -194,7 +194,7 @@ class Sibling(peer.Case):
             self.assertIn(code, (0, 1, EXHAUSTED), f"allocation {n} of {total}: {replies} {log}")
             for reply in replies:
                 if reply[:1] in ("4", ""):
-                    self.assertRegex(log, "trouble|rule=|config", f"allocation {n}: {replies}")
+                    self.assertRegex(log, "trouble|rule=|config|unsent=", f"allocation {n}: {replies}")
                     break
                 self.assertIn(reply[:1], ("2", "3"), f"allocation {n}: {replies} {log}")
         print(f"{total} allocations, every {step}", end=" ", flush=True)
