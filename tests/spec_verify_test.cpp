@@ -38,7 +38,8 @@ class CopyOfSpec {
   CopyOfSpec() {
     std::string pattern = (fs::temp_directory_path() / "postern-spec-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
-    for (const char* name : {"settings.toml", "events.toml", "policy.toml", "replies.toml", "laws.toml", "limits.hpp"})
+    for (const char* name :
+         {"settings.toml", "events.toml", "policy.toml", "replies.toml", "laws.toml", "limits.hpp", "elsewhere.toml"})
       fs::copy_file(fs::path(POSTERN_SOURCE_FOLDER "/spec") / name, folder_ / name);
   }
   ~CopyOfSpec() { fs::remove_all(folder_); }
