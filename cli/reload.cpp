@@ -1,6 +1,8 @@
 // postern reload: asks a running `postern serve` for a reload, waits, and says what became of it.
 #include <cstdio>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "cli/verbs.hpp"
 #include "listener/reload_verdict.hpp"
@@ -26,8 +28,19 @@ struct Options {
   unsigned patience_seconds = default_patience_seconds;
 };
 
+// SIGHUP ends most programs: a number of a process that has taken over an old one must not get it.
+bool serves(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/cmdline");
+  std::string program, verb;
+  return std::getline(file, program, '\0') && std::getline(file, verb, '\0') && verb == "serve";
+}
+
 int reload(const Options& options) {
   using listener::ReloadVerdict;
+  if (!serves(options.server)) {
+    std::fprintf(stderr, "reload: process %d is no postern serve\n", static_cast<int>(options.server));
+    return exit_refused;
+  }
   const ReloadVerdict verdict =
       listener::ask_for_reload(options.server, std::chrono::seconds(options.patience_seconds));
   const bool is_done = verdict.kind == ReloadVerdict::Kind::done;

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
 
 namespace postern::listener {
 namespace {
@@ -36,13 +35,6 @@ struct Address {
 };
 
 ReloadVerdict unanswered(std::string sentence) { return {ReloadVerdict::Kind::unanswered, std::move(sentence)}; }
-
-// SIGHUP ends most programs: a number of a process that has taken over an old one must not get it.
-bool serves(pid_t process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/cmdline");
-  std::string program, verb;
-  return std::getline(file, program, '\0') && std::getline(file, verb, '\0') && verb == "serve";
-}
 
 // One datagram; empty unless `server` sent it.
 std::string receive(int socket, pid_t server) {
@@ -78,7 +70,6 @@ void ReloadReporter::report(pid_t asker, bool is_done, std::string_view sentence
 
 // The signal is sent again every few seconds: two that ask at once may become one signal, which only one is told of.
 ReloadVerdict ask_for_reload(pid_t server, std::chrono::seconds patience) {
-  if (!serves(server)) return unanswered("process " + std::to_string(server) + " is no postern serve");
   const daemon::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const Address address(::getpid());
   const int on = 1;
