@@ -151,6 +151,7 @@ class Recipe(Folder):
         os.symlink(os.path.join(SOURCE, "packaging"), self.path("packaging"))
         for name in ("useradd", "systemctl"):
             os.chmod(self.path(f"bin/{name}", "#!/bin/sh\n"), 0o755)
+        os.chmod(self.path("bin/runuser", '#!/bin/sh\nshift 3\nexec "$@"\n'), 0o755)  # -u postern --
         os.symlink(PROGRAM, self.path("bin/postern"))
         os.makedirs(self.path("etc/systemd/system"))
         owner = f"-o {os.getuid()} -g {os.getgid()}"
@@ -158,7 +159,7 @@ class Recipe(Folder):
             here = line.replace("-o postern -g postern", owner).replace("-g postern", f"-g {os.getgid()}")
             here = here.replace("chgrp postern", f"chgrp {os.getgid()}").replace("your.domain", "our.example")
             here = re.sub(r"(?<=[ ])/(?=etc|var)", self.folder + "/", here)
-            if line.startswith("postern check"):
+            if "postern check" in line:
                 toml = pathlib.Path(self.path("etc/postern/postern.toml"))
                 toml.write_text(toml.read_text().replace("/var/lib/postern", self.path("var/lib/postern")))
             done = subprocess.run(["sh", "-ec", here], cwd=self.folder, input="secret\n", capture_output=True, text=True,

@@ -289,8 +289,8 @@ class Judgements(Home):
                       "Exit code"):
             self.assertIn(words, text)
         example = "".join(line.strip() + "\n" for line in text.split("as short as this:")[1].split("SIGHUP")[0].splitlines())
-        example = example.replace("/var/mail", self.path("home/mail"))
-        run("check", "-c", self.file(example), expect=FINE)
+        example = example.replace("/var/mail", self.path("home/mail")).replace("/var/lib/postern", self.home)
+        run("check", "-c", self.path("example.toml", example), expect=FINE)
 
     def test_the_sample_is_fine(self):
         with open(os.path.join(SOURCE, "packaging/postern.toml")) as file:
