@@ -30,8 +30,8 @@ struct Origin {
 struct ControlProblem {
   enum class Kind : std::uint8_t { unreadable, malformed } kind;
   Origin origin;
-  int error_number;       // unreadable: errno
-  std::string found;      // malformed: what stands there, made printable and cut
+  int error_number;         // unreadable: errno
+  std::string found;        // malformed: what stands there, made printable and cut
   std::string_view remedy;  // malformed: what to do about it
 };
 
