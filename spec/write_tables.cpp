@@ -261,9 +261,9 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
          texts.definition() + event_names + rule_names + reasons + replies + capabilities + cipher_lists + queue_exits +
-         settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + write_waiting(model) + "}  // namespace\n\n" +
-         std::string(accessors) + "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" +
-         write_start(model) + "}  // namespace postern::spec\n";
+         settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + write_waiting(model) +
+         "}  // namespace\n\n" + std::string(accessors) + "std::string_view policy_hash() { return \"" +
+         std::string(hash) + "\"; }\n\n" + write_start(model) + "}  // namespace postern::spec\n";
 }
 
 }  // namespace postern::spec

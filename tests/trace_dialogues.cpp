@@ -104,12 +104,14 @@ bool tell(const Dialogue& dialogue) {
   for (const proptests::Decision& each : played.decisions)
     decisions.push_back("[" + json_text(spec::name_of(each.rule)) + ", " + std::to_string(each.code) + "]");
   std::printf(
-      "{\"name\": %s, \"world\": {%s}, \"databytes\": %llu, \"max_recipients\": %zu, \"has_room\": %s, \"items\": [%s], \"lookups\": "
+      "{\"name\": %s, \"world\": {%s}, \"databytes\": %llu, \"max_recipients\": %zu, \"has_room\": %s, \"items\": "
+      "[%s], \"lookups\": "
       "[%s], "
       "\"decisions\": [%s]}\n",
       json_text(dialogue.name).c_str(), settings_of(dialogue.settings_and_facts).c_str(),
-      static_cast<unsigned long long>(dialogue.databytes), dialogue.max_recipients, dialogue.has_room ? "true" : "false", joined(items).c_str(),
-      lookups_of(dialogue).c_str(), joined(decisions).c_str());
+      static_cast<unsigned long long>(dialogue.databytes), dialogue.max_recipients,
+      dialogue.has_room ? "true" : "false", joined(items).c_str(), lookups_of(dialogue).c_str(),
+      joined(decisions).c_str());
   return true;
 }
 
