@@ -63,6 +63,12 @@ void must_be_readable(const std::string& file) {
   if (const std::ifstream stream(file); !stream) throw UsageError(file + ": cannot be read: " + std::strerror(errno));
 }
 
+std::vector<std::string> names_of(const Variables& variables) {
+  std::vector<std::string> names;
+  for (const std::string& each : variables.strings) names.push_back(each.substr(0, each.find('=')));
+  return names;
+}
+
 int check(const Policy& policy, const Options& options) {
   const Comparison comparison(policy);
   if (!options.config.empty()) {
@@ -73,7 +79,8 @@ int check(const Policy& policy, const Options& options) {
   const Variables base = variables_of(options);
   AdviceCounts counts{};
   if (options.tcprules.empty()) {
-    const Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
+    Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
+    if (!options.file.empty() || !options.folder.empty()) warn_of_misspellings(judgement.advice, names_of(base));
     count(judgement.advice, counts);
     return tell(write_text(policy, judgement), to_json(policy, judgement), counts, options);
   }

@@ -27,11 +27,9 @@ Variables environment_of(const Variables& base, const TcpClass& tcp_class, const
 
 void tell_misspellings(ClassJudgement& result) {
   if (result.judgement.empty()) return;
-  std::vector<Advice>& advice = result.judgement.front().advice;
-  for (const auto& [name, value] : result.tcp_class.sets)
-    if (const auto sentence = listener::misspelling(name))
-      advice.push_back({Grade::warning, "misspelt_variable", *sentence, "docs/operating.md"});
-  std::ranges::stable_sort(advice, {}, &Advice::grade);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : result.tcp_class.sets) names.push_back(name);
+  warn_of_misspellings(result.judgement.front().advice, names);
 }
 
 }  // namespace

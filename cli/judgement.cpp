@@ -7,6 +7,7 @@
 #include "cli/surroundings.hpp"
 #include "daemon/settings_env.hpp"
 #include "listener/listing.hpp"
+#include "listener/variables.hpp"
 
 namespace postern::cli {
 namespace {
@@ -136,6 +137,13 @@ std::string write_text(const Policy& policy, const Judgement& judgement) {
   out += wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
   for (const std::string& remark : judgement.remarks) out += wrapped("remark   " + remark, "         ") + "\n";
   return out + write_text(judgement.advice) + write_text(judgement.place);
+}
+
+void warn_of_misspellings(std::vector<Advice>& advice, const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if (const auto sentence = listener::misspelling(name))
+      advice.push_back({Grade::warning, "misspelt_variable", *sentence, "docs/operating.md"});
+  std::ranges::stable_sort(advice, {}, &Advice::grade);
 }
 
 Json to_json(const Policy& policy, const Judgement& judgement) {

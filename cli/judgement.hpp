@@ -34,6 +34,9 @@ struct Judgement {
 [[nodiscard]] Judgement judge(const Policy& policy, const Comparison& comparison, const Variables& variables,
                               const SaidFacts& said, Clients clients);
 
+// Names that are nearly those of a variable: what they were meant to set is not set.
+void warn_of_misspellings(std::vector<Advice>& advice, const std::vector<std::string>& names);
+
 [[nodiscard]] std::string write_text(const Policy& policy, const Judgement& judgement);
 [[nodiscard]] Json to_json(const Policy& policy, const Judgement& judgement);
 

@@ -137,6 +137,12 @@ class Mistakes(Folder):
         self.assertEqual(found["settings"]["FORCE_TLS"], 1)
         self.assertEqual(found["settings"]["AUTH"], 1)
 
+    def test_a_misspelt_name_in_a_file_of_variables_is_a_warning(self):
+        file = self.path("misspelt", "AUTH=0\nFORCE_TSL=1\nHOSTNAME=mx\n")
+        found = run_json("check", "--env", file)
+        self.assertIn("did you mean FORCE_TLS?", text_of(found, "misspelt_variable"))
+        self.assertEqual(ids(found).count("misspelt_variable"), 1)
+
     def test_a_substitution_that_hit_three_lines_shows(self):
         # sed "s|AUTH=.*|AUTH=1|" also rewrites REQUIRE_AUTH and ALLOW_INSECURE_AUTH
         file = self.path("env", "AUTH=1\nREQUIRE_AUTH=1\nALLOW_INSECURE_AUTH=1\nPORT=25\n")
