@@ -138,7 +138,7 @@ class Disks(peer.Case):
             self.assert_code(250, client.deliver(MESSAGE))  # nothing of the big ones is left
         (file,) = [file for file in disk.rglob("*") if file.is_file()]
         self.assertEqual(file.parent.name, "new")
-        self.assertIn("ENOSPC", server.wait_for_log("ENOSPC"))
+        self.assert_logged(server, "ENOSPC")
 
     def test_a_disk_without_room_for_folders(self):
         disk = self.small_disk("64k,nr_inodes=2")
@@ -186,7 +186,7 @@ class Disks(peer.Case):
                 reply = client.deliver(MESSAGE, recipient="far@elsewhere.example")
                 self.assertEqual(reply, self.replies["recipient_unknowable"])
                 self.assertEqual(client.say("NOOP"), "250 ok")
-                self.assertIn(f"control/{name}", server.wait_for_log(f"control/{name}"))
+                self.assert_logged(server, f"control/{name}")
 
     def test_without_rcpthosts_no_domain_is_ours(self):  # deviation D12
         home = self.fresh_home()

@@ -157,7 +157,7 @@ class OwnHandshake(Front):
     def test_without_a_certificate_there_is_no_service(self):
         server = self.serve(SSL=1, TLS_SERVER_CERT=self.home.path / "missing.pem")
         self.assert_no_plaintext(server.port, b"EHLO client.example\r\n")
-        self.assertIn("missing.pem", server.wait_for_log("missing.pem"))
+        self.assert_logged(server, "missing.pem")
 
 
 class Terminated(Front):

@@ -222,7 +222,7 @@ class Reload(Case):
         self.assertEqual(client.say("NOOP"), "250 ok")
         trouble.fail("pthread_create", errno.EAGAIN, skip=3, count=1000)
         server.signal(signal.SIGHUP)
-        self.assertIn("reload: done", server.wait_for_log("reload: done"))
+        self.assert_logged(server, "reload: done")
         self.assert_delivers(server)
 
 

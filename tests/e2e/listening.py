@@ -235,6 +235,9 @@ class Case(unittest.TestCase):
 
     maxDiff = None
 
+    def assert_logged(self, service, text):
+        self.assertIn(text, service.wait_for_log(text))
+
     def setUp(self):
         self.home = peer.Home()
         self.addCleanup(self.home.remove)

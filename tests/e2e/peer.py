@@ -432,6 +432,9 @@ class Case(unittest.TestCase):
 
     maxDiff = None
 
+    def assert_logged(self, service, text):
+        self.assertIn(text, service.wait_for_log(text))
+
     @classmethod
     def setUpClass(cls):
         cls.home = Home()

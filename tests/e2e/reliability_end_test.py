@@ -126,7 +126,7 @@ class End(listening.Case):
             if told:
                 break
         self.assertGreater(told, 0)
-        self.assertIn("rule=shutting_down ", server.log())
+        self.assert_logged(server, "rule=shutting_down ")
 
     def test_a_backlog_that_is_inherited_is_left_for_who_serves_next(self):
         with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:

@@ -126,7 +126,7 @@ class Memory(listening.Case):
                 self.assertEqual(client.say("DATA")[:3], "354")
                 client.send("Subject: x\r\n\r\nx\r\n.\r\n")
                 self.assertEqual(client.reply()[:3], "250")
-        self.assertIn("no memory for another message", server.wait_for_log("no memory for another message"))
+        self.assert_logged(server, "no memory for another message")
 
     def test_starttls(self):
         self.hold(self.begin(), self.encrypted)

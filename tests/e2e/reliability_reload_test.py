@@ -117,7 +117,7 @@ class Reload(listening.Case):
         self.assertIn("250-SIZE 0", self.connect(server).say("EHLO client.example"))
         old = self.connect(server)
         self.replace("databytes", "4711\n")
-        self.assertIn("reload: done", server.wait_for_log("reload: done"))
+        self.assert_logged(server, "reload: done")
         self.assertIn("250-SIZE 4711", self.connect(server).say("EHLO client.example"))
         self.assertIn("250-SIZE 0", old.say("EHLO client.example"))
         self.replace("databytes", "many\n")

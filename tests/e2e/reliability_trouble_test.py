@@ -145,7 +145,7 @@ class Descriptors(listening.Case):
             greeted, told = self.exhaust(server, 190)
             self.assertGreater(told, 0)
             self.assertGreater(len(greeted), limit // 4)
-            self.assertIn(f"RLIMIT_NOFILE is {limit}: ", server.log())
+            self.assert_logged(server, f"RLIMIT_NOFILE is {limit}: ")
             self.assert_in_hand_is_served(greeted)
             for client in greeted[:-1]:
                 client.close()
@@ -168,8 +168,8 @@ class Descriptors(listening.Case):
         # The transaction stays: the client that tries again needs no new one.
         self.assertEqual(told[0].say("DATA"), "354 go ahead")
         self.assertEqual(self.end_of_data(told[0]), "250")
-        self.assertIn("no descriptor for another message", server.log())
-        self.assertIn(f'rule=data.no_room reply="{NO_ROOM}"', server.log())
+        self.assert_logged(server, "no descriptor for another message")
+        self.assert_logged(server, f'rule=data.no_room reply="{NO_ROOM}"')
         greeted[0].close()
         self.assert_recovers(server)
 
@@ -191,8 +191,8 @@ class Descriptors(listening.Case):
         with server.connect(greeted=False) as client:
             self.assertEqual(client.reply(), "421 out of resources, try again later (#4.3.2)")
             self.assertEqual(client.rest(), b"")
-        self.assertIn("rule=exhausted ", server.wait_for_log("rule=exhausted "))
-        self.assertIn("cannot serve more clients just now: Too many open files: new clients get 421", server.log())
+        self.assert_logged(server, "rule=exhausted ")
+        self.assert_logged(server, "cannot serve more clients just now: Too many open files: new clients get 421")
         self.assert_delivers(server)
 
     def test_clients_cannot_be_accepted_or_watched_for_a_while(self):
@@ -244,7 +244,7 @@ class Memory(listening.Case):
             client.send("EHLO client.example\r\nSTARTTLS\r\n")
             crowd.append(client)
         time.sleep(1)
-        self.assertIn("cannot serve more clients just now: Cannot allocate memory", server.log())
+        self.assert_logged(server, "cannot serve more clients just now: Cannot allocate memory")
         self.assertTrue(server.is_alive(), server.log()[-1000:])
         resource.prlimit(server.pid, resource.RLIMIT_AS, free)
         for client in crowd:

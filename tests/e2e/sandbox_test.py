@@ -25,7 +25,7 @@ class Sandbox(peer.Case):
             words += ["--maildir", maildir]
         service = peer.Service(words, environment, cwd=self.home.path)
         self.addCleanup(service.stop)
-        self.assertIn("ready: serving", service.wait_for_log("ready: serving"))
+        self.assert_logged(service, "ready: serving")
         service.port = int(re.search(r"listen: 127\.0\.0\.1:(\d+)", service.log()).group(1))
         return service
 
@@ -49,7 +49,7 @@ class Sandbox(peer.Case):
                 self.assert_code(235, client.say("AUTH PLAIN " + peer.plain_response(USER, PASSWORD)))
                 self.assert_code(250, client.deliver("\r\n".join(["x" * 900] * (size // 900 + 1))))
             service.process.send_signal(signal.SIGHUP)
-            self.assertIn("reload: done", service.wait_for_log("reload: done"))
+            self.assert_logged(service, "reload: done")
         self.assertEqual(len(self.home.stored(f"{OURS}/user")), 2)
         self.assertEqual(self.home.leftovers(), [])  # linked from /proc/self/fd, which stayed in reach
         service.process.terminate()
@@ -60,7 +60,7 @@ class Sandbox(peer.Case):
         queue = self.home.script("queue", f"cat >{self.home.path}/queued; cat <&1 >/dev/null; "
                                           f"grep -E 'NoNewPrivs|Seccomp:' /proc/self/status >{self.home.path}/status")
         service = self.listen(QMAILQUEUE=queue, POSTERN_MAILDIR=None)
-        self.assertIn("sandbox: seccomp open", service.log())
+        self.assert_logged(service, "sandbox: seccomp open")
         self.assert_threads(service, NoNewPrivs="0", Seccomp="2")
         with peer.Client(service.port) as client:
             client.say("EHLO client.example")

@@ -100,9 +100,6 @@ class Case(peer.Case):
         self.assertNotIn("listen: ", service.log())
         return service.log()
 
-    def assert_logged(self, service, text):
-        self.assertIn(text, service.wait_for_log(text))
-
     def assert_refused(self, service, rule, reply, **more):
         """A new client is told the reply, the log has the rule, and the connection ends."""
         with service.connect(**more) as client:

@@ -56,7 +56,7 @@ class Auth(serve.Case):
         self.assertLessEqual({"TCPREMOTEIP=127.0.1.7", f"TCPREMOTEPORT={port}", "TCPLOCALIP=127.0.0.1",
                               f"TCPLOCALPORT={service.port}", "PROTO=TCP", "MARK=of-the-service"}, variables)
         self.assertTrue((self.home.path / "read").read_text().startswith(f"{USER}|{PASSWORD}|"))
-        self.assertIn("sandbox: seccomp o", service.log())  # open, or off where only root may have it
+        self.assert_logged(service, "sandbox: seccomp o")  # open, or off where only root may have it
 
     def test_a_check_program_that_refuses_fails_or_dies(self):
         service = self.serving({"check_program": list(self.home.check_arguments())})
@@ -138,7 +138,7 @@ class OnAnotherFileSystem(serve.Case):
         mounting = f'mount --make-rprivate / && mount -t tmpfs none "{place}" && exec "$@"'
         service = self.start_serve(before=["unshare", "-m", "sh", "-c", mounting, "sh"])
         self.assertTrue(service.is_ready(), service.log())
-        self.assertIn(f"{place} is a mount below POSTERN_MAILDIR", service.log())
+        self.assert_logged(service, f"{place} is a mount below POSTERN_MAILDIR")
         for message in ("x", "y" * 200_000):
             with service.connect() as client:
                 client.say("EHLO client.example")

@@ -66,7 +66,7 @@ class Privileges(serve.Case):
         self.give(self.home.mail)
         checker = self.home.script("check", f'id -u >{self.home.mail}/id; exec "$@"')
         service = self.serving({"check_program": [HOST, checker, "/bin/true"]}, server={"user": "nobody"})
-        self.assertIn("sandbox: seccomp open, Landlock off: programs are run", service.log())
+        self.assert_logged(service, "sandbox: seccomp open, Landlock off: programs are run")
         self.assert_is_nobody(service)
         with service.connect() as client:
             client.starttls().say("EHLO client.example")
@@ -203,7 +203,7 @@ class Systemd(serve.Case):
                              '[[listener]]\nsocket = "smtp"\n')
         service = self.start_serve()
         self.assertEqual(service.exit_code(), 100)
-        self.assertIn('systemd gave no socket called "smtp"', service.log())
+        self.assert_logged(service, 'systemd gave no socket called "smtp"')
 
 
 class Monitoring(serve.Case):

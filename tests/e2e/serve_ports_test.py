@@ -25,7 +25,7 @@ class Ports(serve.Case):
 
     def assert_refused_start(self, service, first, port):
         self.assertEqual(service.exit_code(), 100, service.log())
-        self.assertIn(f"process {first.pid} (postern) has it; stop that, or choose another port", service.log())
+        self.assert_logged(service, f"process {first.pid} (postern) has it; stop that, or choose another port")
         self.assertIn(str(port), service.log())
 
     def test_a_second_server_is_refused_wherever_it_would_meet_the_first(self):
@@ -54,7 +54,7 @@ class Ports(serve.Case):
             port = other.getsockname()[1]
             service = self.rival({"port": port})
             self.assertEqual(service.exit_code(), 100, service.log())
-            self.assertIn(f"process {os.getpid()} (", service.log())
+            self.assert_logged(service, f"process {os.getpid()} (")
 
     def test_of_many_starts_at_once_one_wins(self):
         with socket.create_server(("127.0.0.1", 0)) as free:

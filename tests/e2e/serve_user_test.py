@@ -113,7 +113,7 @@ class User(serve.Case):
         renewed.chmod(0o600)
         renewed.rename(self.home.pem)
         self.assert_logged(service, "reload: refused, and nothing has changed: ")
-        self.assertIn("control/servercert.pem: user nobody may not read it (mode 0600, root:root)", service.log())
+        self.assert_logged(service, "control/servercert.pem: user nobody may not read it (mode 0600, root:root)")
         with service.connect() as client:
             client.starttls().say("EHLO client.example")
             self.assert_code(250, client.say("MAIL FROM:<>", f"RCPT TO:<user@{OURS}>")[1])

@@ -225,7 +225,7 @@ class Credentials(peer.Case):
                 self.assertEqual(client.say("RSET"), "250 flushed")
                 self.assertEqual(self.login(client, USER, PASSWORD), self.replies["auth_accepted"])
                 self.assertNotIn(PASSWORD, server.log())
-                self.assertIn("user=alice", server.log())
+                self.assert_logged(server, "user=alice")
 
     def test_an_expired_password_is_refused_and_a_lasting_one_is_not(self):  # deviation D8
         server = self.serve(AUTH_CDB=self.home.users)
