@@ -24,7 +24,7 @@ struct Judgement {
   PlaceInTable place;
   std::string reply;   // to every client; the greeting when the start is fine
   std::string rule;    // that decides the start
-  std::string listed;  // the reply by which RBLSMTPD refuses whoever is served so; empty: it lets them in
+  std::string listed;  // the reply by which RBLSMTPD refuses these clients; empty: it lets them in
   bool password_in_clear = false;
   std::string password;  // may it cross in clear, and why
 
