@@ -24,7 +24,6 @@ namespace {
 constexpr unsigned new_file_mode = 0640;
 constexpr std::size_t max_password_octets = 255;  // checkpassword(8) has 512 for name, password and more
 constexpr const char* method = "$y$";             // yescrypt
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 struct Options {
   std::string file, user;
@@ -62,8 +61,8 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 std::string read_password_line() {
   std::string line = read_line("");
   const auto say = [](const char* what) { std::fprintf(stderr, "postern: the password's line %s\n", what); };
-  if (line.starts_with(byte_order_mark)) {
-    line.erase(0, byte_order_mark.size());
+  if (line.starts_with(daemon::utf8_mark)) {
+    line.erase(0, daemon::utf8_mark.size());
     say("begins with a byte order mark, which is left out");
   }
   if (line.ends_with('\r')) {
@@ -135,7 +134,7 @@ void check_name(const std::string& user) {
   if (user.empty()) throw UsageError("whose password? postern passwd FILE USER; --list lists the users");
   if (user.size() > max_password_octets || user.contains('\t') || daemon::has_stray_control(user))
     throw UsageError("a user's name has at most 255 octets and no control characters");
-  if (is_blank(user.front()) || is_blank(user.back()) || user.starts_with(byte_order_mark))
+  if (is_blank(user.front()) || is_blank(user.back()) || user.starts_with(daemon::utf8_mark))
     throw UsageError(
         "a user's name neither begins nor ends with a blank, and has no byte order mark: nobody would send it");
 }

@@ -14,7 +14,6 @@ namespace postern::daemon {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\n";
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 std::string_view without_end(std::string_view text) {
   return text.substr(0, text.find_last_not_of(blanks) + 1);  // npos + 1 is 0
@@ -28,7 +27,7 @@ std::string printable(std::string_view text) {
 
 // A name as it would be sent by nobody who was told the name.
 bool is_spoilt(std::string_view user) {
-  return has_stray_control(user) || user.starts_with(byte_order_mark) || user.starts_with(' ') ||
+  return has_stray_control(user) || user.starts_with(utf8_mark) || user.starts_with(' ') ||
          without_end(user).size() != user.size();
 }
 

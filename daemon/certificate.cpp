@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "daemon/certificate_der.hpp"
+#include "daemon/text_lines.hpp"
 #include "grammar/base64.hpp"
 
 namespace postern::daemon {
@@ -99,8 +100,7 @@ std::optional<Block> take_block(std::string_view& text, std::string_view label, 
 }
 
 Blocks find_blocks(std::string_view text) {
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());  // as OpenSSL does
+  if (text.starts_with(utf8_mark)) text.remove_prefix(utf8_mark.size());  // as OpenSSL does
   Blocks found;
   for (std::size_t line = 0; !text.empty();) {
     const auto label = label_in(take_line(text), "-----BEGIN ");
@@ -241,7 +241,7 @@ std::optional<CertificateJudgement> judge_ends(std::string_view name, const Bloc
 
 // Of a file that lacks a block: the first one may be hidden.
 CertificateJudgement lacking(std::string_view name, std::string_view pem, std::string_view what) {
-  if (pem.starts_with("\xEF\xBB\xBF-----BEGIN"))
+  if (pem.starts_with(std::string(utf8_mark) + "-----BEGIN"))
     what = " begins with a byte order mark, which hides its first block: save it without one";
   return broken(name, what);
 }

@@ -47,7 +47,7 @@ std::string objection_to_interpreter(std::string_view line) {
 
 // A text that names no interpreter is run by a shell, but not by exec.
 std::string objection_to_head(std::string_view head) {
-  if (head.starts_with("\xEF\xBB\xBF#!")) return "begins with a byte order mark: save it without one";
+  if (head.starts_with(std::string(utf8_mark) + "#!")) return "begins with a byte order mark: save it without one";
   const std::string_view line = head.substr(0, head.find('\n'));
   if (line.starts_with("#!")) return objection_to_interpreter(line.substr(2));
   const bool is_text = std::ranges::none_of(head, [](char c) { return c == '\0' || c == '\x7f'; });

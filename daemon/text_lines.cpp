@@ -5,8 +5,6 @@
 namespace postern::daemon {
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
 bool is_control(char octet) { return static_cast<unsigned char>(octet) < 32 || octet == 127; }
 
 std::string_view without_end(std::string_view line, std::string_view what) {
@@ -18,8 +16,8 @@ std::string_view without_end(std::string_view line, std::string_view what) {
 std::optional<TextLine> TextLines::next() {
   if (rest_.empty()) return std::nullopt;
   Forgiven forgiven = Forgiven::nothing;
-  if (number_ == 0 && rest_.starts_with(byte_order_mark)) {
-    rest_.remove_prefix(byte_order_mark.size());
+  if (number_ == 0 && rest_.starts_with(utf8_mark)) {
+    rest_.remove_prefix(utf8_mark.size());
     forgiven = Forgiven::byte_order_mark;
   }
   const std::size_t end = std::min(rest_.find('\n'), rest_.size());

@@ -14,6 +14,8 @@
 
 namespace postern::daemon {
 
+inline constexpr std::string_view utf8_mark = "\xEF\xBB\xBF";  // the byte order mark, as UTF-8 has it
+
 enum class Forgiven : std::uint8_t { nothing, carriage_return, byte_order_mark };
 
 struct TextLine {
