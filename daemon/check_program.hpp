@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 
 #include "daemon/credentials.hpp"
 #include "daemon/environment.hpp"
@@ -15,9 +14,6 @@
 namespace postern::daemon {
 
 inline constexpr std::size_t max_check_octets = 512;  // checkpassword interface
-
-// The original counts a check program only with a host name before it and a subprogram after it.
-[[nodiscard]] inline bool has_check_program(std::span<char* const> arguments) { return arguments.size() >= 3; }
 
 class CheckProgram final : public Backend {
  public:

@@ -1,14 +1,6 @@
 #include "daemon/maildir.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace postern::daemon {
-
-bool Maildir::usable(const std::string& root) {
-  const Descriptor folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.is_open() && ::faccessat(folder.number(), ".", W_OK | X_OK, AT_EACCESS) == 0;
-}
 
 std::string Maildir::begin(MessageId id, std::string_view received, std::string_view reverse_path) {
   message_.begin(id, received, reverse_path);

@@ -22,9 +22,6 @@ class Maildir final : public HandOver {
   explicit Maildir(MaildirSettings settings)
       : root_(std::move(settings)), message_(root_), group_(root_, SyncMany::Way::in_turn) {}
 
-  // Whether mail could be written there; asked at start, so that a mistyped root is found before a client finds it.
-  [[nodiscard]] static bool usable(const std::string& root);
-
   std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
   void write(std::string_view octets) override { message_.write(octets); }
   [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;

@@ -64,6 +64,11 @@ std::vector<std::string> mounts_below(std::string_view folder, std::string_view 
   return mounts;
 }
 
+bool is_usable_maildir_root(const std::string& root) {
+  const Descriptor folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.is_open() && ::faccessat(folder.number(), ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 std::vector<std::string> maildir_limits(const std::string& root) {
   std::vector<std::string> sentences;
   const Descriptor folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -10,6 +10,9 @@
 
 namespace postern::daemon {
 
+// Whether mail could be written there; asked at start, so that a mistyped root is found before a client finds it.
+[[nodiscard]] bool is_usable_maildir_root(const std::string& root);
+
 [[nodiscard]] std::vector<std::string> maildir_limits(const std::string& root);
 
 // The mount points below a folder, from the lines of mountinfo.

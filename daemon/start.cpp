@@ -8,11 +8,10 @@
 
 #include "daemon/cdb_file.hpp"
 #include "daemon/certificate.hpp"
-#include "daemon/check_program.hpp"
 #include "daemon/control.hpp"
 #include "daemon/foreign_settings.hpp"
 #include "daemon/lmtp_address.hpp"
-#include "daemon/maildir.hpp"
+#include "daemon/maildir_limits.hpp"
 #include "daemon/number.hpp"
 #include "daemon/program_file.hpp"
 #include "daemon/settings_env.hpp"
@@ -245,7 +244,7 @@ class Judge {
   void judge_maildir(std::string_view root) {
     start_.hand_over_path = root;
     start_.hand_over = HandOverKind::maildir;
-    if (!Maildir::usable(start_.hand_over_path))
+    if (!is_usable_maildir_root(start_.hand_over_path))
       no_hand_over("POSTERN_MAILDIR=\"" + start_.hand_over_path +
                    "\" is not a folder that this user can write in: make it");
   }

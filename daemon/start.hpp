@@ -60,6 +60,9 @@ struct Start {
 // elsewhere   the caller does it once for many starts: judge_lists()
 enum class Lists : std::uint8_t { here, elsewhere };
 
+// The original counts a check program only with a host name before it and a subprogram after it.
+[[nodiscard]] inline bool has_check_program(std::span<char* const> arguments) { return arguments.size() >= 3; }
+
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...
 // origin      of the variables, for sentences: "the environment"
 // sibling     who speaks TLS, when that is another program: asked whether it can

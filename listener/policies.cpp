@@ -8,7 +8,6 @@
 
 #include "daemon/auth_records.hpp"
 #include "daemon/cdb_file.hpp"
-#include "daemon/maildir.hpp"
 #include "daemon/maildir_limits.hpp"
 #include "daemon/rcpthosts.hpp"
 #include "daemon/tcp_rule.hpp"
@@ -270,7 +269,7 @@ void Policies::open_lane(Served& served, const daemon::Environment& environment)
   if (programs_ == Programs::refused && needs_program(start))
     return refuse(served, spec::Event::connect_no_hand_over,
                   "a program is to be run, and the sandbox was entered without one: restart");
-  if (start.hand_over == daemon::HandOverKind::maildir && !daemon::Maildir::usable(start.hand_over_path))
+  if (start.hand_over == daemon::HandOverKind::maildir && !daemon::is_usable_maildir_root(start.hand_over_path))
     return refuse(served, spec::Event::connect_no_hand_over,
                   start.hand_over_path + ": the user who serves cannot write there: give it to him");
   auto lane = lanes_->find(start, environment, settings_.hand_overs);

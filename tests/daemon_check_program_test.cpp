@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/check_program.hpp"
+#include "daemon/start.hpp"
 #include "tests/daemon_home.hpp"
 
 namespace postern::daemon {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/maildir.hpp"
+#include "daemon/maildir_limits.hpp"
 #include "daemon/maildir_name.hpp"
 #include "spec/limits.hpp"
 #include "tests/maildir_place.hpp"
@@ -252,14 +253,14 @@ TEST_F(MaildirTest, a_broken_envelope_defers) {
 }
 
 TEST_F(MaildirTest, only_a_writable_folder_is_usable) {
-  EXPECT_TRUE(Maildir::usable(root_));
-  EXPECT_FALSE(Maildir::usable(root_ / "nowhere"));
-  EXPECT_FALSE(Maildir::usable(""));
+  EXPECT_TRUE(is_usable_maildir_root(root_));
+  EXPECT_FALSE(is_usable_maildir_root(root_ / "nowhere"));
+  EXPECT_FALSE(is_usable_maildir_root(""));
   std::ofstream(root_ / "file") << "x";
-  EXPECT_FALSE(Maildir::usable(root_ / "file"));
+  EXPECT_FALSE(is_usable_maildir_root(root_ / "file"));
   if (geteuid() == 0) return;  // root may write anywhere
   fs::permissions(root_, fs::perms::owner_read | fs::perms::owner_exec);
-  EXPECT_FALSE(Maildir::usable(root_));
+  EXPECT_FALSE(is_usable_maildir_root(root_));
   fs::permissions(root_, fs::perms::owner_all);
 }
 
