@@ -34,22 +34,22 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/child.hpp"
-#include "daemon/maildir_group.hpp"
-#include "daemon/sync_many.hpp"
+#include "base/child.hpp"
+#include "deliver/maildir/group.hpp"
+#include "deliver/sync_many.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 using namespace std::string_literals;
 using Clock = std::chrono::steady_clock;
-using postern::daemon::Descriptor;
-using postern::daemon::MaildirGroup;
-using postern::daemon::MaildirMessage;
-using postern::daemon::MaildirRoot;
-using postern::daemon::Outcome;
-using postern::daemon::PreparedMessage;
-using postern::daemon::SyncMany;
+using postern::base::Descriptor;
+using postern::deliver::MaildirGroup;
+using postern::deliver::MaildirMessage;
+using postern::deliver::MaildirRoot;
+using postern::deliver::Outcome;
+using postern::deliver::PreparedMessage;
+using postern::deliver::SyncMany;
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
@@ -282,7 +282,7 @@ std::vector<Way> all_ways() {
   const auto postern = [](std::size_t mailboxes) {
     return [=](const std::string& path, std::size_t committers) {
       fs::create_directories(path);
-      const auto root = std::make_shared<MaildirRoot>(postern::daemon::MaildirSettings{path, "mail.example.com", "x"});
+      const auto root = std::make_shared<MaildirRoot>(postern::deliver::MaildirSettings{path, "mail.example.com", "x"});
       std::vector<Commit> all;
       for (std::size_t i = 0; i < committers; ++i) all.push_back(commit_with_postern(root, mailboxes));
       return all;

@@ -1,7 +1,7 @@
 // What an event loop itself costs: a stub that greets, answers EHLO and QUIT by their first letter, and checks nothing.
-//   loops own PORT             on listener::Loop
+//   loops own PORT             on loop::Loop
 //   loops libevent PORT        on libevent 2.1 (Debian: libevent-dev), one event a client
-//   loops tls PORT PEM         on listener::Loop, inside TLS from the first octet: the least that OpenSSL lets a server do
+//   loops tls PORT PEM         on loop::Loop, inside TLS from the first octet: the least that OpenSSL lets a server do
 // One thread; serves until it is killed. bench/README.md has figures; docs/decisions/0006-event-loop.md draws from them.
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -19,14 +19,13 @@
 #include <memory>
 #include <string_view>
 
-#include "listener/certificates.hpp"
-#include "listener/channel.hpp"
-#include "listener/loop.hpp"
+#include "loop/channel.hpp"
+#include "loop/loop.hpp"
+#include "tls/certificates.hpp"
 
 namespace {
 
 using namespace postern;
-using namespace postern::listener;
 
 // Begins again with each command, as that of a server does.
 constexpr std::chrono::seconds patience{300};
@@ -51,11 +50,11 @@ int listen_on(const char* port) {
 
 std::string_view answer_to(char first) { return first == 'Q' ? bye : hello; }
 
-// ---- on listener::Loop
+// ---- on loop::Loop
 
 class Client final : public Watcher, public Timer {
  public:
-  Client(Loop& loop, daemon::Descriptor socket, const Certificates* certificates)
+  Client(Loop& loop, base::Descriptor socket, const Certificates* certificates)
       : loop_(loop), channel_(std::move(socket)), is_in_handshake_(certificates != nullptr) {
     if (certificates != nullptr) channel_.start_tls(certificates->open_session(channel_.number()));
     loop.arm(*this, patience);
@@ -97,7 +96,7 @@ class Door final : public Watcher {
       : loop_(loop), socket_(socket), certificates_(certificates) {}
   void on_ready(std::uint32_t) override {
     for (int i = 0; i < 64; ++i) {
-      daemon::Descriptor client(::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      base::Descriptor client(::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!client.is_open()) return;
       new Client(loop_, std::move(client), certificates_);
     }

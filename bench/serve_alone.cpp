@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "listener/server.hpp"
+#include "server/server.hpp"
 
 namespace {
 
@@ -20,7 +20,9 @@ std::string setting(std::string_view name, std::string_view value) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace postern::listener;
+  using namespace postern::base;
+  using namespace postern::config;
+  using namespace postern::server;
   const std::string_view port = argc > 1 ? argv[1] : "";
   Endpoint at{.address = *parse_address("127.0.0.1"), .port = 0};
   if (std::from_chars(port.begin(), port.end(), at.port).ec != std::errc()) return 2;

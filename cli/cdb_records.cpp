@@ -17,9 +17,9 @@
 #include <optional>
 #include <string_view>
 
-#include "cli/configuration.hpp"
-#include "daemon/cdb_file.hpp"
-#include "daemon/child.hpp"
+#include "audit/configuration.hpp"
+#include "base/child.hpp"
+#include "config/cdb_file.hpp"
 
 namespace postern::cli {
 namespace {
@@ -43,11 +43,11 @@ std::size_t end_of_records(std::string_view file) {
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw UsageError(path + ": " + what + ": " + std::strerror(errno));
+  throw audit::UsageError(path + ": " + what + ": " + std::strerror(errno));
 }
 
 std::optional<struct stat> status_of(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   return ::stat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;
 }
 
@@ -55,7 +55,7 @@ std::optional<struct stat> status_of(const std::string& path) {
 class Draft {
  public:
   explicit Draft(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX") {
-    file_ = daemon::Descriptor(::mkostemp(name_.data(), O_CLOEXEC));
+    file_ = base::Descriptor(::mkostemp(name_.data(), O_CLOEXEC));
     if (!file_.is_open()) fail(path_, "no file can be made beside it");
   }
   ~Draft() {
@@ -74,7 +74,7 @@ class Draft {
   }
 
   void take_owner_and_mode(const std::optional<struct stat>& old, unsigned new_mode) {
-    struct stat mine{};
+    struct stat mine {};
     if (::fstat(file_.number(), &mine) != 0) fail(path_, "cannot be written");
     const bool is_anothers = old && (old->st_uid != mine.st_uid || old->st_gid != mine.st_gid);
     if (is_anothers && ::fchown(file_.number(), old->st_uid, old->st_gid) != 0)
@@ -86,21 +86,22 @@ class Draft {
     if (::fsync(file_.number()) != 0 || ::rename(name_.c_str(), path_.c_str()) != 0) fail(path_, "cannot be replaced");
     is_named_ = true;
     const std::string folder = std::filesystem::path(path_).parent_path().string();
-    const daemon::Descriptor open_folder(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const base::Descriptor open_folder(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!open_folder.is_open() || ::fsync(open_folder.number()) != 0) fail(folder, "cannot be made durable");
   }
 
  private:
   std::string path_, name_;
-  daemon::Descriptor file_;
+  base::Descriptor file_;
   bool is_named_ = false;
 };
 
 }  // namespace
 
 CdbRecords read_cdb(const std::string& path) {
-  if (const auto condition = daemon::inspect_cdb(path.c_str()); condition != daemon::CdbCondition::usable)
-    throw UsageError(path + (condition == daemon::CdbCondition::malformed ? ": is not a cdb" : ": cannot be read"));
+  if (const auto condition = config::inspect_cdb(path.c_str()); condition != config::CdbCondition::usable)
+    throw audit::UsageError(path +
+                            (condition == config::CdbCondition::malformed ? ": is not a cdb" : ": cannot be read"));
   std::ifstream stream(path, std::ios::binary);
   const std::string file{std::istreambuf_iterator<char>(stream), {}};
   const std::size_t end = end_of_records(file);
@@ -108,7 +109,7 @@ CdbRecords read_cdb(const std::string& path) {
   for (std::size_t at = records_begin; at + 8 <= end;) {
     const std::size_t key_octets = number_at(file, at), value_octets = number_at(file, at + 4);
     if (key_octets > end - at - 8 || value_octets > end - at - 8 - key_octets)
-      throw UsageError(path + ": a record reaches over the end; make the cdb again");
+      throw audit::UsageError(path + ": a record reaches over the end; make the cdb again");
     records.emplace_back(file.substr(at + 8, key_octets), file.substr(at + 8 + key_octets, value_octets));
     at += 8 + key_octets + value_octets;
   }

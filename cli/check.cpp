@@ -5,8 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "audit/text.hpp"
 #include "cli/check_file.hpp"
-#include "cli/text.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -20,36 +20,36 @@ struct Options {
   bool is_strict = false, as_json = false;
 };
 
-int exit_code(Grade worst, bool is_strict) {
-  if (worst == Grade::refusal) return exit_refused;
-  const bool counts = worst == Grade::danger || (is_strict && worst == Grade::warning);
+int exit_code(audit::Grade worst, bool is_strict) {
+  if (worst == audit::Grade::refusal) return exit_refused;
+  const bool counts = worst == audit::Grade::danger || (is_strict && worst == audit::Grade::warning);
   return counts ? exit_dangers : exit_fine;
 }
 
 // `2 dangers`; nothing for none.
-std::string count_of(const AdviceCounts& counts, Grade grade) {
+std::string count_of(const audit::AdviceCounts& counts, audit::Grade grade) {
   const std::size_t count = counts[static_cast<std::size_t>(grade)];
-  return count == 0 ? "" : std::to_string(count) + " " + std::string(name_of(grade)) + (count == 1 ? "" : "s");
+  return count == 0 ? "" : std::to_string(count) + " " + std::string(audit::name_of(grade)) + (count == 1 ? "" : "s");
 }
 
-std::string verdict_line(const AdviceCounts& counts, int code) {
+std::string verdict_line(const audit::AdviceCounts& counts, int code) {
   std::vector<std::string> parts;
-  for (const Grade grade : {Grade::refusal, Grade::danger, Grade::warning})
+  for (const audit::Grade grade : {audit::Grade::refusal, audit::Grade::danger, audit::Grade::warning})
     if (std::string part = count_of(counts, grade); !part.empty()) parts.push_back(std::move(part));
-  const bool is_dangerous = counts[static_cast<std::size_t>(Grade::danger)] != 0;
+  const bool is_dangerous = counts[static_cast<std::size_t>(audit::Grade::danger)] != 0;
   const std::string verdict = code == exit_refused ? "refused: it would not start"
                               : is_dangerous       ? "dangerous: it would start, but read the dangers above"
                                                    : "fit to start";
-  const std::string found = parts.empty() ? "nothing to say against it" : joined(parts, ", ");
+  const std::string found = parts.empty() ? "nothing to say against it" : audit::joined(parts, ", ");
   return "verdict  " + verdict + "; " + found + " (exit code " + std::to_string(code) + ")\n";
 }
 
-int tell(const std::string& text, const Json& json, const AdviceCounts& counts, const Options& options) {
-  Grade worst = Grade::note;
-  for (const Grade grade : {Grade::warning, Grade::danger, Grade::refusal})
+int tell(const std::string& text, const audit::Json& json, const audit::AdviceCounts& counts, const Options& options) {
+  audit::Grade worst = audit::Grade::note;
+  for (const audit::Grade grade : {audit::Grade::warning, audit::Grade::danger, audit::Grade::refusal})
     if (counts[static_cast<std::size_t>(grade)] != 0) worst = grade;
   const int code = exit_code(worst, options.is_strict);
-  print(options.as_json ? dumped(json) : text + verdict_line(counts, code));
+  print(options.as_json ? audit::dumped(json) : text + verdict_line(counts, code));
   return code;
 }
 
@@ -59,8 +59,9 @@ Variables variables_of(const Options& options) {
 }
 
 void must_be_readable(const std::string& file) {
-  if (std::filesystem::is_directory(file)) throw UsageError(file + ": is a folder; name the file in it");
-  if (const std::ifstream stream(file); !stream) throw UsageError(file + ": cannot be read: " + std::strerror(errno));
+  if (std::filesystem::is_directory(file)) throw audit::UsageError(file + ": is a folder; name the file in it");
+  if (const std::ifstream stream(file); !stream)
+    throw audit::UsageError(file + ": cannot be read: " + std::strerror(errno));
 }
 
 std::vector<std::string> names_of(const Variables& variables) {
@@ -69,25 +70,25 @@ std::vector<std::string> names_of(const Variables& variables) {
   return names;
 }
 
-int check(const Policy& policy, const Options& options) {
-  const Comparison comparison(policy);
+int check(const audit::Policy& policy, const Options& options) {
+  const audit::Comparison comparison(policy);
   if (!options.config.empty()) {
     must_be_readable(options.config);
     const FileJudgement judged = judge_file(policy, comparison, options.config);
     return tell(write_text(policy, judged), to_json(policy, judged), judged.counts(), options);
   }
   const Variables base = variables_of(options);
-  AdviceCounts counts{};
+  audit::AdviceCounts counts{};
   if (options.tcprules.empty()) {
-    Judgement judgement = judge(policy, comparison, base, options.facts.said(), Clients::everybody);
+    Judgement judgement = judge(policy, comparison, base, options.facts.said(), audit::Clients::everybody);
     if (!options.file.empty() || !options.folder.empty()) warn_of_misspellings(judgement.advice, names_of(base));
-    count(judgement.advice, counts);
+    audit::count(judgement.advice, counts);
     return tell(write_text(policy, judgement), to_json(policy, judgement), counts, options);
   }
   const auto classes =
       judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
   count(classes, counts);
-  const Json json = {{"of", options.tcprules}, {"classes", to_json(policy, classes)}};
+  const audit::Json json = {{"of", options.tcprules}, {"classes", to_json(policy, classes)}};
   return tell(write_text(policy, classes), json, counts, options);
 }
 

@@ -1,7 +1,7 @@
 // `postern check -c`: what `postern serve -c` would refuse, in its own words, and what each of its listeners is told.
 // in      the path of the file; this process may become one that knows no other root and home than the file's
 // out     FileJudgement: advice on the start as a whole, a judgement for each listener and each class of its tcprules
-// how     the file is read as serve reads it, and the start is rehearsed (listener/server.hpp) by who calls
+// how     the file is read as serve reads it, and the start is rehearsed (server/server.hpp) by who calls
 // errors  std::runtime_error: no process or pipe to be had
 // source  docs/operating.md
 #pragma once
@@ -21,17 +21,18 @@ struct ListenerJudgement {
 
 struct FileJudgement {
   std::string file;
-  std::vector<Advice> advice;                // the gravest first
+  std::vector<audit::Advice> advice;         // the gravest first
   std::vector<ListenerJudgement> listeners;  // none when the file cannot be understood
 
-  [[nodiscard]] Grade worst() const;
+  [[nodiscard]] audit::Grade worst() const;
   // Of what is told; what the start says and a listener repeats is counted once.
-  [[nodiscard]] AdviceCounts counts() const;
+  [[nodiscard]] audit::AdviceCounts counts() const;
 };
 
-[[nodiscard]] FileJudgement judge_file(const Policy& policy, const Comparison& comparison, const std::string& file);
+[[nodiscard]] FileJudgement judge_file(const audit::Policy& policy, const audit::Comparison& comparison,
+                                       const std::string& file);
 
-[[nodiscard]] std::string write_text(const Policy& policy, const FileJudgement& judgement);
-[[nodiscard]] Json to_json(const Policy& policy, const FileJudgement& judgement);
+[[nodiscard]] std::string write_text(const audit::Policy& policy, const FileJudgement& judgement);
+[[nodiscard]] audit::Json to_json(const audit::Policy& policy, const FileJudgement& judgement);
 
 }  // namespace postern::cli

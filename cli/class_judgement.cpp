@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/explanation_text.hpp"
-#include "listener/variables.hpp"
+#include "audit/explanation_text.hpp"
+#include "config/variables.hpp"
 
 namespace postern::cli {
 namespace {
@@ -34,8 +34,8 @@ void tell_misspellings(ClassJudgement& result) {
 
 }  // namespace
 
-std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison& comparison, const Variables& base,
-                                          const TcpRulesFile& rules) {
+std::vector<ClassJudgement> judge_classes(const audit::Policy& policy, const audit::Comparison& comparison,
+                                          const Variables& base, const TcpRulesFile& rules) {
   std::vector<TcpClass> classes = read_tcprules(rules.path);
   // No record for everybody else: tcpserver lets them in, with its own environment.
   if (std::ranges::none_of(classes, [](const TcpClass& c) { return c.address.empty(); })) classes.emplace_back();
@@ -43,14 +43,15 @@ std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison
   for (TcpClass& tcp_class : classes) {
     ClassJudgement result{.tcp_class = std::move(tcp_class), .judgement = {}};
     if (!result.tcp_class.is_denied) {
-      const Clients clients = holds_for_everybody(result.tcp_class) ? Clients::everybody : Clients::chosen;
+      const audit::Clients clients =
+          holds_for_everybody(result.tcp_class) ? audit::Clients::everybody : audit::Clients::chosen;
       const Variables variables = environment_of(base, result.tcp_class, rules.path);
       result.judgement.push_back(judge(policy, comparison, variables, rules.said, clients));
     }
     if (!result.tcp_class.problem.empty() && !result.judgement.empty()) {
-      std::vector<Advice>& advice = result.judgement.front().advice;
-      advice.push_back({Grade::warning, "idle_class", result.tcp_class.problem, "tcprules(1)"});
-      std::ranges::stable_sort(advice, {}, &Advice::grade);
+      std::vector<audit::Advice>& advice = result.judgement.front().advice;
+      advice.push_back({audit::Grade::warning, "idle_class", result.tcp_class.problem, "tcprules(1)"});
+      std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
     }
     tell_misspellings(result);
     judged.push_back(std::move(result));
@@ -58,36 +59,36 @@ std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison
   return judged;
 }
 
-void count(const std::vector<ClassJudgement>& classes, AdviceCounts& counts) {
+void count(const std::vector<ClassJudgement>& classes, audit::AdviceCounts& counts) {
   for (const ClassJudgement& each : classes)
-    for (const Judgement& judgement : each.judgement) count(judgement.advice, counts);
+    for (const Judgement& judgement : each.judgement) audit::count(judgement.advice, counts);
 }
 
-Grade worst_of(const std::vector<ClassJudgement>& classes) {
-  Grade worst = Grade::note;
+audit::Grade worst_of(const std::vector<ClassJudgement>& classes) {
+  audit::Grade worst = audit::Grade::note;
   for (const ClassJudgement& each : classes)
     if (!each.judgement.empty()) worst = std::min(worst, each.judgement.front().worst());
   return worst;
 }
 
-std::string write_text(const Policy& policy, const std::vector<ClassJudgement>& classes) {
+std::string write_text(const audit::Policy& policy, const std::vector<ClassJudgement>& classes) {
   std::string text;
   for (const ClassJudgement& each : classes) {
     if (each.judgement.empty())
       text += title_of(each.tcp_class) + "\ndenied   by tcprules\n\n";
     else if (const Judgement& judgement = each.judgement.front(); !judgement.listed.empty())
       text += title_of(each.tcp_class) + "\nrefused  by RBLSMTPD: " + judgement.listed + "\n" +
-              write_text(judgement.advice) + "\n";
+              audit::write_text(judgement.advice) + "\n";
     else
       text += write_text(policy, judgement) + "\n";
   }
   return text;
 }
 
-Json to_json(const Policy& policy, const std::vector<ClassJudgement>& classes) {
-  Json json = Json::array();
+audit::Json to_json(const audit::Policy& policy, const std::vector<ClassJudgement>& classes) {
+  audit::Json json = audit::Json::array();
   for (const ClassJudgement& each : classes) {
-    json.push_back(each.judgement.empty() ? Json{{"of", title_of(each.tcp_class)}, {"verdict", "denied"}}
+    json.push_back(each.judgement.empty() ? audit::Json{{"of", title_of(each.tcp_class)}, {"verdict", "denied"}}
                                           : to_json(policy, each.judgement.front()));
     json.back()["address"] = each.tcp_class.address;
   }

@@ -20,15 +20,16 @@ struct ClassJudgement {
 
 struct TcpRulesFile {
   std::string path;
-  SaidFacts said;
+  audit::SaidFacts said;
 };
 
-[[nodiscard]] std::vector<ClassJudgement> judge_classes(const Policy& policy, const Comparison& comparison,
-                                                        const Variables& base, const TcpRulesFile& rules);
+[[nodiscard]] std::vector<ClassJudgement> judge_classes(const audit::Policy& policy,
+                                                        const audit::Comparison& comparison, const Variables& base,
+                                                        const TcpRulesFile& rules);
 
-void count(const std::vector<ClassJudgement>& classes, AdviceCounts& counts);
-[[nodiscard]] Grade worst_of(const std::vector<ClassJudgement>& classes);
-[[nodiscard]] std::string write_text(const Policy& policy, const std::vector<ClassJudgement>& classes);
-[[nodiscard]] Json to_json(const Policy& policy, const std::vector<ClassJudgement>& classes);
+void count(const std::vector<ClassJudgement>& classes, audit::AdviceCounts& counts);
+[[nodiscard]] audit::Grade worst_of(const std::vector<ClassJudgement>& classes);
+[[nodiscard]] std::string write_text(const audit::Policy& policy, const std::vector<ClassJudgement>& classes);
+[[nodiscard]] audit::Json to_json(const audit::Policy& policy, const std::vector<ClassJudgement>& classes);
 
 }  // namespace postern::cli

@@ -1,10 +1,10 @@
 // postern diff: which sessions end otherwise under two configurations, with a witness for each way.
 #include <nlohmann/json.hpp>
 
-#include "cli/difference.hpp"
-#include "cli/explanation_text.hpp"
-#include "cli/json.hpp"
-#include "cli/samples.hpp"
+#include "audit/difference.hpp"
+#include "audit/explanation_text.hpp"
+#include "audit/json.hpp"
+#include "audit/samples.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -29,21 +29,22 @@ std::string shortened(const std::string& line) {
   return line.size() <= most ? line : line.substr(0, most) + "... (" + std::to_string(line.size()) + " octets)";
 }
 
-std::string reply_lines(const char* who, const Decision& decision, bool with_rule) {
-  const std::string reply = Policy::reply_text(decision);
-  std::string text = reply.empty() ? "(no reply)" : replaced(reply, "\n", "\n       ");
+std::string reply_lines(const char* who, const audit::Decision& decision, bool with_rule) {
+  const std::string reply = audit::Policy::reply_text(decision);
+  std::string text = reply.empty() ? "(no reply)" : audit::replaced(reply, "\n", "\n       ");
   return std::string("    ") + who + " " + text + (with_rule ? "    [" + std::string(decision.rule()) + "]" : "") +
          "\n";
 }
 
-std::string dialogue_text(const Policy& policy, const std::vector<Told>& witness) {
+std::string dialogue_text(const audit::Policy& policy, const std::vector<audit::Told>& witness) {
   std::string out;
-  for (const Told& told : witness) {
+  for (const audit::Told& told : witness) {
     const bool is_last = &told == &witness.back();
     const bool is_counted = (told.a.before.bits & policy.counted()) != 0;
     if (is_counted) out += "    # after as many mistakes or AUTH commands as are allowed\n";
-    for (const std::string& line : sample_lines(told.a.event, told.a.before)) out += "    " + shortened(line) + "\n";
-    const bool is_same = Policy::reply_text(told.a) == Policy::reply_text(told.b);
+    for (const std::string& line : audit::sample_lines(told.a.event, told.a.before))
+      out += "    " + shortened(line) + "\n";
+    const bool is_same = audit::Policy::reply_text(told.a) == audit::Policy::reply_text(told.b);
     if (is_same && !is_last) {
       if (told.a.code() != 0) out += reply_lines("S:", told.a, false);
       continue;
@@ -53,54 +54,53 @@ std::string dialogue_text(const Policy& policy, const std::vector<Told>& witness
   return out;
 }
 
-std::string as_text(const Policy& policy, const Configuration& a, const Configuration& b,
-                    const Difference& difference) {
-  std::string out = "A: " + settings_text(policy, a) + "  " + facts_text(policy, a) +
-                    "\nB: " + settings_text(policy, b) + "  " + facts_text(policy, b) + "\n\n";
+std::string as_text(const audit::Policy& policy, const audit::Configuration& a, const audit::Configuration& b,
+                    const audit::Difference& difference) {
+  std::string out = "A: " + audit::settings_text(policy, a) + "  " + audit::facts_text(policy, a) +
+                    "\nB: " + audit::settings_text(policy, b) + "  " + audit::facts_text(policy, b) + "\n\n";
   if (difference.partings.empty())
     return out + "No session is decided otherwise (" + std::to_string(difference.decisions) + " decisions compared).\n";
   out += std::to_string(difference.decisions - difference.same) + " of " + std::to_string(difference.decisions) +
          " decisions differ, in " + std::to_string(difference.partings.size()) + " ways:\n";
   std::size_t number = 0;
-  for (const Parting& parting : difference.partings) {
-    const Told& last = parting.witness.back();
-    out += "\n" + std::to_string(++number) + ". " + std::string(name_of(parting.change)) + ": " +
+  for (const audit::Parting& parting : difference.partings) {
+    const audit::Told& last = parting.witness.back();
+    out += "\n" + std::to_string(++number) + ". " + std::string(audit::name_of(parting.change)) + ": " +
            std::string(last.a.rule()) + " -> " + std::string(last.b.rule()) + "\n";
-    out += wrapped("by " + joined(names_of(parting.events), ", ") + "; in " + std::to_string(parting.states) +
-                       (parting.states == 1 ? " state" : " states") + ". Shortest:",
-                   "   ") +
+    out += audit::wrapped("by " + audit::joined(names_of(parting.events), ", ") + "; in " +
+                              std::to_string(parting.states) + (parting.states == 1 ? " state" : " states") +
+                              ". Shortest:",
+                          "   ") +
            "\n";
     out += dialogue_text(policy, parting.witness);
   }
-  out += "\nWhat A grants\n" + text_table(gate_rows(explain(policy, a)));
-  return out + "\nWhat B grants\n" + text_table(gate_rows(explain(policy, b)));
+  out += "\nWhat A grants\n" + audit::text_table(audit::gate_rows(audit::explain(policy, a)));
+  return out + "\nWhat B grants\n" + audit::text_table(audit::gate_rows(audit::explain(policy, b)));
 }
 
-Json as_json(const Policy& policy, const Configuration& a, const Configuration& b, const Difference& difference) {
-  Json json = {{"a", to_json(policy, a)},
-               {"b", to_json(policy, b)},
-               {"decisions", difference.decisions},
-               {"same", difference.same},
-               {"pairs_of_states", difference.pairs},
-               {"partings", Json::array()}};
-  for (const Parting& parting : difference.partings) {
-    const Told& last = parting.witness.back();
-    json["partings"].push_back({{"change", name_of(parting.change)},
+audit::Json as_json(const audit::Policy& policy, const audit::Configuration& a, const audit::Configuration& b,
+                    const audit::Difference& difference) {
+  audit::Json json = {{"a", audit::to_json(policy, a)},      {"b", audit::to_json(policy, b)},
+                      {"decisions", difference.decisions},   {"same", difference.same},
+                      {"pairs_of_states", difference.pairs}, {"partings", audit::Json::array()}};
+  for (const audit::Parting& parting : difference.partings) {
+    const audit::Told& last = parting.witness.back();
+    json["partings"].push_back({{"change", audit::name_of(parting.change)},
                                 {"events", names_of(parting.events)},
                                 {"states", parting.states},
-                                {"a", to_json(last.a)},
-                                {"b", to_json(last.b)},
-                                {"witness_a", witness_file(policy, parting.witness, true)},
-                                {"witness_b", witness_file(policy, parting.witness, false)}});
+                                {"a", audit::to_json(last.a)},
+                                {"b", audit::to_json(last.b)},
+                                {"witness_a", audit::witness_file(policy, parting.witness, true)},
+                                {"witness_b", audit::witness_file(policy, parting.witness, false)}});
   }
   return json;
 }
 
-int diff(const Policy& policy, const Options& options) {
-  const Configuration a = parse_configuration(policy, {options.a}, options.facts.said());
-  const Configuration b = parse_configuration(policy, {options.b}, options.facts.said());
-  const Difference difference = find_difference(policy, a.settings_and_facts, b.settings_and_facts);
-  print(options.as_json ? dumped(as_json(policy, a, b, difference)) : as_text(policy, a, b, difference));
+int diff(const audit::Policy& policy, const Options& options) {
+  const audit::Configuration a = audit::parse_configuration(policy, {options.a}, options.facts.said());
+  const audit::Configuration b = audit::parse_configuration(policy, {options.b}, options.facts.said());
+  const audit::Difference difference = audit::find_difference(policy, a.settings_and_facts, b.settings_and_facts);
+  print(options.as_json ? audit::dumped(as_json(policy, a, b, difference)) : as_text(policy, a, b, difference));
   return difference.partings.empty() ? exit_alike : exit_different;
 }
 

@@ -1,8 +1,8 @@
 // postern explain: one configuration, seen by a client.
 #include <nlohmann/json.hpp>
 
-#include "cli/explanation_text.hpp"
-#include "cli/json.hpp"
+#include "audit/explanation_text.hpp"
+#include "audit/json.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -14,20 +14,20 @@ struct Options {
   bool as_json = false;
 };
 
-int explain_verb(const Policy& policy, const Options& options) {
-  const Configuration configuration = parse_configuration(policy, options.words, options.facts.said());
-  const Explanation explanation = explain(policy, configuration);
-  const Comparison comparison(policy);
-  const std::vector<Advice> advice = advise(policy, comparison, explanation);
-  const PlaceInTable place = place_in_table(policy, comparison.codes, configuration);
+int explain_verb(const audit::Policy& policy, const Options& options) {
+  const audit::Configuration configuration = audit::parse_configuration(policy, options.words, options.facts.said());
+  const audit::Explanation explanation = audit::explain(policy, configuration);
+  const audit::Comparison comparison(policy);
+  const std::vector<audit::Advice> advice = audit::advise(policy, comparison, explanation);
+  const audit::PlaceInTable place = audit::place_in_table(policy, comparison.codes, configuration);
   if (options.as_json) {
-    Json json = to_json(policy, explanation);
-    json["advice"] = to_json(advice);
-    json["table"] = to_json(place);
-    print(dumped(json));
+    audit::Json json = audit::to_json(policy, explanation);
+    json["advice"] = audit::to_json(advice);
+    json["table"] = audit::to_json(place);
+    print(audit::dumped(json));
     return 0;
   }
-  print(write_text(policy, explanation) + "\n" + write_text(advice) + write_text(place));
+  print(audit::write_text(policy, explanation) + "\n" + audit::write_text(advice) + audit::write_text(place));
   return 0;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "cli/text.hpp"
-#include "daemon/list_entries.hpp"
+#include "audit/text.hpp"
+#include "config/list_entries.hpp"
 
 namespace postern::cli {
 namespace {
@@ -14,7 +14,7 @@ constexpr std::size_t max_shown_octets = 100;
 std::string names_of(const std::vector<FileKey>& keys) {
   std::vector<std::string> names;
   for (const FileKey& each : keys) names.emplace_back(each.name);
-  return joined(names, ", ");
+  return audit::joined(names, ", ");
 }
 
 }  // namespace
@@ -86,20 +86,20 @@ void FileValue::domains(std::vector<std::string>& out) const {
   for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
     const auto text = (*array)[i].value_exact<std::string>();
     if (!text || text->empty() || !is_clean(*text)) continue;  // texts() has said so
-    const daemon::EntryJudgement judged = daemon::judge_entry(*text, daemon::EntryKind::domains);
+    const config::EntryJudgement judged = config::judge_entry(*text, config::EntryKind::domains);
     if (!judged.remedy.empty()) FileValue{name, (*array)[i], problems}.not_allowed(judged.remedy);
   }
 }
 
-void FileValue::networks(std::vector<listener::Network>& out) const {
+void FileValue::networks(std::vector<base::Network>& out) const {
   const toml::array* const array = node.as_array();
   if (array == nullptr)
     return not_allowed("only an array of networks is allowed, as [\"10.0.0.0/8\", \"2001:db8::1\"]");
-  std::vector<listener::Network> found;
+  std::vector<base::Network> found;
   for (const toml::node& each : *array) {
     const FileValue value{name, each, problems};
     const auto text = each.value_exact<std::string>();
-    const auto network = listener::parse_network(text.value_or(""));
+    const auto network = base::parse_network(text.value_or(""));
     if (network)
       found.push_back(*network);
     else
@@ -108,8 +108,8 @@ void FileValue::networks(std::vector<listener::Network>& out) const {
   out = std::move(found);
 }
 
-void FileValue::endpoint(std::optional<listener::Endpoint>& out) const {
-  const auto found = listener::parse_endpoint(node.value_exact<std::string>().value_or(""));
+void FileValue::endpoint(std::optional<base::Endpoint>& out) const {
+  const auto found = base::parse_endpoint(node.value_exact<std::string>().value_or(""));
   if (found)
     out = *found;
   else

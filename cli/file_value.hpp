@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "listener/network.hpp"
+#include "base/network.hpp"
 
 namespace postern::cli {
 
@@ -48,8 +48,8 @@ struct FileValue {
   void text(std::string& out) const;
   void texts(std::vector<std::string>& out) const;
   void domains(std::vector<std::string>& out) const;  // as in control/rcpthosts
-  void networks(std::vector<listener::Network>& out) const;
-  void endpoint(std::optional<listener::Endpoint>& out) const;
+  void networks(std::vector<base::Network>& out) const;
+  void endpoint(std::optional<base::Endpoint>& out) const;
   // The index of the word.
   [[nodiscard]] std::optional<std::size_t> choice(const std::vector<std::string_view>& words) const;
   template <std::unsigned_integral Number>

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/explanation_text.hpp"
+#include "audit/explanation_text.hpp"
 #include "cli/surroundings.hpp"
-#include "daemon/settings_env.hpp"
-#include "listener/listing.hpp"
-#include "listener/variables.hpp"
+#include "config/settings_env.hpp"
+#include "config/variables.hpp"
+#include "server/listing.hpp"
 
 namespace postern::cli {
 namespace {
@@ -15,15 +15,15 @@ namespace {
 namespace bit = spec::bit;
 enum class Listens : std::uint8_t { serve, another };
 
-void take(Configuration& configuration, std::uint64_t bits, std::optional<bool> value) {
+void take(audit::Configuration& configuration, std::uint64_t bits, std::optional<bool> value) {
   if (!value) return;
   configuration.settings_and_facts.set(bits, *value);
   configuration.said |= bits;
 }
 
-Configuration configuration_of(const Policy& policy, const daemon::SettingsInEnvironment& settings,
-                               const SaidFacts& facts) {
-  Configuration configuration;
+audit::Configuration configuration_of(const audit::Policy& policy, const config::SettingsInEnvironment& settings,
+                                      const audit::SaidFacts& facts) {
+  audit::Configuration configuration;
   configuration.port = settings.port.value_or(std::uint16_t{25});
   take(configuration, bit::SSL, settings.ssl);
   take(configuration, bit::FORCE_TLS, settings.force_tls);
@@ -35,41 +35,42 @@ Configuration configuration_of(const Policy& policy, const daemon::SettingsInEnv
   take(configuration, bit::backend, facts.backend);
   take(configuration, bit::relay_client, facts.relay_client);
   take(configuration, bit::local_only, facts.local_only);
-  complete(policy, configuration);
+  audit::complete(policy, configuration);
   return configuration;
 }
 
-void tell_values(Judgement& judgement, const std::vector<daemon::SettingProblem>& problems) {
-  for (const daemon::SettingProblem& problem : problems)
-    judgement.advice.push_back({Grade::refusal, "bad_value", daemon::describe(problem), "deviation D11"});
+void tell_values(Judgement& judgement, const std::vector<config::SettingProblem>& problems) {
+  for (const config::SettingProblem& problem : problems)
+    judgement.advice.push_back({audit::Grade::refusal, "bad_value", config::describe(problem), "deviation D11"});
 }
 
 // Two readers may find the same, in the same words.
-void leave_out_repetitions(std::vector<Advice>& advice) {
-  std::vector<Advice> once;
-  for (Advice& each : advice)
-    if (std::ranges::find(once, each.text, &Advice::text) == once.end()) once.push_back(std::move(each));
+void leave_out_repetitions(std::vector<audit::Advice>& advice) {
+  std::vector<audit::Advice> once;
+  for (audit::Advice& each : advice)
+    if (std::ranges::find(once, each.text, &audit::Advice::text) == once.end()) once.push_back(std::move(each));
   advice = std::move(once);
 }
 
-void tell_start(const Policy& policy, Judgement& judgement, spec::Event event, std::string_view verdict) {
-  const Decision start = policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
-  judgement.reply = Policy::reply_text(start, 0, verdict);
+void tell_start(const audit::Policy& policy, Judgement& judgement, spec::Event event, std::string_view verdict) {
+  const audit::Decision start =
+      policy.decide(spec::start(judgement.explanation.configuration.settings_and_facts), event);
+  judgement.reply = audit::Policy::reply_text(start, 0, verdict);
   judgement.rule = start.rule();
   judgement.password = start.is_refusal() ? "NO: the start is refused, nobody is served"
-                                          : password_sentence(policy, judgement.explanation);
+                                          : audit::password_sentence(policy, judgement.explanation);
   judgement.password_in_clear = judgement.explanation.password_in_clear && !start.is_refusal();
 }
 
 // deviation D32: where serve listens, RBLSMTPD is obeyed. Before postern-smtpd that is rblsmtpd's, which may not be there.
-std::optional<listener::Listing> take_listing(Judgement& judgement, const Variables& variables, Listens listens) {
+std::optional<server::Listing> take_listing(Judgement& judgement, const Variables& variables, Listens listens) {
   const std::string value = variables.value_of("RBLSMTPD");
-  auto listing = listener::read_listing(value);
+  auto listing = server::read_listing(value);
   if (listens == Listens::serve && !listing)
-    judgement.advice.push_back({Grade::refusal, "bad_value", listing.error(), "deviation D32"});
+    judgement.advice.push_back({audit::Grade::refusal, "bad_value", listing.error(), "deviation D32"});
   if (listens == Listens::serve) return listing.value_or(std::nullopt);
   if (!value.empty())
-    judgement.advice.push_back({Grade::note, "listed",
+    judgement.advice.push_back({audit::Grade::note, "listed",
                                 "RBLSMTPD=\"" + value +
                                     "\": rblsmtpd refuses these clients, where it is run before postern-smtpd; "
                                     "without it they are served as is said here",
@@ -84,31 +85,31 @@ void tell_listing(Judgement& judgement) {
 
 }  // namespace
 
-Judgement judge(const Policy& policy, const Comparison& comparison, const Variables& variables, const SaidFacts& said,
-                Clients clients) {
+Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison, const Variables& variables,
+                const audit::SaidFacts& said, audit::Clients clients) {
   const std::vector<const char*> environment = variables.environment();
-  const auto settings = daemon::read_settings(daemon::Environment(environment.data()), variables.origin);
-  const auto numbers = daemon::read_numbers(daemon::Environment(environment.data()), variables.origin);
+  const auto settings = config::read_settings(base::Environment(environment.data()), variables.origin);
+  const auto numbers = config::read_numbers(base::Environment(environment.data()), variables.origin);
   Surroundings around = look_around(policy, variables, said);
-  const Configuration configuration = configuration_of(policy, settings, around.facts);
+  const audit::Configuration configuration = configuration_of(policy, settings, around.facts);
 
   Judgement judgement{.title = variables.origin,
-                      .explanation = explain(policy, configuration),
+                      .explanation = audit::explain(policy, configuration),
                       .certificate_from = around.certificate_from,
                       .backend_from = around.backend_from,
                       .advice = {},
                       .remarks = variables.remarks,
-                      .place = place_in_table(policy, comparison.codes, configuration),
+                      .place = audit::place_in_table(policy, comparison.codes, configuration),
                       .reply = {},
                       .rule = {},
                       .listed = {},
                       .password = {}};
   tell_values(judgement, settings.problems);
   tell_values(judgement, numbers.problems);
-  tell_values(judgement, daemon::judge_texts(daemon::Environment(environment.data()), variables.origin));
+  tell_values(judgement, config::judge_texts(base::Environment(environment.data()), variables.origin));
   const auto listing = take_listing(judgement, variables, said.home_is_here ? Listens::serve : Listens::another);
-  const bool is_readable =
-      std::ranges::none_of(judgement.advice, [](const Advice& each) { return each.grade == Grade::refusal; });
+  const bool is_readable = std::ranges::none_of(
+      judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });
   const bool is_listed = is_readable && listing && around.event == spec::Event::connect_ready;
   tell_start(policy, judgement,
              is_listed     ? listing->event
@@ -118,48 +119,51 @@ Judgement judge(const Policy& policy, const Comparison& comparison, const Variab
   if (is_listed) tell_listing(judgement);
   std::ranges::move(around.advice, std::back_inserter(judgement.advice));
   if (!is_listed)  // what a client could do who is let in is no matter
-    std::ranges::move(advise(policy, comparison, judgement.explanation, clients), std::back_inserter(judgement.advice));
-  std::ranges::stable_sort(judgement.advice, {}, &Advice::grade);
+    std::ranges::move(audit::advise(policy, comparison, judgement.explanation, clients),
+                      std::back_inserter(judgement.advice));
+  std::ranges::stable_sort(judgement.advice, {}, &audit::Advice::grade);
   leave_out_repetitions(judgement.advice);
   return judgement;
 }
 
-std::string write_text(const Policy& policy, const Judgement& judgement) {
-  const Configuration& configuration = judgement.explanation.configuration;
+std::string write_text(const audit::Policy& policy, const Judgement& judgement) {
+  const audit::Configuration& configuration = judgement.explanation.configuration;
   const auto fact = [&](std::uint64_t bits) { return policy.written(bits, configuration.settings_and_facts); };
   std::string out = judgement.title + "\n";
-  out += "settings PORT=" + std::to_string(configuration.port) + " " + settings_text(policy, configuration) + "\n";
-  out += wrapped("facts    " + fact(bit::certificate) + " (" + judgement.certificate_from + "), " + fact(bit::backend) +
-                     " (" + judgement.backend_from + "), " + fact(bit::relay_client) + ", " + fact(bit::local_only),
-                 "         ") +
+  out +=
+      "settings PORT=" + std::to_string(configuration.port) + " " + audit::settings_text(policy, configuration) + "\n";
+  out += audit::wrapped("facts    " + fact(bit::certificate) + " (" + judgement.certificate_from + "), " +
+                            fact(bit::backend) + " (" + judgement.backend_from + "), " + fact(bit::relay_client) +
+                            ", " + fact(bit::local_only),
+                        "         ") +
          "\n";
   out += "start    " + judgement.reply + "  (" + judgement.rule + ")\n";
-  out += wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
-  for (const std::string& remark : judgement.remarks) out += wrapped("remark   " + remark, "         ") + "\n";
-  return out + write_text(judgement.advice) + write_text(judgement.place);
+  out += audit::wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
+  for (const std::string& remark : judgement.remarks) out += audit::wrapped("remark   " + remark, "         ") + "\n";
+  return out + audit::write_text(judgement.advice) + audit::write_text(judgement.place);
 }
 
-void warn_of_misspellings(std::vector<Advice>& advice, const std::vector<std::string>& names) {
+void warn_of_misspellings(std::vector<audit::Advice>& advice, const std::vector<std::string>& names) {
   for (const std::string& name : names)
-    if (const auto sentence = listener::misspelling(name))
-      advice.push_back({Grade::warning, "misspelt_variable", *sentence, "docs/operating.md"});
-  std::ranges::stable_sort(advice, {}, &Advice::grade);
+    if (const auto sentence = config::misspelling(name))
+      advice.push_back({audit::Grade::warning, "misspelt_variable", *sentence, "docs/operating.md"});
+  std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
 }
 
-Json to_json(const Policy& policy, const Judgement& judgement) {
-  Json json = to_json(policy, judgement.explanation.configuration);
+audit::Json to_json(const audit::Policy& policy, const Judgement& judgement) {
+  audit::Json json = audit::to_json(policy, judgement.explanation.configuration);
   json["of"] = judgement.title;
   json["certificate_from"] = judgement.certificate_from;
   json["backend_from"] = judgement.backend_from;
-  const bool is_refused = judgement.worst() == Grade::refusal || !judgement.listed.empty();
-  json["verdict"] = is_refused && judgement.explanation.is_live() ? name_of(Verdict::refused)
-                                                                  : name_of(judgement.explanation.verdict);
+  const bool is_refused = judgement.worst() == audit::Grade::refusal || !judgement.listed.empty();
+  json["verdict"] = is_refused && judgement.explanation.is_live() ? audit::name_of(audit::Verdict::refused)
+                                                                  : audit::name_of(judgement.explanation.verdict);
   if (!judgement.listed.empty()) json["listed"] = judgement.listed;
   json["start"] = {{"rule", judgement.rule}, {"reply", judgement.reply}};
   json["password_in_clear"] = judgement.password_in_clear;
-  json["advice"] = to_json(judgement.advice);
+  json["advice"] = audit::to_json(judgement.advice);
   json["remarks"] = judgement.remarks;
-  json["table"] = to_json(judgement.place);
+  json["table"] = audit::to_json(judgement.place);
   return json;
 }
 

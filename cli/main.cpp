@@ -7,9 +7,9 @@
 #include <new>
 #include <string_view>
 
-#include "cli/text.hpp"
+#include "audit/text.hpp"
+#include "base/spelling.hpp"
 #include "cli/verbs.hpp"
-#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -53,9 +53,9 @@ void refuse_unknown_verb(const CLI::App& app, const std::string& word) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
   if (std::ranges::find(verbs, word) != verbs.end()) return;
-  const std::string question = daemon::question_of(word, verbs);
-  throw UsageError(word + " is no verb" + (question.empty() ? "." : question) + " There are " + joined(verbs, ", ") +
-                   "; postern --help tells what they do");
+  const std::string question = base::question_of(word, verbs);
+  throw audit::UsageError(word + " is no verb" + (question.empty() ? "." : question) + " There are " +
+                          audit::joined(verbs, ", ") + "; postern --help tells what they do");
 }
 
 int run(int argc, char** argv) {
@@ -99,7 +99,9 @@ void FactOptions::add_to(CLI::App& verb, const std::string& certificate_auto, co
       ->type_name("yes|no|auto");
 }
 
-SaidFacts FactOptions::said() const { return {presence(certificate), presence(backend), presence(relay_client), {}}; }
+audit::SaidFacts FactOptions::said() const {
+  return {presence(certificate), presence(backend), presence(relay_client), {}};
+}
 
 // What an environment or a cdb holds is no order to the terminal.
 void print(const std::string& text) {

@@ -3,9 +3,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "cli/behaviour_groups.hpp"
-#include "cli/json.hpp"
-#include "cli/matrix_text.hpp"
+#include "audit/behaviour_groups.hpp"
+#include "audit/json.hpp"
+#include "audit/matrix_text.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -16,28 +16,28 @@ struct Options {
   bool as_json = false;
 };
 
-Json as_json(const Policy& policy, const Matrix& matrix) {
-  Json json = {{"refused", matrix.refused},
-               {"dead", matrix.dead},
-               {"live", matrix.live},
-               {"behaviours", matrix.behaviours},
-               {"password_in_clear", matrix.password_in_clear},
-               {"password_in_clear_with_force_tls", matrix.password_in_clear_with_force_tls},
-               {"cells", Json::array()},
-               {"groups", Json::array()}};
-  for (const MatrixCell& cell : matrix.cells) {
-    Json row = to_json(policy, cell.explanation.configuration);
-    json["cells"].push_back({{"cell", name_of(*cell.cell)},
+audit::Json as_json(const audit::Policy& policy, const audit::Matrix& matrix) {
+  audit::Json json = {{"refused", matrix.refused},
+                      {"dead", matrix.dead},
+                      {"live", matrix.live},
+                      {"behaviours", matrix.behaviours},
+                      {"password_in_clear", matrix.password_in_clear},
+                      {"password_in_clear_with_force_tls", matrix.password_in_clear_with_force_tls},
+                      {"cells", audit::Json::array()},
+                      {"groups", audit::Json::array()}};
+  for (const audit::MatrixCell& cell : matrix.cells) {
+    audit::Json row = audit::to_json(policy, cell.explanation.configuration);
+    json["cells"].push_back({{"cell", audit::name_of(*cell.cell)},
                              {"marks", cell.cell->marks},
                              {"source", cell.cell->source},
                              {"settings", row["settings"]},
-                             {"verdict", name_of(cell.explanation.verdict)},
+                             {"verdict", audit::name_of(cell.explanation.verdict)},
                              {"password_in_clear", cell.explanation.password_in_clear}});
   }
-  for (const BehaviourGroup& group : matrix.groups) {
-    Json settings = Json::array();
-    for (const Configuration& member : group.members) settings.push_back(settings_text(policy, member));
-    json["groups"].push_back({{"verdict", name_of(group.explanation.verdict)},
+  for (const audit::BehaviourGroup& group : matrix.groups) {
+    audit::Json settings = audit::Json::array();
+    for (const audit::Configuration& member : group.members) settings.push_back(audit::settings_text(policy, member));
+    json["groups"].push_back({{"verdict", audit::name_of(group.explanation.verdict)},
                               {"rule", group.explanation.start.rule()},
                               {"password_in_clear", group.explanation.password_in_clear},
                               {"settings", std::move(settings)}});
@@ -65,15 +65,15 @@ void add_matrix(CLI::App& app, Program& program) {
   verb->add_flag("--json", options->as_json, "the same as JSON");
   verb->callback([&program, options] {
     program.chosen = [&program, options] {
-      const Matrix matrix = make_matrix(program.policy());
+      const audit::Matrix matrix = audit::make_matrix(program.policy());
       if (options->as_json)
-        print(dumped(as_json(program.policy(), matrix)));
+        print(audit::dumped(as_json(program.policy(), matrix)));
       else if (options->format == "html")
-        print(matrix_html(program.policy(), matrix));
+        print(audit::matrix_html(program.policy(), matrix));
       else if (options->format == "markdown")
-        print(matrix_markdown(program.policy(), matrix));
+        print(audit::matrix_markdown(program.policy(), matrix));
       else
-        print(matrix_text(program.policy(), matrix));
+        print(audit::matrix_text(program.policy(), matrix));
       return 0;
     };
   });

@@ -11,12 +11,12 @@
 #include <filesystem>
 #include <iostream>
 
+#include "ask/auth_records.hpp"
+#include "base/child.hpp"
+#include "base/text_lines.hpp"
+#include "base/wipe.hpp"
 #include "cli/cdb_records.hpp"
 #include "cli/verbs.hpp"
-#include "daemon/auth_records.hpp"
-#include "daemon/child.hpp"
-#include "daemon/text_lines.hpp"
-#include "daemon/wipe.hpp"
 
 namespace postern::cli {
 namespace {
@@ -61,8 +61,8 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 std::string read_password_line() {
   std::string line = read_line("");
   const auto say = [](const char* what) { std::fprintf(stderr, "postern: the password's line %s\n", what); };
-  if (line.starts_with(daemon::utf8_mark)) {
-    line.erase(0, daemon::utf8_mark.size());
+  if (line.starts_with(base::utf8_mark)) {
+    line.erase(0, base::utf8_mark.size());
     say("begins with a byte order mark, which is left out");
   }
   if (line.ends_with('\r')) {
@@ -80,11 +80,11 @@ std::string ask_for_password(const std::string& user) {
   } else {
     const NoEcho silence;
     password = read_line("Password of " + user + ": ");
-    if (read_line("The same again: ") != password) throw UsageError("the two differ; nothing was changed");
+    if (read_line("The same again: ") != password) throw audit::UsageError("the two differ; nothing was changed");
   }
-  if (password.empty()) throw UsageError("an empty password; nothing was changed");
-  if (password.size() > max_password_octets || daemon::has_stray_control(password))
-    throw UsageError("a password has at most 255 octets and no control characters; nothing was changed");
+  if (password.empty()) throw audit::UsageError("an empty password; nothing was changed");
+  if (password.size() > max_password_octets || base::has_stray_control(password))
+    throw audit::UsageError("a password has at most 255 octets and no control characters; nothing was changed");
   return password;
 }
 
@@ -92,13 +92,13 @@ std::string hash_of(std::string& password) {
   const char* salt = ::crypt_gensalt(method, 0, nullptr, 0);
   const char* hash = salt == nullptr ? nullptr : ::crypt(password.c_str(), salt);
   const std::string made = hash == nullptr || *hash == '*' ? "" : hash;
-  daemon::wipe(std::span(password));
-  if (made.empty()) throw UsageError("crypt(3) of this machine does not know yescrypt");
+  base::wipe(std::span(password));
+  if (made.empty()) throw audit::UsageError("crypt(3) of this machine does not know yescrypt");
   return made;
 }
 
 // What follows the hash is the administrator's: `,NAME="VALUE"`.
-std::string pairs_of(const std::string& value) { return std::string(daemon::split_auth_record(value).pairs); }
+std::string pairs_of(const std::string& value) { return std::string(ask::split_auth_record(value).pairs); }
 
 // One change at a time.
 class Lock {
@@ -106,13 +106,13 @@ class Lock {
   explicit Lock(const std::string& file) {
     const std::filesystem::path folder =
         std::filesystem::weakly_canonical(std::filesystem::absolute(file)).parent_path();
-    folder_ = daemon::Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    folder_ = base::Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_.is_open() || ::flock(folder_.number(), LOCK_EX) != 0)
-      throw UsageError(folder.string() + ": cannot be used: " + std::strerror(errno));
+      throw audit::UsageError(folder.string() + ": cannot be used: " + std::strerror(errno));
   }
 
  private:
-  daemon::Descriptor folder_;
+  base::Descriptor folder_;
 };
 
 int list(const Options& options) {
@@ -131,11 +131,11 @@ std::optional<std::string> take_out(CdbRecords& records, const std::string& user
 }
 
 void check_name(const std::string& user) {
-  if (user.empty()) throw UsageError("whose password? postern passwd FILE USER; --list lists the users");
-  if (user.size() > max_password_octets || user.contains('\t') || daemon::has_stray_control(user))
-    throw UsageError("a user's name has at most 255 octets and no control characters");
-  if (is_blank(user.front()) || is_blank(user.back()) || user.starts_with(daemon::utf8_mark))
-    throw UsageError(
+  if (user.empty()) throw audit::UsageError("whose password? postern passwd FILE USER; --list lists the users");
+  if (user.size() > max_password_octets || user.contains('\t') || base::has_stray_control(user))
+    throw audit::UsageError("a user's name has at most 255 octets and no control characters");
+  if (is_blank(user.front()) || is_blank(user.back()) || user.starts_with(base::utf8_mark))
+    throw audit::UsageError(
         "a user's name neither begins nor ends with a blank, and has no byte order mark: nobody would send it");
 }
 
@@ -147,7 +147,7 @@ int change(const Options& options) {
   const bool is_new_file = !std::filesystem::exists(options.file);
   CdbRecords records = is_new_file ? CdbRecords{} : read_cdb(options.file);
   const auto before = take_out(records, options.user);
-  if (options.deletes && !before) throw UsageError(options.file + ": no user " + options.user);
+  if (options.deletes && !before) throw audit::UsageError(options.file + ": no user " + options.user);
   if (!options.deletes) records.emplace_back(options.user, hash + pairs_of(before.value_or("")));
   write_cdb(options.file, records, new_file_mode);
   print(options.user +

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/verbs.hpp"
-#include "listener/reload_verdict.hpp"
+#include "server/reload_verdict.hpp"
 
 namespace postern::cli {
 namespace {
@@ -36,13 +36,12 @@ bool serves(pid_t process) {
 }
 
 int reload(const Options& options) {
-  using listener::ReloadVerdict;
+  using server::ReloadVerdict;
   if (!serves(options.server)) {
     std::fprintf(stderr, "reload: process %d is no postern serve\n", static_cast<int>(options.server));
     return exit_refused;
   }
-  const ReloadVerdict verdict =
-      listener::ask_for_reload(options.server, std::chrono::seconds(options.patience_seconds));
+  const ReloadVerdict verdict = server::ask_for_reload(options.server, std::chrono::seconds(options.patience_seconds));
   const bool is_done = verdict.kind == ReloadVerdict::Kind::done;
   std::fprintf(is_done ? stdout : stderr, "reload: %s\n", verdict.sentence.c_str());
   return is_done ? 0 : exit_refused;

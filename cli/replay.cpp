@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/json.hpp"
-#include "cli/replaying.hpp"
-#include "cli/rule_witness.hpp"
-#include "cli/text.hpp"
+#include "audit/json.hpp"
+#include "audit/replaying.hpp"
+#include "audit/rule_witness.hpp"
+#include "audit/text.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -20,7 +20,7 @@ struct Options {
 };
 
 // `clear, ehlo, mail; waits for recipient`
-std::string state_text(const Policy& policy, spec::Guards guards) {
+std::string state_text(const audit::Policy& policy, spec::Guards guards) {
   std::string text;
   for (const spec::State& state : policy.model().states) {
     const spec::Variable& variable = policy.model().variables[state.variable];
@@ -34,14 +34,14 @@ std::string state_text(const Policy& policy, spec::Guards guards) {
   return text;
 }
 
-std::string as_text(const Policy& policy, const Replayed& replayed) {
+std::string as_text(const audit::Policy& policy, const audit::Replayed& replayed) {
   std::string out;
   std::size_t last = 0;
-  for (const ReplayStep& step : replayed.steps) {
+  for (const audit::ReplayStep& step : replayed.steps) {
     if (step.line != last) out += std::to_string(step.line) + "  " + step.said + "\n";
     last = step.line;
     out += "      rule   " + std::string(spec::name_of(step.rule)) + "  [" + policy.rule(step.rule).source + "]\n";
-    if (!step.reply.empty()) out += "      reply  " + replaced(step.reply, "\n", "\n             ") + "\n";
+    if (!step.reply.empty()) out += "      reply  " + audit::replaced(step.reply, "\n", "\n             ") + "\n";
     const std::string& effect = policy.model().effects[static_cast<std::size_t>(step.effect)].name;
     if (effect != "none") out += "      effect " + effect + "\n";
     out += "      state  " + state_text(policy, step.after) + "\n";
@@ -52,9 +52,9 @@ std::string as_text(const Policy& policy, const Replayed& replayed) {
          replayed.mismatch->found + "\n";
 }
 
-Json as_json(const Policy& policy, const Replayed& replayed) {
-  Json json = {{"as_written", !replayed.mismatch.has_value()}, {"steps", Json::array()}};
-  for (const ReplayStep& step : replayed.steps)
+audit::Json as_json(const audit::Policy& policy, const audit::Replayed& replayed) {
+  audit::Json json = {{"as_written", !replayed.mismatch.has_value()}, {"steps", audit::Json::array()}};
+  for (const audit::ReplayStep& step : replayed.steps)
     json["steps"].push_back({{"line", step.line},
                              {"said", step.said},
                              {"before", state_text(policy, step.before)},
@@ -69,27 +69,27 @@ Json as_json(const Policy& policy, const Replayed& replayed) {
 }
 
 // A file; or, for the id of a rule, a shortest session in which it decides.
-std::expected<Dialogue, std::string> find_dialogue(const Policy& policy, const std::string& word,
-                                                   const std::vector<std::string>& settings) {
+std::expected<audit::Dialogue, std::string> find_dialogue(const audit::Policy& policy, const std::string& word,
+                                                          const std::vector<std::string>& settings) {
   const bool is_rule = std::ranges::find(policy.model().rules, word, &spec::RuleRow::id) != policy.model().rules.end();
-  if (!is_rule || std::filesystem::exists(word)) return load_dialogue(word);
+  if (!is_rule || std::filesystem::exists(word)) return audit::load_dialogue(word);
   std::optional<spec::Guards> under;
-  if (!settings.empty()) under = parse_configuration(policy, settings).settings_and_facts;
-  const std::string text = witness_of(policy, word, under);
+  if (!settings.empty()) under = audit::parse_configuration(policy, settings).settings_and_facts;
+  const std::string text = audit::witness_of(policy, word, under);
   if (text.empty())
     return std::unexpected(word + ": no session that can be shown comes by this rule" +
                            (settings.empty() ? "" : " under these settings") + "; postern rule " + word +
                            " explains it");
-  return parse_dialogue(text, word);
+  return audit::parse_dialogue(text, word);
 }
 
-int replay_verb(const Policy& policy, const Options& options) {
+int replay_verb(const audit::Policy& policy, const Options& options) {
   const std::vector<std::string> settings(options.words.begin(), options.words.end() - 1);
   auto dialogue = find_dialogue(policy, options.words.back(), settings);
-  if (!dialogue) throw UsageError(dialogue.error());
-  if (!settings.empty()) dialogue->settings_and_facts = parse_configuration(policy, settings).settings_and_facts;
-  const Replayed replayed = replay(policy, *dialogue);
-  print(options.as_json ? dumped(as_json(policy, replayed)) : as_text(policy, replayed));
+  if (!dialogue) throw audit::UsageError(dialogue.error());
+  if (!settings.empty()) dialogue->settings_and_facts = audit::parse_configuration(policy, settings).settings_and_facts;
+  const audit::Replayed replayed = audit::replay(policy, *dialogue);
+  print(options.as_json ? audit::dumped(as_json(policy, replayed)) : as_text(policy, replayed));
   return replayed.mismatch ? exit_otherwise : exit_as_written;
 }
 

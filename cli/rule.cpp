@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/json.hpp"
-#include "cli/rule_witness.hpp"
-#include "cli/text.hpp"
+#include "audit/json.hpp"
+#include "audit/rule_witness.hpp"
+#include "audit/text.hpp"
+#include "base/spelling.hpp"
 #include "cli/verbs.hpp"
-#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -21,7 +21,7 @@ std::string condition_of(const spec::RuleRow& row) {
 }
 
 // The rules that decide about one of the same events before this one can.
-std::vector<const spec::RuleRow*> rules_before(const Policy& policy, const spec::RuleRow& rule) {
+std::vector<const spec::RuleRow*> rules_before(const audit::Policy& policy, const spec::RuleRow& rule) {
   std::vector<const spec::RuleRow*> before;
   for (const spec::RuleRow& other : policy.model().rules) {
     const bool is_of_same = std::ranges::any_of(
@@ -32,7 +32,7 @@ std::vector<const spec::RuleRow*> rules_before(const Policy& policy, const spec:
 }
 
 // What the names in its condition mean.
-std::vector<std::string> names_in(const Policy& policy, const spec::RuleRow& rule) {
+std::vector<std::string> names_in(const audit::Policy& policy, const spec::RuleRow& rule) {
   std::vector<std::string> told;
   const auto tell = [&](const std::string& name, const std::string& meaning) {
     const std::size_t at = rule.condition_text.find(name);
@@ -44,18 +44,18 @@ std::vector<std::string> names_in(const Policy& policy, const spec::RuleRow& rul
   return told;
 }
 
-std::string events_of(const Policy& policy, const spec::RuleRow& rule) {
+std::string events_of(const audit::Policy& policy, const spec::RuleRow& rule) {
   std::vector<std::string> names;
   for (const std::size_t event : rule.events) names.push_back(policy.model().events[event].name);
-  return joined(names, ", ");
+  return audit::joined(names, ", ");
 }
 
 std::string line(std::string name, const std::string& text) {
   name.resize(9, ' ');
-  return text.empty() ? "" : wrapped(name + text, "         ") + "\n";
+  return text.empty() ? "" : audit::wrapped(name + text, "         ") + "\n";
 }
 
-std::string as_text(const Policy& policy, const spec::RuleRow& rule) {
+std::string as_text(const audit::Policy& policy, const spec::RuleRow& rule) {
   const spec::ReplyText& reply = policy.model().replies[rule.reply];
   std::string out = line("rule", rule.id) + line("about", events_of(policy, rule)) + line("if", condition_of(rule));
   out += line("reply", reply.code == 0 ? "none" : std::to_string(reply.code) + " " + reply.text);
@@ -63,47 +63,47 @@ std::string as_text(const Policy& policy, const spec::RuleRow& rule) {
   for (const std::string& name : names_in(policy, rule)) out += line("where", name);
   for (const spec::RuleRow* other : rules_before(policy, rule))
     out += line("unless", other->id + " decides before it: " + condition_of(*other));
-  if (const std::string shown = witness_of(policy, rule.id); !shown.empty())
+  if (const std::string shown = audit::witness_of(policy, rule.id); !shown.empty())
     out += "\nA shortest session in which it decides; `postern replay " + rule.id + "` shows each step:\n\n  " +
-           replaced(shown, "\n", "\n  ") + "\n";
+           audit::replaced(shown, "\n", "\n  ") + "\n";
   return out + "\nThis is policy " + std::string(spec::policy_hash().substr(0, 16)) +
          "; a line of the log with another policy= was written by another version, and is explained by that.\n";
 }
 
-Json as_json(const Policy& policy, const spec::RuleRow& rule) {
+audit::Json as_json(const audit::Policy& policy, const spec::RuleRow& rule) {
   const spec::ReplyText& reply = policy.model().replies[rule.reply];
-  Json json = {{"policy", spec::policy_hash()},
-               {"rule", rule.id},
-               {"events", events_of(policy, rule)},
-               {"if", rule.condition_text},
-               {"code", reply.code},
-               {"text", reply.text},
-               {"because", rule.reason},
-               {"source", rule.source},
-               {"names", names_in(policy, rule)},
-               {"before", Json::array()},
-               {"session", witness_of(policy, rule.id)}};
+  audit::Json json = {{"policy", spec::policy_hash()},
+                      {"rule", rule.id},
+                      {"events", events_of(policy, rule)},
+                      {"if", rule.condition_text},
+                      {"code", reply.code},
+                      {"text", reply.text},
+                      {"because", rule.reason},
+                      {"source", rule.source},
+                      {"names", names_in(policy, rule)},
+                      {"before", audit::Json::array()},
+                      {"session", audit::witness_of(policy, rule.id)}};
   for (const spec::RuleRow* other : rules_before(policy, rule)) json["before"].push_back(other->id);
   return json;
 }
 
-int rule_verb(const Policy& policy, const Options& options) {
+int rule_verb(const audit::Policy& policy, const Options& options) {
   const auto& rules = policy.model().rules;
   if (options.id.empty()) {
-    Rows rows{{"rule", "because"}};
+    audit::Rows rows{{"rule", "because"}};
     for (const spec::RuleRow& each : rules) rows.push_back({each.id, each.reason});
-    print(text_table(rows));
+    print(audit::text_table(rows));
     return 0;
   }
   const auto found = std::ranges::find(rules, options.id, &spec::RuleRow::id);
   if (found == rules.end()) {
     std::vector<std::string> ids;
     for (const spec::RuleRow& each : rules) ids.push_back(each.id);
-    const std::string question = daemon::question_of(options.id, ids);
-    throw UsageError(options.id + " is no rule of policy " + std::string(spec::policy_hash().substr(0, 16)) +
-                     (question.empty() ? "." : question) + " `postern rule` lists all of them");
+    const std::string question = base::question_of(options.id, ids);
+    throw audit::UsageError(options.id + " is no rule of policy " + std::string(spec::policy_hash().substr(0, 16)) +
+                            (question.empty() ? "." : question) + " `postern rule` lists all of them");
   }
-  print(options.as_json ? dumped(as_json(policy, *found)) : as_text(policy, *found));
+  print(options.as_json ? audit::dumped(as_json(policy, *found)) : as_text(policy, *found));
   return 0;
 }
 

@@ -6,8 +6,8 @@
 
 #include "cli/serve_start.hpp"
 #include "cli/verbs.hpp"
-#include "daemon/log.hpp"
-#include "listener/server.hpp"
+#include "observe/log.hpp"
+#include "server/server.hpp"
 
 namespace postern::cli {
 namespace {
@@ -23,10 +23,11 @@ std::string own_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0' ? name.data() : "localhost";
 }
 
-listener::ListenerSettings listener_of(const Options& options, const std::string& listen) {
-  const auto at = listener::parse_endpoint(listen);
-  if (!at) throw UsageError("--listen \"" + listen + "\": write an address and a port: 127.0.0.1:2525 or [::1]:2525");
-  listener::ListenerSettings settings{.place = "--listen " + listen, .at = *at};
+config::ListenerSettings listener_of(const Options& options, const std::string& listen) {
+  const auto at = base::parse_endpoint(listen);
+  if (!at)
+    throw audit::UsageError("--listen \"" + listen + "\": write an address and a port: 127.0.0.1:2525 or [::1]:2525");
+  config::ListenerSettings settings{.place = "--listen " + listen, .at = *at};
   const auto set = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) settings.variables.push_back(name + "=" + value);
   };
@@ -39,9 +40,9 @@ listener::ListenerSettings listener_of(const Options& options, const std::string
   return settings;
 }
 
-listener::Configuration configuration_of(Options options) {
+config::Configuration configuration_of(Options options) {
   if (options.host.empty()) options.host = own_name();
-  listener::Configuration settings;
+  config::Configuration settings;
   settings.home = ".";
   settings.domains = options.domains.empty() ? std::vector<std::string>{options.host, "localhost"} : options.domains;
   for (const std::string& listen : options.listens) settings.listeners.push_back(listener_of(options, listen));
@@ -78,17 +79,17 @@ constexpr int exit_refused = 100;
 
 int serve_file(const std::string& file) {
   const auto start = start_of_file(file);
-  if (start) return listener::serve(*start);
+  if (start) return server::serve(*start);
   for (const std::string& sentence : start.error())
-    daemon::LogLine("config", {.program = "postern"}).note(sentence).write();
+    observe::LogLine("config", {.program = "postern"}).note(sentence).write();
   return exit_refused;
 }
 
 int serve(const Options& options) {
   if (!options.file.empty()) return serve_file(options.file);
   if (options.listens.empty())
-    throw UsageError("serve what? -c FILE, or --listen ADDRESS:PORT; see postern serve --help");
-  return listener::serve(
+    throw audit::UsageError("serve what? -c FILE, or --listen ADDRESS:PORT; see postern serve --help");
+  return server::serve(
       {.settings = configuration_of(options), .read_again = {}, .environment = environ, .version = POSTERN_VERSION});
 }
 

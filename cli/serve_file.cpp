@@ -12,9 +12,9 @@
 #include <new>
 #include <utility>
 
+#include "base/spelling.hpp"
 #include "cli/file_value.hpp"
 #include "cli/serve_variables.hpp"
-#include "daemon/spelling.hpp"
 
 namespace postern::cli {
 namespace {
@@ -46,7 +46,7 @@ class ParseReserve {
   std::new_handler before_;
 };
 
-using listener::ListenerSettings;
+using config::ListenerSettings;
 constexpr std::uint32_t no_bound = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t an_hour = 3600;
 
@@ -110,7 +110,7 @@ class Reader {
 
   // Of a key that does not exist: what it was probably meant to be is not known.
   std::string note_loss(std::string_view key) {
-    const auto meant = daemon::nearest_name(key, {"server", "variables", "home", "user", "chroot"});
+    const auto meant = base::nearest_name(key, {"server", "variables", "home", "user", "chroot"});
     if (meant == "variables") has_lost_variables_ = true;
     if (meant && meant != "variables") has_lost_place_ = true;
     return {};
@@ -126,9 +126,9 @@ class Reader {
   }
 
   void take_server(const toml::table& table) {
-    listener::Configuration& s = settings_;
+    config::Configuration& s = settings_;
     const auto log = [&](const FileValue& v) {
-      if (v.choice({"text", "json"}) == 1) s.log = listener::LogFormat::json;
+      if (v.choice({"text", "json"}) == 1) s.log = config::LogFormat::json;
     };
     take_table(table,
                {{"home", place(s.home)},
@@ -151,7 +151,7 @@ class Reader {
   }
 
   void take_limits(const toml::table& table) {
-    listener::Configuration& s = settings_;
+    config::Configuration& s = settings_;
     const auto count = [](std::uint32_t& out) { return [&out](const FileValue& v) { v.number(out, 0, no_bound); }; };
     take_table(table,
                {{"sessions", count(s.clients.sessions)},
@@ -167,7 +167,7 @@ class Reader {
   }
 
   void take_tls(const toml::table& table) {
-    listener::Configuration& s = settings_;
+    config::Configuration& s = settings_;
     const auto minimum = [&](const FileValue& v) {
       if (v.choice({"1.2", "1.3"}) == 1) s.only_tls_1_3 = true;
     };
@@ -259,7 +259,7 @@ class Reader {
       return value.not_allowed(
           "only an array is allowed, as [\"one.pem\", {cert = \"fullchain.pem\", key = \"privkey.pem\"}]");
     for (const toml::node& each : *array) {
-      daemon::CertificateFiles& files = one.certificates.emplace_back();
+      tls::CertificateFiles& files = one.certificates.emplace_back();
       if (!each.is_table()) {
         FileValue{value.name, each, problems_}.text(files.certificate);
         continue;
@@ -291,7 +291,7 @@ class Reader {
       value("socket").text(one.socket_name);
     } else {
       value("port").number(one.at.port, 0, 65535);
-      const auto address = listener::parse_address(value("ip").node.value_exact<std::string>().value_or(""));
+      const auto address = base::parse_address(value("ip").node.value_exact<std::string>().value_or(""));
       if (!address)
         return value("ip").not_allowed("only an IP address in quotes is allowed; \"0.0.0.0\" and \"::\" are all");
       one.at.address = *address;
@@ -307,7 +307,8 @@ class Reader {
     };
     const auto found = std::ranges::find_if(settings_.listeners, is_twin);
     if (found == settings_.listeners.end()) return;
-    const std::string what = one.socket_name.empty() ? std::string(write(one.at).view()) : "socket " + one.socket_name;
+    const std::string what =
+        one.socket_name.empty() ? std::string(base::write(one.at).view()) : "socket " + one.socket_name;
     problems_.add(table.source(), "a second listener at " + what + ": " + found->place + " is the first");
   }
 
@@ -326,7 +327,7 @@ class Reader {
   }
 
   FileProblems problems_;
-  listener::Configuration settings_;
+  config::Configuration settings_;
   Assignments common_;
   bool has_lost_variables_ = false, has_lost_place_ = false;
   std::vector<std::string> doubtful_;

@@ -1,6 +1,6 @@
 // The file of `postern serve -c`: tables [server], [limits], [tls], [variables], and one [[listener]] an address.
 // in      a path; TOML. Names in capitals are the variables of postern-smtpd, all others the listener's own
-// out     listener::Configuration; paths in it are as they were written, so relative to its home
+// out     config::Configuration; paths in it are as they were written, so relative to its home
 // errors  all sentences at once, by line: `postern.toml line 7: SSL = 2: only 0 and 1 are allowed`; and what was understood, so
 //         that what else is wrong can be told with them
 // ways    what a [[listener]] says wins over [variables]. Of what excludes each other, the ways for mail to go and the
@@ -14,17 +14,17 @@
 #include <string_view>
 #include <vector>
 
-#include "listener/configuration.hpp"
+#include "config/configuration.hpp"
 
 namespace postern::cli {
 
 struct ServeFileFaults {
   std::vector<std::string> sentences;
   // None when the file cannot be parsed, or the home, root or user is not known.
-  std::optional<listener::Configuration> understood;
+  std::optional<config::Configuration> understood;
   std::vector<std::string> doubtful;  // places of listeners that may lack what their operator wrote
 };
-using ServeFile = std::expected<listener::Configuration, ServeFileFaults>;
+using ServeFile = std::expected<config::Configuration, ServeFileFaults>;
 
 // path   where it is read; `shown` is what sentences call it
 [[nodiscard]] ServeFile read_serve_file(const std::string& path, const std::string& shown);

@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <iterator>
 
+#include "audit/text.hpp"
+#include "base/real_path.hpp"
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
-#include "cli/text.hpp"
-#include "listener/real_path.hpp"
-#include "listener/rehearsal.hpp"
+#include "server/rehearsal.hpp"
 
 namespace postern::cli {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 // Where the file will be once the root has changed. Its own name may be a link, and is followed again by each reload.
 std::string path_below(const std::string& root, const std::string& path) {
   if (root.empty()) return path;
-  const std::string real_root = listener::real_path(root), folder = listener::real_path(listener::folder_of(path));
+  const std::string real_root = base::real_path(root), folder = base::real_path(base::folder_of(path));
   const std::string name = path.substr(path.rfind('/'));
   if (folder == real_root || real_root == "/") return (real_root == "/" ? folder : "") + name;
   return folder.starts_with(real_root + "/") ? folder.substr(real_root.size()) + name : path;
@@ -33,21 +33,21 @@ bool is_about(std::string_view sentence, std::string_view path) {
          sentence.contains(": " + text + " ") || sentence.contains(" " + text + " cannot be run");
 }
 
-bool names_what_was_understood(std::string_view sentence, const listener::ListenerSettings& listener) {
+bool names_what_was_understood(std::string_view sentence, const config::ListenerSettings& listener) {
   constexpr std::array<std::string_view, 6> paths{
       "TLS_SERVER_CERT=", "TLS_SERVER_KEY=", "AUTH_CDB=", "QMAILQUEUE=", "POSTERN_MAILDIR=", "POSTERN_LMTP="};
   for (const std::string& variable : listener.variables)
     for (const std::string_view name : paths)
       if (variable.starts_with(name) && is_about(sentence, std::string_view(variable).substr(name.size()))) return true;
-  for (const daemon::CertificateFiles& files : listener.certificates)
+  for (const tls::CertificateFiles& files : listener.certificates)
     if (is_about(sentence, files.certificate) || is_about(sentence, files.key)) return true;
   return is_about(sentence, listener.tcprules) ||
          (listener.check_program.size() > 1 && is_about(sentence, listener.check_program[1]));
 }
 
 // Of a listener that may lack something, only what is said of a file that it names does not follow from that.
-bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const listener::Configuration& understood) {
-  for (const listener::ListenerSettings& each : understood.listeners) {
+bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const config::Configuration& understood) {
+  for (const config::ListenerSettings& each : understood.listeners) {
     const bool is_its_own = sentence.starts_with(each.place + ":") || sentence.starts_with(each.place + ",");
     if (is_its_own && std::ranges::find(faults.doubtful, each.place) != faults.doubtful.end())
       return !names_what_was_understood(sentence, each);
@@ -58,10 +58,10 @@ bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const 
 // What a start would refuse of the rest, were the file right.
 std::vector<std::string> also_wrong(const ServeFileFaults& faults) {
   if (!faults.understood) return {};
-  const auto notices = listener::rehearse_apart(
+  const auto notices = server::rehearse_apart(
       {.settings = *faults.understood, .read_again = {}, .environment = environ, .version = POSTERN_VERSION});
   std::vector<std::string> sentences;
-  for (const listener::Notice& notice : notices.value_or(std::vector<listener::Notice>()))
+  for (const server::Notice& notice : notices.value_or(std::vector<server::Notice>()))
     if (notice.event == "config" && !may_follow(notice.sentence, faults, *faults.understood))
       sentences.push_back(notice.sentence);
   return sentences;
@@ -75,7 +75,7 @@ std::vector<std::string> all_problems(ServeFile& read, std::vector<std::string> 
   else
     faults = std::move(read.error());
   if (!beside.empty() && faults.understood)
-    for (const listener::ListenerSettings& each : faults.understood->listeners) faults.doubtful.push_back(each.place);
+    for (const config::ListenerSettings& each : faults.understood->listeners) faults.doubtful.push_back(each.place);
   std::vector<std::string> problems = faults.sentences;
   std::ranges::move(beside, std::back_inserter(problems));
   std::ranges::move(also_wrong(faults), std::back_inserter(problems));
@@ -84,18 +84,18 @@ std::vector<std::string> all_problems(ServeFile& read, std::vector<std::string> 
 
 }  // namespace
 
-std::expected<listener::ServerStart, std::vector<std::string>> start_of_file(const std::string& file) {
+std::expected<server::ServerStart, std::vector<std::string>> start_of_file(const std::string& file) {
   const std::string path = std::filesystem::absolute(file).string();
   ServeFile read = read_serve_file(path, file);
   std::vector<std::string> beside = variables_beside(file, environ);
   if (!read || !beside.empty()) return std::unexpected(all_problems(read, std::move(beside)));
   read->file = path_below(read->chroot, path);
-  const auto read_again = [path = read->file, file]() -> std::expected<listener::Configuration, std::string> {
+  const auto read_again = [path = read->file, file]() -> std::expected<config::Configuration, std::string> {
     ServeFile again = read_serve_file(path, file);
-    if (!again) return std::unexpected(joined(again.error().sentences, "; "));
+    if (!again) return std::unexpected(audit::joined(again.error().sentences, "; "));
     return std::move(*again);
   };
-  return listener::ServerStart{
+  return server::ServerStart{
       .settings = std::move(*read), .read_again = read_again, .environment = environ, .version = POSTERN_VERSION};
 }
 

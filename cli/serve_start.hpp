@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "listener/server.hpp"
+#include "server/server.hpp"
 
 namespace postern::cli {
 
-[[nodiscard]] std::expected<listener::ServerStart, std::vector<std::string>> start_of_file(const std::string& file);
+[[nodiscard]] std::expected<server::ServerStart, std::vector<std::string>> start_of_file(const std::string& file);
 
 }  // namespace postern::cli

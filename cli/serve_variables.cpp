@@ -3,26 +3,26 @@
 #include <algorithm>
 #include <array>
 
-#include "daemon/settings_env.hpp"
-#include "listener/variables.hpp"
+#include "config/settings_env.hpp"
+#include "config/variables.hpp"
 #include "spec/foreign.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::cli {
 namespace {
 
-using listener::find_variable;
-using listener::VariableKind;
+using config::find_variable;
+using config::VariableKind;
 
 // What the reader of the environment says of this one; nothing when it is content.
 std::string allowed_by_reader(const std::string& assignment) {
   const std::array<const char*, 2> one{assignment.c_str(), nullptr};
-  const daemon::Environment environment(one.data());
-  const auto settings = daemon::read_settings(environment, {});
+  const base::Environment environment(one.data());
+  const auto settings = config::read_settings(environment, {});
   if (!settings.problems.empty()) return std::string(settings.problems.front().allowed);
-  const auto numbers = daemon::read_numbers(environment, {});
+  const auto numbers = config::read_numbers(environment, {});
   if (!numbers.problems.empty()) return std::string(numbers.problems.front().allowed);
-  const auto texts = daemon::judge_texts(environment, {});
+  const auto texts = config::judge_texts(environment, {});
   return texts.empty() ? "" : std::string(texts.front().allowed);
 }
 
@@ -74,7 +74,7 @@ std::string no_variable(std::string_view name) {
              "; here it has no effect: " + std::string(row.instead);
   if (name.starts_with("TCP")) return "is of each client, and found by the listener itself";
   std::string names;
-  for (const listener::Variable& each : listener::variables())
+  for (const config::Variable& each : config::variables())
     names += (names.empty() ? "" : ", ") + std::string(each.name);
   return "is no variable of postern, only " + names +
          " are; one for a queue program or check program goes into the environment of the service";

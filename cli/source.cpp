@@ -9,15 +9,15 @@
 #include <fstream>
 #include <iterator>
 
-#include "cli/configuration.hpp"
-#include "daemon/text_lines.hpp"
+#include "audit/configuration.hpp"
+#include "base/text_lines.hpp"
 
 namespace postern::cli {
 namespace {
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) throw UsageError(path + ": cannot be read");
+  if (!file || std::filesystem::is_directory(path)) throw audit::UsageError(path + ": cannot be read");
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -57,10 +57,10 @@ class FileReader {
 
   Variables read() {
     const bool is_script = text_.starts_with("#!");
-    for (daemon::TextLines lines(text_); const auto line = lines.next();) {
-      if (line->forgiven != daemon::Forgiven::nothing)
+    for (base::TextLines lines(text_); const auto line = lines.next();) {
+      if (line->forgiven != base::Forgiven::nothing)
         variables_.remarks.push_back(
-            "line " + std::to_string(line->number) + " " + std::string(describe(line->forgiven)) +
+            "line " + std::to_string(line->number) + " " + std::string(base::describe(line->forgiven)) +
             ", which a shell takes for a part of the line: save the file with line feeds only");
       take_line(trimmed(line->text), line->number, is_script);
     }
@@ -137,7 +137,7 @@ Variables process_environment() {
 Variables read_environment_file(const std::string& path) { return FileReader(path).read(); }
 
 Variables read_environment_folder(const std::string& path) {
-  if (!std::filesystem::is_directory(path)) throw UsageError(path + ": is not a folder (envdir)");
+  if (!std::filesystem::is_directory(path)) throw audit::UsageError(path + ": is not a folder (envdir)");
   Variables variables{.origin = path, .strings = {}, .remarks = {}};
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(path)) files.push_back(entry.path());
@@ -147,8 +147,8 @@ Variables read_environment_folder(const std::string& path) {
     if (name.starts_with('.') || std::filesystem::is_directory(file)) continue;
     const std::string text = read_file(file);
     if (text.empty()) continue;  // envdir(8): unset
-    if (const auto line = daemon::TextLines(text).next(); line && line->forgiven != daemon::Forgiven::nothing)
-      variables.remarks.push_back(name + " " + std::string(describe(line->forgiven)) +
+    if (const auto line = base::TextLines(text).next(); line && line->forgiven != base::Forgiven::nothing)
+      variables.remarks.push_back(name + " " + std::string(base::describe(line->forgiven)) +
                                   ", which envdir takes for a part of the value: save the file with line feeds only");
     std::string value = text.substr(0, text.find('\n'));
     while (value.ends_with(' ') || value.ends_with('\t')) value.pop_back();

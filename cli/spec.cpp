@@ -2,9 +2,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "cli/document.hpp"
-#include "cli/explorer.hpp"
-#include "cli/json.hpp"
+#include "audit/document.hpp"
+#include "audit/explorer.hpp"
+#include "audit/json.hpp"
 #include "cli/verbs.hpp"
 
 namespace postern::cli {
@@ -16,12 +16,12 @@ struct Options {
 };
 
 // Each section as its table: an array of objects, a field a column.
-std::string as_json(const Policy& policy) {
-  Json json = {{"policy", spec::policy_hash()}, {"sections", Json::array()}};
-  for (const Section& section : document_of(policy)) {
-    Json rows = Json::array();
+std::string as_json(const audit::Policy& policy) {
+  audit::Json json = {{"policy", spec::policy_hash()}, {"sections", audit::Json::array()}};
+  for (const audit::Section& section : audit::document_of(policy)) {
+    audit::Json rows = audit::Json::array();
     for (std::size_t i = 1; i < section.table.size(); ++i) {
-      Json row = Json::object();
+      audit::Json row = audit::Json::object();
       for (std::size_t column = 0; column < section.table[i].size(); ++column)
         row[section.table.front()[column]] = section.table[i][column];
       rows.push_back(std::move(row));
@@ -29,15 +29,16 @@ std::string as_json(const Policy& policy) {
     json["sections"].push_back(
         {{"title", section.title}, {"paragraphs", section.paragraphs}, {"rows", std::move(rows)}});
   }
-  return dumped(json);
+  return audit::dumped(json);
 }
 
-std::string document(const Policy& policy, const Options& options) {
+std::string document(const audit::Policy& policy, const Options& options) {
   if (options.as_json) return as_json(policy);
-  return options.format == "html" ? explorer_page(policy) : markdown_of(policy, document_of(policy));
+  return options.format == "html" ? audit::explorer_page(policy)
+                                  : audit::markdown_of(policy, audit::document_of(policy));
 }
 
-int spec_verb(const Policy& policy, const Options& options) {
+int spec_verb(const audit::Policy& policy, const Options& options) {
   const std::string text = document(policy, options);
   if (options.file.empty()) {
     print(text);
@@ -45,7 +46,7 @@ int spec_verb(const Policy& policy, const Options& options) {
   }
   std::ofstream file(options.file, std::ios::binary);
   file << text;
-  if (!file.flush()) throw UsageError(options.file + ": cannot be written");
+  if (!file.flush()) throw audit::UsageError(options.file + ": cannot be written");
   return 0;
 }
 

@@ -4,16 +4,16 @@
 #include <ctime>
 #include <filesystem>
 
-#include "daemon/auth_records.hpp"
-#include "daemon/cdb_file.hpp"
-#include "daemon/certificate.hpp"
-#include "daemon/control.hpp"
-#include "daemon/foreign_settings.hpp"
-#include "daemon/lmtp_address.hpp"
-#include "daemon/maildir_limits.hpp"
-#include "daemon/rcpthosts.hpp"
-#include "daemon/start.hpp"
-#include "daemon/tls_context.hpp"
+#include "ask/auth_records.hpp"
+#include "ask/rcpthosts.hpp"
+#include "config/cdb_file.hpp"
+#include "config/control.hpp"
+#include "config/foreign_settings.hpp"
+#include "config/lmtp_address.hpp"
+#include "config/maildir_limits.hpp"
+#include "config/start.hpp"
+#include "tls/certificate.hpp"
+#include "tls/context.hpp"
 
 namespace postern::cli {
 namespace {
@@ -37,7 +37,7 @@ class InFolder {
 
 class Looker {
  public:
-  Looker(const Policy& policy, const Variables& variables, const SaidFacts& said)
+  Looker(const audit::Policy& policy, const Variables& variables, const audit::SaidFacts& said)
       : policy_(policy), variables_(variables), said_(said) {
     const std::string home = variables.value_of("POSTERN_HOME");
     home_ = home.empty() ? default_home : home;
@@ -61,7 +61,7 @@ class Looker {
   void refuse(spec::Event event, std::string id, std::string text) {
     if (found_.event == spec::Event::connect_ready) found_.event = event;
     const spec::RuleRow& rule = policy_.rule(policy_.decide(spec::start({}), event).row->rule);
-    found_.advice.push_back({Grade::refusal, std::move(id), std::move(text), rule.source});
+    found_.advice.push_back({audit::Grade::refusal, std::move(id), std::move(text), rule.source});
   }
 
   void look_for_backend() {
@@ -83,7 +83,7 @@ class Looker {
     found_.backend_from = "AUTH_CDB=" + file;
     const fs::path path = home_ / file;
     const bool can_be_seen = has_home_ || fs::path(file).is_absolute();
-    if (can_be_seen && daemon::inspect_cdb(path.c_str()) != daemon::CdbCondition::usable)
+    if (can_be_seen && config::inspect_cdb(path.c_str()) != config::CdbCondition::usable)
       refuse(spec::Event::connect_no_auth_cdb, "no_auth_cdb",
              "AUTH_CDB=\"" + file + "\" is not a readable cdb file: make it, or unset AUTH_CDB");
   }
@@ -94,7 +94,7 @@ class Looker {
       found_.certificate_from = "said by --certificate";
       return;
     }
-    daemon::CertificatePlace place = place_of_certificate();
+    tls::CertificatePlace place = place_of_certificate();
     if (!has_home_ && !fs::path(place.files.certificate).is_absolute()) {
       found_.facts.certificate = true;
       found_.certificate_from = "assumed: there is no " + (home_ / "control").string() + " here";
@@ -102,37 +102,37 @@ class Looker {
     }
     place.files.certificate = (home_ / place.files.certificate).string();
     if (!place.files.key.empty()) place.files.key = (home_ / place.files.key).string();
-    const daemon::CertificateJudgement judgement = daemon::judge_certificate(place);
-    found_.facts.certificate = judgement.state == daemon::CertificateState::usable;
-    const bool is_absent = judgement.state == daemon::CertificateState::absent;
+    const tls::CertificateJudgement judgement = tls::judge_certificate(place);
+    found_.facts.certificate = judgement.state == tls::CertificateState::usable;
+    const bool is_absent = judgement.state == tls::CertificateState::absent;
     found_.certificate_from = (is_absent ? "there is no " : "") + place.files.certificate;
     // Looked at only where STARTTLS could use it, as postern-smtpd does.
     const bool is_implicit = variables_.value_of("SSL") == "1";
     const std::string objection =
-        judgement.state == daemon::CertificateState::usable ? objection_of_openssl(place.files) : judgement.reason;
+        judgement.state == tls::CertificateState::usable ? objection_of_openssl(place.files) : judgement.reason;
     if (objection.empty() || (!is_implicit && variables_.value_of("DENY_TLS") == "1")) return;
     if (!is_implicit) return refuse(spec::Event::connect_broken_certificate, "broken_certificate", objection);
-    found_.advice.push_back({Grade::warning, "broken_certificate",
+    found_.advice.push_back({audit::Grade::warning, "broken_certificate",
                              objection + ". With SSL=1 that is no service, unless a program before postern-smtpd "
                                          "encrypts and says PROTO=SSL",
                              "deviations D9, D12"});
   }
 
-  [[nodiscard]] daemon::CertificatePlace place_of_certificate() const {
-    return daemon::certificate_place(variables_.value_of("TLS_SERVER_CERT"), variables_.value_of("TLS_SERVER_KEY"));
+  [[nodiscard]] tls::CertificatePlace place_of_certificate() const {
+    return tls::certificate_place(variables_.value_of("TLS_SERVER_CERT"), variables_.value_of("TLS_SERVER_KEY"));
   }
 
   // What will serve is asked, down to a handshake in memory.
-  [[nodiscard]] std::string objection_of_openssl(const daemon::CertificateFiles& files) const {
+  [[nodiscard]] std::string objection_of_openssl(const tls::CertificateFiles& files) const {
     std::string ciphers = variables_.value_of("TLSCIPHERS");
     if (ciphers.empty() && has_home_) {
       const InFolder home(home_);
-      if (auto line = daemon::read_line("tlsserverciphers"); line && *line) ciphers = **std::move(line);
+      if (auto line = config::read_line("tlsserverciphers"); line && *line) ciphers = **std::move(line);
     }
-    const auto context = daemon::TlsContext::load({.certificate_path = files.certificate,
-                                                   .ciphers = ciphers,
-                                                   .now_seconds = std::time(nullptr),
-                                                   .key_path = files.key});
+    const auto context = tls::TlsContext::load({.certificate_path = files.certificate,
+                                                .ciphers = ciphers,
+                                                .now_seconds = std::time(nullptr),
+                                                .key_path = files.key});
     if (!context) return context.error();
     const auto tried = context->rehearse();
     return tried ? "" : tried.error();
@@ -141,7 +141,7 @@ class Looker {
   void look_for_rcpthosts() {
     std::error_code error;  // what may not be looked at is said elsewhere
     if (!has_home_ || fs::exists(home_ / "control/rcpthosts", error) || error) return;
-    found_.advice.push_back({Grade::warning, "no_rcpthosts",
+    found_.advice.push_back({audit::Grade::warning, "no_rcpthosts",
                              "there is no " + (home_ / "control/rcpthosts").string() +
                                  ": no domain is ours, and mail is taken only from those who may relay (the original "
                                  "takes mail for every domain then, an open relay)",
@@ -154,7 +154,7 @@ class Looker {
     const bool goes_elsewhere =
         !variables_.value_of("QMAILQUEUE").empty() || variables_.value_of("POSTERN_DISCARD") == "1";
     if (address.empty() || goes_elsewhere) return;
-    if (const auto parsed = daemon::parse_lmtp_address(address); !parsed)
+    if (const auto parsed = config::parse_lmtp_address(address); !parsed)
       refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
   }
 
@@ -165,11 +165,12 @@ class Looker {
                                 !variables_.value_of("POSTERN_LMTP").empty() ||
                                 variables_.value_of("POSTERN_DISCARD") == "1";
     if (root.empty() || goes_elsewhere || said_.home_is_here) return;  // serve says it itself
-    for (std::string& sentence : daemon::maildir_limits((home_ / root).string()))
-      found_.advice.push_back({Grade::warning, "maildir_root", std::move(sentence), "link(2); open(2): O_TMPFILE"});
+    for (std::string& sentence : config::maildir_limits((home_ / root).string()))
+      found_.advice.push_back(
+          {audit::Grade::warning, "maildir_root", std::move(sentence), "link(2); open(2): O_TMPFILE"});
   }
 
-  // As daemon/start.cpp has it (deviation D25).
+  // As lib/config/start.cpp has it (deviation D25).
   [[nodiscard]] bool is_local_only() const {
     const std::string relays = variables_.value_of("POSTERN_RELAY");
     if (relays == "0" || relays == "1") return relays == "0";
@@ -181,35 +182,35 @@ class Looker {
   void look_at_start() {
     const InFolder home(home_);
     const std::vector<const char*> pointers = variables_.environment();
-    const daemon::Environment environment(pointers.data());
-    const daemon::Start start = daemon::judge_start({}, environment, variables_.origin);
-    const std::string certificate = daemon::judge_certificate(place_of_certificate()).reason;  // look_for_certificate()
+    const base::Environment environment(pointers.data());
+    const config::Start start = config::judge_start({}, environment, variables_.origin);
+    const std::string certificate = tls::judge_certificate(place_of_certificate()).reason;  // look_for_certificate()
     const bool is_of_certificate = start.event == spec::Event::connect_broken_certificate;
     for (const std::string& problem : start.problems)
       if (problem != certificate)
         refuse(is_of_certificate ? spec::Event::connect_bad_value : start.event, "start", problem);
-    for (std::vector<std::string> more : {daemon::judge_more_rcpthosts(), daemon::judge_auth_records(start.auth_cdb)})
+    for (std::vector<std::string> more : {ask::judge_more_rcpthosts(), ask::judge_auth_records(start.auth_cdb)})
       for (std::string& warning : more)
-        found_.advice.push_back({Grade::warning, "records", std::move(warning), "docs/operating.md"});
+        found_.advice.push_back({audit::Grade::warning, "records", std::move(warning), "docs/operating.md"});
     for (const std::string& warning : start.warnings)
       if (!warning.starts_with("STARTTLS is off"))  // advice.cpp says what that means for these settings
-        found_.advice.push_back({Grade::warning, "start", warning, "docs/operating.md"});
+        found_.advice.push_back({audit::Grade::warning, "start", warning, "docs/operating.md"});
   }
 
   void look_for_foreign_settings() {
     const std::vector<const char*> pointers = variables_.environment();
-    for (const auto& found : daemon::find_foreign_variables(daemon::Environment(pointers.data()), variables_.origin)) {
+    for (const auto& found : config::find_foreign_variables(base::Environment(pointers.data()), variables_.origin)) {
       if (found.start == spec::ForeignStart::refuse)
         refuse(spec::Event::connect_bad_value, "foreign_setting", found.sentence);
       else
-        found_.advice.push_back({found.start == spec::ForeignStart::warn ? Grade::warning : Grade::note, "foreign_name",
-                                 found.sentence, "spec/foreign.toml"});
+        found_.advice.push_back({found.start == spec::ForeignStart::warn ? audit::Grade::warning : audit::Grade::note,
+                                 "foreign_name", found.sentence, "spec/foreign.toml"});
     }
   }
 
-  const Policy& policy_;
+  const audit::Policy& policy_;
   const Variables& variables_;
-  SaidFacts said_;
+  audit::SaidFacts said_;
   fs::path home_;
   bool has_home_ = false;
   Surroundings found_;
@@ -217,7 +218,7 @@ class Looker {
 
 }  // namespace
 
-Surroundings look_around(const Policy& policy, const Variables& variables, const SaidFacts& said) {
+Surroundings look_around(const audit::Policy& policy, const Variables& variables, const audit::SaidFacts& said) {
   return Looker(policy, variables, said).look();
 }
 

@@ -2,25 +2,26 @@
 // in      the variables, the home (POSTERN_HOME), what the caller said about the facts
 // out     Surroundings: the facts and where each comes from; the event of the start as postern-smtpd would report it
 // how     the same readers as the daemon: certificate, cdb. A home that is not on this machine is not looked at
-// source  daemon/start.hpp; spec/events.toml (connect.*); deviation D12
+// source  lib/config/start.hpp; spec/events.toml (connect.*); deviation D12
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "cli/advice.hpp"
-#include "cli/configuration.hpp"
+#include "audit/advice.hpp"
+#include "audit/configuration.hpp"
 #include "cli/source.hpp"
 
 namespace postern::cli {
 
 struct Surroundings {
-  SaidFacts facts;
+  audit::SaidFacts facts;
   std::string certificate_from, backend_from;  // `control/servercert.pem of /var/qmail`, `--backend`
-  std::vector<Advice> advice;                  // refusals and warnings that no setting shows
+  std::vector<audit::Advice> advice;           // refusals and warnings that no setting shows
   spec::Event event = spec::Event::connect_ready;
 };
 
-[[nodiscard]] Surroundings look_around(const Policy& policy, const Variables& variables, const SaidFacts& said);
+[[nodiscard]] Surroundings look_around(const audit::Policy& policy, const Variables& variables,
+                                       const audit::SaidFacts& said);
 
 }  // namespace postern::cli

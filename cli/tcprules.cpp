@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "cli/cdb_records.hpp"
-#include "daemon/tcp_rule.hpp"
+#include "config/tcp_rule.hpp"
 
 namespace postern::cli {
 namespace {
@@ -22,11 +22,11 @@ bool can_match(std::string_view address) {
   });
 }
 
-void take_item(TcpClass& tcp_class, const daemon::TcpRuleItem& item) {
+void take_item(TcpClass& tcp_class, const config::TcpRuleItem& item) {
   switch (item.kind) {
-    case daemon::TcpRuleItem::Kind::denies: tcp_class.is_denied = true; break;
-    case daemon::TcpRuleItem::Kind::sets: tcp_class.sets.emplace_back(item.name, item.value); break;
-    case daemon::TcpRuleItem::Kind::unknown:
+    case config::TcpRuleItem::Kind::denies: tcp_class.is_denied = true; break;
+    case config::TcpRuleItem::Kind::sets: tcp_class.sets.emplace_back(item.name, item.value); break;
+    case config::TcpRuleItem::Kind::unknown:
       tcp_class.problem = "its value holds \"" + std::string(item.text) + "\", which is neither D nor +NAME=VALUE";
       break;
   }
@@ -35,7 +35,7 @@ void take_item(TcpClass& tcp_class, const daemon::TcpRuleItem& item) {
 TcpClass class_of(std::string_view key, std::string_view value) {
   TcpClass tcp_class{.address = std::string(key), .is_denied = false, .sets = {}, .problem = {}};
   if (!can_match(key)) tcp_class.problem = "no client has such an address: the line was not meant as an address";
-  daemon::TcpRuleItems items(value);
+  config::TcpRuleItems items(value);
   while (const auto item = items.next()) take_item(tcp_class, *item);
   return tcp_class;
 }

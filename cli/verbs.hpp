@@ -10,19 +10,19 @@
 #include <string>
 #include <vector>
 
-#include "cli/behaviour.hpp"
-#include "cli/configuration.hpp"
-#include "cli/policy.hpp"
+#include "audit/behaviour.hpp"
+#include "audit/configuration.hpp"
+#include "audit/policy.hpp"
 
 namespace postern::cli {
 
 struct Program {
   std::function<int()> chosen;
   // Read when a verb first asks for it: who serves, reloads or sets a password does not wait for it.
-  [[nodiscard]] const Policy& policy() { return policy_ ? *policy_ : policy_.emplace(); }
+  [[nodiscard]] const audit::Policy& policy() { return policy_ ? *policy_ : policy_.emplace(); }
 
  private:
-  std::optional<Policy> policy_;
+  std::optional<audit::Policy> policy_;
 };
 
 void add_check(CLI::App& app, Program& program);
@@ -40,7 +40,7 @@ void add_serve(CLI::App& app, Program& program);
 struct FactOptions {
   std::string certificate = "auto", backend = "auto", relay_client = "auto";
   void add_to(CLI::App& verb, const std::string& certificate_auto, const std::string& backend_auto);
-  [[nodiscard]] SaidFacts said() const;
+  [[nodiscard]] audit::SaidFacts said() const;
 };
 
 // To standard output; control octets as `?`.

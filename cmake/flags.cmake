@@ -2,7 +2,7 @@
 #   postern_flags   warnings, sanitizers, hardening
 #   postern_core    the same, and neither exceptions nor RTTI: grammar, spec tables, engine, daemon
 add_library(postern_flags INTERFACE)
-target_include_directories(postern_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_include_directories(postern_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/lib)
 target_compile_options(postern_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
   -Wcast-qual -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)

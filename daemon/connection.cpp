@@ -7,8 +7,8 @@
 #include <new>
 #include <utility>
 
-#include "daemon/auth_environment.hpp"
-#include "daemon/tcpserver_env.hpp"
+#include "ask/auth_environment.hpp"
+#include "config/tcpserver_env.hpp"
 
 namespace postern::daemon {
 
@@ -112,7 +112,7 @@ void Connection::flush() {
   if (unsent.empty()) return;
   const Io io = lost_replies_ == 0 ? parts_.transport.write(unsent) : Io::closed;
   if (io == Io::done) return;
-  lost_replies_ += replies_in(unsent);
+  lost_replies_ += observe::replies_in(unsent);
   if (!is_open_) return;
   is_open_ = false;  // nobody reads what would be said
   abandon_message();
@@ -152,9 +152,9 @@ Step Connection::check_recipient() try {
   const bool is_authenticated = session_.guards().has(bit::authentication_done);
   const auto judgement = parts_.recipients.judge(
       session_.envelope().reverse_path(), session_.mailbox(),
-      {.local_ip = read_peer(parts_.environment).local_ip,
+      {.local_ip = config::read_peer(parts_.environment).local_ip,
        .relay_value = is_authenticated ? std::string_view() : parts_.environment.value_of("RELAYCLIENT"),
-       .may_ask_to_relay = may_ask_to_relay(parts_.start, session_.guards())});
+       .may_ask_to_relay = config::may_ask_to_relay(parts_.start, session_.guards())});
   if (!judgement.problem.empty()) parts_.journal.trouble(judgement.problem);
   return session_.report(judgement.event, judgement.address);
 } catch (const std::bad_alloc&) {
@@ -162,42 +162,42 @@ Step Connection::check_recipient() try {
   return session_.report(Event::recipient_unknowable);
 }
 
-CheckResult Connection::ask_backend() try {
+ask::CheckResult Connection::ask_backend() try {
   return parts_.backend->check({session_.username(), session_.password()},
                                static_cast<std::uint64_t>(std::time(nullptr)));
 } catch (const std::bad_alloc&) {
-  return {Verdict::broken, "no memory"};  // which is so short that it needs none
+  return {ask::Verdict::broken, "no memory"};  // which is so short that it needs none
 }
 
 // What an authenticated client may do must not be half known: memory that ends there ends the session.
 Step Connection::check_credentials() {
-  const CheckResult result = ask_backend();
-  if (result.verdict == Verdict::accepted) {
-    enter_auth_environment(parts_.environment, session_.username(), parts_.backend->environment_pairs());
-    const SizeAndRecipients limits = read_limits(parts_.start, parts_.environment);
+  const ask::CheckResult result = ask_backend();
+  if (result.verdict == ask::Verdict::accepted) {
+    ask::enter_auth_environment(parts_.environment, session_.username(), parts_.backend->environment_pairs());
+    const config::SizeAndRecipients limits = config::read_limits(parts_.start, parts_.environment);
     session_.set_limits(limits.databytes, limits.max_recipients);
   }
   parts_.journal.credentials(result, session_.username());
   switch (result.verdict) {
-    case Verdict::accepted: return session_.report(Event::credentials_accepted);
-    case Verdict::rejected: return session_.report(Event::credentials_rejected);
-    case Verdict::broken: break;
+    case ask::Verdict::accepted: return session_.report(Event::credentials_accepted);
+    case ask::Verdict::rejected: return session_.report(Event::credentials_rejected);
+    case ask::Verdict::broken: break;
   }
   return session_.report(Event::credentials_broken);
 }
 
-TraceFacts Connection::trace_facts() const {
-  const Peer peer = read_peer(parts_.environment);
+deliver::TraceFacts Connection::trace_facts() const {
+  const config::Peer peer = config::read_peer(parts_.environment);
   const spec::Guards guards = session_.guards();
   const bool is_hidden = parts_.start.hides_user && guards.has(bit::authentication_done);
   return {.remote_host = peer.remote_host,
           .remote_info = is_hidden ? std::string_view() : peer.remote_info,
           .remote_ip = peer.remote_ip,
-          .local_host = peer.local_host.empty() ? host_name(parts_.start) : peer.local_host,
+          .local_host = peer.local_host.empty() ? config::host_name(parts_.start) : peer.local_host,
           .helo = session_.client_name(),
-          .greeting = guards.has(bit::greeting_ehlo)   ? TraceFacts::Greeting::ehlo
-                      : guards.has(bit::greeting_helo) ? TraceFacts::Greeting::helo
-                                                       : TraceFacts::Greeting::none,
+          .greeting = guards.has(bit::greeting_ehlo)   ? deliver::TraceFacts::Greeting::ehlo
+                      : guards.has(bit::greeting_helo) ? deliver::TraceFacts::Greeting::helo
+                                                       : deliver::TraceFacts::Greeting::none,
           .has_tls = !guards.has(bit::channel_clear),
           .is_authenticated = guards.has(bit::authentication_done),
           .tls_version = parts_.transport.tls_version(),
@@ -210,7 +210,7 @@ bool Connection::reserve() try {
   id_ = ids_.next(std::time(nullptr));
   is_receiving_ = true;
   const std::string lack =
-      parts_.hand_over.begin(id_, received_field(trace_facts(), id_), session_.envelope().reverse_path());
+      parts_.hand_over.begin(id_, deliver::received_field(trace_facts(), id_), session_.envelope().reverse_path());
   if (lack.empty()) return true;
   parts_.journal.trouble(lack);
   abandon_message();
@@ -227,26 +227,26 @@ void Connection::abandon_message() {
 }
 
 // None: there was no memory for it.
-std::optional<Outcome> Connection::finish_message() try {
+std::optional<deliver::Outcome> Connection::finish_message() try {
   if (!is_receiving_) return std::nullopt;
   const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
   if (is_gone) abandon_message();
-  return is_gone ? withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
+  return is_gone ? deliver::withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
 } catch (const std::bad_alloc&) {
   abandon_message();
   return std::nullopt;
 }
 
 Step Connection::hand_over() {
-  const std::optional<Outcome> finished = finish_message();
-  const Outcome& outcome = finished ? *finished : no_memory_;
+  const std::optional<deliver::Outcome> finished = finish_message();
+  const deliver::Outcome& outcome = finished ? *finished : no_memory_;
   is_receiving_ = false;
   parts_.journal.message(id_, outcome, session_);
   switch (outcome.result) {
-    case Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
-    case Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);
-    case Outcome::Result::client_gone: return session_.report(Event::hand_over_client_gone);
-    case Outcome::Result::deferred: break;
+    case deliver::Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
+    case deliver::Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);
+    case deliver::Outcome::Result::client_gone: return session_.report(Event::hand_over_client_gone);
+    case deliver::Outcome::Result::deferred: break;
   }
   return session_.report(Event::hand_over_deferred, outcome.verdict);
 }

@@ -15,16 +15,16 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/credentials.hpp"
-#include "daemon/environment.hpp"
-#include "daemon/hand_over.hpp"
-#include "daemon/journal.hpp"
-#include "daemon/message_id.hpp"
-#include "daemon/received.hpp"
-#include "daemon/recipients.hpp"
-#include "daemon/start.hpp"
+#include "ask/credentials.hpp"
+#include "ask/recipients.hpp"
+#include "base/environment.hpp"
+#include "config/start.hpp"
 #include "daemon/transport.hpp"
+#include "deliver/hand_over.hpp"
+#include "deliver/message_id.hpp"
+#include "deliver/received.hpp"
 #include "engine/session.hpp"
+#include "observe/journal.hpp"
 
 namespace postern::daemon {
 
@@ -37,13 +37,13 @@ class TlsStarter {
 
 struct Parts {
   Transport& transport;
-  HandOver& hand_over;
-  Recipients& recipients;
-  Backend* backend;  // null: the policy never asks for one
+  deliver::HandOver& hand_over;
+  ask::Recipients& recipients;
+  ask::Backend* backend;  // null: the policy never asks for one
   TlsStarter& tls;
-  const Start& start;
-  Environment& environment;
-  const Journal& journal;
+  const config::Start& start;
+  base::Environment& environment;
+  const observe::Journal& journal;
 };
 
 class Connection final : private engine::Room {
@@ -73,11 +73,11 @@ class Connection final : private engine::Room {
   // Performs the effect; the outcome, where the session waits for one.
   [[nodiscard]] engine::Step perform(const engine::Step& step);
   [[nodiscard]] engine::Step check_recipient();
-  [[nodiscard]] CheckResult ask_backend();
+  [[nodiscard]] ask::CheckResult ask_backend();
   [[nodiscard]] engine::Step check_credentials();
-  [[nodiscard]] std::optional<Outcome> finish_message();
+  [[nodiscard]] std::optional<deliver::Outcome> finish_message();
   [[nodiscard]] engine::Step hand_over();
-  [[nodiscard]] TraceFacts trace_facts() const;
+  [[nodiscard]] deliver::TraceFacts trace_facts() const;
   void abandon_message();
 
   static constexpr std::size_t input_octets = std::size_t{32} * 1024;
@@ -90,13 +90,13 @@ class Connection final : private engine::Room {
   bool ended_by_quit_ = false;
   bool has_run_out_ = false;
   bool is_receiving_ = false;  // a message has begun and is neither handed over nor abandoned
-  MessageIds ids_;
-  MessageId id_;  // of the message that was begun last
+  deliver::MessageIds ids_;
+  deliver::MessageId id_;  // of the message that was begun last
   std::size_t unread_begin_ = 0, unread_end_ = 0;
   std::size_t unsent_octets_ = 0, lost_replies_ = 0;
   // Made while there is memory, for when there is none.
-  const Outcome no_memory_{Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
-                           "no memory"};
+  const deliver::Outcome no_memory_{deliver::Outcome::Result::deferred,
+                                    std::string(spec::text_of(spec::HandOverText::cannot_store)), "no memory"};
   std::array<char, output_octets> output_;
   std::array<char, input_octets> input_;
   std::array<char, input_octets + 2> decoded_;

@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-#include "daemon/departure.hpp"
+#include "base/departure.hpp"
 #include "daemon/transport.hpp"
 
 namespace postern::daemon {
@@ -40,7 +40,7 @@ class PlainTransport final : public Transport {
     return read_octets(read_fd_, into, Patience(timeout_));
   }
   [[nodiscard]] Io write(std::string_view octets) override { return write_octets(write_fd_, octets, timeout_); }
-  [[nodiscard]] bool has_left(std::string_view held) override { return has_left_in_clear(read_fd_, held); }
+  [[nodiscard]] bool has_left(std::string_view held) override { return base::has_left_in_clear(read_fd_, held); }
 
  private:
   int read_fd_;

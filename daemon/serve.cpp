@@ -9,12 +9,12 @@
 #include <new>
 #include <optional>
 
-#include "daemon/auth_cdb.hpp"
-#include "daemon/check_program.hpp"
-#include "daemon/control.hpp"
-#include "daemon/lmtp.hpp"
-#include "daemon/maildir.hpp"
-#include "daemon/queue_program.hpp"
+#include "ask/auth_cdb.hpp"
+#include "ask/check_program.hpp"
+#include "config/control.hpp"
+#include "deliver/lmtp/lmtp.hpp"
+#include "deliver/maildir/maildir.hpp"
+#include "deliver/queue_program.hpp"
 
 namespace postern::daemon {
 namespace {
@@ -22,39 +22,40 @@ namespace {
 using spec::Event;
 
 // One client at a time, so one connection is all that can be used again.
-LmtpSettings lmtp_settings(const Start& start, const Environment& environment) {
-  LmtpSettings settings{.address = parse_lmtp_address(start.hand_over_path).value_or(LmtpAddress{}),
-                        .host = std::string(host_name(start)),
-                        .default_domain = own_domain(start),
-                        .opens_file_at_once = true,
-                        .max_idle = 1};
+deliver::LmtpSettings lmtp_settings(const config::Start& start, const base::Environment& environment) {
+  deliver::LmtpSettings settings{
+      .address = config::parse_lmtp_address(start.hand_over_path).value_or(config::LmtpAddress{}),
+      .host = std::string(config::host_name(start)),
+      .default_domain = config::own_domain(start),
+      .opens_file_at_once = true,
+      .max_idle = 1};
   if (const std::string_view folder = environment.value_of("TMPDIR"); !folder.empty()) settings.file_folder = folder;
   return settings;
 }
 
 // Takes everything and keeps nothing: for measuring what comes before it.
-class Discard final : public HandOver {
+class Discard final : public deliver::HandOver {
  public:
-  std::string begin(MessageId, std::string_view, std::string_view) override { return {}; }
+  std::string begin(deliver::MessageId, std::string_view, std::string_view) override { return {}; }
   void write(std::string_view) override {}
-  [[nodiscard]] Outcome finish(std::string_view) override { return discarded(); }
+  [[nodiscard]] deliver::Outcome finish(std::string_view) override { return deliver::discarded(); }
   void abandon() override {}
 };
 
 // pool   lives as long as the hand-over; filled where one is needed
-std::unique_ptr<HandOver> make_hand_over(const Start& start, const Environment& environment,
-                                         std::optional<LmtpPool>& pool) {
-  if (start.hand_over == HandOverKind::discard) return std::make_unique<Discard>();
-  if (start.hand_over == HandOverKind::lmtp)
-    return std::make_unique<Lmtp>(pool.emplace(lmtp_settings(start, environment)));
-  if (start.hand_over == HandOverKind::maildir) {
-    return std::make_unique<Maildir>(MaildirSettings{.root = start.hand_over_path,
-                                                     .host = std::string(host_name(start)),
-                                                     .default_domain = own_domain(start),
-                                                     .has_delivered_to = start.has_delivered_to});
+std::unique_ptr<deliver::HandOver> make_hand_over(const config::Start& start, const base::Environment& environment,
+                                                  std::optional<deliver::LmtpPool>& pool) {
+  if (start.hand_over == config::HandOverKind::discard) return std::make_unique<Discard>();
+  if (start.hand_over == config::HandOverKind::lmtp)
+    return std::make_unique<deliver::Lmtp>(pool.emplace(lmtp_settings(start, environment)));
+  if (start.hand_over == config::HandOverKind::maildir) {
+    return std::make_unique<deliver::Maildir>(deliver::MaildirSettings{.root = start.hand_over_path,
+                                                                       .host = std::string(config::host_name(start)),
+                                                                       .default_domain = config::own_domain(start),
+                                                                       .has_delivered_to = start.has_delivered_to});
   }
-  QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
-  return std::make_unique<QueueProgram>(std::move(settings), environment);
+  deliver::QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
+  return std::make_unique<deliver::QueueProgram>(std::move(settings), environment);
 }
 
 // True when the client sent something within `seconds`.
@@ -77,7 +78,7 @@ void discard_early_input(Transport& transport) {
 }
 
 // The event that opens the session, after the delay that the operator wants.
-Event open(const Start& start, Transport& transport) {
+Event open(const config::Start& start, Transport& transport) {
   if (start.event != Event::connect_ready) return start.event;
   if (start.drops_early_talkers && speaks_within(transport, start.greet_delay_seconds))
     return Event::connect_early_talker;
@@ -89,21 +90,21 @@ Event open(const Start& start, Transport& transport) {
 }
 
 int converse(const Conversation& conversation) {
-  const Start& start = conversation.start;
+  const config::Start& start = conversation.start;
   const engine::Service served{.settings_and_facts = start.settings_and_facts,
                                .host = start.host,
                                .databytes = start.databytes,
                                .max_recipients = start.max_recipients,
                                .strict_addresses = start.strict_addresses};
   const auto session = std::make_unique<engine::LoneSession>(served);
-  std::optional<LmtpPool> pool;
+  std::optional<deliver::LmtpPool> pool;
   const auto hand_over = make_hand_over(start, conversation.environment, pool);
-  Recipients recipients;
-  std::optional<CheckProgram> check_program;
-  std::optional<AuthCdb> auth_cdb;
-  Backend* backend = nullptr;
-  if (start.backend == BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.c_str());
-  if (start.backend == BackendKind::check_program)
+  ask::Recipients recipients;
+  std::optional<ask::CheckProgram> check_program;
+  std::optional<ask::AuthCdb> auth_cdb;
+  ask::Backend* backend = nullptr;
+  if (start.backend == config::BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.c_str());
+  if (start.backend == config::BackendKind::check_program)
     backend =
         &check_program.emplace(conversation.arguments.data() + 1, conversation.environment, spec::max_check_seconds);
   const auto connection = std::make_unique<Connection>(
@@ -139,7 +140,7 @@ engine::Counters counters_of(std::string_view word) {
   return counters;
 }
 
-void enter_home(const Environment& environment, const Journal& journal) {
+void enter_home(const base::Environment& environment, const observe::Journal& journal) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a bound of file size (ulimit -f) is a write that fails, and a 451
   std::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it would take our children's exit codes away
@@ -153,7 +154,7 @@ int serve(const Conversation& conversation) try { return converse(conversation);
   return exit_exhausted;
 }
 
-void say_exhausted(const Journal& journal, Transport* transport) {
+void say_exhausted(const observe::Journal& journal, Transport* transport) {
   journal.trouble("no memory for this client: raise the limit of the process (softlimit, ulimit -v)");
   engine::ReplyWriter words;
   if (transport != nullptr) static_cast<void>(transport->write(words.write(spec::Reply::exhausted, {}, {})));

@@ -23,10 +23,10 @@ enum class Opening : std::uint8_t {
 };
 
 struct Conversation {
-  const Start& start;
+  const config::Start& start;
   std::span<char* const> arguments;
-  Environment& environment;
-  const Journal& journal;
+  base::Environment& environment;
+  const observe::Journal& journal;
   Transport& transport;
   TlsStarter& tls;
   Opening opening = Opening::greeting;
@@ -39,9 +39,9 @@ inline constexpr int exit_exhausted = 111;  // trouble that may pass, as tcpserv
 
 // For who has no session yet: a line of the log, and 421 where a transport can say it (in a handshake nobody can be told).
 // Allocates nothing.
-void say_exhausted(const Journal& journal, Transport* transport);
+void say_exhausted(const observe::Journal& journal, Transport* transport);
 
 // SIGPIPE and SIGXFSZ ignored, and the home as the current folder. An unusable home is found by judge_start.
-void enter_home(const Environment& environment, const Journal& journal);
+void enter_home(const base::Environment& environment, const observe::Journal& journal);
 
 }  // namespace postern::daemon

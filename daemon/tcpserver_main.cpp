@@ -9,17 +9,21 @@
 #include <new>
 #include <string>
 
-#include "daemon/journal.hpp"
+#include "config/tcpserver_env.hpp"
 #include "daemon/plain_transport.hpp"
 #include "daemon/serve.hpp"
-#include "daemon/tcpserver_env.hpp"
-#include "daemon/tls_sibling.hpp"
-#include "daemon/upstream_tls.hpp"
+#include "observe/journal.hpp"
+#include "tls/sibling.hpp"
+#include "tls/upstream.hpp"
 
 namespace {
 
 using namespace postern;
+using namespace postern::base;
+using namespace postern::config;
 using namespace postern::daemon;
+using namespace postern::observe;
+using namespace postern::tls;
 
 class SiblingStarter final : public TlsStarter {
  public:

@@ -10,15 +10,19 @@
 #include <new>
 #include <string_view>
 
+#include "config/tcpserver_env.hpp"
 #include "daemon/serve.hpp"
-#include "daemon/tcpserver_env.hpp"
 #include "daemon/tls_transport.hpp"
 #include "spec/limits.hpp"
 
 namespace {
 
 using namespace postern;
+using namespace postern::base;
+using namespace postern::config;
 using namespace postern::daemon;
+using namespace postern::observe;
+using namespace postern::tls;
 
 // Inside TLS the policy never starts it again (law: starttls_never_inside_tls).
 class NoStarter final : public TlsStarter {

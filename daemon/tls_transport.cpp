@@ -77,7 +77,8 @@ TlsTransport::TlsTransport(Descriptors descriptors, TlsTimeouts timeouts)
   BIO_meth_set_ctrl(method_.get(), wire_control);
 }
 
-TlsTransport::Accepted TlsTransport::accept(const TlsContext& context, Descriptors descriptors, TlsTimeouts timeouts) {
+TlsTransport::Accepted TlsTransport::accept(const tls::TlsContext& context, Descriptors descriptors,
+                                            TlsTimeouts timeouts) {
   disable_nagle(descriptors.write);
   std::unique_ptr<TlsTransport> transport(new TlsTransport(descriptors, timeouts));
   transport->session_ = context.open_session();
@@ -106,7 +107,7 @@ HandshakeFailure TlsTransport::explain() const {
     return {Io::timed_out, "the TLS handshake was not over after " + std::to_string(seconds) + " seconds"};
   }
   if (wire_.io == Io::closed) return {Io::closed, "the client closed the connection during the TLS handshake"};
-  return {Io::closed, "the TLS handshake failed: " + take_tls_error()};
+  return {Io::closed, "the TLS handshake failed: " + tls::take_tls_error()};
 }
 
 Io TlsTransport::flush(milliseconds timeout) {
@@ -145,7 +146,7 @@ bool TlsTransport::has_unread() const { return !has_failed_ && SSL_has_pending(s
 
 // To look ahead may end the TLS session, so that comes last.
 bool TlsTransport::has_left(std::string_view held) {
-  if (has_failed_ || !has_ended(wire_.descriptors.read) || asks_to_end(held)) return false;
+  if (has_failed_ || !base::has_ended(wire_.descriptors.read) || base::asks_to_end(held)) return false;
   wire_.deadline = Patience(milliseconds(0));
   ERR_clear_error();
   char octet = 0;

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "daemon/plain_transport.hpp"
-#include "daemon/tls_context.hpp"
+#include "tls/context.hpp"
 
 struct bio_method_st;
 
@@ -43,7 +43,7 @@ struct TlsWire {
 class TlsTransport final : public Transport {
  public:
   using Accepted = std::expected<std::unique_ptr<TlsTransport>, HandshakeFailure>;
-  [[nodiscard]] static Accepted accept(const TlsContext& context, Descriptors descriptors, TlsTimeouts timeouts);
+  [[nodiscard]] static Accepted accept(const tls::TlsContext& context, Descriptors descriptors, TlsTimeouts timeouts);
 
   [[nodiscard]] ReadResult read(std::span<char> into) override;
   [[nodiscard]] Io write(std::string_view octets) override;
@@ -64,8 +64,8 @@ class TlsTransport final : public Transport {
   TlsTimeouts timeouts_;
   TlsWire wire_;  // OpenSSL holds its address
   std::unique_ptr<bio_method_st, MethodDeleter> method_;
-  std::unique_ptr<ssl_st, TlsContext::Deleter> session_;  // dies before what it uses
-  bool has_failed_ = false;                               // OpenSSL forbids any further word, close_notify included
+  std::unique_ptr<ssl_st, tls::TlsContext::Deleter> session_;  // dies before what it uses
+  bool has_failed_ = false;  // OpenSSL forbids any further word, close_notify included
 };
 
 }  // namespace postern::daemon

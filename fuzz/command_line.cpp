@@ -9,8 +9,8 @@
 #include "fuzz/mutate.hpp"
 #include "grammar/alphabets.hpp"
 #include "grammar/command.hpp"
-#include "proptests/naive_command.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/naive_command.hpp"
 
 namespace {
 
@@ -41,7 +41,7 @@ void check_views(const Parsed& parsed, std::string_view line) {
   for (const std::string_view view : {command.argument, command.path.local_part, command.path.domain, command.mechanism,
                                       command.initial_response, command.parameters.auth_mailbox})
     must(is_inside(view, line));
-  static tests::GuardedOctets out(most_octets);
+  static testing::GuardedOctets out(most_octets);
   const std::size_t most = command.path.local_part.size() + command.path.domain.size() + 1;
   must(grammar::write_mailbox(command.path, out.space_before_guard(most)) <= most);
 }
@@ -64,10 +64,10 @@ void check_same(const Parsed& parsed, const Parsed& other) {
 }
 
 void check_naive(const Parsed& parsed, std::string_view line) {
-  const auto naive = proptests::read_command(line);
+  const auto naive = testing::read_command(line);
   must(parsed.has_value() == naive.has_value());
   if (!parsed) return must(parsed.error() == naive.error());
-  must(proptests::owned(*parsed) == *naive);
+  must(testing::owned(*parsed) == *naive);
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size > most_octets) return 0;
-  static tests::GuardedOctets guarded(most_octets);
+  static testing::GuardedOctets guarded(most_octets);
   const std::string_view line = guarded.before_guard({reinterpret_cast<const char*>(data), size});
   const auto parsed = grammar::parse_command(line);
   const auto by_octets = grammar::parse_command_over(grammar::Octets{}, line);

@@ -15,20 +15,21 @@
 #include <string>
 #include <vector>
 
-#include "daemon/auth_cdb.hpp"
-#include "daemon/badmailfrom.hpp"
-#include "daemon/cdb_file.hpp"
-#include "daemon/control.hpp"
-#include "daemon/localiphost.hpp"
-#include "daemon/number.hpp"
-#include "daemon/rcpthosts.hpp"
+#include "ask/auth_cdb.hpp"
+#include "ask/badmailfrom.hpp"
+#include "ask/localiphost.hpp"
+#include "ask/rcpthosts.hpp"
+#include "base/number.hpp"
+#include "config/cdb_file.hpp"
+#include "config/control.hpp"
 #include "fuzz/cdb_of.hpp"
 #include "fuzz/mutate.hpp"
 
 namespace {
 
 using namespace postern;
-using namespace postern::daemon;
+using namespace postern::ask;
+using namespace postern::config;
 
 void must(bool is_so, const char* what) {
   if (is_so) return;

@@ -9,8 +9,8 @@
 
 #include "fuzz/mutate.hpp"
 #include "grammar/mail_data_levels.hpp"
-#include "proptests/naive_mail_data.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/naive_mail_data.hpp"
 
 namespace {
 
@@ -29,10 +29,10 @@ grammar::DecodeMailData* level(std::size_t number) {
 #endif
 }
 
-proptests::NaiveMailData decode(std::string_view octets, std::size_t piece, grammar::DecodeMailData* decode_piece) {
-  static tests::GuardedOctets in(most_octets), out(most_octets + 2);
+testing::NaiveMailData decode(std::string_view octets, std::size_t piece, grammar::DecodeMailData* decode_piece) {
+  static testing::GuardedOctets in(most_octets), out(most_octets + 2);
   grammar::MailDataState state;
-  proptests::NaiveMailData result;
+  testing::NaiveMailData result;
   while (!octets.empty() && !result.ended) {
     const std::string_view part = in.before_guard(octets.substr(0, piece));
     const auto room = out.space_before_guard(part.size() + 2);
@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1 || size > most_octets) return 0;
   const std::size_t piece = data[0] == 0 ? 1 : data[0];
   const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const proptests::NaiveMailData wanted = proptests::read_mail_data(octets);
+  const testing::NaiveMailData wanted = testing::read_mail_data(octets);
   if (!(decode(octets, most_octets, level(0)) == wanted)) std::abort();
   if (!(decode(octets, piece, level(piece)) == wanted)) std::abort();
   return 0;

@@ -6,9 +6,9 @@
 #include <iterator>
 #include <string>
 
+#include "audit/dialogue.hpp"
 #include "fuzz/cdb_of.hpp"
 #include "fuzz/session_input.hpp"
-#include "tests/dialogue.hpp"
 
 namespace {
 
@@ -24,22 +24,22 @@ std::uint8_t fate_of(Event outcome) {
                        : name.starts_with("credentials.") ? spec::bit::waiting_credentials
                                                           : spec::bit::waiting_hand_over;
   std::uint8_t fate = 0;
-  while (fate < 7 && proptests::outcome_for({waiting}, fate) != outcome) ++fate;
+  while (fate < 7 && testing::outcome_for({waiting}, fate) != outcome) ++fate;
   return fate;
 }
 
-fuzz::SessionInput session_of(const tests::Dialogue& dialogue) {
+fuzz::SessionInput session_of(const audit::Dialogue& dialogue) {
   fuzz::SessionInput input;
   input.script.settings_and_facts = dialogue.settings_and_facts;
   input.script.databytes = dialogue.databytes;
   input.script.parts.emplace_back();
-  input.cut = {tests::Cut::How::in_pieces, 5};
-  for (const tests::Item& item : dialogue.items) {
-    if (item.kind == tests::ItemKind::client) input.script.parts.back().octets += item.octets;
-    if (item.kind != tests::ItemKind::event) continue;
+  input.cut = {testing::Cut::How::in_pieces, 5};
+  for (const audit::Item& item : dialogue.items) {
+    if (item.kind == audit::ItemKind::client) input.script.parts.back().octets += item.octets;
+    if (item.kind != audit::ItemKind::event) continue;
     if (spec::name_of(item.event).starts_with("connect.")) {
       input.start = item.event;
-    } else if (tests::is_outcome_of_a_look_up(item.event)) {
+    } else if (audit::is_outcome_of_a_look_up(item.event)) {
       input.script.fates.push_back(fate_of(item.event));
     } else {
       input.script.parts.back().then = item.event;
@@ -92,11 +92,11 @@ int main(int argc, char** argv) {
   for (const char* answer : {"AHRpbQBw", "dGltAHRpbQBw", "*", "=", "AAAA", "AHRpbQ==", "AHQAcHdwdw=="})
     exchanges.add(std::string("plain.") + std::to_string(answer[0]) + answer[1], std::string(1, '\0') + answer);
   exchanges.add("login", "\1dGlt\ncHdwdw==");
-  for (const tests::Dialogue& dialogue : tests::load_dialogues(argv[1])) {
+  for (const audit::Dialogue& dialogue : audit::load_dialogues(argv[1])) {
     sessions.add(dialogue.name, fuzz::write_session_input(session_of(dialogue)));
     tls_sessions.add(dialogue.name, fuzz::write_session_input(session_of(dialogue)));
-    for (const tests::Item& item : dialogue.items) {
-      if (item.kind != tests::ItemKind::client) continue;
+    for (const audit::Item& item : dialogue.items) {
+      if (item.kind != audit::ItemKind::client) continue;
       const std::string name = dialogue.name + "." + std::to_string(item.line);
       const std::string line = item.octets.substr(0, item.octets.find("\r\n"));
       if (const std::size_t colon = line.find(':'); colon != line.npos && line.size() > 4)

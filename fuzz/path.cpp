@@ -10,8 +10,8 @@
 
 #include "fuzz/mutate.hpp"
 #include "grammar/command.hpp"
-#include "proptests/naive_command.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/naive_command.hpp"
 
 namespace {
 
@@ -26,7 +26,7 @@ void must(bool is_so, const char* what, std::string_view line) {
 }
 
 std::string_view mailbox_of(const grammar::Path& path) {
-  static tests::GuardedOctets guarded(most_octets);
+  static testing::GuardedOctets guarded(most_octets);
   const std::size_t most = path.local_part.size() + path.domain.size() + 1;
   const auto room = guarded.space_before_guard(most);
   return {room.data(), grammar::write_mailbox(path, room)};
@@ -82,7 +82,7 @@ void check(const grammar::Command& command, std::string_view line) {
   const std::string mailbox(mailbox_of(command.path));
   must(mailbox == naive_mailbox(command.path), "the mailbox is unquoted otherwise", line);
   if (command.path.domain.empty()) return;
-  static tests::GuardedOctets guarded(2 * most_octets);
+  static testing::GuardedOctets guarded(2 * most_octets);
   const std::string_view again = guarded.before_guard(quoted_again(command.path));
   const auto parsed = grammar::parse_command(again);
   must(parsed && mailbox_of(parsed->path) == mailbox, "the mailbox, quoted, is another one", again);
@@ -95,7 +95,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static tests::GuardedOctets guarded(most_octets);
+  static testing::GuardedOctets guarded(most_octets);
   if (size < 1 || size > most_octets - 16) return 0;
   std::array<char, most_octets> sent;
   const std::string_view verb = data[0] % 2 == 0 ? "MAIL FROM:" : "RCPT TO:";
@@ -105,8 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto parsed = grammar::parse_command(line);
   if (parsed) check(*parsed, line);
   if (size > 48) return 0;
-  const auto naive = proptests::read_command(line);
+  const auto naive = testing::read_command(line);
   must(naive.has_value() == parsed.has_value(), "the naive reader judges otherwise", line);
-  if (parsed) must(proptests::owned(*parsed) == *naive, "the naive reader reads otherwise", line);
+  if (parsed) must(testing::owned(*parsed) == *naive, "the naive reader reads otherwise", line);
   return 0;
 }

@@ -6,8 +6,8 @@
 #include <new>
 
 #include "fuzz/count_allocations.hpp"
-#include "proptests/naive_mail_data.hpp"
-#include "proptests/reference_walk.hpp"
+#include "testing/naive_mail_data.hpp"
+#include "testing/reference_walk.hpp"
 
 namespace postern::fuzz {
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t long_piece = 256;  // of octets that are all the same
 constexpr std::size_t most_sent_octets = most_octets + most_long * long_octets;
-constexpr std::uint64_t hears = bit::waiting_command | bit::waiting_mail_data | proptests::waiting_for_answer;
+constexpr std::uint64_t hears = bit::waiting_command | bit::waiting_mail_data | testing::waiting_for_answer;
 
 bool is_inside(std::string_view view, const void* begin, std::size_t octets) {
   const auto* const first = static_cast<const char*>(begin);
@@ -27,7 +27,7 @@ bool is_inside(std::string_view view, const void* begin, std::size_t octets) {
 }
 
 // Where an object of `octets` ends at the unreadable page, or as near to it as its alignment allows.
-void* last_in(tests::GuardedOctets& storage, std::size_t octets) {
+void* last_in(testing::GuardedOctets& storage, std::size_t octets) {
   constexpr std::size_t alignment = alignof(std::max_align_t);
   return storage.space_before_guard((octets + alignment - 1) / alignment * alignment).data();
 }
@@ -39,15 +39,15 @@ bool is_end_of_data(Event event) {
 
 }  // namespace
 
-Player::Player(const proptests::Judge& judge)
+Player::Player(const testing::Judge& judge)
     : judge_(judge),
       session_storage_(sizeof(engine::Session)),
-      workspace_storage_{tests::GuardedOctets(sizeof(engine::Workspace)),
-                         tests::GuardedOctets(sizeof(engine::Workspace))},
+      workspace_storage_{testing::GuardedOctets(sizeof(engine::Workspace)),
+                         testing::GuardedOctets(sizeof(engine::Workspace))},
       input_(most_sent_octets),
       scratch_(most_sent_octets + 2),
-      workspaces_{new(last_in(workspace_storage_[0], sizeof(engine::Workspace))) engine::Workspace,
-                  new(last_in(workspace_storage_[1], sizeof(engine::Workspace))) engine::Workspace} {}
+      workspaces_{new (last_in(workspace_storage_[0], sizeof(engine::Workspace))) engine::Workspace,
+                  new (last_in(workspace_storage_[1], sizeof(engine::Workspace))) engine::Workspace} {}
 
 void Player::complain(std::string_view what) {
   if (complaint_.empty() && !what.empty()) complaint_ = what;
@@ -70,12 +70,12 @@ void Player::change_workspace() {
   session_->use(*workspaces_[0]);
 }
 
-const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls,
+const Trace& Player::play(const SessionView& view, std::size_t piece_octets, testing::AfterStarttls after_starttls,
                           const Trace* model) {
   view_ = &view;
   model_ = model;
   after_starttls_ = after_starttls;
-  trace_ = after_starttls == tests::AfterStarttls::same_session ? &whole_ : &cut_;
+  trace_ = after_starttls == testing::AfterStarttls::same_session ? &whole_ : &cut_;
   trace_->decisions.clear();
   trace_->said.clear();
   trace_->replies.clear();
@@ -151,13 +151,13 @@ bool Player::take_outcome() {
   const engine::Step idle = session_->step(unread_, scratch_.space_before_guard(unread_.size() + 2));
   if (idle.consumed != 0 || idle.is_decision) complain("step() does not wait for an outcome");
   const std::uint8_t fate = view_->fates[asked_++ % view_->fates.size()];
-  happen(proptests::outcome_for(guards, fate), guards.has(bit::waiting_recipient) ? session_->mailbox() : "");
+  happen(testing::outcome_for(guards, fate), guards.has(bit::waiting_recipient) ? session_->mailbox() : "");
   return true;
 }
 
 void Player::happen(Event event, std::string_view text) {
   const spec::Guards before = guards_at_decision();
-  if (event == Event::handshake_done && after_starttls_ == tests::AfterStarttls::sibling) {
+  if (event == Event::handshake_done && after_starttls_ == testing::AfterStarttls::sibling) {
     const engine::Counters counters = session_->counters();
     start(*view_);
     session_->resume_after_starttls(counters);
@@ -209,7 +209,7 @@ void Player::report_late() {
     complain("a late report changes something");
 }
 
-void Player::judge(const proptests::Decision& decision) {
+void Player::judge(const testing::Decision& decision) {
   if (model_ == nullptr) return complain(judge_.complaint(decision));
   const std::size_t at = trace_->decisions.size() - 1;
   if (at >= model_->decisions.size() || model_->decisions[at] != decision) complain("a cut changes a decision");
@@ -218,9 +218,9 @@ void Player::judge(const proptests::Decision& decision) {
 void Player::take(const engine::Step& step, spec::Guards before) {
   if (!step.is_decision) return complain("a report of what may not happen now");
   trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session_->guards()});
-  const proptests::Decision& decision = trace_->decisions.back();
+  const testing::Decision& decision = trace_->decisions.back();
   judge(decision);
-  for (const proptests::SessionLaw& law : proptests::all_session_laws) {
+  for (const testing::SessionLaw& law : testing::all_session_laws) {
     if (!law.is_kept({decision, step, *session_})) complain(law.name);
   }
   if (!step.reply.empty()) (trace_->said += 'S') += step.reply, trace_->replies += step.reply;
@@ -237,7 +237,7 @@ void Player::take(const engine::Step& step, spec::Guards before) {
 // What is stored, and the verdict, are those of the naive reader; once is enough, the other way must be the same.
 void Player::check_stored() {
   if (trace_ != &whole_) return;
-  const proptests::NaiveMailData naive = proptests::read_mail_data(mail_data_);
+  const testing::NaiveMailData naive = testing::read_mail_data(mail_data_);
   const Event event = trace_->decisions.back().event;
   const bool is_big = view_->databytes != 0 && naive.text.size() > view_->databytes;
   const Event wanted = naive.saw_bare_cr || naive.saw_bare_lf ? Event::data_end_bare_cr_or_lf
@@ -277,11 +277,11 @@ class ByReference {
  public:
   explicit ByReference(const SessionView& view)
       : view_(view),
-        reference_(proptests::world_of({.settings_and_facts = view.settings_and_facts,
-                                        .host = fuzz_host,
-                                        .databytes = view.databytes,
-                                        .max_recipients = view.max_recipients,
-                                        .room = view.has_room ? nullptr : &engine::no_room()})) {
+        reference_(testing::world_of({.settings_and_facts = view.settings_and_facts,
+                                      .host = fuzz_host,
+                                      .databytes = view.databytes,
+                                      .max_recipients = view.max_recipients,
+                                      .room = view.has_room ? nullptr : &engine::no_room()})) {
     reference_.learn(std::string(spec::name_of(view.start)));
   }
 
@@ -309,11 +309,11 @@ class ByReference {
                                                                        : spec::Guards{};
       if (waits.bits == 0) return;
       const std::uint8_t fate = view_.fates[asked_++ % view_.fates.size()];
-      reference_.learn(std::string(spec::name_of(proptests::outcome_for(waits, fate))));
+      reference_.learn(std::string(spec::name_of(testing::outcome_for(waits, fate))));
     }
   }
   std::string written() {
-    const proptests::Words words = reference_.take_words();
+    const testing::Words words = reference_.take_words();
     std::string said;
     bool is_continued = false;  // a reply goes on in the next line
     for (auto word = words.begin(); word != words.end();) {
@@ -332,7 +332,7 @@ class ByReference {
   }
 
   const SessionView& view_;
-  proptests::Reference reference_;
+  testing::Reference reference_;
   std::size_t asked_ = 0;
 };
 

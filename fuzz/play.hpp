@@ -1,11 +1,11 @@
-// A whole session at speed: what tests/driver.hpp does, with storage that is kept from one session to the next.
+// A whole session at speed: what testing/driver.hpp does, with storage that is kept from one session to the next.
 // in      SessionView; in which pieces the client's octets come, and who serves after STARTTLS
 // out     Trace: each decision, and all that was said and handed over, in order; complaint() when something is wrong
 // judged  at every step: the laws, the second opinion, one reply a command; the input ends at an unreadable page; what
 //         the session shows lies in the input, in `scratch` or in itself; step() and report() allocate nothing (where a
 //         sanitizer counts); what is to be stored is what the naive reader of RFC 5321 4.5.2 makes of the octets
 // limits  most_octets of input, and what its long octets stand for
-// source  engine/session.hpp; proptests/judge.hpp; RFC 3207 4.2
+// source  engine/session.hpp; testing/judge.hpp; RFC 3207 4.2
 #pragma once
 
 #include <array>
@@ -16,9 +16,9 @@
 
 #include "engine/session.hpp"
 #include "fuzz/session_input.hpp"
-#include "proptests/judge.hpp"
-#include "tests/driver.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/driver.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/judge.hpp"
 
 namespace postern::fuzz {
 
@@ -26,7 +26,7 @@ inline constexpr std::size_t most_octets = std::size_t{32} * 1024;
 inline constexpr std::string_view fuzz_host = "mx.example";
 
 struct Trace {
-  std::vector<proptests::Decision> decisions;
+  std::vector<testing::Decision> decisions;
   // `S` and a reply; `F`, `T` and a path with LF; `M` and a message; `X`: closes.
   std::string said;
   std::string replies;  // alone
@@ -34,10 +34,10 @@ struct Trace {
 
 class Player {
  public:
-  explicit Player(const proptests::Judge& judge);
+  explicit Player(const testing::Judge& judge);
   // The trace lives until the next play() with the same `after_starttls`. `model`: what is to be said and done once more;
   // then its decisions, which are judged already, are only compared.
-  const Trace& play(const SessionView& view, std::size_t piece_octets, tests::AfterStarttls after_starttls,
+  const Trace& play(const SessionView& view, std::size_t piece_octets, testing::AfterStarttls after_starttls,
                     const Trace* model = nullptr);
   // The first thing that was wrong since the player was made.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
@@ -52,7 +52,7 @@ class Player {
   void happen(spec::Event event, std::string_view text);
   void take(const engine::Step& step, spec::Guards before);
   void change_workspace();
-  void judge(const proptests::Decision& decision);
+  void judge(const testing::Decision& decision);
   void report_late();
   void check_views(const engine::Step& step);
   void check_stored();
@@ -61,15 +61,15 @@ class Player {
   [[nodiscard]] spec::Guards guards_at_decision() const;
   [[nodiscard]] bool waits_for(spec::Event event) const;
 
-  const proptests::Judge& judge_;
-  tests::GuardedOctets session_storage_;
-  std::array<tests::GuardedOctets, 2> workspace_storage_;
-  tests::GuardedOctets input_, scratch_;
+  const testing::Judge& judge_;
+  testing::GuardedOctets session_storage_;
+  std::array<testing::GuardedOctets, 2> workspace_storage_;
+  testing::GuardedOctets input_, scratch_;
   std::array<engine::Workspace*, 2> workspaces_;  // the first is lent to the session
   engine::Session* session_ = nullptr;
   engine::Service service_;
   const SessionView* view_ = nullptr;
-  tests::AfterStarttls after_starttls_{};
+  testing::AfterStarttls after_starttls_{};
   Trace whole_, cut_;
   Trace* trace_ = nullptr;
   const Trace* model_ = nullptr;

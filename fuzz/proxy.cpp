@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "listener/proxy_header.hpp"
-#include "tests/guard_page.hpp"
+#include "server/proxy_header.hpp"
+#include "testing/guard_page.hpp"
 
 namespace {
 
 using namespace postern;
-using listener::Endpoint;
-using listener::ProxyHeader;
+using base::Endpoint;
+using server::ProxyHeader;
 using Kind = ProxyHeader::Kind;
 
 constexpr std::size_t most_octets = 4096;
@@ -91,10 +91,9 @@ std::optional<std::vector<std::uint8_t>> naive_ipv6(const std::string& text) {
   return before;
 }
 
-listener::Address address_of(const std::vector<std::uint8_t>& octets) {
+base::Address address_of(const std::vector<std::uint8_t>& octets) {
   const std::span<const std::uint8_t> view(octets);
-  return octets.size() == 4 ? listener::Address::of_ipv4(view.first<4>())
-                            : listener::Address::of_ipv6(view.first<16>());
+  return octets.size() == 4 ? base::Address::of_ipv4(view.first<4>()) : base::Address::of_ipv6(view.first<16>());
 }
 
 const ProxyHeader naive_malformed{.kind = Kind::malformed};
@@ -124,7 +123,7 @@ ProxyHeader naive_block(const std::string& all) {
   if (octets.size() < 16) return {};
   if (octets[12] / 16 != 2 || octets[12] % 16 > 1) return naive_malformed;
   const std::size_t length = octets[14] * 256U + octets[15];
-  if (length > listener::max_proxy_block_octets) return naive_malformed;
+  if (length > server::max_proxy_block_octets) return naive_malformed;
   if (octets.size() < 16 + length) return {};
   const ProxyHeader nobody{.kind = Kind::no_address, .consumed = 16 + length};
   if (octets[12] % 16 == 0 || octets[13] == 0) return nobody;
@@ -151,24 +150,25 @@ ProxyHeader naive_header(const std::string& all) {
 }
 
 ProxyHeader without_problem(ProxyHeader header) {
-  must((header.kind == Kind::malformed) == (header.problem != listener::ProxyProblem::none),
+  must((header.kind == Kind::malformed) == (header.problem != server::ProxyProblem::none),
        "malformed without a reason");
-  must((header.problem == listener::ProxyProblem::none) == describe(header.problem).empty(), "a reason without words");
-  header.problem = listener::ProxyProblem::none;
+  must((header.problem == server::ProxyProblem::none) == server::describe(header.problem).empty(),
+       "a reason without words");
+  header.problem = server::ProxyProblem::none;
   return header;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static tests::GuardedOctets guarded(most_octets);
+  static testing::GuardedOctets guarded(most_octets);
   if (size > most_octets) return 0;
   const std::string all(data, data + size);
-  const ProxyHeader whole = listener::parse_proxy_header(guarded.before_guard(all));
+  const ProxyHeader whole = server::parse_proxy_header(guarded.before_guard(all));
   must(whole.consumed <= size, "octets are consumed that are not there");
   must(without_problem(whole) == naive_header(all), "the naive reader reads otherwise");
   for (std::size_t cut = 0; cut < size; cut += 1 + cut / 128 * 16) {
-    const ProxyHeader part = listener::parse_proxy_header(guarded.before_guard(std::string_view(all).substr(0, cut)));
+    const ProxyHeader part = server::parse_proxy_header(guarded.before_guard(std::string_view(all).substr(0, cut)));
     must(part.kind == Kind::partial || part == whole, "a cut changes the answer");
     must(whole.kind == Kind::malformed || cut >= whole.consumed || part.kind == Kind::partial, "too little is enough");
   }

@@ -12,14 +12,14 @@
 
 #include "fuzz/mutate.hpp"
 #include "grammar/base64.hpp"
-#include "proptests/reference_text.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/reference_text.hpp"
 
 namespace {
 
 using namespace postern;
 using engine::ResponseKind;
-namespace text = proptests::reference_text;
+namespace text = testing::reference_text;
 
 constexpr std::size_t most_octets = 16 * 1024;
 
@@ -30,7 +30,7 @@ void must(bool is_so, const char* what) {
 }
 
 void check_base64(std::string_view line) {
-  static tests::GuardedOctets in(most_octets), out(most_octets);
+  static testing::GuardedOctets in(most_octets), out(most_octets);
   const auto room = out.space_before_guard(line.size() / 4 * 3);
   const auto decoded = grammar::decode_base64(in.before_guard(line), room);
   if (line.find_first_not_of(" \t") == std::string_view::npos) return;
@@ -41,7 +41,7 @@ void check_base64(std::string_view line) {
 
 class Exchange {
  public:
-  Exchange() : sasl_(new(storage_.space_before_guard(sizeof(engine::Sasl)).data()) engine::Sasl) {}
+  Exchange() : sasl_(new (storage_.space_before_guard(sizeof(engine::Sasl)).data()) engine::Sasl) {}
 
   void plain(std::string_view line) {
     const ResponseKind kind = sasl_->take_plain(line);
@@ -87,7 +87,7 @@ class Exchange {
          "a password stays in memory");
   }
 
-  tests::GuardedOctets storage_{sizeof(engine::Sasl)};
+  testing::GuardedOctets storage_{sizeof(engine::Sasl)};
   engine::Sasl* sasl_;
 };
 

@@ -15,7 +15,7 @@
 namespace {
 
 using namespace postern;
-using tests::AfterStarttls;
+using testing::AfterStarttls;
 namespace bit = spec::bit;
 
 [[noreturn]] void fail(std::span<const std::uint8_t> octets, const std::string& what) {
@@ -30,7 +30,7 @@ void count_changes(const fuzz::Trace& trace) {
   constexpr std::uint64_t given = bit::SSL | bit::FORCE_TLS | bit::DENY_TLS | bit::AUTH | bit::REQUIRE_AUTH |
                                   bit::ALLOW_INSECURE_AUTH | bit::certificate | bit::backend | bit::relay_client |
                                   bit::local_only;
-  for (const proptests::Decision& decision : trace.decisions) {
+  for (const testing::Decision& decision : trace.decisions) {
     std::uint64_t hash = (decision.before.bits & ~given) * 0x9E3779B97F4A7C15U;
     hash = (hash ^ hash >> 29U ^ (decision.after.bits & ~given)) * 0xC2B2AE3D27D4EB4FU;
     hash = (hash ^ hash >> 31U ^ static_cast<std::uint64_t>(decision.event)) * 0x165667B19E3779F9U;
@@ -57,7 +57,7 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const proptests::Judge judge(fuzz::spec_folder());
+  static const testing::Judge judge(fuzz::spec_folder());
   static fuzz::Player player(judge);
   const std::span octets(data, size);
   if (size > fuzz::most_octets) return 0;

@@ -95,13 +95,13 @@ SessionInput read_session_input(std::span<const std::uint8_t> octets) {
   const SessionView view = view_session_input(octets);
   SessionInput input;
   input.start = view.start;
-  proptests::Script& script = input.script;
+  testing::Script& script = input.script;
   script.settings_and_facts = view.settings_and_facts;
   script.databytes = view.databytes;
   script.max_recipients = view.max_recipients;
   script.has_room = view.has_room;
   script.fates.assign(view.fates.begin(), view.fates.end());
-  input.cut = {tests::Cut::How::in_pieces, view.piece_octets};
+  input.cut = {testing::Cut::How::in_pieces, view.piece_octets};
   script.parts.emplace_back();
   BodyReader body(view.body);
   while (const auto part = body.next()) {
@@ -114,7 +114,7 @@ SessionInput read_session_input(std::span<const std::uint8_t> octets) {
 }
 
 std::string write_session_input(const SessionInput& input) {
-  const proptests::Script& script = input.script;
+  const testing::Script& script = input.script;
   std::string octets;
   const auto start = static_cast<unsigned>(std::ranges::find(starts(), input.start) - starts().begin());
   octets += octet_of(script.settings_and_facts, settings);
@@ -125,7 +125,7 @@ std::string write_session_input(const SessionInput& input) {
   octets += static_cast<char>(input.cut.octets);
   const auto fate = [&](std::size_t i) { return i < script.fates.size() ? script.fates[i] & 7U : 0U; };
   for (std::size_t i = 0; i < fate_count; i += 2) octets += static_cast<char>(fate(i) | fate(i + 1) << 4U);
-  for (const proptests::Part& part : script.parts) {
+  for (const testing::Part& part : script.parts) {
     octets += part.octets;
     const auto world = part.then ? std::ranges::find(worlds, *part.then) : worlds.end();
     if (part.then == Event::exhausted) octets += static_cast<char>(exhausted_world);

@@ -1,6 +1,6 @@
 // How a script of a session stands in the octets of a fuzzer.
 // in      [settings] [facts, limits, how it starts] [cut] [how look-ups end: two to an octet, four octets, used again from
-//         the front; proptests/script.hpp: outcome_for] then what the client sends, these octets being what happens to it:
+//         the front; testing/script.hpp: outcome_for] then what the client sends, these octets being what happens to it:
 //           0xF0 handshake.done   0xF1 handshake.failed   0xF2 timeout   0xF3 eof   0xF4 too_slow   0xF5 shutting_down
 //           0xF6 mail data for ever, when the octet after it is the sum of all before (it is slow, and must be meant)
 //           0xF7 long_octets times `x`; so often at most_long only
@@ -10,7 +10,7 @@
 // start   the upper half of its octet, and 16 more when the highest bit of the settings is set: 0 and numbers that mean nothing
 //         are connect.ready, 1 is the first other event of the start
 // limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8; no room for a message where it is 6
-// source  spec/settings.toml (the order of settings and facts); spec/events.toml (of the start); proptests/script.hpp
+// source  spec/settings.toml (the order of settings and facts); spec/events.toml (of the start); testing/script.hpp
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "proptests/script.hpp"
+#include "testing/script.hpp"
 
 namespace postern::fuzz {
 
@@ -43,8 +43,8 @@ struct SessionView {
 
 struct SessionInput {
   spec::Event start = spec::Event::connect_ready;
-  proptests::Script script;
-  tests::Cut cut;
+  testing::Script script;
+  testing::Cut cut;
 };
 
 [[nodiscard]] SessionView view_session_input(std::span<const std::uint8_t> octets);

@@ -3,21 +3,21 @@
 #include <algorithm>
 
 #include "fuzz/session_input.hpp"
-#include "proptests/reference_walk.hpp"
-#include "proptests/script.hpp"
-#include "tests/driver.hpp"
+#include "testing/driver.hpp"
+#include "testing/reference_walk.hpp"
+#include "testing/script.hpp"
 
 namespace postern::fuzz {
 namespace {
 
-using tests::Item;
-using tests::ItemKind;
+using audit::Item;
+using audit::ItemKind;
 
 std::string lines_sent(std::string_view octets) {
   std::string lines;
   while (!octets.empty()) {
     const std::size_t end = std::min(octets.find('\n'), octets.size() - 1) + 1;
-    lines += tests::written(Item{.kind = ItemKind::client, .octets = std::string(octets.substr(0, end))}) + "\n";
+    lines += audit::written(Item{.kind = ItemKind::client, .octets = std::string(octets.substr(0, end))}) + "\n";
     octets.remove_prefix(end);
   }
   return lines;
@@ -29,21 +29,21 @@ class Listing {
       : script_(input.script),
         start_(input.start),
         driver_({.settings_and_facts = script_.settings_and_facts,
-                 .host = tests::dialogue_host,
+                 .host = audit::dialogue_host,
                  .databytes = script_.databytes,
                  .max_recipients = script_.max_recipients,
                  .room = script_.has_room ? nullptr : &engine::no_room()},
-                tests::AfterStarttls::same_session) {
+                testing::AfterStarttls::same_session) {
     driver_.answer_by([this](spec::Guards guards) {
-      const auto outcome = proptests::outcome_for(guards, script_.fates[asked_++ % script_.fates.size()]);
+      const auto outcome = testing::outcome_for(guards, script_.fates[asked_++ % script_.fates.size()]);
       happens(outcome);
       return outcome;
     });
-    text_ = proptests::head_of(proptests::world_of({.settings_and_facts = script_.settings_and_facts,
-                                                    .host = tests::dialogue_host,
-                                                    .databytes = script_.databytes,
-                                                    .max_recipients = script_.max_recipients,
-                                                    .room = script_.has_room ? nullptr : &engine::no_room()})) +
+    text_ = testing::head_of(testing::world_of({.settings_and_facts = script_.settings_and_facts,
+                                                .host = audit::dialogue_host,
+                                                .databytes = script_.databytes,
+                                                .max_recipients = script_.max_recipients,
+                                                .room = script_.has_room ? nullptr : &engine::no_room()})) +
             "\n";
   }
 
@@ -51,7 +51,7 @@ class Listing {
     happens(start_);
     driver_.happen(start_);
     hear();
-    for (const proptests::Part& part : script_.parts) {
+    for (const testing::Part& part : script_.parts) {
       for (std::string_view rest = part.octets; !rest.empty();) {
         const std::size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
         text_ += lines_sent(rest.substr(0, end));
@@ -71,12 +71,12 @@ class Listing {
  private:
   void happens(spec::Event event) { text_ += "= " + std::string(spec::name_of(event)) + "\n"; }
   void hear() {
-    for (const Item& item : driver_.take_heard()) text_ += tests::written(item) + "\n";
+    for (const Item& item : driver_.take_heard()) text_ += audit::written(item) + "\n";
   }
 
-  const proptests::Script& script_;
+  const testing::Script& script_;
   spec::Event start_;
-  tests::Driver driver_;
+  testing::Driver driver_;
   std::size_t asked_ = 0;
   std::string text_;
 };

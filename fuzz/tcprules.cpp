@@ -13,13 +13,13 @@
 #include <string>
 #include <vector>
 
-#include "daemon/tcp_rule.hpp"
-#include "listener/client_rules.hpp"
+#include "config/client_rules.hpp"
+#include "config/tcp_rule.hpp"
 
 namespace {
 
 using namespace postern;
-using Standing = listener::ClientRule::Standing;
+using Standing = config::ClientRule::Standing;
 using Records = std::vector<std::pair<std::string, std::string>>;
 
 void must(bool is_so, const char* what) {
@@ -151,18 +151,18 @@ bool naive_denies(const std::string& value) {
 }
 
 void check_value(std::string_view value) {
-  daemon::TcpRuleItems items(value);
+  config::TcpRuleItems items(value);
   for (std::size_t most = value.size() + 1; const auto item = items.next(); --most) {
     must(most > 0, "items without end");
     must(item->text.data() >= value.data() && item->text.data() + item->text.size() <= value.data() + value.size(),
          "an item outside its value");
-    if (item->kind != daemon::TcpRuleItem::Kind::sets) continue;
+    if (item->kind != config::TcpRuleItem::Kind::sets) continue;
     must(std::string(item->name) + "=" + std::string(item->value) == item->assignment.data(),
          "no string for an environment");
   }
 }
 
-void check_rule(const listener::ClientRule& rule, const std::vector<std::string>& keys, const Records& records) {
+void check_rule(const config::ClientRule& rule, const std::vector<std::string>& keys, const Records& records) {
   for (const std::string& key : keys)
     for (const auto& [its_key, value] : records) {
       if (its_key != key) continue;
@@ -180,11 +180,11 @@ void make_home() {
   std::atexit([] { std::filesystem::remove_all(std::filesystem::current_path()); });
 }
 
-listener::Address address_of(std::string octets, bool is_ipv4) {
+base::Address address_of(std::string octets, bool is_ipv4) {
   octets.resize(16);
   std::array<std::uint8_t, 16> room;
   std::ranges::transform(octets, room.begin(), [](char c) { return static_cast<std::uint8_t>(c); });
-  return is_ipv4 ? listener::Address::of_ipv4(std::span(room).first<4>()) : listener::Address::of_ipv6(room);
+  return is_ipv4 ? base::Address::of_ipv4(std::span(room).first<4>()) : base::Address::of_ipv6(room);
 }
 
 }  // namespace
@@ -194,25 +194,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(is_at_home);
   Input input{{reinterpret_cast<const char*>(data), size}};
   const unsigned kind = input.octet();
-  const listener::Address address = address_of(input.octets(kind & 1U ? 16 : 4), (kind & 1U) == 0);
+  const base::Address address = address_of(input.octets(kind & 1U ? 16 : 4), (kind & 1U) == 0);
   const std::string host = input.text(), info = input.text();
-  listener::ClientName name{address, {}, {}};
+  config::ClientName name{address, {}, {}};
   if (kind & 2U) name.host = host;
   if (kind & 4U) name.info = info;
   const Client client{
       {address.octets().begin(), address.octets().end()}, host, info, name.host.has_value(), name.info.has_value()};
-  const auto keys = naive_keys(client, write(address).view());
+  const auto keys = naive_keys(client, base::write(address).view());
   const bool is_junk = (kind & 0x70U) == 0x70U;
   const Records records = is_junk ? Records{} : records_of(input, keys);
   const std::string_view junk = input.rest;
   is_junk ? write_file(junk) : write_records(records);
-  listener::ClientRules rules("rules.cdb");
+  config::ClientRules rules("rules.cdb");
   const auto news = rules.refresh({});
-  must((news == listener::ClientRules::News::refused) != rules.problem().empty(), "refused without a reason");
-  const listener::ClientRule rule = rules.find(name);
-  if (!is_junk) must(news == listener::ClientRules::News::reread, "a cdb is refused");
+  must((news == config::ClientRules::News::refused) != rules.problem().empty(), "refused without a reason");
+  const config::ClientRule rule = rules.find(name);
+  if (!is_junk) must(news == config::ClientRules::News::reread, "a cdb is refused");
   if (!is_junk) return check_rule(rule, keys, records), 0;
-  if (news == listener::ClientRules::News::refused) must(rule.standing == Standing::unreadable, "a rule of nothing");
+  if (news == config::ClientRules::News::refused) must(rule.standing == Standing::unreadable, "a rule of nothing");
   must(junk.contains(rule.value), "a value that is not in the file");
   check_value(rule.value);
   return 0;

@@ -156,7 +156,7 @@ class Wire {
     while (!is_closed_) {
       const spec::Guards guards = session_->guards();
       if (guards.has(bit::waiting_recipient | bit::waiting_credentials | bit::waiting_hand_over)) {
-        const Event outcome = proptests::outcome_for(guards, view_.fates[asked_++ % view_.fates.size()]);
+        const Event outcome = testing::outcome_for(guards, view_.fates[asked_++ % view_.fates.size()]);
         take(session_->report(outcome, guards.has(bit::waiting_recipient) ? session_->mailbox() : ""));
         continue;
       }
@@ -209,7 +209,7 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const proptests::Judge judge(fuzz::spec_folder());
+  static const testing::Judge judge(fuzz::spec_folder());
   static fuzz::Player player(judge);
   if (size > fuzz::most_octets) return 0;
   fuzz::SessionView view = fuzz::view_session_input({data, size});
@@ -218,7 +218,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   wire.play();
   fuzz::SessionView symbolic = view;
   symbolic.body = wire.symbolic();
-  const fuzz::Trace& trace = player.play(symbolic, view.piece_octets, tests::AfterStarttls::sibling);
+  const fuzz::Trace& trace = player.play(symbolic, view.piece_octets, testing::AfterStarttls::sibling);
   must(player.complaint().empty(), player.complaint().c_str());
   if (wire.heard() == trace.replies) return 0;
   std::fprintf(stderr, "the client hears\n%s\nnot\n%s\n%s", wire.heard().c_str(), trace.replies.c_str(),

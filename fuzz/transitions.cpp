@@ -15,7 +15,7 @@
 #include "fuzz/play.hpp"
 #include "fuzz/spec_folder.hpp"
 #include "fuzz/walk.hpp"
-#include "proptests/all_decisions.hpp"
+#include "testing/all_decisions.hpp"
 
 namespace {
 
@@ -23,10 +23,10 @@ using namespace postern;
 using fuzz::Transitions;
 
 void take(std::span<const std::uint8_t> octets, Transitions& taken) {
-  static const proptests::Judge judge(fuzz::spec_folder());
+  static const testing::Judge judge(fuzz::spec_folder());
   static fuzz::Player player(judge);
   const fuzz::SessionView view = fuzz::view_session_input(octets);
-  for (const auto& decision : player.play(view, fuzz::most_octets, tests::AfterStarttls::same_session).decisions)
+  for (const auto& decision : player.play(view, fuzz::most_octets, testing::AfterStarttls::same_session).decisions)
     taken.add(decision.before, decision.event);
 }
 
@@ -55,7 +55,7 @@ void add_sessions(const spec::Model& model, const Transitions& all, const std::f
 
 int main(int argc, char** argv) {
   const bool adds = argc > 2 && std::string_view(argv[1]) == "--add";
-  const spec::Model model = proptests::load_spec(fuzz::spec_folder());
+  const spec::Model model = testing::load_spec(fuzz::spec_folder());
   Transitions all(model), taken(model);
   static_cast<void>(spec::explore(model, [&](std::uint64_t word, std::size_t event, const spec::Row&) {
     all.add(spec::Guards{word}, static_cast<spec::Event>(event));

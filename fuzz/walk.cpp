@@ -95,9 +95,9 @@ class Walk {
     guards_ = spec::start(settings_and_facts);
     input_.script.settings_and_facts = settings_and_facts;
     input_.script.databytes = limits == Limits::none ? 0 : 100;
-    input_.cut = {tests::Cut::How::in_pieces, limits == Limits::no_recipients ? 7U
-                                              : limits == Limits::no_room     ? 6U
-                                                                              : 5U};
+    input_.cut = {testing::Cut::How::in_pieces, limits == Limits::no_recipients ? 7U
+                                                : limits == Limits::no_room     ? 6U
+                                                                                : 5U};
     input_.script.parts.emplace_back();
     patient_steps_ = below(16);
   }
@@ -150,7 +150,7 @@ class Walk {
     const bool is_full = recipients_ >= (limits_ == Limits::none            ? spec::max_recipients
                                          : limits_ == Limits::no_recipients ? 0U
                                                                             : 2U);
-    if (tests::is_outcome_of_a_look_up(event)) return input_.script.fates.size() < fate_count;
+    if (audit::is_outcome_of_a_look_up(event)) return input_.script.fates.size() < fate_count;
     if (event == Event::response_too_long) return !has_been_long_;
     if (event == Event::data_end_too_big || event == Event::mail_too_big) return limits_ != Limits::none;
     if (event == Event::data || event == Event::data_no_room)
@@ -200,15 +200,15 @@ class Walk {
 
   void write(Event event) {
     const auto sample = std::ranges::find(samples(), event, &Sample::event);
-    proptests::Part& part = input_.script.parts.back();
+    testing::Part& part = input_.script.parts.back();
     if (event == Event::response_valid) {
       part.octets += guards_.has(bit::waiting_plain_response) ? "AHQAcA==\r\n" : "dA==\r\n";
     } else if (sample != samples().end()) {
       part.octets += sample->octets;
       has_been_long_ |= event == Event::line_too_long || event == Event::response_too_long;
-    } else if (tests::is_outcome_of_a_look_up(event)) {
+    } else if (audit::is_outcome_of_a_look_up(event)) {
       std::uint8_t fate = 0;
-      while (fate < 7 && proptests::outcome_for(guards_, fate) != event) ++fate;
+      while (fate < 7 && testing::outcome_for(guards_, fate) != event) ++fate;
       input_.script.fates.push_back(fate);
     } else if (guards_.has(bit::waiting_connect)) {
       input_.start = event;

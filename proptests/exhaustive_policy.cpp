@@ -7,19 +7,19 @@
 #include <unordered_set>
 #include <vector>
 
-#include "proptests/all_decisions.hpp"
+#include "testing/all_decisions.hpp"
 
 namespace postern::proptests {
 namespace {
 
 const spec::Model& model() {
-  static const spec::Model all = load_spec(POSTERN_SOURCE_FOLDER "/spec");
+  static const spec::Model all = testing::load_spec(POSTERN_SOURCE_FOLDER "/spec");
   return all;
 }
 
 TEST(EveryDecision, is_the_same_by_the_generated_table_and_by_the_model) {
   const spec::Reach reach = spec::explore(model(), [](std::uint64_t word, std::size_t event, const spec::Row& row) {
-    const Decision d = decide(spec::Guards{word}, static_cast<spec::Event>(event));
+    const testing::Decision d = testing::decide(spec::Guards{word}, static_cast<spec::Event>(event));
     ASSERT_EQ(static_cast<std::size_t>(d.rule), row.rule) << spec::name_of(d.event) << " with guards " << word;
   });
   std::printf("%zu configurations, %zu states, %zu decisions\n", reach.configurations, reach.states, reach.decisions);
@@ -33,7 +33,7 @@ TEST(EveryState, has_a_way_to_the_end) {
   std::unordered_set<std::uint64_t> states, ending;
   std::vector<std::uint64_t> todo;
   constexpr std::uint64_t counted = spec::bit::errors_spent | spec::bit::auth_attempts_spent;
-  for_each_decision(model(), [&](const Decision& d) {
+  testing::for_each_decision(model(), [&](const testing::Decision& d) {
     const std::uint64_t from = d.before.bits & ~counted;
     const std::uint64_t to = d.after.bits & ~counted;
     states.insert(from);

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "proptests/reference_walk.hpp"
+#include "testing/reference_walk.hpp"
 
 namespace postern::proptests {
 namespace {
@@ -21,15 +21,15 @@ struct Tally {
 };
 
 struct Node {
-  Reference reference;
+  testing::Reference reference;
   std::size_t parent, depth;
-  Letter letter;  // that led here
+  testing::Letter letter;  // that led here
 };
 
 class Walk {
  public:
-  Walk(const World& world, Slip slip, Counts counts, Tally& tally)
-      : world_(world), counts_(counts), tally_(tally), nodes_{{Reference(world, slip), 0, 0, {}}} {}
+  Walk(const testing::World& world, testing::Slip slip, Counts counts, Tally& tally)
+      : world_(world), counts_(counts), tally_(tally), nodes_{{testing::Reference(world, slip), 0, 0, {}}} {}
 
   void run() {
     ++tally_.worlds;
@@ -41,12 +41,12 @@ class Walk {
  private:
   void expand(std::size_t at) {
     const std::string& phase = nodes_[at].reference.phase();
-    const auto letters = counts_ == Counts::ignored ? letters_for(phase) : few_letters_for(phase);
-    for (const Letter& letter : letters) {
+    const auto letters = counts_ == Counts::ignored ? testing::letters_for(phase) : testing::few_letters_for(phase);
+    for (const testing::Letter& letter : letters) {
       Node next{nodes_[at].reference, at, nodes_[at].depth + 1, letter};
-      EngineSide engine(world_);
+      testing::EngineSide engine(world_);
       replay(at, engine);
-      const std::string difference = take(next.reference, engine, letter);
+      const std::string difference = testing::take(next.reference, engine, letter);
       ++tally_.steps;
       if (!difference.empty()) return tell(at, letter, difference);
       if (!known_.insert(key_of(next.reference, engine)).second) continue;
@@ -55,14 +55,14 @@ class Walk {
     }
   }
 
-  [[nodiscard]] std::vector<Letter> way_to(std::size_t at) const {
-    std::deque<Letter> way;
+  [[nodiscard]] std::vector<testing::Letter> way_to(std::size_t at) const {
+    std::deque<testing::Letter> way;
     for (; at != 0; at = nodes_[at].parent) way.push_front(nodes_[at].letter);
     return {way.begin(), way.end()};
   }
 
-  void replay(std::size_t at, EngineSide& engine) const {
-    for (const Letter& letter : way_to(at)) {
+  void replay(std::size_t at, testing::EngineSide& engine) const {
+    for (const testing::Letter& letter : way_to(at)) {
       if (letter.outcome.empty())
         engine.hear(letter.octets);
       else
@@ -71,7 +71,7 @@ class Walk {
     static_cast<void>(engine.take_words());
   }
 
-  [[nodiscard]] std::string key_of(const Reference& reference, const EngineSide& engine) const {
+  [[nodiscard]] std::string key_of(const testing::Reference& reference, const testing::EngineSide& engine) const {
     const engine::Session& session = engine.session();
     constexpr std::uint64_t counted = spec::bit::errors_spent | spec::bit::auth_attempts_spent;
     std::string key = reference.state() + " " + std::to_string(session.guards().bits & ~counted) + " " +
@@ -81,12 +81,12 @@ class Walk {
     return key;
   }
 
-  void tell(std::size_t at, const Letter& letter, const std::string& difference) {
+  void tell(std::size_t at, const testing::Letter& letter, const std::string& difference) {
     if (++tally_.differences > 1) return;
-    tally_.first_difference = as_dialogue(world_, way_to(at)) + written(letter) + "\n" + difference;
+    tally_.first_difference = testing::as_dialogue(world_, way_to(at)) + testing::written(letter) + "\n" + difference;
   }
 
-  World world_;
+  testing::World world_;
   Counts counts_;
   Tally& tally_;
   std::vector<Node> nodes_;
@@ -113,20 +113,20 @@ constexpr std::array rich{auth | certificate | backend,
 
 TEST(SecondOpinion, agrees_in_every_state_of_every_world) {
   Tally tally;
-  for (unsigned number = 0; number < worlds; ++number)
-    Walk(world_number(number), Slip::none, Counts::ignored, tally).run();
+  for (unsigned number = 0; number < testing::worlds; ++number)
+    Walk(testing::world_number(number), testing::Slip::none, Counts::ignored, tally).run();
   print("reference and engine", tally);
   EXPECT_EQ(tally.first_difference, "");
-  EXPECT_EQ(tally.worlds, worlds);
+  EXPECT_EQ(tally.worlds, testing::worlds);
 }
 
 // STRICT_ADDRESSES=1; deviation D13
 TEST(SecondOpinion, agrees_where_addresses_are_strict) {
   Tally tally;
   for (const unsigned number : rich) {
-    World world = world_number(number);
+    testing::World world = testing::world_number(number);
     world.strict_addresses = true;
-    Walk(world, Slip::none, Counts::ignored, tally).run();
+    Walk(world, testing::Slip::none, Counts::ignored, tally).run();
   }
   print("reference and engine, strict addresses", tally);
   EXPECT_EQ(tally.first_difference, "");
@@ -135,9 +135,9 @@ TEST(SecondOpinion, agrees_where_addresses_are_strict) {
 TEST(SecondOpinion, agrees_where_there_is_no_room_for_a_message) {
   Tally tally;
   for (const unsigned number : rich) {
-    World world = world_number(number);
+    testing::World world = testing::world_number(number);
     world.has_room = false;
-    Walk(world, Slip::none, Counts::ignored, tally).run();
+    Walk(world, testing::Slip::none, Counts::ignored, tally).run();
   }
   print("reference and engine, no room", tally);
   EXPECT_EQ(tally.first_difference, "");
@@ -145,7 +145,8 @@ TEST(SecondOpinion, agrees_where_there_is_no_room_for_a_message) {
 
 TEST(SecondOpinion, agrees_on_every_count_of_mistakes) {
   Tally tally;
-  for (const unsigned number : rich) Walk(world_number(number), Slip::none, Counts::part_of_state, tally).run();
+  for (const unsigned number : rich)
+    Walk(testing::world_number(number), testing::Slip::none, Counts::part_of_state, tally).run();
   print("reference and engine, counting", tally);
   EXPECT_EQ(tally.first_difference, "");
 }
@@ -153,21 +154,21 @@ TEST(SecondOpinion, agrees_on_every_count_of_mistakes) {
 TEST(SecondOpinion, would_be_noticed_if_it_were_wrong) {
   std::string missed;
   std::size_t found = 0;
-  for (std::size_t number = 1; number < slips; ++number) {
-    const auto slip = static_cast<Slip>(number);
+  for (std::size_t number = 1; number < testing::slips; ++number) {
+    const auto slip = static_cast<testing::Slip>(number);
     Tally tally;
     for (const unsigned number_of_world : rich) {
-      World world = world_number(number_of_world);
-      world.has_room = slip != Slip::takes_data_without_room;
+      testing::World world = testing::world_number(number_of_world);
+      world.has_room = slip != testing::Slip::takes_data_without_room;
       Walk(world, slip, Counts::ignored, tally).run();
     }
-    if (tally.differences == 0) Walk(world_number(rich[4]), slip, Counts::part_of_state, tally).run();
+    if (tally.differences == 0) Walk(testing::world_number(rich[4]), slip, Counts::part_of_state, tally).run();
     if (tally.differences == 0) missed += "slip " + std::to_string(number) + "\n";
     found += tally.differences != 0 ? 1U : 0U;
-    if (slip == Slip::takes_mail_before_starttls)
+    if (slip == testing::Slip::takes_mail_before_starttls)
       std::printf("a doctored reference:\n%s", tally.first_difference.c_str());
   }
-  std::printf("doctored references: %zu of %zu found out\n", found, slips - 1);
+  std::printf("doctored references: %zu of %zu found out\n", found, testing::slips - 1);
   EXPECT_EQ(missed, "");
 }
 

@@ -69,7 +69,7 @@ class Judge {
     const auto breaches = keeps_states ? find_breach_at(model, laws_, decisions_, mutant.rules)
                                        : find_breaches(model, laws_, spec::Search::first_breach);
     if (!breaches.empty()) return {breaches.front().name(laws_), "law"};
-    if (std::string name = first_difference(dialogues_, model); !name.empty()) return {name, "dialogue"};
+    if (std::string name = proptests::first_difference(dialogues_, model); !name.empty()) return {name, "dialogue"};
     const auto rest = find_breaches(model, laws_, spec::Search::first_breach);  // the possibilities
     if (!rest.empty()) return {rest.front().name(laws_), "law"};
     spec::Problems problems;
@@ -81,7 +81,7 @@ class Judge {
   [[nodiscard]] Model made(const Mutant& mutant) const {
     proptests::Spec parts = parts_;
     mutant.change(parts);
-    return put_together(std::move(parts));
+    return proptests::put_together(std::move(parts));
   }
 
  private:
@@ -184,7 +184,7 @@ int main(int argc, char** argv) {
   if (!problems.empty()) return refuse(problems);
   const auto dialogues = proptests::known_dialogues(argv[2], model);
   const proptests::Spec parts = proptests::take_apart(model);
-  std::vector<Mutant> mutants = mutants_of(parts);
+  std::vector<Mutant> mutants = proptests::mutants_of(parts);
   const std::size_t total = mutants.size();
   if (argc == 6) {
     std::ranges::shuffle(mutants, std::mt19937_64(std::stoull(argv[5])));

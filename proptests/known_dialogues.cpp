@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "spec/check_laws.hpp"
-#include "tests/replay.hpp"
+#include "testing/replay.hpp"
 
 namespace postern::proptests {
 namespace {
@@ -49,14 +49,14 @@ std::string answer_of(const spec::Model& model, std::size_t rule_index, std::uin
 std::vector<KnownDialogue> known_dialogues(const std::filesystem::path& folder, const spec::Model& model) {
   std::vector<KnownDialogue> result;
   const auto rows = rows_of(model);
-  for (const tests::Dialogue& dialogue : tests::load_dialogues(folder)) {
-    const tests::Replay replay = tests::replay(dialogue, {}, tests::AfterStarttls::same_session);
+  for (const audit::Dialogue& dialogue : audit::load_dialogues(folder)) {
+    const testing::Replay replay = testing::replay(dialogue, {}, testing::AfterStarttls::same_session);
     if (!replay.problem.empty()) {
       std::fprintf(stderr, "%s: %s\n", dialogue.name.c_str(), replay.problem.c_str());
       std::exit(1);
     }
     KnownDialogue known{dialogue.name, dialogue.settings_and_facts.bits, {}};
-    for (const Decision& decision : replay.decisions) {
+    for (const testing::Decision& decision : replay.decisions) {
       const std::uint64_t word = decision.before.bits;
       known.steps.push_back({static_cast<std::size_t>(decision.event), word & counted_bits(model),
                              answer_of(model, static_cast<std::size_t>(decision.rule), word)});

@@ -37,7 +37,7 @@ class Places {
     add_starts();
     reach = explore(model_, [&](std::uint64_t word, std::size_t event, const spec::Row& row) {
       const auto [found, is_new] = known_[event].try_emplace({word & care_[event], row.rule}, nullptr);
-      if (is_new) found->second = &places_[place_of(model_, forbidden_, word, event, row.rule)];
+      if (is_new) found->second = &places_[proptests::place_of(model_, forbidden_, word, event, row.rule)];
       found->second->see(event, word);
     });
     return std::move(places_);

@@ -13,7 +13,7 @@
 namespace postern::proptests {
 namespace {
 
-class WeakenedLaws : public testing::Test {
+class WeakenedLaws : public ::testing::Test {
  protected:
   WeakenedLaws() {
     model_ = spec::load_model(POSTERN_SOURCE_FOLDER "/spec", problems_);

@@ -43,7 +43,7 @@ struct Some {
   Configurations met = {};
 };
 
-class Possibilities : public testing::Test {
+class Possibilities : public ::testing::Test {
  protected:
   Possibilities() {
     model_ = spec::load_model(POSTERN_SOURCE_FOLDER "/spec", problems_);

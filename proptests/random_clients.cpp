@@ -9,13 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "listener/client_table.hpp"
-#include "listener/guess_table.hpp"
-#include "listener/timer_wheel.hpp"
+#include "limits/client_table.hpp"
+#include "limits/guess_table.hpp"
+#include "loop/timer_wheel.hpp"
 
 namespace {
-
-using namespace postern::listener;
+using namespace postern::base;
+using namespace postern::limits;
+using namespace postern::loop;
 namespace engine = postern::engine;
 using namespace std::chrono_literals;
 using Octets = std::array<std::uint8_t, 16>;

@@ -9,8 +9,8 @@
 #include "grammar/alphabets.hpp"
 #include "grammar/command.hpp"
 #include "grammar/mail_data.hpp"
-#include "proptests/naive_command.hpp"
-#include "proptests/naive_mail_data.hpp"
+#include "testing/naive_command.hpp"
+#include "testing/naive_mail_data.hpp"
 
 namespace postern::proptests {
 namespace {
@@ -59,13 +59,13 @@ rc::Gen<std::string> mutated_line() {
 
 void agrees_with_the_slow_parsers(const std::string& line) {
   const auto fast = parse_command(line);
-  const auto slow = read_command(line);
+  const auto slow = testing::read_command(line);
   const auto by_octets = parse_command_over(grammar::Octets{}, line);
   RC_ASSERT(fast.has_value() == slow.has_value());
   RC_ASSERT(fast.has_value() == by_octets.has_value());
   if (fast) {
-    RC_ASSERT(owned(*fast) == *slow);
-    RC_ASSERT(owned(*fast) == owned(*by_octets));
+    RC_ASSERT(testing::owned(*fast) == *slow);
+    RC_ASSERT(testing::owned(*fast) == testing::owned(*by_octets));
   } else {
     RC_ASSERT(fast.error() == slow.error());
     RC_ASSERT(fast.error() == by_octets.error());
@@ -98,7 +98,7 @@ RC_GTEST_PROP(grammar, mail_data_is_decoded_as_the_rfc_tells_wherever_it_is_cut,
   std::sort(ends.begin(), ends.end());
   ends.push_back(octets.size());
   grammar::MailData data;
-  NaiveMailData seen;
+  testing::NaiveMailData seen;
   for (const std::size_t end : ends) {
     if (seen.ended) break;
     std::string out(end - seen.consumed + 2, '\0');
@@ -111,7 +111,7 @@ RC_GTEST_PROP(grammar, mail_data_is_decoded_as_the_rfc_tells_wherever_it_is_cut,
   seen.saw_bare_lf = data.saw_bare_lf();
   seen.saw_nul = data.saw_nul();
   seen.hops = data.hops();
-  RC_ASSERT(seen == read_mail_data(octets));
+  RC_ASSERT(seen == testing::read_mail_data(octets));
 }
 
 }  // namespace

@@ -6,12 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/maildir_name.hpp"
+#include "deliver/maildir/name.hpp"
 
 namespace {
 
-using postern::daemon::encode_name;
-using postern::daemon::mailbox_path;
+using postern::deliver::encode_name;
+using postern::deliver::mailbox_path;
 
 std::string lower_case(std::string text) {
   std::ranges::transform(text, text.begin(),

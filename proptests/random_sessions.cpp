@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "proptests/script.hpp"
+#include "testing/script.hpp"
 
 namespace postern::proptests {
 namespace {
 
 using spec::Event;
-using tests::AfterStarttls;
-using tests::Cut;
+using testing::AfterStarttls;
+using testing::Cut;
 namespace bit = spec::bit;
 
 rc::Gen<std::string> line_of_a_client() {
@@ -37,7 +37,7 @@ rc::Gen<std::string> line_of_a_client() {
   return rc::gen::weightedOneOf<std::string>({{20, usual}, {5, odd}, {2, junk}, {1, long_line}});
 }
 
-rc::Gen<Part> part_of_a_session() {
+rc::Gen<testing::Part> part_of_a_session() {
   const auto nothing = rc::gen::just(std::optional<Event>());
   const auto event = rc::gen::element<std::optional<Event>>(Event::handshake_done, Event::handshake_done,
                                                             Event::handshake_done, Event::handshake_failed);
@@ -47,7 +47,7 @@ rc::Gen<Part> part_of_a_session() {
       rc::gen::pair(rc::gen::resize(12, rc::gen::container<std::vector<std::string>>(line_of_a_client())),
                     rc::gen::weightedOneOf<std::optional<Event>>({{2, nothing}, {12, event}, {1, end}})),
       [](const std::pair<std::vector<std::string>, std::optional<Event>>& both) {
-        Part part{.octets = {}, .then = both.second};
+        testing::Part part{.octets = {}, .then = both.second};
         for (const std::string& line : both.first) part.octets += line;
         return part;
       });
@@ -66,42 +66,46 @@ rc::Gen<spec::Guards> settings_and_facts() {
   });
 }
 
-rc::Gen<Script> scripts() {
-  return rc::gen::build<Script>(
-      rc::gen::set(&Script::settings_and_facts, settings_and_facts()),
-      rc::gen::set(&Script::databytes, rc::gen::elementOf(std::vector<std::uint64_t>{0, 0, 10, 1000})),
-      rc::gen::set(&Script::has_room, rc::gen::elementOf(std::vector<bool>{true, true, false})),
-      rc::gen::set(&Script::max_recipients, rc::gen::elementOf(std::vector<std::size_t>{spec::max_recipients, 1, 2})),
-      rc::gen::set(&Script::fates, rc::gen::arbitrary<std::vector<std::uint8_t>>()),
-      rc::gen::set(&Script::parts, rc::gen::resize(8, rc::gen::container<std::vector<Part>>(part_of_a_session()))));
+rc::Gen<testing::Script> scripts() {
+  return rc::gen::build<testing::Script>(
+      rc::gen::set(&testing::Script::settings_and_facts, settings_and_facts()),
+      rc::gen::set(&testing::Script::databytes, rc::gen::elementOf(std::vector<std::uint64_t>{0, 0, 10, 1000})),
+      rc::gen::set(&testing::Script::has_room, rc::gen::elementOf(std::vector<bool>{true, true, false})),
+      rc::gen::set(&testing::Script::max_recipients,
+                   rc::gen::elementOf(std::vector<std::size_t>{spec::max_recipients, 1, 2})),
+      rc::gen::set(&testing::Script::fates, rc::gen::arbitrary<std::vector<std::uint8_t>>()),
+      rc::gen::set(&testing::Script::parts,
+                   rc::gen::resize(8, rc::gen::container<std::vector<testing::Part>>(part_of_a_session()))));
 }
 
-std::string told(const Script& script, const tests::Replay& wanted, const tests::Replay& found) {
+std::string told(const testing::Script& script, const testing::Replay& wanted, const testing::Replay& found) {
   std::string text = "settings and facts " + std::to_string(script.settings_and_facts.bits) + "\n";
-  for (const Part& part : script.parts) {
-    text += "C| " + tests::escaped(part.octets) + "\n";
+  for (const testing::Part& part : script.parts) {
+    text += "C| " + audit::escaped(part.octets) + "\n";
     if (part.then) text += "= " + std::string(spec::name_of(*part.then)) + "\n";
   }
-  return text + tests::difference(tests::lines_of(wanted), tests::lines_of(found));
+  return text + testing::difference(testing::lines_of(wanted), testing::lines_of(found));
 }
 
-const Judge& judge() {
-  static const Judge judge(POSTERN_SOURCE_FOLDER "/spec");
+const testing::Judge& judge() {
+  static const testing::Judge judge(POSTERN_SOURCE_FOLDER "/spec");
   return judge;
 }
 
-Played play_whole(const Script& script) { return play(judge(), script, {}, AfterStarttls::same_session); }
+testing::Played play_whole(const testing::Script& script) {
+  return testing::play(judge(), script, {}, AfterStarttls::same_session);
+}
 
-void expect_same(const Script& script, Cut cut, AfterStarttls after_starttls) {
-  const Played whole = play_whole(script);
-  const Played other = play(judge(), script, cut, after_starttls);
+void expect_same(const testing::Script& script, Cut cut, AfterStarttls after_starttls) {
+  const testing::Played whole = play_whole(script);
+  const testing::Played other = testing::play(judge(), script, cut, after_starttls);
   if (!(other.replay == whole.replay)) RC_FAIL(told(script, whole.replay, other.replay));
   RC_ASSERT(other.broken_law == "");
 }
 
 RC_GTEST_PROP(RandomSession, keeps_every_law, ()) {
-  const Script script = *scripts();
-  const Played played = play_whole(script);
+  const testing::Script script = *scripts();
+  const testing::Played played = play_whole(script);
   RC_TAG(played.replay.decisions.size() < 3    ? "refused or silent"
          : played.replay.decisions.size() < 20 ? "short"
                                                : "long");
@@ -110,18 +114,18 @@ RC_GTEST_PROP(RandomSession, keeps_every_law, ()) {
 }
 
 RC_GTEST_PROP(RandomSession, is_the_same_cut_anywhere, ()) {
-  const Script script = *scripts();
+  const testing::Script script = *scripts();
   expect_same(script, {Cut::How::in_two, *rc::gen::inRange<std::size_t>(1, 4000)}, AfterStarttls::same_session);
 }
 
 RC_GTEST_PROP(RandomSession, is_the_same_in_pieces_of_any_size, ()) {
-  const Script script = *scripts();
+  const testing::Script script = *scripts();
   expect_same(script, {Cut::How::in_pieces, *rc::gen::elementOf(std::vector<std::size_t>{1, 2, 3, 5, 17, 64, 1460})},
               AfterStarttls::same_session);
 }
 
 RC_GTEST_PROP(RandomSession, is_the_same_when_another_process_serves_after_starttls, ()) {
-  const Script script = *scripts();
+  const testing::Script script = *scripts();
   expect_same(script, {Cut::How::in_pieces, 100}, AfterStarttls::sibling);
 }
 

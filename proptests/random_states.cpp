@@ -9,19 +9,19 @@
 #include <cstdio>
 #include <map>
 
-#include "proptests/reference_walk.hpp"
+#include "testing/reference_walk.hpp"
 
 namespace postern::proptests {
 namespace {
 
 struct Sut {
-  explicit Sut(const World& served) : world(served), engine(served) {}
-  World world;
-  EngineSide engine;
-  std::vector<Letter> way;
+  explicit Sut(const testing::World& served) : world(served), engine(served) {}
+  testing::World world;
+  testing::EngineSide engine;
+  std::vector<testing::Letter> way;
 };
 
-using Model = Reference;
+using Model = testing::Reference;
 using Command = rc::state::Command<Model, Sut>;
 
 // Steps by the phase they are taken in, told at the end.
@@ -34,15 +34,16 @@ struct Tally {
   std::map<std::string, std::size_t> steps;
 } tally;
 
-void compare(const Model& before, Sut& sut, const Letter& letter) {
+void compare(const Model& before, Sut& sut, const testing::Letter& letter) {
   Model reference = before;
   ++tally.steps[reference.phase()];
-  const std::string difference = take(reference, sut.engine, letter);
-  if (!difference.empty()) RC_FAIL("\n" + as_dialogue(sut.world, sut.way) + written(letter) + "\n" + difference);
+  const std::string difference = testing::take(reference, sut.engine, letter);
+  if (!difference.empty())
+    RC_FAIL("\n" + testing::as_dialogue(sut.world, sut.way) + testing::written(letter) + "\n" + difference);
   sut.way.push_back(letter);
 }
 
-void apply_letter(Model& model, const Letter& letter) {
+void apply_letter(Model& model, const testing::Letter& letter) {
   if (letter.outcome.empty())
     model.hear(letter.octets);
   else
@@ -80,13 +81,13 @@ std::string mail_line() {
 }
 
 // They come first; then what happens without the client's words.
-std::size_t lines_among(const std::vector<Letter>& letters) {
-  const auto is_line = [](const Letter& letter) { return letter.outcome.empty(); };
+std::size_t lines_among(const std::vector<testing::Letter>& letters) {
+  const auto is_line = [](const testing::Letter& letter) { return letter.outcome.empty(); };
   return static_cast<std::size_t>(std::ranges::count_if(letters, is_line));
 }
 
 std::string command_line() {
-  const auto letters = letters_for("command");
+  const auto letters = testing::letters_for("command");
   switch (*rc::gen::weightedElement<int>({{10, 0}, {5, 1}, {6, 2}, {1, 3}, {1, 4}, {3, 5}})) {
     case 1: return mail_line();
     case 2: return "RCPT TO:<" + address() + ">\r\n";
@@ -129,7 +130,7 @@ std::string octets_for(const Model& model) {
   const bool answers = phase == "plain" || phase == "username" || phase == "password";
   if (phase == "command" && *rc::gen::arbitrary<bool>()) return good_next(model);
   if (!answers || !fits) return command_line();
-  const auto letters = letters_for(phase);
+  const auto letters = testing::letters_for(phase);
   return letters[*rc::gen::inRange<std::size_t>(0, lines_among(letters))].octets;
 }
 
@@ -151,18 +152,18 @@ struct Say : Command {
   }
   void apply(Model& model) const override { apply_letter(model, letter); }
   void run(const Model& model, Sut& sut) const override { compare(model, sut, letter); }
-  void show(std::ostream& out) const override { out << written(letter); }
+  void show(std::ostream& out) const override { out << testing::written(letter); }
 
-  Letter letter;
+  testing::Letter letter;
 };
 
 // The world answers, or the client is silent or gone (seldom).
 struct Happen : Command {
   explicit Happen(const Model& model) {
-    const auto letters = letters_for(model.phase());
-    std::vector<Letter> outcomes;
+    const auto letters = testing::letters_for(model.phase());
+    std::vector<testing::Letter> outcomes;
     std::ranges::copy_if(letters, std::back_inserter(outcomes),
-                         [](const Letter& each) { return !each.outcome.empty(); });
+                         [](const testing::Letter& each) { return !each.outcome.empty(); });
     RC_PRE(!outcomes.empty());
     const bool is_good = *rc::gen::weightedElement<bool>({{3, true}, {1, false}});
     const std::size_t good = model.phase() == "connect" ? outcomes.size() - 1 : 0;
@@ -172,19 +173,19 @@ struct Happen : Command {
     RC_PRE(!is_an_end || *rc::gen::weightedElement<bool>({{9, false}, {1, true}}));
   }
   void checkPreconditions(const Model& model) const override {
-    const auto letters = letters_for(model.phase());
-    RC_PRE(std::ranges::any_of(letters, [&](const Letter& each) { return each.outcome == letter.outcome; }));
+    const auto letters = testing::letters_for(model.phase());
+    RC_PRE(std::ranges::any_of(letters, [&](const testing::Letter& each) { return each.outcome == letter.outcome; }));
   }
   void apply(Model& model) const override { apply_letter(model, letter); }
   void run(const Model& model, Sut& sut) const override { compare(model, sut, letter); }
-  void show(std::ostream& out) const override { out << written(letter); }
+  void show(std::ostream& out) const override { out << testing::written(letter); }
 
-  Letter letter;
+  testing::Letter letter;
 };
 
 // All settings and facts; every second world has the means to go on.
-World any_world() {
-  World world = world_number(*rc::gen::inRange<unsigned>(0, worlds));
+testing::World any_world() {
+  testing::World world = testing::world_number(*rc::gen::inRange<unsigned>(0, testing::worlds));
   if (*rc::gen::arbitrary<bool>()) {
     world.certificate = world.AUTH = world.backend = true;
     world.DENY_TLS = false;
@@ -196,8 +197,8 @@ World any_world() {
 }
 
 // Greeted already, so that no command of a run is lost on it.
-void play(const World& world, Slip slip) {
-  const Letter ready{.octets = {}, .outcome = "connect.ready", .text = {}};
+void play(const testing::World& world, testing::Slip slip) {
+  const testing::Letter ready{.octets = {}, .outcome = "connect.ready", .text = {}};
   Model model(world, slip);
   Sut sut(world);
   compare(model, sut, ready);
@@ -212,16 +213,16 @@ void play(const World& world, Slip slip) {
 }
 
 RC_GTEST_PROP(SecondOpinionAtRandom, agrees_with_the_engine, ()) {
-  const World world = any_world();
+  const testing::World world = any_world();
   RC_PRE(!(world.FORCE_TLS && world.DENY_TLS));  // refused at the start; the exhaustive walk has them
-  play(world, Slip::none);
+  play(world, testing::Slip::none);
 }
 
 // The same machinery must find a doctored reference, and print a dialogue that shows it.
 TEST(SecondOpinionAtRandomCanFail, a_doctored_reference_is_found_and_shrunk_to_a_dialogue) {
-  World world = world_number(0);
+  testing::World world = testing::world_number(0);
   world.AUTH = world.backend = world.certificate = world.FORCE_TLS = true;
-  const auto result = rc::detail::checkTestable([&] { play(world, Slip::takes_mail_before_starttls); });
+  const auto result = rc::detail::checkTestable([&] { play(world, testing::Slip::takes_mail_before_starttls); });
   rc::detail::FailureResult failure;
   ASSERT_TRUE(result.match(failure)) << "no difference was found";
   std::printf("a doctored reference, shrunk:\n%s\n", failure.description.c_str());

@@ -1,19 +1,20 @@
 // Writes random dialogues for the real program to be held to: what to send, and every line that must come back.
 // in      COUNT SEED SPEC_FOLDER
 // out     one JSON object a line: the world, how the stand-ins behave, steps; a summary on stderr
-// errors  exit 1 when the interpreter of the spec, the engine with its generated table, and the second opinion do not
-//         say the same; the dialogue is printed
+// errors  exit 1, and the dialogue, when spec interpreter, engine and second opinion do not say the same
 // source  tests/e2e/differential_test.py plays them
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <string>
 
-#include "proptests/all_decisions.hpp"
-#include "proptests/reference_walk.hpp"
+#include "testing/all_decisions.hpp"
+#include "testing/reference_walk.hpp"
 
 namespace postern::proptests {
 namespace {
+
+using namespace testing;
 // One reading of the spec without tables: spec::interpret on its trees.
 class Interpreter {
  public:
@@ -393,7 +394,6 @@ int run(std::size_t count, std::uint64_t seed, const char* spec_folder) {
 
 }  // namespace
 }  // namespace postern::proptests
-
 int main(int count, char** words) {
   if (count != 4) return std::fputs("usage: write_random_dialogues COUNT SEED SPEC_FOLDER\n", stderr), 2;
   return postern::proptests::run(std::strtoull(words[1], nullptr, 10), std::strtoull(words[2], nullptr, 10), words[3]);

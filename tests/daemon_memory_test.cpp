@@ -72,7 +72,7 @@ class NoTls final : public TlsStarter {
   void start_tls(engine::Counters) override {}
 };
 
-class Quiet final : public LogOutput {
+class Quiet final : public observe::LogOutput {
  public:
   void write(std::string_view line) override { has_spoken = has_spoken || line.contains("memory"); }
   bool has_spoken = false;
@@ -84,7 +84,7 @@ struct Heard {
   bool is_4yz, is_logged;
 };
 
-class Memory : public testing::Test {
+class Memory : public ::testing::Test {
  protected:
   void SetUp() override {
     home_.write("control/me", "mx.example.org\n");
@@ -97,20 +97,20 @@ class Memory : public testing::Test {
     std::vector<const char*> pointers;
     for (const std::string& variable : variables) pointers.push_back(variable.c_str());
     pointers.push_back(nullptr);
-    Environment environment(pointers.data());
+    base::Environment environment(pointers.data());
     Quiet log;
-    const Journal journal("192.0.2.1", {}, {.output = &log});
-    const Start start = judge_start({}, environment, "the test");
+    const observe::Journal journal("192.0.2.1", {}, {.output = &log});
+    const config::Start start = config::judge_start({}, environment, "the test");
     EXPECT_EQ(start.event, spec::Event::connect_ready);
     Client client(pieces);
     NoTls tls;
     failing() = {.made = 0, .skip = skip, .count = count};
     const int code = serve({.start = start,
-                            .arguments = {},
-                            .environment = environment,
-                            .journal = journal,
-                            .transport = client,
-                            .tls = tls});
+                                    .arguments = {},
+                                    .environment = environment,
+                                    .journal = journal,
+                                    .transport = client,
+                                    .tls = tls});
     failing().count = 0;
     return {code, std::string(client.heard()), client.has_heard_4yz(), log.has_spoken};
   }
@@ -122,7 +122,7 @@ class Memory : public testing::Test {
     const std::size_t total = failing().made;
     ASSERT_TRUE(unharmed.text.contains(last)) << unharmed.text;
     ASSERT_EQ(unharmed.code, 0);
-    std::size_t descriptors = open_descriptors(), told = 0;
+    std::size_t descriptors = deliver::open_descriptors(), told = 0;
     for (const std::size_t count : {std::size_t{1}, always})
       for (std::size_t n = 0; n < total; ++n) {
         const Heard heard = talk(variables, pieces, n, count);
@@ -132,7 +132,7 @@ class Memory : public testing::Test {
         told += heard.is_4yz ? 1U : 0U;
       }
     EXPECT_GT(told, total);
-    EXPECT_EQ(open_descriptors(), descriptors);
+    EXPECT_EQ(deliver::open_descriptors(), descriptors);
     std::printf("%zu allocations, %zu of %zu sessions heard 4yz\n", total, told, 2 * total);
   }
 

@@ -12,8 +12,8 @@
 #include "tests/tls_meeting.hpp"
 
 namespace {
-
 using namespace postern::daemon;
+using namespace postern::tls;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;

@@ -7,8 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "audit/dialogue.hpp"
 #include "engine/session.hpp"
-#include "tests/dialogue.hpp"
 
 namespace {
 std::atomic<std::size_t> allocations = 0;  // the one global of the tests: operator new has no other place to count
@@ -54,9 +54,9 @@ std::size_t serve(engine::Session& session, std::string_view octets, std::span<c
 
 TEST(Session, allocates_nothing_once_it_is_there) {
   std::size_t decisions = 0;
-  for (const Dialogue& dialogue : load_dialogues(POSTERN_SOURCE_FOLDER "/tests/dialogues")) {
+  for (const audit::Dialogue& dialogue : audit::load_dialogues(POSTERN_SOURCE_FOLDER "/tests/dialogues")) {
     std::string octets;
-    for (const Item& item : dialogue.items) octets += item.kind == ItemKind::client ? item.octets : "";
+    for (const audit::Item& item : dialogue.items) octets += item.kind == audit::ItemKind::client ? item.octets : "";
     std::vector<char> scratch(octets.size() + 2);
     const auto session = std::make_unique<engine::LoneSession>(dialogue.service());
     const std::size_t before = allocations;

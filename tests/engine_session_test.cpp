@@ -13,7 +13,7 @@ using spec::Effect;
 using spec::Event;
 namespace bit = spec::bit;
 
-class SessionTest : public testing::Test {
+class SessionTest : public ::testing::Test {
  protected:
   static constexpr std::uint64_t everything = bit::AUTH | bit::backend | bit::certificate | bit::ALLOW_INSECURE_AUTH;
 
@@ -58,7 +58,7 @@ TEST_F(SessionTest, reads_nothing_while_an_outcome_is_awaited) {
 }
 
 // spec/events.toml, `while`: a late answer authenticates nobody, opens no transaction, and ends nothing
-class SessionThatWaits : public SessionTest, public testing::WithParamInterface<std::string> {};
+class SessionThatWaits : public SessionTest, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(SessionThatWaits, changes_nothing_at_a_report_of_what_may_not_happen_now) {
   const std::string& lines = GetParam();
@@ -88,12 +88,12 @@ TEST_P(SessionThatWaits, changes_nothing_at_a_report_of_what_may_not_happen_now)
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, SessionThatWaits,
-                         testing::Values("NOOP\r\n", "MAIL FROM:<a@example.com>\r\n",
-                                         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n",
-                                         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n",
-                                         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n.\r\n",
-                                         "AUTH PLAIN\r\n", "AUTH LOGIN\r\n", "AUTH LOGIN dGlt\r\n",
-                                         "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n", "STARTTLS\r\n", "QUIT\r\n"));
+                         ::testing::Values("NOOP\r\n", "MAIL FROM:<a@example.com>\r\n",
+                                           "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n",
+                                           "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n",
+                                           "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n.\r\n",
+                                           "AUTH PLAIN\r\n", "AUTH LOGIN\r\n", "AUTH LOGIN dGlt\r\n",
+                                           "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n", "STARTTLS\r\n", "QUIT\r\n"));
 
 TEST_F(SessionTest, does_not_look_twice_at_a_partial_line) {
   const Step step = say("NOO");

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "grammar/base64.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
 
 namespace postern::grammar {
 namespace {
@@ -17,8 +17,8 @@ namespace {
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::expected<std::string, std::size_t> decoded(std::string_view text) {
-  static tests::GuardedOctets input(4096);
-  static tests::GuardedOctets output(4096);
+  static testing::GuardedOctets input(4096);
+  static testing::GuardedOctets output(4096);
   const auto space = output.space_before_guard(text.size() / 4 * 3);
   const auto octets = decode_base64(input.before_guard(text), space);
   if (!octets) return std::unexpected(octets.error());

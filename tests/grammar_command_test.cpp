@@ -248,7 +248,7 @@ TEST(command, classes_and_octets_accept_the_same_language) {
           const auto by_octet = parse_command_over(Octets{}, line);
           ASSERT_EQ(by_class.has_value(), by_octet.has_value()) << line;
           if (by_class) {
-            ASSERT_EQ(proptests::owned(*by_class), proptests::owned(*by_octet)) << line;
+            ASSERT_EQ(testing::owned(*by_class), testing::owned(*by_octet)) << line;
           }
           if (!by_class) {
             ASSERT_EQ(by_class.error(), by_octet.error()) << line;

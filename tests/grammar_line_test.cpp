@@ -8,14 +8,14 @@
 
 #include "grammar/line.hpp"
 #include "grammar/oracle.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
 
 namespace postern::grammar {
 namespace {
 
 // Feeds `octets` in pieces that end at `cuts`, as a connection does with its buffer: what is not consumed stays.
 std::vector<FinishedLine> split(std::string_view octets, const std::vector<std::size_t>& cuts, std::size_t max_octets) {
-  static tests::GuardedOctets guarded(1 << 16);
+  static testing::GuardedOctets guarded(1 << 16);
   LineSplitter splitter;
   std::vector<FinishedLine> lines;
   std::string buffer;

@@ -10,14 +10,14 @@
 #include "grammar/mail_data.hpp"
 #include "grammar/mail_data_levels.hpp"
 #include "grammar/oracle.hpp"
-#include "proptests/naive_mail_data.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/naive_mail_data.hpp"
 
 namespace postern::grammar {
 namespace {
 
-using proptests::NaiveMailData;
-using proptests::read_mail_data;
+using testing::NaiveMailData;
+using testing::read_mail_data;
 
 std::vector<DecodeMailData*> levels() {
   std::vector<DecodeMailData*> found = {decode_mail_data_plain};
@@ -30,8 +30,8 @@ std::vector<DecodeMailData*> levels() {
 
 // Both storages end at unreadable pages, and the input begins at one.
 DecodedPiece decode_guarded(DecodeMailData& decode, MailDataState& state, std::string_view piece, NaiveMailData& seen) {
-  static tests::GuardedOctets input(1 << 18);
-  static tests::GuardedOctets output(1 << 18);
+  static testing::GuardedOctets input(1 << 18);
+  static testing::GuardedOctets output(1 << 18);
   const auto out = output.space_before_guard(piece.size() + 2);
   MailDataState twin = state;
   const auto decoded = decode(state, input.before_guard(piece), out);
@@ -83,14 +83,14 @@ void expect_everywhere(std::string_view octets, const std::vector<std::size_t>& 
   for (auto* const decode : levels()) {
     const auto seen = decoded(*decode, octets, cuts);
     ASSERT_EQ(seen.text, expected.text);
-    ASSERT_TRUE(seen == expected) << testing::PrintToString(octets);
+    ASSERT_TRUE(seen == expected) << ::testing::PrintToString(octets);
   }
 }
 
 void expect_at_every_cut(std::string_view octets) {
   for (std::size_t cut = 0; cut <= octets.size(); ++cut) {
     expect_everywhere(octets, {cut});
-    ASSERT_TRUE(by_machine(octets, cut) == read_mail_data(octets)) << testing::PrintToString(octets);
+    ASSERT_TRUE(by_machine(octets, cut) == read_mail_data(octets)) << ::testing::PrintToString(octets);
   }
 }
 
@@ -133,8 +133,8 @@ TEST(mail_data, only_crlf_dot_crlf_ends_it) {  // RFC 5321 2.3.8, deviation D4
   };
   for (const auto& [octets, text, ended, consumed] : cases) {
     const auto seen = read_mail_data(octets);
-    EXPECT_EQ(seen.text, text) << testing::PrintToString(octets);
-    EXPECT_EQ(seen.ended, ended) << testing::PrintToString(octets);
+    EXPECT_EQ(seen.text, text) << ::testing::PrintToString(octets);
+    EXPECT_EQ(seen.ended, ended) << ::testing::PrintToString(octets);
     EXPECT_EQ(seen.consumed, consumed);
     expect_at_every_cut(octets);
   }
@@ -176,7 +176,7 @@ TEST(mail_data, hops_are_counted_in_the_header) {  // RFC 5321 6.3
       {"DeliveredReceived:\r\n\x0BReceived:\r\n2eceived:\r\nReceived\x1A\r\n", 0},
   };
   for (const auto& [octets, hops] : cases) {
-    EXPECT_EQ(read_mail_data(octets).hops, hops) << testing::PrintToString(octets);
+    EXPECT_EQ(read_mail_data(octets).hops, hops) << ::testing::PrintToString(octets);
     expect_at_every_cut(octets);
     // Deep in blocks, and at each place of a block.
     for (std::size_t padding = 0; padding < 70; ++padding) {

@@ -11,7 +11,7 @@
 #include <chrono>
 #include <cstring>
 
-namespace postern::daemon {
+namespace postern::deliver {
 namespace {
 
 bool is_readable(int number, int milliseconds) {
@@ -28,7 +28,7 @@ const std::string& at(const std::vector<std::string>& replies, std::size_t index
 // One connection, until either side ends it.
 class Cluster::Conversation {
  public:
-  Conversation(Cluster& cluster, Descriptor socket, const Manner& manner)
+  Conversation(Cluster& cluster, base::Descriptor socket, const Manner& manner)
       : cluster_(cluster), socket_(std::move(socket)), manner_(manner) {}
 
   void run() {
@@ -124,7 +124,7 @@ class Cluster::Conversation {
   }
 
   Cluster& cluster_;
-  Descriptor socket_;
+  base::Descriptor socket_;
   const Manner& manner_;
   std::string unread_, held_;
   std::size_t recipients_ = 0, transactions_ = 0;
@@ -134,7 +134,7 @@ Cluster::Cluster(std::vector<Manner> manners) : manners_(std::move(manners)) {
   std::string folder = std::filesystem::temp_directory_path() / "postern_cluster_XXXXXX";
   folder_ = ::mkdtemp(folder.data());
   path_ = folder_ / "lmtp";
-  listener_ = Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  listener_ = base::Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path_.string().copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
@@ -159,7 +159,7 @@ void Cluster::stop() {
 void Cluster::listen() {
   while (!is_ending_) {
     if (!is_readable(listener_.number(), 20)) continue;
-    Descriptor socket(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    base::Descriptor socket(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
     const std::lock_guard lock(mutex_);
     const Manner& manner = manners_[std::min(connections_++, manners_.size() - 1)];
     conversations_.emplace_back([this, &manner, socket = std::move(socket)]() mutable {
@@ -188,4 +188,4 @@ bool Cluster::was_hasty() {
   return was_hasty_;
 }
 
-}  // namespace postern::daemon
+}  // namespace postern::deliver

@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/child.hpp"
+#include "base/child.hpp"
 
-namespace postern::daemon {
+namespace postern::deliver {
 
 inline constexpr const char* silence = "~";
 
@@ -54,7 +54,7 @@ class Cluster {
 
   std::vector<Manner> manners_;
   std::filesystem::path folder_, path_;
-  Descriptor listener_;
+  base::Descriptor listener_;
   std::atomic<bool> is_ending_ = false;
   std::mutex mutex_;
   std::vector<std::string> commands_, mails_;
@@ -64,4 +64,4 @@ class Cluster {
   std::jthread thread_;
 };
 
-}  // namespace postern::daemon
+}  // namespace postern::deliver

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/lmtp.hpp"
+#include "deliver/lmtp/lmtp.hpp"
 #include "spec/policy_row.hpp"
 #include "tests/lmtp_cluster.hpp"
 
-namespace postern::daemon {
+namespace postern::deliver {
 
 using Result = Outcome::Result;
 using Strings = std::vector<std::string>;
@@ -29,10 +29,10 @@ inline constexpr LmtpTimeouts patient{.connect_seconds = 10, .reply_seconds = 10
 inline constexpr LmtpTimeouts impatient{.connect_seconds = 1, .reply_seconds = 1, .delivery_seconds = 1};
 
 inline LmtpSettings settings_for(const std::string& address, LmtpTimeouts timeouts = patient) {
-  return {.address = parse_lmtp_address(address).value(),
+  return {.address = config::parse_lmtp_address(address).value(),
           .host = "mx.example.org",
           .default_domain = "example.org",
-          .file_folder = testing::TempDir(),
+          .file_folder = ::testing::TempDir(),
           .timeouts = timeouts};
 }
 
@@ -49,7 +49,7 @@ struct Meeting {
       : cluster(std::move(manners)), pool(settings_for(cluster.address(), timeouts)) {}
 
   [[nodiscard]] Outcome deliver(const Strings& forward_paths = {"a@x.example"}, const std::string& mail = message) {
-    return daemon::deliver(pool, forward_paths, mail);
+    return deliver::deliver(pool, forward_paths, mail);
   }
 
   Cluster cluster;
@@ -65,4 +65,4 @@ inline void expect_deferred(const Outcome& outcome, spec::HandOverText text) {
 inline Manner with_rcpt(Strings replies) { return {.rcpt = std::move(replies)}; }
 inline Manner with_delivery(Strings replies) { return {.delivery = std::move(replies)}; }
 
-}  // namespace postern::daemon
+}  // namespace postern::deliver

@@ -5,8 +5,8 @@
 #include <iostream>
 #include <string>
 
-#include "daemon/tcp_rule.hpp"
-#include "listener/client_rules.hpp"
+#include "config/client_rules.hpp"
+#include "config/tcp_rule.hpp"
 
 namespace {
 
@@ -19,8 +19,8 @@ std::string next_field(std::string& line) {
   return field;
 }
 
-void print(const listener::ClientRule& rule) {
-  using Standing = listener::ClientRule::Standing;
+void print(const config::ClientRule& rule) {
+  using Standing = config::ClientRule::Standing;
   if (rule.standing == Standing::unreadable) std::cout << "unreadable\n";
   if (rule.standing == Standing::not_found)
     std::cout << "default:\n";
@@ -30,9 +30,9 @@ void print(const listener::ClientRule& rule) {
     std::cout << "deny connection\n\n";
     return;
   }
-  daemon::TcpRuleItems items(rule.value);
+  config::TcpRuleItems items(rule.value);
   while (const auto item = items.next())
-    if (item->kind == daemon::TcpRuleItem::Kind::sets)
+    if (item->kind == config::TcpRuleItem::Kind::sets)
       std::cout << "set environment variable " << item->assignment << "\n";
   std::cout << "allow connection\n\n";
 }
@@ -41,13 +41,13 @@ void print(const listener::ClientRule& rule) {
 
 int main(int argc, char** argv) {
   if (argc != 2) return std::fputs("usage: look_up_client_rules CDB <CLIENTS\n", stderr), 2;
-  listener::ClientRules rules(argv[1]);
-  if (rules.refresh({}) == listener::ClientRules::News::refused) return std::cerr << rules.problem() << "\n", 1;
+  config::ClientRules rules(argv[1]);
+  if (rules.refresh({}) == config::ClientRules::News::refused) return std::cerr << rules.problem() << "\n", 1;
   for (std::string line; std::getline(std::cin, line);) {
     const std::string address_text = next_field(line), host = next_field(line), info = next_field(line);
-    const auto address = listener::parse_address(address_text);
+    const auto address = base::parse_address(address_text);
     if (!address) return std::cerr << address_text << ": no address\n", 1;
-    listener::ClientName client{*address, {}, {}};
+    config::ClientName client{*address, {}, {}};
     if (!host.empty()) client.host = host;
     if (!info.empty()) client.info = info;
     print(rules.find(client));

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/maildir_root.hpp"
+#include "deliver/maildir/root.hpp"
 
-namespace postern::daemon {
+namespace postern::deliver {
 
 inline std::string contents(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -38,10 +38,10 @@ inline std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
-class MaildirPlace : public testing::Test {
+class MaildirPlace : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string path = testing::TempDir() + "postern_maildir_XXXXXX";
+    std::string path = ::testing::TempDir() + "postern_maildir_XXXXXX";
     ASSERT_NE(mkdtemp(path.data()), nullptr);
     root_ = path;
     descriptors_before_ = open_descriptors();
@@ -91,4 +91,4 @@ class TracedMaildirPlace : public MaildirPlace {
   }
 };
 
-}  // namespace postern::daemon
+}  // namespace postern::deliver

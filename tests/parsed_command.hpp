@@ -11,13 +11,13 @@
 
 #include "grammar/alphabets.hpp"
 #include "grammar/command.hpp"
-#include "proptests/naive_command.hpp"
-#include "tests/guard_page.hpp"
+#include "testing/guard_page.hpp"
+#include "testing/naive_command.hpp"
 
 namespace postern::grammar {
 
-using proptests::NaiveCommand;
-using proptests::owned;
+using testing::NaiveCommand;
+using testing::owned;
 using Result = std::expected<Command, SyntaxError>;
 
 inline bool lies_in(std::string_view view, std::string_view line) {
@@ -37,11 +37,11 @@ inline bool same(const Result& fast, const std::expected<NaiveCommand, SyntaxErr
 }
 
 inline Result parsed(std::string_view text) {
-  static tests::GuardedOctets guarded(1 << 16);
+  static testing::GuardedOctets guarded(1 << 16);
   const std::string_view line = guarded.before_guard(text);
   const Result result = parse_command(line);
   if (result) expect_views_inside(*result, line);
-  EXPECT_TRUE(same(result, proptests::read_command(line))) << text;
+  EXPECT_TRUE(same(result, testing::read_command(line))) << text;
   const Result by_octets = parse_command_over(Octets{}, line);
   EXPECT_EQ(result.has_value(), by_octets.has_value()) << text;
   if (result && by_octets) {

@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
-#include "listener/metrics_text.hpp"
+#include "observe/metrics_text.hpp"
 
 int main(int argc, char** argv) {
-  using namespace postern::listener;
+  using namespace postern::observe;
   using namespace std::chrono_literals;
   const bool is_open = argc > 1 && std::string_view(argv[1]) == "open_metrics";
   Metrics metrics(2, {"network.denied", "a \"name\"\nwith \\signs"});

@@ -7,14 +7,14 @@
 #include <string>
 
 #include "engine/reply.hpp"
-#include "proptests/all_decisions.hpp"
 #include "spec/model.hpp"
 #include "spec/policy_row.hpp"
+#include "testing/all_decisions.hpp"
 
 namespace postern::spec {
 namespace {
 
-using proptests::Decision;
+using testing::Decision;
 
 // The seed document, cell by cell: PORT, SSL, FORCE_TLS, DENY_TLS, AUTH, REQUIRE_AUTH, ALLOW_INSECURE_AUTH; then what
 // EHLO lists in clear and after encryption (A: AUTH, S: STARTTLS), and the marks.
@@ -63,7 +63,7 @@ std::string listed(Guards guards) {
 }
 
 TEST(Cells, are_the_fourteen_of_the_seed) {
-  const Model model = proptests::load_spec(POSTERN_SOURCE_FOLDER "/spec");
+  const Model model = testing::load_spec(POSTERN_SOURCE_FOLDER "/spec");
   ASSERT_EQ(model.cells.size(), seed.size());
   for (std::size_t i = 0; i < seed.size(); ++i) {
     std::map<std::string, std::int64_t> settings(model.cells[i].settings.begin(), model.cells[i].settings.end());
@@ -95,7 +95,7 @@ TEST(Cells, are_marked_by_what_their_settings_mean) {
 TEST(Cells, all_greet_and_list_what_the_seed_wants) {
   for (const SeedCell& cell : seed) {
     Guards guards = start(guards_of(cell));
-    const Decision greeting = proptests::decide(guards, Event::connect_ready);
+    const Decision greeting = testing::decide(guards, Event::connect_ready);
     EXPECT_EQ(name_of(greeting.rule), "connect.greet");
     const std::string in_clear = guards.has(bit::channel_clear) ? listed(greeting.after) : "";
     EXPECT_EQ(in_clear, cell.in_clear);
@@ -107,7 +107,7 @@ TEST(Cells, all_greet_and_list_what_the_seed_wants) {
   }
 }
 
-class AllSettings : public testing::Test {
+class AllSettings : public ::testing::Test {
  protected:
   struct Seen {
     std::string start;  // the rule that decides connect.ready
@@ -116,8 +116,8 @@ class AllSettings : public testing::Test {
   };
 
   static void SetUpTestSuite() {
-    const Model model = proptests::load_spec(POSTERN_SOURCE_FOLDER "/spec");
-    proptests::for_each_decision(model, [](const Decision& d) {
+    const Model model = testing::load_spec(POSTERN_SOURCE_FOLDER "/spec");
+    testing::for_each_decision(model, [](const Decision& d) {
       const std::uint64_t settings = d.before.bits & all_switches;
       const bool is_counted = d.before.has(bit::errors_spent | bit::auth_attempts_spent);
       const bool is_other = is_counted || d.before.has(bit::relay_client | bit::local_only) ||

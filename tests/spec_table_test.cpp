@@ -5,17 +5,17 @@
 #include <random>
 
 #include "engine/policy.hpp"
-#include "proptests/all_decisions.hpp"
 #include "spec/model.hpp"
 #include "spec/policy_row.hpp"
 #include "spec/verify.hpp"
+#include "testing/all_decisions.hpp"
 
 namespace postern::spec {
 namespace {
 
-class Table : public testing::Test {
+class Table : public ::testing::Test {
  protected:
-  const Model model_ = proptests::load_spec(POSTERN_SOURCE_FOLDER "/spec");
+  const Model model_ = testing::load_spec(POSTERN_SOURCE_FOLDER "/spec");
   std::size_t cases_ = 0;
 
   void expect_same(std::size_t event, const Assignment& assignment) {

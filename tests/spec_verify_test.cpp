@@ -84,7 +84,7 @@ struct Fault {
   const char* reason;
 };
 
-class Faulty : public testing::TestWithParam<Fault> {};
+class Faulty : public ::testing::TestWithParam<Fault> {};
 
 TEST_P(Faulty, spec_is_refused_with_file_line_and_reason) {
   const Fault& fault = GetParam();
@@ -104,7 +104,7 @@ TEST_P(Faulty, spec_is_refused_with_file_line_and_reason) {
 constexpr const char* rset_rule = "id = \"rset\"\non = [\"rset\"]";
 INSTANTIATE_TEST_SUITE_P(
     spec, Faulty,
-    testing::Values(
+    ::testing::Values(
         Fault{"unknown_name_in_a_guard", "policy.toml", "if = \"errors_spent\"", "if = \"errors_spend\"", -4, nullptr,
               "unknown name at 'errors_spend'"},
         Fault{"unknown_value_in_a_guard", "policy.toml", "if = \"channel is implicit\"", "if = \"channel is tls\"", -4,

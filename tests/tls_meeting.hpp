@@ -25,10 +25,9 @@
 #include <utility>
 
 #include "daemon/tls_transport.hpp"
+#include "tls/certificate_end.hpp"
 
-namespace postern::daemon {
-
-inline constexpr std::int64_t day_seconds = 86400;
+namespace postern::tls {
 
 template <auto function>
 struct Freed {
@@ -127,7 +126,7 @@ struct Ends {
   }
 };
 
-inline constexpr TlsTimeouts patient{.handshake = std::chrono::seconds(5), .session = std::chrono::seconds(5)};
+inline constexpr daemon::TlsTimeouts patient{.handshake = std::chrono::seconds(5), .session = std::chrono::seconds(5)};
 
 inline ClientContext make_client(int version, const std::function<void(SSL_CTX*)>& set = {}) {
   ClientContext context(SSL_CTX_new(TLS_client_method()));
@@ -143,10 +142,10 @@ inline Client open_client(const ClientContext& context, int fd) {
   return client;
 }
 
-inline std::string read_once(Transport& transport) {
+inline std::string read_once(daemon::Transport& transport) {
   std::array<char, 65536> into{};
-  const ReadResult got = transport.read(into);
-  return got.io == Io::done ? std::string(into.data(), got.octets) : std::string();
+  const daemon::ReadResult got = transport.read(into);
+  return got.io == daemon::Io::done ? std::string(into.data(), got.octets) : std::string();
 }
 
 inline std::string read_once(const Client& client) {
@@ -163,14 +162,14 @@ inline void send(const Client& client, std::string_view octets) {
 // The server's side of a handshake in a thread, the client's in this one.
 struct Meeting {
   Ends ends;
-  TlsTransport::Accepted accepted = std::unexpected(HandshakeFailure{Io::done, "never tried"});
+  daemon::TlsTransport::Accepted accepted = std::unexpected(daemon::HandshakeFailure{daemon::Io::done, "never tried"});
   ClientContext client_context;
   Client client;
 
-  Meeting(const TlsContext& context, ClientContext with, TlsTimeouts timeouts = patient)
+  Meeting(const TlsContext& context, ClientContext with, daemon::TlsTimeouts timeouts = patient)
       : client_context(std::move(with)), client(open_client(client_context, ends.theirs)) {
     std::thread server([&] {
-      accepted = TlsTransport::accept(context, {ends.ours, ends.ours}, timeouts);
+      accepted = daemon::TlsTransport::accept(context, {ends.ours, ends.ours}, timeouts);
       if (!accepted) ::shutdown(ends.ours, SHUT_RDWR);
     });
     is_connected = SSL_connect(client.get()) == 1;
@@ -178,8 +177,8 @@ struct Meeting {
     if (!is_connected) ::shutdown(ends.theirs, SHUT_WR);
     server.join();
   }
-  TlsTransport& server() { return **accepted; }
+  daemon::TlsTransport& server() { return **accepted; }
   bool is_connected = false;
 };
 
-}  // namespace postern::daemon
+}  // namespace postern::tls

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-#include "tests/replay.hpp"
+#include "testing/replay.hpp"
 
 namespace postern::tests {
 namespace {
@@ -35,15 +35,15 @@ std::string repeated(const std::string& octets) {
   return json_text(octets) + ", 1";
 }
 
-std::string item(const Item& item) {
+std::string item(const audit::Item& item) {
   switch (item.kind) {
-    case ItemKind::client: return "[\"C\", " + repeated(item.octets) + "]";
-    case ItemKind::server: return "[\"S\", " + json_text(item.octets) + "]";
-    case ItemKind::closes: return "[\"X\", \"\"]";
-    case ItemKind::reverse_path: return "[\"F\", " + json_text(item.octets) + "]";
-    case ItemKind::forward_path: return "[\"T\", " + json_text(item.octets) + "]";
-    case ItemKind::message: return "[\"M\", " + json_text(item.octets) + "]";
-    case ItemKind::event: break;
+    case audit::ItemKind::client: return "[\"C\", " + repeated(item.octets) + "]";
+    case audit::ItemKind::server: return "[\"S\", " + json_text(item.octets) + "]";
+    case audit::ItemKind::closes: return "[\"X\", \"\"]";
+    case audit::ItemKind::reverse_path: return "[\"F\", " + json_text(item.octets) + "]";
+    case audit::ItemKind::forward_path: return "[\"T\", " + json_text(item.octets) + "]";
+    case audit::ItemKind::message: return "[\"M\", " + json_text(item.octets) + "]";
+    case audit::ItemKind::event: break;
   }
   return "[\"=\", " + json_text(spec::name_of(item.event)) + ", " + json_text(item.octets) + "]";
 }
@@ -73,19 +73,19 @@ std::string settings_of(spec::Guards guards) {
 }
 
 // The dialogue again, with each recipient as it is looked up.
-std::string lookups_of(const Dialogue& dialogue) {
+std::string lookups_of(const audit::Dialogue& dialogue) {
   std::vector<std::string> lookups;
-  Driver driver(dialogue.service(), AfterStarttls::same_session);
-  driver.watch([&](const proptests::Moment& moment) {
+  testing::Driver driver(dialogue.service(), testing::AfterStarttls::same_session);
+  driver.watch([&](const testing::Moment& moment) {
     const std::string_view event = spec::name_of(moment.decision.event);
     if (event.starts_with("recipient."))
       lookups.push_back("[" + json_text(moment.session.envelope().reverse_path()) + ", " +
                         json_text(moment.session.mailbox()) + ", " + json_text(event) + "]");
   });
-  for (const Item& each : dialogue.items) {
-    if (each.kind == ItemKind::client) driver.send(each.octets);
-    if (each.kind != ItemKind::event) continue;
-    if (is_outcome_of_a_look_up(each.event))
+  for (const audit::Item& each : dialogue.items) {
+    if (each.kind == audit::ItemKind::client) driver.send(each.octets);
+    if (each.kind != audit::ItemKind::event) continue;
+    if (audit::is_outcome_of_a_look_up(each.event))
       driver.tell(each.event, each.octets);
     else
       driver.happen(each.event, each.octets);
@@ -93,15 +93,15 @@ std::string lookups_of(const Dialogue& dialogue) {
   return joined(lookups);
 }
 
-bool tell(const Dialogue& dialogue) {
-  const Replay played = replay(dialogue, {}, AfterStarttls::same_session);
+bool tell(const audit::Dialogue& dialogue) {
+  const testing::Replay played = testing::replay(dialogue, {}, testing::AfterStarttls::same_session);
   if (!played.problem.empty()) {
     std::fprintf(stderr, "%s: %s\n", dialogue.name.c_str(), played.problem.c_str());
     return false;
   }
   std::vector<std::string> items, decisions;
-  for (const Item& each : dialogue.items) items.push_back(item(each));
-  for (const proptests::Decision& each : played.decisions)
+  for (const audit::Item& each : dialogue.items) items.push_back(item(each));
+  for (const testing::Decision& each : played.decisions)
     decisions.push_back("[" + json_text(spec::name_of(each.rule)) + ", " + std::to_string(each.code) + "]");
   std::printf(
       "{\"name\": %s, \"world\": {%s}, \"databytes\": %llu, \"max_recipients\": %zu, \"has_room\": %s, \"items\": "
@@ -121,7 +121,7 @@ bool tell(const Dialogue& dialogue) {
 int main(int count, char** words) {
   bool is_good = count > 1;
   for (int i = 1; i < count; ++i) {
-    for (const auto& dialogue : postern::tests::load_dialogues(words[i]))
+    for (const auto& dialogue : postern::audit::load_dialogues(words[i]))
       is_good = postern::tests::tell(dialogue) && is_good;
   }
   return is_good ? 0 : 1;

@@ -39,7 +39,7 @@ class Known:
         laws = table(folder, "spec/laws.toml")
         self.rule = {row["id"] for row in table(folder, "spec/policy.toml")["rule"]}
         self.spec_law = {row["name"] for kind in ("law", "invariant", "possibility") for row in laws[kind]}
-        self.law = self.spec_law | set(re.findall(r"inline bool (\w+)\(const Moment&", read(folder, "proptests/laws.hpp")))
+        self.law = self.spec_law | set(re.findall(r"inline bool (\w+)\(const Moment&", read(folder, "testing/laws.hpp")))
         self.dialogue = {path.stem for path in (folder / "tests/dialogues").glob("*.smtp")}
         self.deviation = set(re.findall(r"^\| (D\d+) \|", read(folder, "docs/deviations.md"), re.M))
         self.test = set(self._cpp_tests(folder)) | set(self._python_tests(folder))

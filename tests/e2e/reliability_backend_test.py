@@ -24,8 +24,8 @@ esac
 """
 
 
-MOST_IDLE = 8  # connections to a mail cluster, of daemon/lmtp_pool.hpp
-MOST_PROGRAMS = 32  # hand_overs of listener/configuration.hpp
+MOST_IDLE = 8  # connections to a mail cluster, of lib/deliver/lmtp/pool.hpp
+MOST_PROGRAMS = 32  # hand_overs of lib/config/configuration.hpp
 
 
 def names_in(texts):

@@ -16,7 +16,7 @@ from peer import OURS
 import listening
 
 SHUTDOWN_SECONDS = 2  # 30 without the file
-END_SECONDS = 5  # listener/server.cpp
+END_SECONDS = 5  # server/server.cpp
 HANDSHAKE_SECONDS = 2  # spec/limits.hpp: max_shutdown_handshake_seconds
 ENDING = "421 shutting down (#4.3.2)"
 

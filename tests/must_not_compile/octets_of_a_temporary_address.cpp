@@ -1,6 +1,6 @@
 // wanted: deleted
 // The octets of an address lie in it: of a temporary one they would dangle.
-#include "listener/network.hpp"
+#include "base/network.hpp"
 
 std::size_t count(std::span<const std::uint8_t> octets) { return octets.size(); }
 

@@ -1,0 +1,17 @@
+#include "ask/badmailfrom.hpp"
+
+namespace postern::ask {
+
+BadMailFrom::Listing BadMailFrom::listing_of(std::string_view address) {
+  switch (list_.load()) {
+    case config::ControlList::State::absent: return Listing::unlisted;
+    case config::ControlList::State::unusable: return Listing::unknowable;
+    case config::ControlList::State::present: break;
+  }
+  if (list_.contains(address)) return Listing::listed;
+  const std::size_t at = address.rfind('@');
+  const bool is_bad_host = at != std::string_view::npos && list_.contains(address.substr(at));
+  return is_bad_host ? Listing::listed : Listing::unlisted;
+}
+
+}  // namespace postern::ask

@@ -1,0 +1,46 @@
+// Judges one forward-path: the sender against badmailfrom, the domain against rcpthosts; and writes it as it is kept.
+// in      the reverse-path, and the forward-path as grammar::write_mailbox writes it
+// out     Judgement: an event recipient_*, and the address with a literal of our own replaced and RELAYCLIENT appended;
+//         the address is valid until the next call
+// errors  recipient_unknowable, and a sentence for the log: a list cannot be read just now
+// source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT; original: RELAYREJ, which it looks at first
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "ask/badmailfrom.hpp"
+#include "ask/rcpthosts.hpp"
+#include "spec/policy_row.hpp"
+
+namespace postern::ask {
+
+class Recipients {
+ public:
+  explicit Recipients(RcptHosts::Reading reading = RcptHosts::Reading::by_each_search) : rcpthosts_(reading) {}
+  // With these domains as ours, in place of control/rcpthosts.
+  explicit Recipients(std::string domains) : rcpthosts_(std::move(domains)) {}
+
+  struct Judgement {
+    spec::Event event;
+    std::string_view address;
+    std::string problem{};  // why it is unknowable
+  };
+  struct Client {
+    std::string_view local_ip;     // ours, as the client reached us
+    std::string_view relay_value;  // of RELAYCLIENT; empty after AUTH, as in the original
+    bool may_ask_to_relay = true;  // without RELAYREJ=1, and with it who may relay
+  };
+
+  [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, const Client& client);
+
+ private:
+  [[nodiscard]] config::ControlResult<std::string> name_for_literal(std::string_view local_ip) const;
+
+  BadMailFrom badmailfrom_;
+  RcptHosts rcpthosts_;
+  std::string address_;
+};
+
+}  // namespace postern::ask

@@ -1,0 +1,73 @@
+// Starts another program with some of our descriptors, and waits for it with a bound.
+// in      a path (no search in PATH), its argv and environment, who gets which descriptor
+// out     the pid; later how it ended. The child has 0, 1, 2 and the redirected descriptors, and no others; no signal
+//         is blocked in it, and SIGPIPE, SIGXFSZ and SIGCHLD do what they do by default
+// errors  errno as a value when the program cannot be started, also when it cannot be executed: then there is no child
+// cost    clone as by vfork (posix_spawn): nothing of our memory is copied
+// source  qmail-queue(8), checkpassword interface: what a child finds on its descriptors
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <utility>
+
+#include "base/environment.hpp"
+
+namespace postern::base {
+
+// Owns one descriptor, and closes it.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor() { close(); }
+
+  [[nodiscard]] int number() const { return number_; }
+  [[nodiscard]] bool is_open() const { return number_ >= 0; }
+  void close();
+
+ private:
+  int number_ = -1;
+};
+
+struct Pipe {
+  Descriptor read_end, write_end;  // both close-on-exec
+};
+[[nodiscard]] std::expected<Pipe, int> make_pipe();
+
+// A point of the monotonic clock.
+using Deadline = std::chrono::steady_clock::time_point;
+[[nodiscard]] Deadline after_seconds(unsigned seconds);
+[[nodiscard]] int milliseconds_until(Deadline deadline);  // as poll(2) wants it, never negative
+
+// Our descriptor `from` becomes the child's `to`. Any order, any overlap; at most max_redirects of them.
+struct Redirect {
+  int from, to;
+};
+inline constexpr std::size_t max_redirects = 8;
+[[nodiscard]] std::expected<pid_t, int> spawn(const char* path, char* const argv[], std::span<const Redirect> redirects,
+                                              const Environment& environment);
+
+struct WaitResult {
+  enum class Kind : std::uint8_t {
+    exited,   // value is the exit code
+    killed,   // value is the signal
+    overdue,  // the deadline passed: killed by us
+    lost,     // somebody else took its exit code
+  } kind;
+  int value;
+};
+
+// Returns only when the child is gone: at the deadline it is killed.
+[[nodiscard]] WaitResult wait_for(pid_t child, Deadline deadline);
+
+// A descriptor that is readable once the child has ended; closed when the kernel has none to give.
+[[nodiscard]] Descriptor watch(pid_t child);
+
+}  // namespace postern::base

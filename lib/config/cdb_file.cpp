@@ -1,0 +1,234 @@
+#include "config/cdb_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <new>
+#include <utility>
+
+namespace postern::config {
+namespace {
+
+constexpr std::size_t slot_octets = 8;
+constexpr std::int64_t second = 1'000'000'000;
+constexpr std::int64_t clock_step = second / 50;  // two changes that are nearer may have one time (HZ is 100 or more)
+
+int open_for_reading(const char* path) { return ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
+
+std::uint32_t number_at(const unsigned char* octets) {
+  return std::uint32_t{octets[0]} | std::uint32_t{octets[1]} << 8U | std::uint32_t{octets[2]} << 16U |
+         std::uint32_t{octets[3]} << 24U;
+}
+
+std::uint32_t hash_of(std::string_view key) {
+  std::uint32_t hash = 5381;
+  for (const char octet : key) hash = ((hash << 5U) + hash) ^ static_cast<unsigned char>(octet);
+  return hash;
+}
+
+std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
+
+// Where the tables begin, when each is after the records and the last ends with the file.
+std::optional<std::uint64_t> end_of_records(std::span<const unsigned char> header, std::uint64_t file_octets) {
+  std::uint64_t begin = file_octets, end = header.size();
+  for (std::size_t at = 0; at < header.size(); at += slot_octets) {
+    const std::uint64_t position = number_at(header.data() + at);
+    const std::uint64_t table_end = position + std::uint64_t{number_at(header.data() + at + 4)} * slot_octets;
+    if (table_end == position) continue;  // where an empty table is does not matter
+    if (position < header.size() || table_end > file_octets) return std::nullopt;
+    begin = std::min(begin, position);
+    end = std::max(end, table_end);
+  }
+  return end == file_octets ? std::optional(begin) : std::nullopt;
+}
+
+// A change that is only just made may hide another one.
+bool is_settled(std::int64_t changed) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t age = nanoseconds(now) - changed;
+  return age > clock_step || age < -clock_step;
+}
+
+void wait_until_settled(std::int64_t changed) {
+  if (is_settled(changed)) return;
+  const timespec wait{.tv_sec = 0, .tv_nsec = 2 * clock_step};
+  ::nanosleep(&wait, nullptr);
+}
+
+}  // namespace
+
+CdbCondition inspect_cdb(const char* path) {
+  CdbFile file;
+  switch (file.open(path)) {
+    case 0: return CdbCondition::usable;
+    case EPROTO:
+    case ESTALE: return CdbCondition::malformed;
+    default: return CdbCondition::unreadable;
+  }
+}
+
+CdbFile::~CdbFile() { close(); }
+
+void CdbFile::close() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+  copy_.reset();
+}
+
+int CdbFile::open(const char* path) {
+  close();
+  descriptor_ = open_for_reading(path);
+  return descriptor_ < 0 ? errno : load_header();
+}
+
+int CdbFile::open_copy(const char* path) {
+  close();
+  descriptor_ = open_for_reading(path);
+  if (descriptor_ < 0) return errno;
+  const auto before = state();
+  if (!before) return before.error();
+  wait_until_settled(before->modified);
+  if (const int error_number = load_header(); error_number != 0) return error_number;
+  std::unique_ptr<unsigned char[]> copy(new (std::nothrow) unsigned char[octets_]);
+  if (copy == nullptr) return ENOMEM;
+  if (!read_at(0, {copy.get(), octets_})) return EPROTO;
+  if (const int error_number = verify(*before); error_number != 0) return error_number;
+  std::copy_n(copy.get(), header_octets, header_.begin());
+  close();
+  copy_ = std::move(copy);
+  return 0;
+}
+
+std::expected<CdbFile::State, int> CdbFile::state() const {
+  if (copy_ != nullptr) return State{};
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) return std::unexpected(errno);
+  if (!S_ISREG(status.st_mode)) return std::unexpected(EINVAL);
+  if (status.st_size > std::numeric_limits<std::uint32_t>::max()) return std::unexpected(EPROTO);
+  return State{.device = status.st_dev,
+               .inode = status.st_ino,
+               .octets = static_cast<std::uint64_t>(status.st_size),
+               .modified = nanoseconds(status.st_mtim),
+               .changed = nanoseconds(status.st_ctim)};
+}
+
+// Of the state in which the file is now.
+int CdbFile::load_header() {
+  if (copy_ != nullptr) return 0;
+  const auto now = state();
+  if (!now) return now.error();
+  octets_ = now->octets;
+  if (octets_ < header_octets || !read_at(0, header_)) return EPROTO;
+  const auto end = end_of_records(header_, octets_);
+  records_end_ = end.value_or(0);
+  return end ? 0 : EPROTO;
+}
+
+int CdbFile::verify(const State& before) const {
+  const auto after = state();
+  if (!after) return after.error();
+  return *after == before && (copy_ != nullptr || is_settled(after->modified)) ? 0 : ESTALE;
+}
+
+bool CdbFile::read_at(std::uint64_t position, std::span<unsigned char> room) const {
+  if (position > octets_ || room.size() > octets_ - position) return false;
+  if (copy_ != nullptr) {
+    std::copy_n(copy_.get() + position, room.size(), room.begin());
+    return true;
+  }
+  while (!room.empty()) {
+    const ssize_t got = ::pread(descriptor_, room.data(), room.size(), static_cast<off_t>(position));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    room = room.subspan(static_cast<std::size_t>(got));
+    position += static_cast<std::uint64_t>(got);
+  }
+  return true;
+}
+
+std::optional<CdbFile::Slot> CdbFile::slot_at(std::uint64_t position) const {
+  std::array<unsigned char, slot_octets> octets;
+  if (!read_at(position, octets)) return std::nullopt;
+  return Slot{.hash = number_at(octets.data()), .position = number_at(octets.data() + 4)};
+}
+
+std::optional<CdbFile::Place> CdbFile::place_at(std::uint64_t position) const {
+  std::array<unsigned char, 8> lengths;
+  if (position < header_octets || position + lengths.size() > records_end_ || !read_at(position, lengths))
+    return std::nullopt;
+  const Place record{.key_at = position + lengths.size(),
+                     .key_octets = number_at(lengths.data()),
+                     .value_octets = number_at(lengths.data() + 4)};
+  return record.end() <= records_end_ ? std::optional(record) : std::nullopt;
+}
+
+std::expected<bool, int> CdbFile::matches(const Place& record, std::string_view key) {
+  if (record.key_octets != key.size()) return false;
+  if (!keep_key(record)) return std::unexpected(EPROTO);
+  return key_ == key;
+}
+
+bool CdbFile::keep_key(const Place& record) {
+  key_.resize(record.key_octets);
+  return read_at(record.key_at, {reinterpret_cast<unsigned char*>(key_.data()), key_.size()});
+}
+
+bool CdbFile::keep_value(const Place& record) {
+  value_.resize(record.value_octets);
+  return read_at(record.key_at + record.key_octets, {reinterpret_cast<unsigned char*>(value_.data()), value_.size()});
+}
+
+std::expected<bool, int> CdbFile::search(std::string_view key) {
+  const std::uint32_t hash = hash_of(key);
+  const unsigned char* const table = header_.data() + hash % 256 * slot_octets;
+  const std::uint64_t begin = number_at(table), slots = number_at(table + 4);
+  for (std::uint64_t i = 0; i < slots; ++i) {
+    const auto slot = slot_at(begin + ((hash >> 8U) + i) % slots * slot_octets);
+    if (!slot) return std::unexpected(EPROTO);
+    if (slot->position == 0) return false;
+    if (slot->hash != hash) continue;
+    const auto record = place_at(slot->position);
+    if (!record) return std::unexpected(EPROTO);
+    const auto is_same = matches(*record, key);
+    if (!is_same) return is_same;
+    if (!*is_same) continue;
+    return keep_value(*record) ? std::expected<bool, int>(true) : std::unexpected(EPROTO);
+  }
+  return false;
+}
+
+std::expected<std::optional<std::string_view>, int> CdbFile::find(std::string_view key) {
+  const auto before = state();
+  if (!before) return std::unexpected(before.error());
+  if (copy_ == nullptr) wait_until_settled(before->modified);
+  if (const int error_number = load_header(); error_number != 0) return std::unexpected(error_number);
+  const auto found = search(key);
+  if (const int error_number = verify(*before); error_number != 0) return std::unexpected(error_number);
+  if (!found) return std::unexpected(found.error());
+  return *found ? std::optional<std::string_view>(value_) : std::nullopt;
+}
+
+std::optional<CdbFile::Record> CdbFile::Records::next() {
+  const auto before = file_->state();
+  if (!before) return std::nullopt;
+  if (file_->copy_ == nullptr) wait_until_settled(before->modified);
+  if (file_->load_header() != 0) return std::nullopt;
+  const auto place = file_->place_at(position_);
+  const bool is_read = place && file_->keep_key(*place) && file_->keep_value(*place);
+  if (!is_read || file_->verify(*before) != 0) return std::nullopt;
+  position_ = place->end();
+  return Record{.key = file_->key_, .value = file_->value_};
+}
+
+std::optional<std::string_view> CdbFile::Values::next() {
+  const auto record = records_.next();
+  return record ? std::optional(record->value) : std::nullopt;
+}
+
+}  // namespace postern::config

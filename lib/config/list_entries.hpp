@@ -1,0 +1,24 @@
+// What may stand in a list of domains or senders, and what can never match.
+// in      one entry, as text_lines.hpp leaves it; never empty
+// out     EntryJudgement: fine; idle: no client can ever mean it; wrong: it would be read otherwise than it was meant
+// errors  none; `remedy` says what to write
+// source  qmail-control(5): rcpthosts, badmailfrom; jms1 patch 7.08 (expressions in badmailfrom)
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace postern::config {
+
+// domains   control/rcpthosts, `domains` of postern.toml: example.org, .example.org
+// senders   control/badmailfrom: user@example.org, @example.org
+enum class EntryKind : std::uint8_t { domains, senders };
+
+struct EntryJudgement {
+  enum class Verdict : std::uint8_t { fine, idle, wrong } verdict = Verdict::fine;
+  std::string_view remedy{};
+};
+
+[[nodiscard]] EntryJudgement judge_entry(std::string_view entry, EntryKind kind);
+
+}  // namespace postern::config

@@ -1,0 +1,315 @@
+#include "config/start.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/number.hpp"
+#include "base/program_file.hpp"
+#include "config/cdb_file.hpp"
+#include "config/control.hpp"
+#include "config/foreign_settings.hpp"
+#include "config/lmtp_address.hpp"
+#include "config/maildir_limits.hpp"
+#include "config/settings_env.hpp"
+#include "spec/limits.hpp"
+#include "tls/certificate.hpp"
+#include "tls/ciphers.hpp"
+#include "tls/sibling.hpp"
+
+namespace postern::config {
+namespace {
+
+using spec::Event;
+namespace bit = spec::bit;
+
+void wrong(Start& start, Event event, std::string sentence) {
+  start.event = std::min(start.event, event);
+  start.problems.push_back(std::move(sentence));
+}
+
+void take(Start& start, const std::vector<ForeignFinding>& findings) {
+  for (const ForeignFinding& finding : findings) {
+    if (finding.start == spec::ForeignStart::refuse) wrong(start, Event::connect_bad_value, finding.sentence);
+    if (finding.start == spec::ForeignStart::warn) start.warnings.push_back(finding.sentence);
+  }
+}
+
+// Finds what is wrong. Of all that is, the event is the one that stands first in spec/events.toml: the least of the enum.
+class Judge {
+ public:
+  Judge(std::span<char* const> arguments, const base::Environment& environment, std::string_view origin, Lists lists,
+        const tls::TlsSibling* sibling)
+      : arguments_(arguments), environment_(environment), origin_(origin), lists_(lists), sibling_(sibling) {}
+
+  Start judge() {
+    judge_values();
+    if (lists_ == Lists::here) judge_lists(start_);
+    judge_controls();
+    judge_backend();
+    judge_settings();
+    judge_check_program();
+    judge_certificate_file();
+    judge_hand_over();
+    judge_relaying();
+    return std::move(start_);
+  }
+
+ private:
+  void wrong(Event event, std::string sentence) { config::wrong(start_, event, std::move(sentence)); }
+
+  void judge_values() {
+    settings_ = read_settings(environment_, origin_);
+    const NumbersInEnvironment numbers = read_numbers(environment_, origin_);
+    for (const SettingProblem& problem : settings_.problems) wrong(Event::connect_bad_value, describe(problem));
+    for (const SettingProblem& problem : numbers.problems) wrong(Event::connect_bad_value, describe(problem));
+    for (const SettingProblem& problem : judge_texts(environment_, origin_))
+      wrong(Event::connect_bad_value, describe(problem));
+    take(start_, find_foreign_variables(environment_, origin_));
+    if (environment_.value_of("RELAYCLIENT").size() > spec::max_host_octets)
+      wrong(Event::connect_bad_value,
+            "RELAYCLIENT in " + std::string(origin_) + " is longer than 255 octets: shorten it");
+    start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
+    start_.has_delivered_to = settings_.delivered_to.value_or(false);
+    start_.hides_user = settings_.hides_user.value_or(false);
+    start_.strict_addresses = settings_.strict_addresses.value_or(false);
+    start_.rejects_relay_requests = settings_.rejects_relay_requests.value_or(false);
+    start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
+    max_recipients_ = numbers.max_recipients;
+    databytes_ = numbers.databytes;
+    judge_error_descriptor();
+  }
+
+  void judge_error_descriptor() {
+    const std::string_view text = environment_.value_of("ERROR_FD");
+    if (text.empty()) return;
+    const auto number = base::parse_unsigned(text, 255);
+    if (number && *number >= 2) {
+      start_.error_descriptor = static_cast<int>(*number);
+    } else {
+      wrong(Event::connect_bad_value,
+            describe({.name = "ERROR_FD",
+                      .value = text,
+                      .origin = origin_,
+                      .allowed = "a descriptor from 2 to 255 (unset or empty means 4 and 6)"}));
+    }
+  }
+
+  // A malformed control file is a bad value, one that cannot be read is no control at all.
+  template <typename Value>
+  std::optional<Value> value_of(ControlResult<Value> result) {
+    if (result) return *result;
+    const bool is_malformed = result.error().kind == ControlProblem::Kind::malformed;
+    wrong(is_malformed ? Event::connect_bad_value : Event::connect_no_controls, describe(result.error()));
+    return std::nullopt;
+  }
+
+  void judge_controls() {
+    start_.host = find_host();
+    if (start_.host.empty()) {
+      wrong(Event::connect_no_controls,
+            "no host name to greet with: write it into control/me (or control/smtpgreeting, or SMTPGREETING)");
+    } else if (start_.host.size() > spec::max_host_octets) {
+      wrong(Event::connect_bad_value,
+            "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
+    }
+    if (!databytes_) databytes_ = value_of(read_number("databytes", &start_.warnings));
+    start_.has_databytes = databytes_.has_value();
+    start_.databytes = databytes_.value_or(0);
+    if (environment_.value_of("MAXRCPT").empty())
+      max_recipients_ = least_recipients(value_of(read_number("maxrcpt", &start_.warnings)));
+    start_.max_recipients =
+        std::min<std::uint64_t>(max_recipients_.value_or(spec::max_recipients), spec::max_recipients);
+    start_.tls_ciphers = environment_.value_of("TLSCIPHERS");
+    if (start_.tls_ciphers.empty())
+      start_.tls_ciphers = value_of(read_line("tlsserverciphers", &start_.warnings)).value_or(std::string());
+    start_.timeout_seconds = timeout_seconds(value_of(read_number("timeoutsmtpd", &start_.warnings)));
+  }
+
+  std::string find_host() {
+    if (const std::string_view greeting = environment_.value_of("SMTPGREETING"); !greeting.empty())
+      return std::string(greeting);
+    std::string host = value_of(read_line("smtpgreeting", &start_.warnings)).value_or(std::string());
+    return host.empty() ? value_of(read_line("me", &start_.warnings)).value_or(std::string()) : host;
+  }
+
+  void judge_backend() {
+    if (environment_.has("AUTH_CDB")) {
+      start_.auth_cdb = environment_.value_of("AUTH_CDB");
+      start_.backend = BackendKind::auth_cdb;
+      if (inspect_cdb(start_.auth_cdb.c_str()) != CdbCondition::usable)
+        wrong(Event::connect_no_auth_cdb,
+              "AUTH_CDB=\"" + start_.auth_cdb + "\" is not a readable cdb file: make it, or unset AUTH_CDB");
+    } else if (has_check_program(arguments_)) {
+      start_.backend = BackendKind::check_program;
+    }
+  }
+
+  void judge_settings() {
+    spec::Guards& guards = start_.settings_and_facts;
+    guards.set(bit::backend, start_.backend != BackendKind::none);
+    std::uint64_t given = 0;
+    const auto take = [&](std::uint64_t setting, std::optional<bool> value) {
+      if (!value) return;
+      guards.set(setting, *value);
+      given |= setting;
+    };
+    take(bit::SSL, settings_.ssl);
+    take(bit::FORCE_TLS, settings_.force_tls);
+    take(bit::DENY_TLS, settings_.deny_tls);
+    take(bit::AUTH, settings_.auth);
+    take(bit::REQUIRE_AUTH, settings_.require_auth);
+    take(bit::ALLOW_INSECURE_AUTH, settings_.allow_insecure_auth);
+    guards = spec::with_defaults(guards, given);
+    guards.set(bit::relay_client, environment_.has("RELAYCLIENT"));
+  }
+
+  // Looked at only where a client could have it run.
+  void judge_check_program() {
+    if (start_.backend != BackendKind::check_program || !start_.settings_and_facts.has(bit::AUTH)) return;
+    const std::string name = arguments_[1];
+    const std::string path = base::find_program(name, environment_);
+    const std::string objection = path.empty() ? "is in no folder of PATH" : base::objection_to_program(path);
+    if (!objection.empty())
+      wrong(Event::connect_bad_value, "the check program " + name + " cannot be run: it " + objection +
+                                          (objection.contains(": ") ? "" : ": name a program, or set AUTH=0"));
+  }
+
+  // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
+  void judge_certificate_file() {
+    const tls::CertificatePlace place =
+        tls::certificate_place(environment_.value_of("TLS_SERVER_CERT"), environment_.value_of("TLS_SERVER_KEY"));
+    start_.certificate_path = place.files.certificate;
+    start_.key_path = place.files.key;
+    if (start_.settings_and_facts.has(bit::SSL | bit::DENY_TLS)) return;
+    const tls::CertificateJudgement judgement = tls::judge_certificate(place);
+    if (judgement.state == tls::CertificateState::broken) wrong(Event::connect_broken_certificate, judgement.reason);
+    if (judgement.state == tls::CertificateState::absent)
+      start_.warnings.push_back("STARTTLS is off: there is no " + start_.certificate_path);
+    if (judgement.state == tls::CertificateState::usable && sibling_can_serve(judgement))
+      start_.settings_and_facts.set(bit::certificate, true);
+  }
+
+  // A broken installation is a broken certificate. Too little memory is the operator's wish, as long as FORCE_TLS says
+  // nothing else.
+  bool sibling_can_serve(const tls::CertificateJudgement& judgement) {
+    if (sibling_ == nullptr) return true;
+    std::string problem = sibling_->absence();
+    const std::string lack = problem.empty() ? tls::lack_of_memory_for_tls() : std::string();
+    if (!lack.empty()) {
+      start_.warnings.push_back("STARTTLS is off: " + lack);
+      return false;
+    }
+    const std::string& ciphers = start_.tls_ciphers;
+    const bool is_certain =
+        judgement.is_certain && (ciphers.empty() || tls::surely_selects(ciphers, judgement.key_kind));
+    if (problem.empty() && !is_certain) problem = sibling_->objection(environment_);
+    if (problem.empty()) return true;
+    wrong(Event::connect_broken_certificate, std::move(problem));
+    return false;
+  }
+
+  // The first that is named: QMAILQUEUE, POSTERN_LMTP, POSTERN_MAILDIR; without any, the queue program of the home.
+  // POSTERN_DISCARD=1 is before them all: a measurement must not fill a queue by mistake.
+  void judge_hand_over() {
+    if (settings_.discard.value_or(false)) {
+      start_.hand_over = HandOverKind::discard;
+      start_.warnings.push_back("POSTERN_DISCARD=1: all mail is accepted and thrown away");
+      return;
+    }
+    const std::string_view queue = environment_.value_of("QMAILQUEUE");
+    const std::string_view cluster = environment_.value_of("POSTERN_LMTP");
+    const std::string_view root = environment_.value_of("POSTERN_MAILDIR");
+    if (queue.empty() && !cluster.empty()) return judge_cluster(cluster);
+    if (queue.empty() && !root.empty()) return judge_maildir(root);
+    start_.hand_over_path = queue.empty() ? "bin/qmail-queue" : queue;
+    start_.hand_over = HandOverKind::queue_program;
+    const std::string objection = base::objection_to_program(start_.hand_over_path);
+    if (objection.contains(": "))
+      no_hand_over("cannot run " + start_.hand_over_path + ": it " + objection);
+    else if (!objection.empty())
+      no_hand_over("cannot run " + start_.hand_over_path +
+                   ": set QMAILQUEUE to a queue program, POSTERN_LMTP to an address, or POSTERN_MAILDIR to a folder");
+  }
+
+  // Whether anybody listens there is asked by each message: a mail cluster that is down for now is no bad start.
+  void judge_cluster(std::string_view address) {
+    start_.hand_over_path = address;
+    start_.hand_over = HandOverKind::lmtp;
+    if (const auto parsed = parse_lmtp_address(address); !parsed)
+      no_hand_over("POSTERN_LMTP=\"" + start_.hand_over_path + "\" in " + std::string(origin_) + ": " + parsed.error());
+  }
+
+  void judge_maildir(std::string_view root) {
+    start_.hand_over_path = root;
+    start_.hand_over = HandOverKind::maildir;
+    if (!is_usable_maildir_root(start_.hand_over_path))
+      no_hand_over("POSTERN_MAILDIR=\"" + start_.hand_over_path +
+                   "\" is not a folder that this user can write in: make it");
+  }
+
+  // deviation D25
+  void judge_relaying() {
+    const bool ends_here = delivers_itself(start_.hand_over);
+    const bool relays = settings_.relays.value_or(!ends_here);
+    start_.settings_and_facts.set(bit::local_only, !relays);
+    if (relays && ends_here)
+      start_.warnings.push_back(
+          "POSTERN_RELAY=1: mail to other domains is taken too, and goes to where mail to ours goes; something there "
+          "must send it on");
+  }
+
+  void no_hand_over(std::string sentence) {
+    start_.hand_over = HandOverKind::none;
+    wrong(Event::connect_no_hand_over, std::move(sentence));
+  }
+
+  std::span<char* const> arguments_;
+  const base::Environment& environment_;
+  std::string_view origin_;
+  Lists lists_;
+  const tls::TlsSibling* sibling_;
+  SettingsInEnvironment settings_;
+  std::optional<std::uint64_t> databytes_, max_recipients_;
+  Start start_;
+};
+
+}  // namespace
+
+std::string own_domain(const Start& start) {
+  if (const auto me = read_line("me"); me) {
+    if (const std::optional<std::string>& name = *me; name && !name->empty()) return *name;
+  }
+  return std::string(host_name(start));
+}
+
+Start judge_start(std::span<char* const> arguments, const base::Environment& environment, std::string_view origin,
+                  Lists lists, const tls::TlsSibling* sibling) {
+  return Judge(arguments, environment, origin, lists, sibling).judge();
+}
+
+void judge_lists(Start& start, Domains domains) {
+  const auto judge = [&](std::string_view name, EntryKind kind) {
+    const auto text = read_list(name);
+    if (!text || !*text) return;  // what cannot be read is reported, and asked again, at each recipient
+    const auto judged = judge_list(name, **text, kind, &start.warnings);
+    if (!judged) wrong(start, Event::connect_bad_value, describe(judged.error()));
+  };
+  if (domains == Domains::in_file) judge("rcpthosts", EntryKind::domains);
+  judge("badmailfrom", EntryKind::senders);
+  take(start, find_foreign_files());
+  const auto literal = read_line("localiphost", &start.warnings);
+  if (!literal && literal.error().kind == ControlProblem::Kind::malformed)
+    wrong(start, Event::connect_bad_value, describe(literal.error()));
+}
+
+SizeAndRecipients read_limits(const Start& start, const base::Environment& environment) {
+  const NumbersInEnvironment numbers = read_numbers(environment, {});
+  return {.databytes = numbers.databytes.value_or(start.databytes),
+          .max_recipients =
+              std::min<std::size_t>(numbers.max_recipients.value_or(start.max_recipients), spec::max_recipients)};
+}
+
+}  // namespace postern::config

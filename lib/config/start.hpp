@@ -1,0 +1,101 @@
+// The start of a connection, judged once: settings, facts, limits, and the event that opens the session.
+// in      the command line, the variables, the control files (the current folder is the home)
+// out     Start; `event` is connect_ready, or what is wrong, and `problems` says it in sentences with place and remedy
+// errors  none besides: a bad start is an event with a row and a reply
+// source  spec/events.toml: connect.*; semantics of the variables: spec/settings.toml; qmail-smtpd(8); deviations
+// D9-D12
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/environment.hpp"
+#include "spec/policy_row.hpp"
+
+namespace postern::tls {
+class TlsSibling;
+}
+
+namespace postern::config {
+
+enum class HandOverKind : std::uint8_t { none, queue_program, maildir, lmtp, discard };
+// Whether mail that is handed over ends there, and is not sent on to other domains.
+[[nodiscard]] constexpr bool delivers_itself(HandOverKind kind) {
+  return kind == HandOverKind::maildir || kind == HandOverKind::lmtp;
+}
+enum class BackendKind : std::uint8_t { none, check_program, auth_cdb };
+
+struct Start {
+  spec::Event event = spec::Event::connect_ready;
+  std::vector<std::string> problems;
+  std::vector<std::string> warnings;
+
+  spec::Guards settings_and_facts;
+  std::string host;
+  std::uint64_t databytes = 0;
+  bool has_databytes = false;  // DATABYTES or control/databytes says it; 0 there is no bound
+  std::size_t max_recipients = 0;
+  unsigned timeout_seconds = 0;
+  unsigned greet_delay_seconds = 0;
+  bool drops_early_talkers = false;
+  bool strict_addresses = false;
+  bool rejects_relay_requests = false;
+
+  HandOverKind hand_over = HandOverKind::none;
+  std::string hand_over_path;           // of lmtp: the address
+  bool has_delivered_to = false;        // of a Maildir: each recipient's file names it
+  bool hides_user = false;              // Received does not say who authenticated
+  std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
+  BackendKind backend = BackendKind::none;
+  std::string auth_cdb;
+  std::string certificate_path;
+  std::string key_path;     // TLS_SERVER_KEY; empty: in the certificate's file
+  std::string tls_ciphers;  // TLSCIPHERS, or control/tlsserverciphers; empty: ours
+};
+
+// here        control/rcpthosts and its kin are judged with the rest
+// elsewhere   the caller does it once for many starts: judge_lists()
+enum class Lists : std::uint8_t { here, elsewhere };
+
+// The original counts a check program only with a host name before it and a subprogram after it.
+[[nodiscard]] inline bool has_check_program(std::span<char* const> arguments) { return arguments.size() >= 3; }
+
+// arguments   of the command line, without the program's name: hostname checkprogram subprogram...
+// origin      of the variables, for sentences: "the environment"
+// sibling     who speaks TLS, when that is another program: asked whether it can
+[[nodiscard]] Start judge_start(std::span<char* const> arguments, const base::Environment& environment,
+                                std::string_view origin, Lists lists = Lists::here,
+                                const tls::TlsSibling* sibling = nullptr);
+
+// in_file     control/rcpthosts says which domains are ours
+enum class Domains : std::uint8_t { in_file, given };
+// Whether the lists say what they mean (control.hpp, judge_list): adds problems and warnings to `start`.
+void judge_lists(Start& start, Domains domains = Domains::in_file);
+
+// The first word of the greeting: our name where there must be no more than a name.
+[[nodiscard]] inline std::string_view host_name(const Start& start) {
+  return std::string_view(start.host).substr(0, start.host.find(' '));
+}
+
+// Where mail to `<postmaster>` goes: control/me, or our name.
+[[nodiscard]] std::string own_domain(const Start& start);
+
+// RELAYREJ guards against relaying by third parties: who may relay anyway asks for nothing new.
+[[nodiscard]] inline bool may_ask_to_relay(const Start& start, spec::Guards guards) {
+  return !start.rejects_relay_requests || guards.has(spec::bit::relay_client | spec::bit::authentication_done);
+}
+
+struct SizeAndRecipients {
+  std::uint64_t databytes;
+  std::size_t max_recipients;
+};
+// DATABYTES and MAXRCPT as they stand in the environment now; an AUTH may have changed them. What is wrong keeps the
+// value of the start.
+[[nodiscard]] SizeAndRecipients read_limits(const Start& start, const base::Environment& environment);
+
+}  // namespace postern::config

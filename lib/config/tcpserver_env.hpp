@@ -1,0 +1,31 @@
+// Who the client is: the variables that tcpserver and sslserver leave in the environment. The only file that knows
+// their names.
+// in      an environment, read again at each call
+// out     Peer; views into the environment, which die when it is changed
+// errors  none: what is unset is "unknown", or empty
+// source  tcp-environ(5); ucspi-ssl sslserver(1)
+#pragma once
+
+#include <string_view>
+
+#include "base/environment.hpp"
+
+namespace postern::config {
+
+struct Peer {
+  std::string_view remote_ip;    // "unknown" when nobody says
+  std::string_view remote_host;  // "unknown" when there is no name
+  std::string_view remote_info;  // who ident says, or AUTH said, it is; empty when nobody does
+  std::string_view local_ip;     // empty when nobody says
+  std::string_view local_host;   // empty when nobody says, or `tcpserver -l 0` says nothing
+};
+
+[[nodiscard]] Peer read_peer(const base::Environment& environment);
+
+// The other way round, for a program that accepts clients itself. Ports are decimal.
+struct PeerNumbers {
+  std::string_view remote_ip, remote_port, local_ip, local_port;
+};
+void write_peer(base::Environment& environment, const PeerNumbers& peer);
+
+}  // namespace postern::config

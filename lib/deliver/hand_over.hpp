@@ -1,0 +1,58 @@
+// Where accepted mail goes: one message at a time is handed over, whole or not at all.
+// in      begin, write as often as mail data comes, then finish or abandon; after either, begin again
+// out     Outcome: what the client is told. `accepted` means that the message is now somebody else's responsibility
+// lives   no view is kept beyond the call it came with
+// errors  trouble in begin or write is remembered and reported by finish, and that of begin by begin too; never a silent loss.
+//         std::bad_alloc, from any call: then abandon
+// source  RFC 5321 4.1.1.4, 4.2.5, 6.1; qmail-queue(8)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "deliver/message_id.hpp"
+
+namespace postern::deliver {
+
+struct Outcome {
+  enum class Result : std::uint8_t {
+    accepted,     // 250
+    deferred,     // 451
+    refused,      // 554
+    client_gone,  // nobody is told, and nothing is stored (deviation D26)
+  } result;
+  std::string verdict;  // what {verdict} becomes in the reply: printable ASCII, at most spec::max_verdict_octets
+  std::string cause{};  // what the log tells and the client is not told: "EACCES: example.com/user"; often empty
+};
+
+// Of a message that nobody keeps (POSTERN_DISCARD): "1700000000 discarded".
+[[nodiscard]] Outcome discarded();
+
+// Of a message whose client has left before anything began to make it durable.
+[[nodiscard]] Outcome withdrawn();
+
+class HandOver {
+ public:
+  HandOver() = default;
+  HandOver(const HandOver&) = delete;
+  HandOver& operator=(const HandOver&) = delete;
+  virtual ~HandOver() = default;
+
+  // id            of the message: what an accepted one is answered with, where no one else has a number for it
+  // Why there is no room for this message, for the log: then the client is told before it sends. Empty: it has begun.
+  // received      the whole Received: field, which goes first
+  // reverse_path  without angle brackets; empty for the null reverse-path. Only a final delivery needs it
+  virtual std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) = 0;
+
+  // Mail data: lines end with LF, transparency is undone.
+  virtual void write(std::string_view octets) = 0;
+
+  // envelope_octets   "Freverse-path\0Tforward-path\0Tforward-path\0\0", as qmail-queue reads it
+  [[nodiscard]] virtual Outcome finish(std::string_view envelope_octets) = 0;
+
+  // Leaves nothing behind.
+  virtual void abandon() = 0;
+};
+
+}  // namespace postern::deliver

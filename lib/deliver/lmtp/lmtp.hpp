@@ -1,0 +1,64 @@
+// Hands over to a mail cluster by LMTP. Blocking: one object serves one message at a time, on one thread.
+// in      mail data; everything is collected, and finish does the whole transaction (lmtp_transaction.hpp)
+// out     one Outcome for all recipients, from the replies of the mail cluster:
+//           accepted  each recipient has taken it, by a 2xx of its own after the final dot, now or before (lmtp_taken.hpp)
+//           deferred  anything temporary for anyone: a 4xx, no connection, no greeting, a timeout, an end, no valid reply
+//           refused   a 5xx for at least one, and no 4xx: named in the verdict
+//         A verdict has the mail cluster's words without their code, printable and cut, or a text of spec/replies.toml
+// 8bit    octets above ASCII go only where 8BITMIME is offered, with BODY=8BITMIME; elsewhere the message is refused
+// whole   refused or deferred before mail data: nobody has it. After it, LMTP answers for each, and some may have taken
+//         what others have not:
+//           deferred  those who took it are remembered, and spared when the client sends it again
+//           refused   those who took it keep it, and the client is told of one who did not; it will not send it again
+//         Replies that never came (the connection ended after the final dot) count as not taken: such a recipient may
+//         get the message twice, and never not at all (RFC 5321 6.1)
+// again   a connection from the pool that turns out to be dead (an end, or 421 to MAIL) is replaced by a new one,
+//         once, and only before anything of the message was sent
+// headers Return-Path is for the mail cluster to write: it makes the final delivery
+// errors  deferred; `cause` says for the log what, at which stage, with whom
+// source  RFC 2033 4.2; RFC 5321 4.2.5, 4.4, 6.1
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deliver/hand_over.hpp"
+#include "deliver/lmtp/message.hpp"
+#include "deliver/lmtp/pool.hpp"
+#include "deliver/lmtp/transaction.hpp"
+
+namespace postern::deliver {
+
+class Lmtp final : public HandOver {
+ public:
+  // The pool outlives this object.
+  explicit Lmtp(LmtpPool& pool) : pool_(pool), message_(pool.settings().file_folder), hash_(pool.taken().begin()) {}
+
+  std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
+  void write(std::string_view octets) override;
+  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
+  void abandon() override;
+
+ private:
+  // What is to be done for one message. The marks of a recipient stand at its index.
+  struct Work {
+    std::string_view reverse_path;
+    std::vector<std::string> forward_paths;  // who have not taken it yet
+    std::vector<LmtpTaken::Mark> marks;
+    std::vector<LmtpTaken::Mark> taken_before;
+  };
+
+  [[nodiscard]] std::optional<Work> work_for(std::string_view envelope_octets) const;
+  [[nodiscard]] Outcome deliver(const Work& work);
+  [[nodiscard]] LmtpResult transact_with_pool(const Work& work);
+  void keep_account(const Work& work, const LmtpResult& result, const Outcome& outcome);
+
+  LmtpPool& pool_;
+  LmtpMessage message_;
+  base::SipHash hash_;  // of the message without our Received, which is another one each time
+  bool has_begun_ = false;
+};
+
+}  // namespace postern::deliver

@@ -1,0 +1,36 @@
+// Delivers into one Maildir for each recipient: ROOT/DOMAIN/LOCAL-PART/new (maildir_name.hpp says how names are made).
+// in      mail data; the recipients come with the envelope, so everything is written once, for all of them
+// out     the same file in each mailbox, beginning with Return-Path and Received; missing mailboxes are made, mode 0700
+// durable before `accepted`, in all mailboxes or in none: one message is a group of one (maildir_group.hpp)
+// errors  deferred; the client hears whether the disk is full, the log hears errno and mailbox
+// source  RFC 5321 4.4 (Return-Path); maildir(5); https://cr.yp.to/proto/maildir.html
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "deliver/hand_over.hpp"
+#include "deliver/maildir/group.hpp"
+#include "deliver/maildir/message.hpp"
+#include "deliver/maildir/root.hpp"
+
+namespace postern::deliver {
+
+class Maildir final : public HandOver {
+ public:
+  explicit Maildir(MaildirSettings settings)
+      : root_(std::move(settings)), message_(root_), group_(root_, SyncMany::Way::in_turn) {}
+
+  std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
+  void write(std::string_view octets) override { message_.write(octets); }
+  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
+  void abandon() override { message_.abandon(); }
+
+ private:
+  MaildirRoot root_;
+  MaildirMessage message_;
+  MaildirGroup group_;
+};
+
+}  // namespace postern::deliver

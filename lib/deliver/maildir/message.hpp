@@ -1,0 +1,73 @@
+// One message for Maildirs, as far as it needs no other: its octets, and what went wrong with them.
+// in      begin, write as often as mail data comes; then MaildirGroup makes it durable, or abandon. Then begin again
+// out     a file that no mailbox shows yet, beginning with Return-Path and Received; a Return-Path that the message
+//         brought is left out of it. Up to 64 KiB are only in memory
+//         until the group comes: write touches the disk for bigger messages alone
+// lives   on one thread at a time, which may be another for the group; no view is kept
+// errors  the first trouble is remembered and reported by the group; the client hears whether the disk is full, the log
+//         hears errno and where
+// source  RFC 5321 4.4 (Return-Path)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/child.hpp"
+#include "deliver/hand_over.hpp"
+#include "deliver/mail_file.hpp"
+#include "deliver/maildir/root.hpp"
+#include "deliver/message_id.hpp"
+#include "deliver/return_path_filter.hpp"
+
+namespace postern::deliver {
+
+class MaildirMessage {
+ public:
+  explicit MaildirMessage(MaildirRoot& root) : root_(&root) {}
+  MaildirMessage(const MaildirMessage&) = delete;
+  MaildirMessage& operator=(const MaildirMessage&) = delete;
+  ~MaildirMessage() { abandon(); }
+
+  void begin(MessageId id, std::string_view received, std::string_view reverse_path);
+  // The file, now and not when it is wanted: a message that cannot have one is refused before it is sent.
+  void open();
+  void write(std::string_view octets);
+  void abandon();  // leaves nothing behind
+
+  // What follows is for MaildirGroup.
+
+  // Everything is in the file now, or there is trouble. folder: the root, open until the message is abandoned.
+  void complete(const base::Descriptor& folder);
+
+  // The first one counts, and gives up the file: what is left of the disk is of use to others. 0 is no trouble.
+  void note(int error, std::string_view where);
+
+  [[nodiscard]] bool is_begun() const { return buffer_ != nullptr; }
+  [[nodiscard]] bool is_sound() const { return error_ == 0; }
+  [[nodiscard]] const MailFile& file() const { return file_; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }  // octets
+  [[nodiscard]] std::size_t return_path_octets() const { return trace_octets_; }
+  [[nodiscard]] Outcome outcome() const;
+
+ private:
+  void create_file(const base::Descriptor& folder);
+  void append(std::string_view octets);
+  void flush();
+
+  MaildirRoot* root_;
+  base::Descriptor folder_;         // the root, opened by a message that does not fit into the buffer
+  MailFile file_;                   // created when the buffer is full, at the latest by complete
+  std::unique_ptr<char[]> buffer_;  // only between begin and the end of a message
+  std::size_t buffered_ = 0;
+  MessageId id_;
+  ReturnPathFilter filter_;
+  std::size_t trace_octets_ = 0;  // of our Return-Path, which goes first
+  std::uint64_t size_ = 0;
+  int error_ = 0;  // errno of the first trouble
+  std::string where_;
+};
+
+}  // namespace postern::deliver

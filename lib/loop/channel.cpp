@@ -1,0 +1,131 @@
+#include "loop/channel.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <climits>
+
+#include "base/departure.hpp"
+
+namespace postern::loop {
+namespace {
+
+bool is_worth_a_retry(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+Transfer transfer_of(ssize_t result, bool zero_is_end) {
+  if (result > 0) return {Progress::done, static_cast<std::size_t>(result)};
+  if (result == 0 && zero_is_end) return {Progress::closed, 0};
+  return {result == 0 || is_worth_a_retry(errno) ? Progress::again : Progress::closed, 0};
+}
+
+int as_int(std::size_t octets) { return octets > INT_MAX ? INT_MAX : static_cast<int>(octets); }
+
+}  // namespace
+
+Transfer Channel::read(std::span<char> into) {
+  if (tls_ == nullptr) return transfer_of(::recv(socket_.number(), into.data(), into.size(), 0), true);
+  return read_records(into);
+}
+
+Transfer Channel::peek(std::span<char> into) const {
+  return transfer_of(::recv(socket_.number(), into.data(), into.size(), MSG_PEEK), true);
+}
+
+// One record after the other, until there is no more or no room: then the socket is empty, as after a short read in clear.
+Transfer Channel::read_records(std::span<char> into) {
+  std::size_t octets = 0;
+  ERR_clear_error();
+  while (octets < into.size()) {
+    const int got = SSL_read(tls_.get(), into.data() + octets, as_int(into.size() - octets));
+    if (got <= 0) {
+      const Progress progress = progress_of(got);
+      has_ended_ = progress == Progress::closed;
+      return octets == 0 ? Transfer{progress, 0} : Transfer{Progress::done, octets};
+    }
+    octets += static_cast<std::size_t>(got);
+  }
+  return {Progress::done, octets};
+}
+
+bool Channel::has_input() {
+  char octet = 0;
+  if (tls_ == nullptr) return ::recv(socket_.number(), &octet, 1, MSG_PEEK) > 0;
+  ERR_clear_error();
+  return SSL_peek(tls_.get(), &octet, 1) > 0;
+}
+
+bool Channel::has_left(std::string_view held) {
+  if (tls_ == nullptr) return base::has_left_in_clear(socket_.number(), held);
+  if (base::asks_to_end(held)) return false;
+  if (has_failed_) return true;
+  if (!base::has_ended(socket_.number())) return false;
+  char octet = 0;
+  ERR_clear_error();
+  const int got = SSL_peek(tls_.get(), &octet, 1);
+  return got <= 0 && progress_of(got) == Progress::closed;
+}
+
+bool Channel::wants_output() const { return tls_ != nullptr && SSL_want_write(tls_.get()) != 0; }
+
+Transfer Channel::write(std::string_view octets) {
+  if (octets.empty()) return {Progress::again, 0};
+  if (tls_ == nullptr) return transfer_of(::send(socket_.number(), octets.data(), octets.size(), MSG_NOSIGNAL), false);
+  ERR_clear_error();
+  const int sent = SSL_write(tls_.get(), octets.data(), as_int(octets.size()));
+  if (sent > 0) return {Progress::done, static_cast<std::size_t>(sent)};
+  return {progress_of(sent), 0};
+}
+
+// A client that shuts its side without close_notify has ended as one that closes: what it sent whole is whole
+// (RFC 5321 4.1.1.4: mail data has an end of its own).
+Progress Channel::progress_of(int result) {
+  switch (SSL_get_error(tls_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: return Progress::again;
+    case SSL_ERROR_SSL:
+    case SSL_ERROR_SYSCALL: has_failed_ = true; break;
+    default: break;
+  }
+  return Progress::closed;
+}
+
+Progress Channel::handshake() {
+  ERR_clear_error();
+  const int result = SSL_accept(tls_.get());
+  if (result != 1) return progress_of(result);
+  // Without tickets the client's Finished has no answer in TLS 1.3, and a client that leaves Nagle on sends its EHLO
+  // only when the Finished has been acknowledged.
+  const int on = 1;
+  static_cast<void>(::setsockopt(socket_.number(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on));
+  return Progress::done;
+}
+
+bool Channel::has_lost_client() {
+  const unsigned long error = ERR_peek_error();
+  return error == 0 ||
+         (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+}
+
+std::string Channel::take_failure() {
+  if (!has_lost_client()) return "the TLS handshake failed: " + tls::take_tls_error();
+  ERR_clear_error();
+  return "the client left during the TLS handshake";
+}
+
+void Channel::end_output() {
+  if (tls_ != nullptr && !has_failed_ && SSL_is_init_finished(tls_.get()) != 0) {
+    ERR_clear_error();
+    SSL_shutdown(tls_.get());
+  }
+  ::shutdown(socket_.number(), SHUT_WR);
+}
+
+std::string_view Channel::tls_version() const { return tls_ == nullptr ? "" : SSL_get_version(tls_.get()); }
+
+std::string_view Channel::tls_cipher() const { return tls_ == nullptr ? "" : SSL_get_cipher_name(tls_.get()); }
+
+}  // namespace postern::loop

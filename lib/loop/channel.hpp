@@ -1,0 +1,70 @@
+// The octets of one client, in clear or inside TLS; no call ever waits.
+// in      a socket that does not block; a TLS session when encryption begins
+// out     Transfer: how many octets went, and whether to go on (done), to come back when the socket says so (again), or
+//         that nobody is there any more (closed)
+// lives   closes the socket when it dies
+// errors  closed, and a sentence for the log after a failed handshake
+// source  RFC 3207 4; RFC 8446 6.1; deviation D16
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/child.hpp"
+#include "tls/certificates.hpp"
+
+namespace postern::loop {
+
+enum class Progress : std::uint8_t { done, again, closed };
+
+struct Transfer {
+  Progress progress;
+  std::size_t octets;  // more than 0 exactly when `done`
+};
+
+class Channel {
+ public:
+  explicit Channel(base::Descriptor socket) : socket_(std::move(socket)) {}
+
+  [[nodiscard]] Transfer read(std::span<char> into);
+  [[nodiscard]] Transfer write(std::string_view octets);
+  // What read() would give, in clear; it stays there.
+  [[nodiscard]] Transfer peek(std::span<char> into) const;
+  // Whether anything has come; takes nothing.
+  [[nodiscard]] bool has_input();
+  // Whether the next read may give the end of the stream, though the last one gave less than it was asked for.
+  [[nodiscard]] bool has_end_in_hand() const { return has_ended_; }
+  // Whether the client has left (lib/base/departure.hpp); held: what was read and is not yet obeyed.
+  [[nodiscard]] bool has_left(std::string_view held);
+  // Whether a handshake waits for room to write.
+  [[nodiscard]] bool wants_output() const;
+
+  void start_tls(tls::TlsSession session) { tls_ = std::move(session); }
+  [[nodiscard]] Progress handshake();
+  // Of the handshake that has just failed: whether it did because the client had left, and in a sentence.
+  [[nodiscard]] static bool has_lost_client();
+  [[nodiscard]] static std::string take_failure();
+
+  // Nothing more will be said: close_notify inside TLS, and the end of the stream.
+  void end_output();
+  void close() { socket_.close(); }
+
+  [[nodiscard]] int number() const { return socket_.number(); }
+  [[nodiscard]] bool has_tls() const { return tls_ != nullptr; }
+  [[nodiscard]] std::string_view tls_version() const;
+  [[nodiscard]] std::string_view tls_cipher() const;
+
+ private:
+  [[nodiscard]] Transfer read_records(std::span<char> into);
+  [[nodiscard]] Progress progress_of(int result);
+
+  base::Descriptor socket_;
+  tls::TlsSession tls_;
+  bool has_failed_ = false;  // OpenSSL forbids any further word
+  bool has_ended_ = false;   // inside TLS: close_notify came after the last octets
+};
+
+}  // namespace postern::loop

@@ -1,0 +1,165 @@
+#include "observe/journal.hpp"
+
+#include <algorithm>
+
+#include "spec/policy_row.hpp"
+
+namespace postern::observe {
+namespace {
+
+namespace bit = spec::bit;
+
+std::string_view digit(bool value) { return value ? "1" : "0"; }
+
+std::string_view name_of(config::HandOverKind kind) {
+  switch (kind) {
+    case config::HandOverKind::queue_program: return "queue-program";
+    case config::HandOverKind::maildir: return "maildir";
+    case config::HandOverKind::discard: return "discard";
+    case config::HandOverKind::lmtp: return "lmtp";
+    case config::HandOverKind::none: break;
+  }
+  return "none";
+}
+
+std::string_view name_of(config::BackendKind kind) {
+  switch (kind) {
+    case config::BackendKind::check_program: return "check-program";
+    case config::BackendKind::auth_cdb: return "auth-cdb";
+    case config::BackendKind::none: break;
+  }
+  return "none";
+}
+
+std::string_view name_of(deliver::Outcome::Result result) {
+  switch (result) {
+    case deliver::Outcome::Result::accepted: return "accepted";
+    case deliver::Outcome::Result::deferred: return "deferred";
+    case deliver::Outcome::Result::refused: return "refused";
+    case deliver::Outcome::Result::client_gone: break;
+  }
+  return "client_gone";
+}
+
+std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
+
+void add_settings(LogLine& line, const config::Start& start) {
+  const spec::Guards g = start.settings_and_facts;
+  line.field("policy", spec::policy_hash().substr(0, 16))
+      .field("SSL", digit(g.has(bit::SSL)))
+      .field("FORCE_TLS", digit(g.has(bit::FORCE_TLS)))
+      .field("DENY_TLS", digit(g.has(bit::DENY_TLS)))
+      .field("AUTH", digit(g.has(bit::AUTH)))
+      .field("REQUIRE_AUTH", digit(g.has(bit::REQUIRE_AUTH)))
+      .field("ALLOW_INSECURE_AUTH", digit(g.has(bit::ALLOW_INSECURE_AUTH)))
+      .field("certificate", digit(g.has(bit::certificate)))
+      .field("backend", name_of(start.backend))
+      .field("relay_client", digit(g.has(bit::relay_client)))
+      .field("hand_over", name_of(start.hand_over))
+      .field("local_only", digit(g.has(bit::local_only)))
+      .number("databytes", start.databytes)
+      .number("timeout", start.timeout_seconds);
+}
+
+}  // namespace
+
+// RFC 5321 4.2.1: all lines of a reply but the last have a hyphen behind the code.
+std::size_t replies_in(std::string_view octets) {
+  std::size_t replies = 0;
+  while (!octets.empty()) {
+    const std::size_t end = std::min(octets.find('\n'), octets.size());
+    const bool is_whole = end > 3 && octets[0] >= '2' && octets[0] <= '5';
+    if (!(is_whole && octets[3] == '-')) ++replies;
+    octets.remove_prefix(std::min(end + 1, octets.size()));
+  }
+  return replies;
+}
+
+LogLine Journal::line(std::string_view event) const {
+  LogLine line(event, voice_);
+  if (!session_.empty()) line.field("session", session_);
+  line.client("client", client_);
+  return line;
+}
+
+void Journal::name_listener(LogLine& line) const {
+  if (!listener_.empty()) line.field("listener", listener_);
+}
+
+void Journal::start(const config::Start& start) const {
+  for (const std::string& sentence : start.problems) LogLine("config", voice_).note(sentence).write();
+  for (const std::string& sentence : start.warnings) LogLine("warning", voice_).note(sentence).write();
+  LogLine line = this->line("start");
+  add_settings(line, start);
+  line.write();
+}
+
+void Journal::settings(const config::Start& start) const {
+  LogLine line("start", voice_);
+  name_listener(line);
+  add_settings(line, start);
+  line.write();
+}
+
+void Journal::refusal(const engine::Step& step, const engine::Session& session) const {
+  LogLine line = this->line("refuse");
+  line.field("rule", spec::name_of(step.rule));
+  // Where the rule says nothing to the client there is no reply to show, only what has happened.
+  if (step.code == 0)
+    line.field("cause", spec::name_of(step.event));
+  else
+    line.field("reply", without_line_end(step.reply));
+  name_listener(line);
+  if (!session.guards().has(bit::transaction_none)) {
+    line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());
+  }
+  if (const std::string_view reason = spec::reason_of(step.rule); !reason.empty()) line.note(reason);
+  line.write();
+}
+
+void Journal::credentials(const ask::CheckResult& result, std::string_view username) const {
+  LogLine line = this->line("auth");
+  line.field("result", result.verdict == ask::Verdict::accepted   ? "accepted"
+                       : result.verdict == ask::Verdict::rejected ? "rejected"
+                                                                  : "broken")
+      .client("user", username);
+  name_listener(line);
+  if (!result.detail.empty()) line.field("why", result.detail);
+  line.write();
+}
+
+void Journal::message(deliver::MessageId id, const deliver::Outcome& outcome, const engine::Session& session) const {
+  LogLine line = this->line("message");
+  line.field("result", name_of(outcome.result));
+  if (id.number != 0) line.field("id", id.text());
+  line.number("octets", session.stored_octets())
+      .number("recipients", session.envelope().recipients())
+      .client("from", session.envelope().reverse_path())
+      .client("to", session.envelope().first_recipient())
+      .field("verdict", outcome.verdict);
+  if (const std::string_view mailbox = session.envelope().auth_mailbox(); !mailbox.empty())
+    line.client("mail_auth", mailbox);
+  name_listener(line);
+  if (!outcome.cause.empty()) line.field("why", outcome.cause);
+  line.write();
+}
+
+void Journal::gate(const Gate& gate) const {
+  line("gate").field("kind", gate.kind).field("change", gate.change).number("number", gate.number).write();
+}
+
+void Journal::tls(std::string_view version, std::string_view cipher) const {
+  line("tls").field("version", version).field("cipher", cipher).write();
+}
+
+void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
+
+void Journal::end(std::string_view how, const engine::Session& session, std::size_t unsent) const {
+  LogLine line = this->line("end");
+  line.field("by", how).number("errors", session.counters().errors);
+  if (unsent != 0) line.number("unsent", unsent);
+  if (session.stray_reports() != 0) line.number("stray_reports", session.stray_reports());
+  line.write();
+}
+
+}  // namespace postern::observe

@@ -1,0 +1,57 @@
+// What the log says of a connection: one line an event, with the rule id that README and spec explain.
+// in      what happened; octets of the client are escaped, passwords never come here
+// out     lines on descriptor 2: start, refuse, auth, message, gate, tls, trouble, end
+// lives   the views given to the constructor outlive the journal
+// errors  none
+// source  deviation D17; multilog(8)
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "ask/credentials.hpp"
+#include "config/start.hpp"
+#include "deliver/hand_over.hpp"
+#include "deliver/message_id.hpp"
+#include "engine/session.hpp"
+#include "observe/log.hpp"
+
+namespace postern::observe {
+
+// How many replies end in these octets, which may begin in the middle of one.
+[[nodiscard]] std::size_t replies_in(std::string_view octets);
+
+class Journal {
+ public:
+  // client    its address; "unknown" when nobody says
+  // session   a name that all lines of one session bear; empty where the process stands for it
+  // listener  where the client came in, on the lines that decide: refuse, auth, message; empty where there is only one
+  explicit Journal(std::string_view client, std::string_view session = {}, LogVoice voice = {},
+                   std::string_view listener = {})
+      : client_(client), session_(session), listener_(listener), voice_(voice) {}
+
+  void start(const config::Start& start) const;     // of one client
+  void settings(const config::Start& start) const;  // of one listener, for all its clients
+  void refusal(const engine::Step& step, const engine::Session& session) const;
+  void credentials(const ask::CheckResult& result, std::string_view username) const;
+  void message(deliver::MessageId id, const deliver::Outcome& outcome, const engine::Session& session) const;
+  // A gate of the listener (deviation D22); the line before one that shuts names the user.
+  struct Gate {
+    std::string_view kind, change;
+    std::uint64_t number;
+  };
+  void gate(const Gate& gate) const;
+  void tls(std::string_view version, std::string_view cipher) const;
+  void trouble(std::string_view sentence) const;
+  // unsent   replies at the end of the session, of those that this log shows too, that could not be written
+  void end(std::string_view how, const engine::Session& session, std::size_t unsent = 0) const;
+
+ private:
+  [[nodiscard]] LogLine line(std::string_view event) const;
+  void name_listener(LogLine& line) const;
+
+  std::string_view client_, session_, listener_;
+  LogVoice voice_;
+};
+
+}  // namespace postern::observe

@@ -1,0 +1,104 @@
+// What all sessions of one loop share: the loop, its buffers, and the parts that perform effects.
+// lives   as long as its loop runs; used on its thread alone, but for what says otherwise
+// memory  the buffers are there once a loop, not once a session: a session at rest has none
+// errors  tcprules change with a reload; those that cannot be read by then keep their last rules, and the log says so
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ask/recipients.hpp"
+#include "config/client_rules.hpp"
+#include "config/configuration.hpp"
+#include "deliver/message_id.hpp"
+#include "engine/session.hpp"
+#include "limits/client_table.hpp"
+#include "limits/guess_table.hpp"
+#include "loop/headroom.hpp"
+#include "loop/loop.hpp"
+#include "loop/workers.hpp"
+#include "observe/journal.hpp"
+#include "observe/metrics.hpp"
+#include "server/capacity.hpp"
+
+namespace postern::server {
+
+class Connection;
+class Policies;
+
+// Why a connection may be refused before there is a session, as metrics name it.
+[[nodiscard]] std::vector<std::string> refusal_names();
+[[nodiscard]] std::size_t refusal_of(spec::Event event);
+
+// One line of the log for a gate that shuts or opens.
+void tell(const observe::Journal& journal, const limits::GateChange& change);
+
+struct LoopContext {
+  static constexpr std::size_t input_octets = std::size_t{64} * 1024;
+  static constexpr std::size_t output_octets = std::size_t{8} * 1024;
+  static constexpr std::size_t max_spare_workspaces = 64;
+
+  loop::Loop& loop;
+  observe::Shard& metrics;
+  limits::ClientTable& clients;                  // of all loops
+  limits::GuessTable& guesses;                   // of all loops
+  MessageSlots& slots;                           // of all loops
+  std::atomic<std::uint32_t>& open_connections;  // of all loops
+  std::uint32_t most_connections;
+  loop::Workers& checkers;  // of all loops: who judges passwords
+  observe::LogVoice voice;
+  unsigned index;  // of the loop, for names of sessions
+
+  std::shared_ptr<const Policies> policies{};  // changed by a reload, between two turns
+  std::unique_ptr<ask::Recipients> recipients{};
+  std::vector<std::unique_ptr<config::ClientRules>> rules{};  // by listener; null where there are none
+  std::vector<std::string> listener_names{};                  // by listener: where it listens
+  std::vector<char> begins_in_tls{};                          // by listener
+  bool is_shutting_down = false;
+  bool must_end = false;  // and there is no more patience with what is in hand, but for a job
+  std::uint64_t sessions_begun = 0;
+  deliver::MessageIds message_ids{};
+  loop::Headroom headroom{};
+  std::vector<Connection*> connections{};
+  base::Descriptor spare_descriptor{};  // closed for a moment, to tell a client that there is none left
+
+  std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of the session that is at rest
+  std::vector<std::unique_ptr<engine::Workspace>> spare{};
+  base::AddressText client_text{};
+  std::array<char, 32> session_text{};
+  std::string_view ahead{};       // what the session whose turn it is has been sent after what it obeys
+  std::size_t unsent_octets = 0;  // in output, of the session whose turn it is
+  std::array<char, output_octets> output;
+  std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
+  std::array<char, 2 * input_octets + 2> decoded;
+
+  // What a set of policies wants of each loop. Made anywhere; put in its place without an allocation.
+  struct Prepared {
+    std::shared_ptr<const Policies> policies;
+    std::unique_ptr<ask::Recipients> recipients;
+    std::vector<std::unique_ptr<config::ClientRules>> rules;
+    std::vector<char> begins_in_tls;
+  };
+  [[nodiscard]] Prepared prepare(std::shared_ptr<const Policies> next) const;
+  void use(Prepared next);
+  [[nodiscard]] config::ClientRule find_rule(std::size_t listener, const base::Address& address);
+  // Its views live until the next call.
+  [[nodiscard]] observe::Journal journal_of(const base::Endpoint& client, std::uint64_t session,
+                                            std::string_view listener = {});
+
+  [[nodiscard]] bool has_memory() { return headroom.is_there(loop.now()); }
+
+  [[nodiscard]] observe::Journal own_journal() const { return observe::Journal("none", {}, voice); }
+
+  // A workspace of its own for a session that is busy; another takes its place here.
+  [[nodiscard]] std::unique_ptr<engine::Workspace> give_workspace();
+  void take_back(std::unique_ptr<engine::Workspace> unused);
+};
+
+}  // namespace postern::server

@@ -1,0 +1,132 @@
+// How every class of clients of every listener is served: made from one configuration, and replaced as a whole by a reload.
+// in      a configuration; the variables of the process; the ways out that are there already
+// out     Served, by listener and class of tcprules; the classes that the tcprules have are judged at once, what comes later
+//         when it is first asked for, and then kept; one that is refused is judged again after five seconds
+// lives   as long as a session or loop that uses it
+// threads find() is anybody's
+// errors  make() tells every sentence that is wrong with the configuration as a whole, every file that the process may
+//         not use as it is now, and every misspelt name that a class sets: then nothing is replaced. A class whose start is refused for what it sets is served with
+//         that refusal, and the log has its sentences once
+// source  spec/settings.toml; tcprules(1)
+#pragma once
+
+#include <expected>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/environment.hpp"
+#include "config/client_classes.hpp"
+#include "config/configuration.hpp"
+#include "observe/journal.hpp"
+#include "server/sandbox/landlock.hpp"
+#include "server/served.hpp"
+#include "server/served_files.hpp"
+#include "tls/certificate_end.hpp"
+#include "tls/shared_certificates.hpp"
+
+namespace postern::server {
+
+// The ways out, kept over reloads: messages may be on their way.
+class Lanes {
+ public:
+  using Found = std::expected<std::shared_ptr<deliver::Lane>, std::string>;
+  [[nodiscard]] Found find(const config::Start& start, const base::Environment& environment, unsigned threads);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<deliver::Lane>> lanes_;
+};
+
+// The certificates that clients were served with: one that is gone later is an error, never a reason to serve without TLS.
+class KnownCertificates {
+ public:
+  void add(const std::string& path);
+  [[nodiscard]] bool has(const std::string& path) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::string, std::less<>> paths_;
+};
+
+class Policies {
+ public:
+  using Made = std::expected<std::shared_ptr<const Policies>, std::vector<std::string>>;
+  // Judges each listener and each class of its tcprules. Starts no thread. `known` is handed on from reload to reload.
+  [[nodiscard]] static Made make(config::Configuration settings, const char* const* process_environment,
+                                 observe::LogVoice voice,
+                                 std::shared_ptr<KnownCertificates> known = std::make_shared<KnownCertificates>());
+  // Before the first find(), and by the thread that made it.
+  // programs   are refused once a sandbox without them is entered
+  enum class Programs : std::uint8_t { allowed, refused };
+  [[nodiscard]] std::expected<void, std::string> open_lanes(Lanes& lanes, Programs programs) const;
+
+  [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
+  [[nodiscard]] const config::Configuration& settings() const { return settings_; }
+  [[nodiscard]] std::vector<std::string> warnings() const;
+  // What refuses classes of clients, who are then served with that refusal; nothing of a listener as a whole.
+  [[nodiscard]] std::vector<std::string> class_problems() const;
+  // Whether a client may have a program run for it: a queue program or a check program.
+  [[nodiscard]] bool runs_programs() const;
+  // Where files are read and written, for the sandbox: real folders, of all classes.
+  [[nodiscard]] Reach reach() const;
+  // What a sandbox that was entered does not reach, in a sentence with its place; empty when it reaches all.
+  [[nodiscard]] std::string beyond(const Reach& entered) const;
+  // Of all that clients were or will be served with, each file once, with the earlier end while it is being renewed.
+  [[nodiscard]] std::vector<tls::CertificateEnd> certificate_ends() const;
+  // How often certificates were read and tried, for this judgement and what came later.
+  [[nodiscard]] std::size_t certificate_loads() const;
+  // What it was made from: a change of one wants a reload.
+  [[nodiscard]] std::vector<std::string> files() const;
+  // What is read while it serves, and noticed there: only where such a name leads is of interest.
+  [[nodiscard]] std::vector<std::string> files_read_live() const;
+
+ private:
+  Policies(config::Configuration settings, const char* const* process_environment, observe::LogVoice voice,
+           std::shared_ptr<KnownCertificates> known)
+      : settings_(std::move(settings)),
+        process_environment_(process_environment),
+        voice_(voice),
+        known_(std::move(known)) {}
+
+  using Classes = std::map<std::string, std::shared_ptr<Served>, std::less<>>;  // by their value in the tcprules
+  // A class by its value; the empty value is the listener's own.
+  struct ClassAt {
+    std::size_t listener = 0;
+    std::string_view value;
+  };
+  [[nodiscard]] std::shared_ptr<Served> judge(ClassAt at) const;
+  [[nodiscard]] std::string place(ClassAt at) const;
+  [[nodiscard]] std::string sentence(ClassAt at, std::string_view problem) const;
+  void judge_classes(std::size_t listener);
+  [[nodiscard]] std::vector<std::string> judge_lists_once();
+  void warn_of_maildir_limits();
+  [[nodiscard]] std::vector<ServedFile> files_of(ClassAt at, const Served& served) const;
+  [[nodiscard]] std::vector<ServedFile> all_files() const;
+  [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
+  void open_lane(Served& served, const base::Environment& environment) const;
+  static void judge_session(Served& served);
+  static void judge_names(Served& served, std::string_view class_value);
+  static void judge_listing(Served& served, std::string_view value);
+  void judge_absence(Served& served, const config::ListenerSettings& listener) const;
+  static void refuse(Served& served, spec::Event event, std::string sentence);
+  void load_certificates(Served& served, const config::ListenerSettings& listener) const;
+
+  config::Configuration settings_;
+  const char* const* process_environment_;
+  std::vector<std::vector<config::ClientClass>> known_classes_;  // by listener
+  mutable Lanes* lanes_ = nullptr;
+  mutable Programs programs_ = Programs::allowed;
+  observe::LogVoice voice_;
+  std::shared_ptr<KnownCertificates> known_;
+  std::vector<std::string> list_warnings_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Classes> classes_;          // by listener; under mutex_
+  mutable tls::SharedCertificates certificates_;  // under mutex_
+};
+
+}  // namespace postern::server

@@ -1,0 +1,157 @@
+// Which files a listener serves from, and which folders and ports a sandbox must leave it.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "base/number.hpp"
+#include "base/real_path.hpp"
+#include "server/policies.hpp"
+#include "server/restart.hpp"
+#include "spec/foreign.hpp"
+
+namespace postern::server {
+namespace {
+
+using Use = ServedFile::Use;
+constexpr std::array<std::string_view, 10> control_files{
+    "me",        "smtpgreeting",      "localiphost", "databytes", "timeoutsmtpd",
+    "rcpthosts", "morercpthosts.cdb", "badmailfrom", "maxrcpt",   "tlsserverciphers"};
+
+// None for a Unix socket.
+std::optional<std::uint16_t> lmtp_port(std::string_view address) {
+  if (!address.starts_with("tcp:")) return std::nullopt;
+  const auto port = base::parse_unsigned(address.substr(address.rfind(':') + 1), 65535);
+  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
+}
+
+void add(std::vector<std::string>& paths, std::string path) {
+  if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
+}
+
+void add(std::vector<ServedFile>& files, ServedFile file) {
+  if (std::ranges::find(files, file.path, &ServedFile::path) == files.end()) files.push_back(std::move(file));
+}
+
+// A Maildir that may not be written in is no way out any more, but still named.
+bool names_a_maildir(const Served& served) {
+  using config::HandOverKind;
+  const base::Environment environment(served.pointers.data());
+  return served.start.hand_over == HandOverKind::maildir ||
+         (served.start.hand_over == HandOverKind::none && !served.start.hand_over_path.empty() &&
+          served.start.hand_over_path == environment.value_of("POSTERN_MAILDIR"));
+}
+
+void add_reach(Reach& reach, const Served& served) {
+  const base::Environment environment(served.pointers.data());
+  const std::string& path = served.start.hand_over_path;
+  if (served.start.hand_over == config::HandOverKind::maildir) {
+    add(reach.writable, base::real_path(path));
+    for (std::string& folder : base::folders_linked_from(path)) add(reach.writable, std::move(folder));
+  }
+  if (served.start.hand_over != config::HandOverKind::lmtp) return;
+  add(reach.writable, base::real_path(deliver::spool_folder(environment)));
+  if (const auto port = lmtp_port(path)) reach.tcp_connect.push_back(*port);
+}
+
+void add_reach(Reach& reach, const std::vector<ServedFile>& files) {
+  for (const ServedFile& file : files)
+    if (file.use != Use::written_in)
+      for (std::string& folder : base::folders_that_hold(file.path)) add(reach.readable, std::move(folder));
+}
+
+}  // namespace
+
+std::vector<ServedFile> Policies::files_of(ClassAt at, const Served& served) const {
+  const std::string begin = place(at) + ": ";
+  const config::ListenerSettings& listener = settings_.listeners[at.listener];
+  const config::Start& start = served.start;
+  std::vector<ServedFile> files;
+  const bool may_encrypt =
+      start.settings_and_facts.has(spec::bit::SSL) || !start.settings_and_facts.has(spec::bit::DENY_TLS);
+  if (may_encrypt) {
+    const auto add_pair = [&](const std::string& certificate, const std::string& key, const std::string& named) {
+      add(files, {.place = begin + named, .path = certificate, .use = Use::read_secret});
+      if (!key.empty()) add(files, {.place = begin + named + ", its key", .path = key, .use = Use::read_secret});
+    };
+    add_pair(start.certificate_path, start.key_path, "TLS_SERVER_CERT");
+    for (const tls::CertificateFiles& pair : listener.certificates)
+      add_pair(pair.certificate, pair.key, "certificates");
+  }
+  if (!start.auth_cdb.empty())
+    add(files, {.place = begin + "AUTH_CDB", .path = start.auth_cdb, .use = Use::read_secret});
+  if (!listener.tcprules.empty()) add(files, {.place = begin + "tcprules", .path = listener.tcprules});
+  if (names_a_maildir(served))
+    add(files, {.place = begin + "POSTERN_MAILDIR", .path = start.hand_over_path, .use = Use::written_in});
+  if (start.hand_over == config::HandOverKind::lmtp)
+    add(files, {.place = begin + "TMPDIR",
+                .path = deliver::spool_folder(base::Environment(served.pointers.data())),
+                .use = Use::written_in});
+  return files;
+}
+
+// A file that several name is named once, where it is named first.
+std::vector<ServedFile> Policies::all_files() const {
+  std::vector<ServedFile> files;
+  if (!settings_.file.empty()) files.push_back({.place = {}, .path = settings_.file});
+  for (const std::string_view name : control_files) {
+    const bool is_read = name != "rcpthosts" || settings_.domains.empty();
+    if (is_read) files.push_back({.place = {}, .path = "control/" + std::string(name)});
+  }
+  for (const spec::ForeignRow& row : spec::foreign_rows())
+    if (row.kind != spec::ForeignKind::variable)
+      files.push_back({.place = {}, .path = "control/" + std::string(row.name)});
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const auto& [value, served] : classes_[i])
+      for (ServedFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));
+  return files;
+}
+
+Reach Policies::reach() const {
+  Reach reach{.writable = {}, .readable = system_folders(), .tcp_connect = {}, .tcp_bind = {}};
+  add(reach.readable, base::real_path("."));  // the home
+  const std::lock_guard lock(mutex_);
+  add_reach(reach, all_files());
+  for (const Classes& classes : classes_)
+    for (const auto& [value, served] : classes)
+      if (served->is_served) add_reach(reach, *served);
+  return reach;
+}
+
+std::string Policies::beyond(const Reach& entered) const {
+  const std::lock_guard lock(mutex_);
+  const auto is_beyond = [&](const Reach& wanted) { return beyond_reach(entered, wanted); };
+  for (const ServedFile& file : all_files()) {
+    Reach of_file;
+    add_reach(of_file, std::vector{file});
+    if (const std::string folder = is_beyond(of_file); !folder.empty())
+      return file.place + (file.place.empty() ? "" : " ") + file.path + ": the sandbox was entered without " + folder;
+  }
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const auto& [value, served] : classes_[i]) {
+      Reach of_class;
+      if (served->is_served) add_reach(of_class, *served);
+      if (const std::string what = is_beyond(of_class); !what.empty())
+        return sentence({.listener = i, .value = value}, "the sandbox was entered without " + what);
+    }
+  return {};
+}
+
+std::vector<std::string> Policies::files() const {
+  std::vector<std::string> paths;
+  const std::lock_guard lock(mutex_);
+  for (const ServedFile& file : all_files())
+    if (file.use != Use::written_in) add(paths, file.path);
+  for (const std::string& live : files_read_live()) std::erase(paths, live);
+  return paths;
+}
+
+std::vector<std::string> Policies::files_read_live() const {
+  std::vector<std::string> paths;
+  for (const Classes& classes : classes_)
+    for (const auto& [value, served] : classes)
+      if (!served->start.auth_cdb.empty()) add(paths, served->start.auth_cdb);
+  return paths;
+}
+
+}  // namespace postern::server

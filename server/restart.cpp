@@ -1,0 +1,60 @@
+#include "server/restart.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace postern::server {
+namespace {
+
+bool has_same_sockets(const config::Configuration& a, const config::Configuration& b) {
+  return std::ranges::equal(a.listeners, b.listeners,
+                            [](const config::ListenerSettings& x, const config::ListenerSettings& y) {
+                              return x.at == y.at && x.socket_name == y.socket_name;
+                            });
+}
+
+// A folder of the rule holds what is in it; `.` holds what is relative and does not climb.
+bool is_within(std::string_view path, std::string_view folder) {
+  if (path == folder || folder == "/") return true;
+  if (folder == ".") return !path.starts_with('/') && !path.contains("..");
+  return path.starts_with(folder) && path.substr(folder.size()).starts_with('/') && !path.contains("..");
+}
+
+std::string first_path_beyond(const std::vector<std::string>& entered, const std::vector<std::string>& wanted) {
+  for (const std::string& path : wanted)
+    if (std::ranges::none_of(entered, [&](const std::string& folder) { return is_within(path, folder); })) return path;
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> wants_restart(const config::Configuration& serving, const config::Configuration& next) {
+  std::vector<std::string> names;
+  const auto compare = [&](std::string_view name, const auto& a, const auto& b) {
+    if (a != b) names.emplace_back(name);
+  };
+  compare("home", serving.home, next.home);
+  compare("user", serving.user, next.user);
+  compare("chroot", serving.chroot, next.chroot);
+  compare("loops", serving.loops, next.loops);
+  compare("checkers", serving.checkers, next.checkers);
+  compare("hand_overs", serving.hand_overs, next.hand_overs);
+  compare("sandbox", serving.is_sandboxed, next.is_sandboxed);
+  compare("log", serving.log, next.log);
+  compare("metrics", serving.metrics, next.metrics);
+  if (!has_same_sockets(serving, next)) names.emplace_back("ip, port or socket of a [[listener]]");
+  return names;
+}
+
+std::string beyond_reach(const Reach& entered, const Reach& wanted) {
+  std::vector<std::string> readable = entered.readable;
+  readable.insert(readable.end(), entered.writable.begin(), entered.writable.end());
+  if (std::string path = first_path_beyond(readable, wanted.readable); !path.empty()) return path;
+  if (std::string path = first_path_beyond(entered.writable, wanted.writable); !path.empty()) return path;
+  for (const std::uint16_t port : wanted.tcp_connect)
+    if (std::ranges::find(entered.tcp_connect, port) == entered.tcp_connect.end())
+      return "port " + std::to_string(port);
+  return {};
+}
+
+}  // namespace postern::server

@@ -1,0 +1,24 @@
+// The files that a listener serves from, and what keeps the process that asks from using them: judged as the user who it is
+// by then, inside the sandbox that it is in by then.
+// in      files by name; what is not there is no matter here: its reader knows what that means
+// out     a sentence for one that is there and may not be used: it names the file, the user and the remedy, and says whether
+//         permissions or the sandbox are in the way
+// source  access(2), which no Landlock rule affects; landlock(7)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace postern::server {
+
+struct ServedFile {
+  enum class Use : std::uint8_t { read, read_secret, written_in };
+  std::string place;  // where it is named: `postern.toml line 7: AUTH_CDB`; empty where the path says it all
+  std::string path;
+  Use use = Use::read;
+};
+
+[[nodiscard]] std::optional<std::string> obstacle_to(const ServedFile& file);
+
+}  // namespace postern::server

@@ -1,0 +1,141 @@
+// One server from its start to its end: what serve() and rehearse() do, in the order in which it is done.
+// in      a ServerStart, which outlives it
+// lives   on the thread that calls run(); the loops have threads of their own (loop_thread.hpp)
+// errors  each sentence on the log, or among the notices of a rehearsal; a refused start is exit code 100
+// source  docs/operating.md
+#pragma once
+
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <new>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "config/file_watch.hpp"
+#include "observe/http_pages.hpp"
+#include "observe/log_buffer.hpp"
+#include "server/capacity.hpp"
+#include "server/loop_thread.hpp"
+#include "server/policies.hpp"
+#include "server/rehearsal.hpp"
+#include "server/reload_verdict.hpp"
+#include "server/restart.hpp"
+#include "server/sandbox/privileges.hpp"
+#include "server/sandbox/sandbox.hpp"
+#include "server/server.hpp"
+#include "server/sockets.hpp"
+#include "server/systemd.hpp"
+
+namespace postern::server {
+
+[[nodiscard]] inline const char* from_environment(const char* name) { return std::getenv(name); }
+[[nodiscard]] inline unsigned default_loops() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+class Server {
+ public:
+  explicit Server(const ServerStart& start)
+      : start_(start),
+        settings_(start.settings),
+        log_(STDERR_FILENO, log_form()),
+        voice_{.program = "postern",
+               .output = &log_,
+               .form = log_form(),
+               .process = static_cast<std::uint64_t>(::getpid())} {
+    if (settings_.loops == 0) settings_.loops = default_loops();
+  }
+
+  int run();
+
+  std::vector<Notice> rehearse();
+
+ private:
+  // ---- start
+
+  void block_signals();
+  bool is_fit();
+  bool prepare();
+  void fit_in(config::Configuration& settings);
+  bool go_home();
+  bool judge();
+  bool judge_as_who_serves();
+
+  // told       what makes a certificate ready to serve has said already that it is expired
+  enum class Expired : std::uint8_t { told, untold };
+  void tell_certificates(Expired expired);
+  bool bind();
+  bool change_identity();
+  bool shut_in(std::expected<Sandbox, std::string> entered);
+  bool start_threads();
+  bool start_pages();
+
+  // ---- service
+
+  void wait_for_the_end();
+  void tell_opened_gates();
+  void watch_files() { watch_.watch(policies_->files(), policies_->files_read_live()); }
+
+  void once_a_tick(int signal_number, pid_t asker);
+  void reload(pid_t asker);
+  bool has_reloaded(pid_t asker);
+  void report_reload(pid_t asker, bool is_done, std::string_view verdict);
+  std::expected<void, std::string> read_and_judge();
+
+  // ---- end
+
+  void shut_down();
+  [[nodiscard]] bool have_all_heard(unsigned seconds) const;
+  void part_from_backlog();
+  [[nodiscard]] bool begins_in_tls(std::size_t listener) const;
+  [[noreturn]] void break_off();
+  bool wait_until_empty(unsigned seconds);
+
+  // ---- words
+
+  [[nodiscard]] observe::LogForm log_form() const;
+  void log_settings() const;
+  bool refused(std::string_view sentence);
+  void log(std::string_view event, std::string_view sentence);
+
+  const ServerStart& start_;
+  config::Configuration settings_;
+  sigset_t signals_{};
+  observe::LogBuffer log_;
+  observe::LogVoice voice_;
+  Notifier notifier_{from_environment};
+  ReloadReporter reporter_;
+  std::atomic<observe::Phase> phase_ = observe::Phase::starting;
+  std::optional<Account> account_;
+  std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
+  std::shared_ptr<const Policies> policies_;
+  Policies::Programs programs_ = Policies::Programs::allowed;
+  std::optional<Sandbox> sandbox_;
+  Reach reach_;
+  bool is_confined_ = false;  // to reach_
+  std::optional<Sockets> sockets_;
+  std::vector<std::string> listener_names_;  // where each listens, for the log
+  base::Descriptor metrics_socket_;
+  Lanes lanes_;
+  std::unique_ptr<observe::Metrics> metrics_;
+  std::optional<observe::MonitoringPages> pages_;
+  std::optional<observe::HttpEndpoint> endpoint_;
+  std::unique_ptr<limits::ClientTable> clients_;
+  std::unique_ptr<limits::GuessTable> guesses_;
+  std::uint64_t descriptors_ = 0;
+  Capacity capacity_{};
+  std::optional<MessageSlots> slots_;
+  std::atomic<std::uint32_t> open_connections_ = 0;
+  std::optional<loop::Workers> checkers_;
+  LoopThreads threads_;
+  config::FileWatch watch_;
+  std::int64_t certificates_told_on_ = 0;  // a day since 1970
+  bool is_rehearsal_ = false;
+  std::vector<Notice> notices_;
+};
+
+}  // namespace postern::server

@@ -1,0 +1,80 @@
+#include "testing/script.hpp"
+
+#include <algorithm>
+
+namespace postern::testing {
+
+using spec::Event;
+namespace bit = spec::bit;
+
+namespace {
+
+std::size_t piece_size(Cut cut, std::size_t sent, std::size_t left) {
+  switch (cut.how) {
+    case Cut::How::whole: return left;
+    case Cut::How::in_two: return sent < cut.octets ? std::min(cut.octets - sent, left) : left;
+    case Cut::How::in_pieces: return std::min(std::max<std::size_t>(cut.octets, 1), left);
+  }
+  return left;
+}
+
+void judge_moment(const Judge& judge, const Moment& moment, std::string& broken_law) {
+  if (!broken_law.empty()) return;
+  broken_law = judge.complaint(moment.decision);
+  for (const SessionLaw& law : all_session_laws) {
+    if (broken_law.empty() && !law.is_kept(moment)) broken_law = law.name;
+  }
+}
+
+}  // namespace
+
+Event outcome_for(spec::Guards guards, std::uint8_t fate) {
+  // Mostly good ends: a session to which nothing happens goes deepest.
+  const unsigned kind = fate % 8;
+  if (guards.has(bit::waiting_recipient)) {
+    if (kind < 4) return Event::recipient_ours;
+    if (kind == 4) return Event::recipient_foreign;
+    if (kind == 5) return Event::recipient_relay_requested;
+    return kind == 6 ? Event::recipient_sender_refused : Event::recipient_unknowable;
+  }
+  if (guards.has(bit::waiting_credentials)) {
+    if (kind < 5) return Event::credentials_accepted;
+    if (kind < 6) return Event::credentials_rejected;
+    return kind == 6 ? Event::credentials_user_gated : Event::credentials_broken;
+  }
+  if (kind < 5) return Event::hand_over_accepted;
+  if (kind == 5) return Event::hand_over_client_gone;
+  return kind < 7 ? Event::hand_over_deferred : Event::hand_over_refused;
+}
+
+Played play(const Judge& judge, const Script& script, Cut cut, AfterStarttls after_starttls) {
+  Played played;
+  Driver driver({.settings_and_facts = script.settings_and_facts,
+                 .host = audit::dialogue_host,
+                 .databytes = script.databytes,
+                 .max_recipients = script.max_recipients,
+                 .room = script.has_room ? nullptr : &engine::no_room()},
+                after_starttls);
+  std::size_t asked = 0;
+  driver.answer_by([&](spec::Guards guards) {
+    const std::uint8_t fate = script.fates.empty() ? std::uint8_t{0} : script.fates[asked % script.fates.size()];
+    ++asked;
+    return outcome_for(guards, fate);
+  });
+  driver.watch([&](const Moment& moment) { judge_moment(judge, moment, played.broken_law); });
+  driver.happen(Event::connect_ready);
+  std::size_t sent = 0;
+  for (const Part& part : script.parts) {
+    for (std::string_view octets = part.octets; !octets.empty();) {
+      const std::size_t size = piece_size(cut, sent, octets.size());
+      driver.send(octets.substr(0, size));
+      octets.remove_prefix(size);
+      sent += size;
+    }
+    if (part.then && driver.waits_for(*part.then)) driver.happen(*part.then);
+  }
+  played.replay = {driver.heard(), driver.decisions(), driver.problem()};
+  return played;
+}
+
+}  // namespace postern::testing

@@ -1,0 +1,209 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <numeric>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/cdb_file.hpp"
+#include "tests/daemon_home.hpp"
+
+namespace postern::config {
+namespace {
+
+class Cdb : public ::testing::Test {
+ protected:
+  tests::Home home_;
+};
+
+// All octets of a value, so that a view outside the file would be noticed.
+int sum_of(std::string_view value) { return std::accumulate(value.begin(), value.end(), 0); }
+
+TEST_F(Cdb, finds_what_was_put_in) {
+  home_.write_cdb("a.cdb", {{"one", "1"}, {"two", ""}, {"", "empty key"}, {std::string("n\0l", 3), "nul"}});
+  EXPECT_EQ(CdbCondition::usable, inspect_cdb("a.cdb"));
+  CdbFile file;
+  ASSERT_EQ(0, file.open("a.cdb"));
+  EXPECT_EQ("1", file.find("one").value());
+  EXPECT_EQ("", file.find("two").value());
+  EXPECT_EQ("empty key", file.find("").value());
+  EXPECT_EQ("nul", file.find(std::string_view("n\0l", 3)).value());
+  EXPECT_EQ(std::nullopt, file.find("three").value());
+  EXPECT_EQ(std::nullopt, file.find("n").value());
+  EXPECT_EQ(std::nullopt, file.find(std::string(100000, 'x')).value());
+}
+
+TEST_F(Cdb, gives_the_values_in_their_order) {
+  home_.write_cdb("a.cdb", {{"one", "1"}, {"two", "22"}, {"three", "333"}});
+  CdbFile file;
+  ASSERT_EQ(0, file.open("a.cdb"));
+  CdbFile::Values values(file);
+  for (const char* expected : {"1", "22", "333"}) EXPECT_EQ(expected, values.next());
+  EXPECT_EQ(std::nullopt, values.next());
+  EXPECT_EQ(std::nullopt, values.next());
+}
+
+TEST_F(Cdb, an_empty_one_is_usable) {
+  home_.write_cdb("a.cdb", {});
+  EXPECT_EQ(CdbCondition::usable, inspect_cdb("a.cdb"));
+  CdbFile file;
+  ASSERT_EQ(0, file.open("a.cdb"));
+  EXPECT_EQ(std::nullopt, file.find("one").value());
+  EXPECT_EQ(std::nullopt, CdbFile::Values(file).next());
+}
+
+TEST_F(Cdb, what_is_not_there_is_unreadable) {
+  home_.write_unreadable("folder");
+  ASSERT_EQ(0, ::mkfifo("fifo", 0644));
+  for (const char* path : {"", "/nonexistent/users.cdb", "folder", "fifo"})
+    EXPECT_EQ(CdbCondition::unreadable, inspect_cdb(path)) << path;
+  CdbFile file;
+  EXPECT_EQ(ENOENT, file.open("absent.cdb"));
+}
+
+TEST_F(Cdb, what_is_no_cdb_is_malformed) {
+  home_.write("empty", "");
+  home_.write("short", std::string(2047, '\0'));
+  home_.write("text", std::string(4096, 'x'));
+  for (const char* path : {"empty", "short", "text"}) EXPECT_EQ(CdbCondition::malformed, inspect_cdb(path)) << path;
+  CdbFile short_file;
+  EXPECT_EQ(EPROTO, short_file.open("short"));
+  CdbFile text;
+  EXPECT_EQ(EPROTO, text.open("text"));
+}
+
+TEST_F(Cdb, what_stands_after_the_tables_is_no_part_of_a_whole_file) {
+  home_.write_cdb("a.cdb", {{"one", "1"}});
+  home_.write("a.cdb", home_.read("a.cdb") + "x");
+  EXPECT_EQ(CdbCondition::malformed, inspect_cdb("a.cdb"));
+}
+
+TEST_F(Cdb, a_file_cut_while_it_is_open_cannot_be_read) {
+  home_.write_cdb("a.cdb", {{"one", std::string(100'000, '1')}});
+  CdbFile file;
+  ASSERT_EQ(0, file.open("a.cdb"));
+  ASSERT_TRUE(file.find("one").has_value());
+  std::filesystem::resize_file("a.cdb", 4096);
+  EXPECT_FALSE(file.find("one").has_value());
+  EXPECT_EQ(std::nullopt, CdbFile::Values(file).next());
+}
+
+// Two files of the same length, each right in itself, written over one another: every answer is of one of them.
+TEST_F(Cdb, a_file_written_over_in_place_is_never_read_half_and_half) {
+  const auto records = [](char sign) {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (int i = 0; i < 200; ++i) all.emplace_back("key" + std::to_string(i), std::string(50, sign));
+    return all;
+  };
+  home_.write_cdb("old.cdb", records('o'));
+  home_.write_cdb("new.cdb", records('n'));
+  const std::string versions[] = {home_.read("old.cdb"), home_.read("new.cdb")};
+  home_.write("a.cdb", versions[0]);
+  std::atomic<bool> is_over = false;
+  std::jthread writer([&] {
+    const int file = ::open("a.cdb", O_WRONLY | O_CLOEXEC);
+    for (std::size_t round = 1; !is_over; ++round) {
+      const std::string& octets = versions[round % 2];
+      const int cut = round % 7 == 0 ? ::ftruncate(file, 3000) : 0;
+      EXPECT_EQ(0, cut);
+      EXPECT_EQ(static_cast<ssize_t>(octets.size()), ::pwrite(file, octets.data(), octets.size(), 0));
+      std::this_thread::sleep_for(std::chrono::milliseconds(round % 3 * 30));
+    }
+    ::close(file);
+  });
+  int answers = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
+    CdbFile file, copy;
+    if (file.open("a.cdb") == 0) {
+      const auto found = file.find("key" + std::to_string(i % 200));
+      answers += found.has_value() ? 1 : 0;
+      EXPECT_TRUE(!found || *found == std::string(50, 'o') || *found == std::string(50, 'n'));
+    }
+    if (copy.open_copy("a.cdb") != 0) continue;
+    const auto first = copy.find("key0"), last = copy.find("key199");
+    EXPECT_TRUE(first.has_value() && last.has_value());
+  }
+  is_over = true;
+  EXPECT_LT(0, answers);
+}
+
+TEST_F(Cdb, a_copy_outlives_the_file) {
+  home_.write_cdb("a.cdb", {{"one", "1"}, {"two", std::string(100'000, '2')}});
+  CdbFile copy;
+  ASSERT_EQ(0, copy.open_copy("a.cdb"));
+  std::filesystem::resize_file("a.cdb", 0);
+  EXPECT_EQ("1", copy.find("one").value());
+  EXPECT_EQ(std::string(100'000, '2'), copy.find("two").value());
+}
+
+TEST_F(Cdb, what_is_no_cdb_is_not_copied) {
+  home_.write("text", std::string(4096, 'x'));
+  home_.write("empty", "");
+  home_.write_unreadable("folder");
+  CdbFile file;
+  EXPECT_EQ(EPROTO, file.open_copy("text"));
+  EXPECT_EQ(EPROTO, file.open_copy("empty"));
+  EXPECT_EQ(EINVAL, file.open_copy("folder"));
+  EXPECT_EQ(ENOENT, file.open_copy("absent"));
+}
+
+TEST_F(Cdb, a_file_cut_anywhere_is_not_usable) {
+  home_.write_cdb("a.cdb", {{"one", "1"}, {"two", "22"}});
+  const std::string whole = home_.read("a.cdb");
+  for (std::size_t octets = 0; octets < whole.size(); octets += 7) {
+    home_.write("cut.cdb", whole.substr(0, octets));
+    EXPECT_EQ(CdbCondition::malformed, inspect_cdb("cut.cdb")) << octets;
+    CdbFile file;
+    if (file.open("cut.cdb") == 0) (void)file.find("two");
+  }
+}
+
+TEST_F(Cdb, whatever_the_file_holds_nothing_outside_it_is_read) {
+  home_.write_cdb("a.cdb", {{"alice", std::string(700, 'a')}, {"bob", std::string(700, 'b')}, {"carol", "c"}});
+  std::string whole = home_.read("a.cdb");
+  std::mt19937 chance(1);  // the same files at each run
+  for (int round = 0; round < 1000; ++round) {
+    std::string changed = whole;
+    for (int change = 0; change < 4; ++change)
+      changed[chance() % changed.size()] = static_cast<char>(chance() % 3 == 0 ? 0xff : chance());
+    // Headers and lengths are where it matters, so aim there too.
+    changed[2048 + chance() % 8] = static_cast<char>(chance());
+    changed[chance() % 16] = static_cast<char>(chance());
+    home_.write("changed.cdb", changed);
+    (void)inspect_cdb("changed.cdb");
+    CdbFile file;
+    if (file.open("changed.cdb") != 0) continue;
+    for (const char* key : {"alice", "bob", "carol", "nobody"})
+      if (const auto found = file.find(key); found && found->has_value()) (void)sum_of(**found);
+    CdbFile::Values values(file);
+    while (const auto value = values.next()) (void)sum_of(*value);
+  }
+}
+
+TEST_F(Cdb, lengths_that_wrap_round_end_the_walk) {
+  home_.write_cdb("a.cdb", {{"one", "1"}, {"two", "22"}});
+  std::string bytes = home_.read("a.cdb");
+  const unsigned char key_length[4] = {0xf8, 0xff, 0xff, 0xff};  // 2^32 - 8: back to where the record begins
+  for (std::size_t i = 0; i < 4; ++i) bytes[2048 + i] = static_cast<char>(key_length[i]);
+  for (std::size_t i = 4; i < 8; ++i) bytes[2048 + i] = '\0';
+  home_.write("a.cdb", bytes);
+  CdbFile file;
+  ASSERT_EQ(0, file.open("a.cdb"));
+  CdbFile::Values values(file);
+  int count = 0;
+  while (values.next() && ++count < 100) {
+  }
+  EXPECT_LT(count, 2);
+}
+
+}  // namespace
+}  // namespace postern::config

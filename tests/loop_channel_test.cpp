@@ -1,0 +1,129 @@
+// RFC 3207 4, RFC 8446 6.1 (close_notify), RFC 5321 4.1.1.4; deviation D16: no call waits.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <string>
+
+#include "loop/channel.hpp"
+#include "tests/tls_meeting.hpp"
+
+namespace postern::loop {
+namespace {
+
+class Talking : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ::signal(SIGPIPE, SIG_IGN);  // as the listener does
+    ::fcntl(ends_.ours, F_SETFL, O_NONBLOCK);
+  }
+  Transfer read() { return channel_.read(room_); }
+  [[nodiscard]] std::string text(const Transfer& got) const { return {room_.data(), got.octets}; }
+  void encrypt() {
+    static const auto certificates = tls::Certificates::load(
+        {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
+    ASSERT_TRUE(certificates);
+    std::thread connecting([this] { EXPECT_EQ(1, SSL_connect(client_.get())); });
+    channel_.start_tls((*certificates)->open_session(channel_.number()));
+    for (int i = 0; i < 5000 && channel_.handshake() == Progress::again; ++i) ::usleep(1000);
+    connecting.join();
+  }
+  tls::Ends ends_;
+  Channel channel_{base::Descriptor(::dup(ends_.ours))};
+  tls::ClientContext context_ = tls::make_client(TLS1_3_VERSION);
+  tls::Client client_ = tls::open_client(context_, ends_.theirs);
+  std::array<char, 4096> room_{};
+};
+
+TEST_F(Talking, nothing_there_is_no_reason_to_wait) {
+  EXPECT_EQ(Progress::again, read().progress);
+  EXPECT_FALSE(channel_.has_input());
+}
+
+TEST_F(Talking, what_came_is_seen_without_being_taken) {
+  ASSERT_EQ(4, ::send(ends_.theirs, "EHLO", 4, 0));
+  EXPECT_TRUE(channel_.has_input());
+  EXPECT_EQ("EHLO", text(read()));
+  EXPECT_FALSE(channel_.has_input());
+}
+
+TEST_F(Talking, an_end_is_closed_for_reading_and_for_writing) {
+  ends_.hang_up();
+  EXPECT_EQ(Progress::closed, read().progress);
+  EXPECT_EQ(Progress::closed, channel_.write("250 ok\r\n").progress);
+}
+
+TEST_F(Talking, who_reads_nothing_stops_writing_and_nothing_is_lost) {
+  const std::string much(std::size_t{1} << 20U, 'x');
+  std::size_t sent = 0;
+  Transfer last{};
+  while ((last = channel_.write(much)).progress == Progress::done) sent += last.octets;
+  EXPECT_EQ(Progress::again, last.progress);
+  std::size_t came = 0;
+  std::array<char, 65536> room{};
+  while (came < sent) came += static_cast<std::size_t>(::recv(ends_.theirs, room.data(), room.size(), 0));
+  EXPECT_EQ(Progress::done, channel_.write("x").progress);
+}
+
+TEST_F(Talking, inside_tls_records_are_read_up_to_the_room_there_is) {
+  encrypt();
+  EXPECT_EQ("TLSv1.3", channel_.tls_version());
+  EXPECT_EQ(Progress::again, read().progress);
+  tls::send(client_, "NOOP\r\n");
+  tls::send(client_, "QUIT\r\n");
+  EXPECT_TRUE(channel_.has_input());
+  EXPECT_EQ("NOOP\r\nQUIT\r\n", text(read()));
+}
+
+TEST_F(Talking, close_notify_behind_octets_is_an_end_in_hand) {
+  encrypt();
+  tls::send(client_, "QUIT\r\n");
+  SSL_shutdown(client_.get());
+  EXPECT_EQ("QUIT\r\n", text(read()));
+  EXPECT_TRUE(channel_.has_end_in_hand());
+  EXPECT_EQ(Progress::closed, read().progress);
+}
+
+TEST_F(Talking, an_end_without_close_notify_is_an_end) {
+  encrypt();
+  tls::send(client_, "QUIT\r\n");
+  ends_.hang_up();
+  EXPECT_EQ("QUIT\r\n", text(read()));
+  EXPECT_EQ(Progress::closed, read().progress);
+}
+
+TEST_F(Talking, the_last_word_inside_tls_is_close_notify) {
+  encrypt();
+  ASSERT_EQ(Progress::done, channel_.write("221\r\n").progress);
+  channel_.end_output();
+  EXPECT_EQ("221\r\n", tls::read_once(client_));
+  EXPECT_EQ("", tls::read_once(client_));
+  EXPECT_EQ(SSL_RECEIVED_SHUTDOWN, SSL_get_shutdown(client_.get()) & SSL_RECEIVED_SHUTDOWN);
+}
+
+TEST_F(Talking, what_is_no_handshake_fails_with_a_sentence) {
+  const auto certificates = tls::Certificates::load(
+      {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
+  ASSERT_TRUE(certificates);
+  ASSERT_EQ(14, ::send(ends_.theirs, "no TLS at all\n", 14, 0));
+  channel_.start_tls((*certificates)->open_session(channel_.number()));
+  EXPECT_EQ(Progress::closed, channel_.handshake());
+  EXPECT_TRUE(channel_.take_failure().starts_with("the TLS handshake failed: ")) << "says why";
+}
+
+TEST_F(Talking, who_leaves_during_the_handshake_is_told_of_as_that) {
+  const auto certificates = tls::Certificates::load(
+      {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
+  ASSERT_TRUE(certificates);
+  channel_.start_tls((*certificates)->open_session(channel_.number()));
+  EXPECT_EQ(Progress::again, channel_.handshake());
+  EXPECT_FALSE(channel_.wants_output());
+  ends_.hang_up();
+  EXPECT_EQ(Progress::closed, channel_.handshake());
+  EXPECT_EQ("the client left during the TLS handshake", channel_.take_failure());
+}
+
+}  // namespace
+}  // namespace postern::loop

@@ -1,0 +1,75 @@
+// What a reload cannot take, and what a sandbox does not reach.
+#include <gtest/gtest.h>
+
+#include "server/restart.hpp"
+
+namespace postern::server {
+namespace {
+
+using Names = std::vector<std::string>;
+
+TEST(Restart, what_new_sessions_can_be_served_with_wants_none) {
+  config::Configuration before, after;
+  before.listeners.emplace_back();
+  after.listeners.emplace_back();
+  after.listeners[0].variables = {"SSL=1"};
+  after.listeners[0].tcprules = "tcp.cdb";
+  after.listeners[0].proxies = {base::Network(base::Address(), 8)};
+  after.clients.sessions = 1;
+  after.domains = {"example.org"};
+  after.only_tls_1_3 = true;
+  after.shutdown_seconds = 1;
+  EXPECT_EQ(wants_restart(before, after), Names{});
+}
+
+TEST(Restart, what_the_start_has_made_wants_one) {
+  const config::Configuration before;
+  config::Configuration after;
+  after.home = "/";
+  after.user = "postern";
+  after.chroot = "/srv";
+  after.loops = 2;
+  after.checkers = 2;
+  after.hand_overs = 2;
+  after.is_sandboxed = false;
+  after.log = config::LogFormat::json;
+  after.metrics = base::Endpoint{};
+  after.listeners.emplace_back();
+  EXPECT_EQ(wants_restart(before, after), (Names{"home", "user", "chroot", "loops", "checkers", "hand_overs", "sandbox",
+                                                 "log", "metrics", "ip, port or socket of a [[listener]]"}));
+}
+
+TEST(Restart, a_listener_elsewhere_wants_one) {
+  config::Configuration before, after;
+  before.listeners.push_back({.place = {}, .at = {.address = {}, .port = 25}});
+  after.listeners.push_back({.place = {}, .at = {.address = {}, .port = 26}});
+  EXPECT_EQ(wants_restart(before, after).size(), 1U);
+  after.listeners[0] = before.listeners[0];
+  after.listeners[0].socket_name = "smtp";
+  EXPECT_EQ(wants_restart(before, after).size(), 1U);
+}
+
+TEST(Restart, a_folder_holds_what_is_in_it) {
+  const Reach entered{.writable = {"/mail"}, .readable = {".", "/etc/ssl"}, .tcp_connect = {24}, .tcp_bind = {}};
+  const auto readable = [&](const std::string& path) {
+    return beyond_reach(entered, {.writable = {}, .readable = {path}, .tcp_connect = {}, .tcp_bind = {}});
+  };
+  for (const char* path : {".", "control", "control/certs", "/etc/ssl", "/etc/ssl/private", "/mail"})
+    EXPECT_EQ(readable(path), "") << path;
+  for (const char* path : {"..", "control/../..", "/etc", "/etc/ssl2", "/etc/ssl/../x", "/"})
+    EXPECT_EQ(readable(path), path) << path;
+}
+
+TEST(Restart, what_may_be_read_may_not_be_written) {
+  const Reach entered{.writable = {"/mail"}, .readable = {"/etc"}, .tcp_connect = {24}, .tcp_bind = {}};
+  const auto beyond = [&](std::vector<std::string> writable, std::vector<std::uint16_t> ports) {
+    return beyond_reach(
+        entered, {.writable = std::move(writable), .readable = {}, .tcp_connect = std::move(ports), .tcp_bind = {}});
+  };
+  EXPECT_EQ(beyond({"/mail", "/mail/a"}, {24}), "");
+  EXPECT_EQ(beyond({"/etc"}, {}), "/etc");
+  EXPECT_EQ(beyond({}, {24, 25}), "port 25");
+}
+
+}  // namespace
+}  // namespace postern::server
