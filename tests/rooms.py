@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Who may include whom, what only the daemon may touch, and how long a file may be (docs/decisions/0003-rooms.md).
+"""Who may include whom, what the core may not touch, and how long a file and how large a class may be
+(docs/decisions/0003-rooms.md).
 
 usage: rooms.py SOURCE_FOLDER     prints each offence as file:line: sentence; exit 1 when there is one
        rooms.py --self-test       the rules find what they should
@@ -8,6 +9,8 @@ import pathlib
 import re
 import sys
 import tempfile
+
+import class_limits
 
 CORE = {"engine", "grammar", "spec"}
 # Who may include whom; everybody includes itself, and every room but the first three the core.
@@ -105,6 +108,7 @@ def offences_of(path: str, text: str):
     for number, line in enumerate(lines, 1):
         yield from include_offences(path, number, line)
         yield from call_offences(path, number, line)
+    yield from class_limits.offences(path, text)
     limit = LIMIT[pathlib.PurePath(path).suffix]
     if len(lines) > limit and not SIZE_FREE.match(path):
         yield f"{path}:{len(lines)}: {len(lines)} lines, {limit} are allowed"
@@ -149,6 +153,7 @@ def self_test() -> int:
         "tests/a_test.cpp": '#include "daemon/connection.hpp"\n#include "testing/driver.hpp"\n#include <fstream>',
     }
     failed = [f"{path} is not found out" for path, text in bad.items() if not list(offences_of(path, text))]
+    failed += class_limits.self_test()
     failed += [offence for path, text in good.items() for offence in offences_of(path, text)]
     with tempfile.TemporaryDirectory() as name:
         (pathlib.Path(name) / "engine").mkdir()
