@@ -5,9 +5,9 @@
 std::size_t count(std::span<const std::uint8_t> octets) { return octets.size(); }
 
 std::size_t of_an_address() {
-  const postern::listener::Address address;
+  const postern::base::Address address;
 #ifdef MISUSE
-  const auto octets = postern::listener::client_of(address).octets();
+  const auto octets = postern::base::client_of(address).octets();
 #else
   const auto octets = address.octets();
 #endif
