@@ -47,7 +47,7 @@ std::size_t end_of_records(std::string_view file) {
 }
 
 std::optional<struct stat> status_of(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;
 }
 
@@ -74,7 +74,7 @@ class Draft {
   }
 
   void take_owner_and_mode(const std::optional<struct stat>& old, unsigned new_mode) {
-    struct stat mine {};
+    struct stat mine{};
     if (::fstat(file_.number(), &mine) != 0) fail(path_, "cannot be written");
     const bool is_anothers = old && (old->st_uid != mine.st_uid || old->st_gid != mine.st_gid);
     if (is_anothers && ::fchown(file_.number(), old->st_uid, old->st_gid) != 0)

@@ -46,8 +46,8 @@ Player::Player(const testing::Judge& judge)
                          testing::GuardedOctets(sizeof(engine::Workspace))},
       input_(most_sent_octets),
       scratch_(most_sent_octets + 2),
-      workspaces_{new (last_in(workspace_storage_[0], sizeof(engine::Workspace))) engine::Workspace,
-                  new (last_in(workspace_storage_[1], sizeof(engine::Workspace))) engine::Workspace} {}
+      workspaces_{new(last_in(workspace_storage_[0], sizeof(engine::Workspace))) engine::Workspace,
+                  new(last_in(workspace_storage_[1], sizeof(engine::Workspace))) engine::Workspace} {}
 
 void Player::complain(std::string_view what) {
   if (complaint_.empty() && !what.empty()) complaint_ = what;

@@ -41,7 +41,7 @@ void check_base64(std::string_view line) {
 
 class Exchange {
  public:
-  Exchange() : sasl_(new (storage_.space_before_guard(sizeof(engine::Sasl)).data()) engine::Sasl) {}
+  Exchange() : sasl_(new(storage_.space_before_guard(sizeof(engine::Sasl)).data()) engine::Sasl) {}
 
   void plain(std::string_view line) {
     const ResponseKind kind = sasl_->take_plain(line);

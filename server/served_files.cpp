@@ -33,7 +33,7 @@ std::string reader() { return "user " + user_name(::geteuid()); }
 
 // ` (mode 0600, root:root)`
 std::string ownership(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   if (::stat(path.c_str(), &about) != 0) return {};
   std::array<char, 16> mode{};
   std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(about.st_mode) & 07777U);
@@ -81,7 +81,7 @@ bool may_use(const ServedFile& file) {
 }
 
 bool is_waited_for(const ServedFile& file) {
-  struct stat about {};
+  struct stat about{};
   return ::stat(file.path.c_str(), &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
 }
 

@@ -106,11 +106,11 @@ class Memory : public ::testing::Test {
     NoTls tls;
     failing() = {.made = 0, .skip = skip, .count = count};
     const int code = serve({.start = start,
-                                    .arguments = {},
-                                    .environment = environment,
-                                    .journal = journal,
-                                    .transport = client,
-                                    .tls = tls});
+                            .arguments = {},
+                            .environment = environment,
+                            .journal = journal,
+                            .transport = client,
+                            .tls = tls});
     failing().count = 0;
     return {code, std::string(client.heard()), client.has_heard_4yz(), log.has_spoken};
   }

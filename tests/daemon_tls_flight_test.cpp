@@ -34,9 +34,8 @@ struct CountedMeeting {
     client.reset(SSL_new(context.get()));
     SSL_set_bio(client.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_connect_state(client.get());
-    std::thread server([&] {
-      accepted = TlsTransport::accept(server_context, {to_server.ours, to_client.ours}, patient);
-    });
+    std::thread server(
+        [&] { accepted = TlsTransport::accept(server_context, {to_server.ours, to_client.ours}, patient); });
     while (SSL_do_handshake(client.get()) != 1) {
       send_all();
       receive();

@@ -167,7 +167,7 @@ TEST(PlainTransport, a_closed_descriptor_and_a_client_that_is_gone_are_closed) {
 void do_nothing(int) {}
 
 TEST(PlainTransport, a_signal_neither_ends_nor_prolongs_a_wait) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = do_nothing;
   ASSERT_EQ(::sigaction(SIGUSR1, &action, nullptr), 0);
   Ends ends;

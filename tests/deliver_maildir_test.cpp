@@ -205,8 +205,7 @@ TEST_F(MaildirTest, all_or_none) {
 
 // A new/ that is elsewhere than its tmp/ is no Maildir: nothing could come into it whole (maildir(5)).
 TEST_F(MaildirTest, a_new_folder_on_another_file_system_than_its_tmp_defers) {
-  struct stat here {
-  }, there{};
+  struct stat here{}, there{};
   if (stat(root_.c_str(), &here) != 0 || stat("/dev/shm", &there) != 0 || here.st_dev == there.st_dev)
     GTEST_SKIP() << "only one file system";
   std::string elsewhere = "/dev/shm/postern_XXXXXX";

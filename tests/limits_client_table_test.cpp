@@ -26,7 +26,7 @@ const base::Address tim = ipv4(0xC0000201), tom = ipv4(0xC0000202);
 
 class Table : public ::testing::Test {
  protected:
-  static ClientLimits limits(auto ClientLimits::*which, std::uint32_t number) {
+  static ClientLimits limits(auto ClientLimits::* which, std::uint32_t number) {
     ClientLimits limits = no_limits;
     limits.*which = number;
     return limits;
@@ -227,7 +227,9 @@ TEST_F(Table, threads_lose_no_session) {
       if (table.admit(from, start) == Admission::ok) table.leave(from);
     }
   };
-  { const std::jthread one(work, 3), other(work, 5); }
+  {
+    const std::jthread one(work, 3), other(work, 5);
+  }
   EXPECT_EQ(0, table.figures().sessions);
   EXPECT_EQ(0, table.figures().networks);
 }

@@ -162,7 +162,9 @@ TEST(Guesses, threads_agree) {
   const auto work = [&] {
     for (int i = 0; i < 1000; ++i) shuttings += shut(table.rejected(nat, user(i % 10), start), GateKind::user);
   };
-  { const std::jthread one(work), two(work); }
+  {
+    const std::jthread one(work), two(work);
+  }
   EXPECT_EQ(10, shuttings);
 }
 

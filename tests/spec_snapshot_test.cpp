@@ -98,7 +98,7 @@ TEST_F(Snapshot, tells_every_limit_default_and_text) {
 TEST_F(Snapshot, tells_every_law) {
   for (std::size_t i = 0; i < whole_.laws.names.size(); ++i)
     expect_told(whole_.laws.names[i].name, [&](Whole& w) { w.laws.names[i].text += " or SSL"; });
-  for (std::vector<Law> Laws::*kind : {&Laws::invariants, &Laws::laws}) {
+  for (std::vector<Law> Laws::* kind : {&Laws::invariants, &Laws::laws}) {
     for (std::size_t i = 0; i < (whole_.laws.*kind).size(); ++i) {
       const Law& law = (whole_.laws.*kind)[i];
       expect_told(law.name, [&](Whole& w) { (w.laws.*kind).erase((w.laws.*kind).begin() + std::ptrdiff_t(i)); });

@@ -21,8 +21,7 @@ std::string_view without_end(std::string_view text) {
 
 std::string printable(std::string_view text) {
   std::string shown(text.substr(0, spec::max_host_octets));
-  std::ranges::replace_if(
-      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '?');
   return shown;
 }
 

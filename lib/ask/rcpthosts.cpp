@@ -34,8 +34,7 @@ std::string cdb_problem(int error_number) {
 
 std::string printable(std::string_view key) {
   std::string shown(key.substr(0, spec::max_host_octets));
-  std::ranges::replace_if(
-      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '?');
   return shown;
 }
 

@@ -65,7 +65,7 @@ bool meet(const Endpoint& a, const Endpoint& b) {
 }
 
 ino_t inode_of(int socket) {
-  struct stat about {};
+  struct stat about{};
   return ::fstat(socket, &about) == 0 ? about.st_ino : 0;
 }
 

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t head_octets = 256;  // BINPRM_BUF_SIZE: the kernel looks at no more
 
 std::optional<struct stat> status_of(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;
 }
 

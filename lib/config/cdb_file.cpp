@@ -107,7 +107,7 @@ int CdbFile::open_copy(const char* path) {
 
 std::expected<CdbFile::State, int> CdbFile::state() const {
   if (copy_ != nullptr) return State{};
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return std::unexpected(errno);
   if (!S_ISREG(status.st_mode)) return std::unexpected(EINVAL);
   if (status.st_size > std::numeric_limits<std::uint32_t>::max()) return std::unexpected(EPROTO);

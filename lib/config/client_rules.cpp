@@ -141,7 +141,7 @@ bool may_pass(int error_number) {
 }  // namespace
 
 ClientRules::Identity ClientRules::identity_of(const char* path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path, &status) != 0) return {.error_number = errno};
   return {.error_number = 0,
           .device = status.st_dev,

@@ -25,8 +25,7 @@ bool is_printable(char octet) { return octet >= 32 && octet < 127; }
 
 std::string printable(std::string_view text) {
   std::string shown(text.substr(0, max_found_octets));
-  std::ranges::replace_if(
-      shown, [](char octet) { return !is_printable(octet); }, '?');
+  std::ranges::replace_if(shown, [](char octet) { return !is_printable(octet); }, '?');
   if (text.size() > max_found_octets) shown += "...";
   return shown;
 }
@@ -51,7 +50,7 @@ int open_control(std::string_view name) {
   path[directory.size() + name.size()] = '\0';
   // A FIFO must not hold us up, nor be read as an empty file: a list that is empty is a filter that is gone.
   const int descriptor = ::open(path.data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat about {};
+  struct stat about{};
   if (descriptor < 0 || ::fstat(descriptor, &about) != 0 || !S_ISFIFO(about.st_mode)) return descriptor;
   ::close(descriptor);
   errno = ENOTSUP;

@@ -17,7 +17,7 @@ void mix(std::uint64_t& state, std::uint64_t number) {
 
 // Of the name itself, where it is a symbolic link: one that is set again counts.
 std::uint64_t link_state(const std::string& path) {
-  struct stat link {};
+  struct stat link{};
   return ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode) ? link.st_ino : 0;
 }
 
@@ -26,7 +26,7 @@ std::uint64_t link_state(const std::string& path) {
 std::uint64_t FileWatch::state() const {
   std::uint64_t state = 0xcbf29ce484222325;
   for (const std::string& path : paths_) {
-    struct stat file {};
+    struct stat file{};
     if (::stat(path.c_str(), &file) != 0) file = {};
     mix(state, file.st_dev);
     mix(state, file.st_ino);

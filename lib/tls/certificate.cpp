@@ -209,7 +209,7 @@ CertificateJudgement unreadable(const std::string& path, int error) {
 using FileText = std::expected<std::unique_ptr<Secret>, CertificateJudgement>;
 
 FileText read_open_file(const std::string& path, int fd) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return std::unexpected(unreadable(path, errno));
   if (auto judgement = judge_status(path, status)) return std::unexpected(*std::move(judgement));
   auto file = std::make_unique<Secret>(static_cast<std::size_t>(status.st_size));

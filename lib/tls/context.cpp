@@ -86,7 +86,7 @@ std::expected<void, std::string> set_dh_group(SSL_CTX* context) {
 
 // What is not there OpenSSL tells; a FIFO it would wait for.
 bool is_no_file(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   return ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
 }
 

@@ -64,7 +64,7 @@ class Rules {
       note(trouble(path, errno));
   }
   void add_opened(const base::Descriptor& at, const std::string& path, std::uint64_t rights) {
-    struct stat about {};
+    struct stat about{};
     if (::fstat(at.number(), &about) == 0 && !S_ISDIR(about.st_mode))
       rights &= LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | truncate_right;
     const landlock_path_beneath_attr rule{.allowed_access = rights & handled_.files, .parent_fd = at.number()};
