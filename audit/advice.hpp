@@ -1,8 +1,8 @@
 // What an operator should know before the start: dangers, warnings, settings without effect.
 // in      an explanation (for its claims), the classes of behaviour (a setting is idle when its flip changes no word)
 // out     Advice, the gravest first; `id` is stable, for scripts
-// how     every condition is a claim of the explanation, a decision of the table, or the port, which the policy never
-// sees source  said in each piece; seed: table (red cells, red text); RFC 3207 4; RFC 8314 3.3; RFC 6409
+// how     every condition is a claim of the explanation, a decision of the table, or the port, which the policy never sees
+// source  said in each piece; seed: table (red cells, red text); RFC 3207 4; RFC 8314 3.3; RFC 6409
 #pragma once
 
 #include <array>

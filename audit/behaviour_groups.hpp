@@ -1,7 +1,7 @@
 // All 64 settings by behaviour, and the seed's cells, with what each means.
 // out     Matrix; groups of refused settings by the rule that refuses, of live ones by behaviour
 // source  seed: table; of the 64: 22 refused, 1 dead, 41 live in 16 behaviours; 6 with passwords in clear, 2 of them
-// FORCE_TLS=1
+//         with FORCE_TLS=1
 #pragma once
 
 #include <vector>

@@ -1,9 +1,8 @@
 // Which sessions end otherwise under two configurations: the first decision at which they part, for each way to part.
 // in      two configurations
 // out     Partings, the shortest witness each; a session changes its outcome exactly when it comes by one of them
-// how     breadth first through pairs of states, both sides told the same; a pair is left where one side accepts and
-// the
-//         other refuses, or where the server goes on to do another thing. Counted facts have every value, on both sides
+// how     breadth first through pairs of states, the same happens to both sides; a pair is left where one side accepts and
+//         the other refuses, or where the server goes on to do another thing. Counted facts have every value, on both sides
 // source  spec/policy.toml
 #pragma once
 

@@ -1,8 +1,9 @@
-// The guard language of the spec: `FORCE_TLS and not (channel in (starttls, implicit))`. A value `mail.*` stands for
-// all that begin with `mail.`. in      the text of an `if` or `is`, and the names it may use out     Expression, a tree
-// over variables and their values; Cubes, the same as alternatives of bit patterns errors  std::unexpected(sentence):
-// unknown name, unknown value, what was expected where source  spec/settings.toml: settings, facts, states, derived
-// names
+// The guard language of the spec: `FORCE_TLS and not (channel in (starttls, implicit))`. A value `mail.*` stands for all
+// that begin with `mail.`.
+// in      the text of an `if` or `is`, and the names it may use
+// out     Expression, a tree over variables and their values; Cubes, the same as alternatives of bit patterns
+// errors  std::unexpected(sentence): unknown name, unknown value, what was expected where
+// source  spec/settings.toml: settings, facts, states, derived names
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // The shape of the generated policy: one row decides one event in some of the states.
 // out     PolicyRow, ReplyRow, CapabilityRow, QueueExitRow; the rows themselves are written by spec/generate.cpp
-// states  Guards, one word: a bit for every setting, fact and state value of spec/settings.toml (names in
-// policy_names.hpp) lives   for ever: everything here is constant data without pointers, so that a process pays no
-// relocation for it source  spec/settings.toml, spec/events.toml, spec/policy.toml, spec/replies.toml
+// states  Guards, one word: a bit for every setting, fact and state value of spec/settings.toml (policy_names.hpp)
+// lives   for ever: everything here is constant data without pointers, so that a process pays no relocation for it
+// source  spec/settings.toml, spec/events.toml, spec/policy.toml, spec/replies.toml
 #pragma once
 
 #include <cstddef>

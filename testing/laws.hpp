@@ -1,8 +1,9 @@
-// What must be true of a session besides its decisions: each law once, as a sentence and its source. The laws of
-// decisions are spec/laws.toml; testing/law_book.hpp applies them. in      Moment: a decision as a session takes it,
-// what it says and does, what it keeps out     true: the law is kept; all_session_laws lists them for those who apply
-// every one used    on dialogues, on random sessions, by the fuzzer source  RFC 5321, 3207, 4954, the numbered
-// deviations; said at each law
+// What must be true of a session besides its decisions: each law once, as a sentence and its source. The laws of decisions
+// are spec/laws.toml; testing/law_book.hpp applies them.
+// in      Moment: a decision as a session takes it, what it says and does, what it keeps
+// out     true: the law is kept; all_session_laws lists them for those who apply every one
+// used    on dialogues, on random sessions, by the fuzzer
+// source  RFC 5321, 3207, 4954, the numbered deviations; said at each law
 #pragma once
 
 #include <array>

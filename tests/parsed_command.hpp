@@ -1,6 +1,7 @@
-// parse_command as the tests call it: before an unreadable page, and next to the two slow parsers, which must say the
-// same. in      a line of at most 64 KiB out     the result; its views live until the next call errors  a failed
-// expectation where the parsers differ, or a view lies outside the line
+// parse_command as the tests call it: before an unreadable page, and beside the two slow parsers, which must say the same.
+// in      a line of at most 64 KiB
+// out     the result; its views live until the next call
+// errors  a failed expectation where the parsers differ, or a view lies outside the line
 #pragma once
 
 #include <gtest/gtest.h>

@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 import class_limits
+import heads
 
 CORE = {"engine", "grammar", "spec"}
 # Who may include whom; everybody includes itself, and every room but the first three the core.
@@ -109,6 +110,7 @@ def offences_of(path: str, text: str):
         yield from include_offences(path, number, line)
         yield from call_offences(path, number, line)
     yield from class_limits.offences(path, text)
+    yield from heads.offences(path, text)
     limit = LIMIT[pathlib.PurePath(path).suffix]
     if len(lines) > limit and not SIZE_FREE.match(path):
         yield f"{path}:{len(lines)}: {len(lines)} lines, {limit} are allowed"
@@ -153,7 +155,7 @@ def self_test() -> int:
         "tests/a_test.cpp": '#include "daemon/connection.hpp"\n#include "testing/driver.hpp"\n#include <fstream>',
     }
     failed = [f"{path} is not found out" for path, text in bad.items() if not list(offences_of(path, text))]
-    failed += class_limits.self_test()
+    failed += class_limits.self_test() + heads.self_test()
     failed += [offence for path, text in good.items() for offence in offences_of(path, text)]
     with tempfile.TemporaryDirectory() as name:
         (pathlib.Path(name) / "engine").mkdir()

@@ -2,8 +2,7 @@
 // in      the command line, the variables, the control files (the current folder is the home)
 // out     Start; `event` is connect_ready, or what is wrong, and `problems` says it in sentences with place and remedy
 // errors  none besides: a bad start is an event with a row and a reply
-// source  spec/events.toml: connect.*; semantics of the variables: spec/settings.toml; qmail-smtpd(8); deviations
-// D9-D12
+// source  spec/events.toml: connect.*; semantics of the variables: spec/settings.toml; qmail-smtpd(8); deviations D9-D12
 #pragma once
 
 #include <cstddef>
