@@ -16,9 +16,9 @@ def offences(path, source):
         if not line.startswith("//"):
             return
         text = line[2:].strip()
-        if KEY_INSIDE.match(text) and not ENTRY.match(line):
+        if KEY_INSIDE.match(text) and not ENTRY.match(line) and not text.startswith("in, out, errors "):
             yield f"{path}:{number}: a key in the middle of a line: give each entry of the head a line of its own"
-        elif is_entry and len(text.split()) < 3 and not re.match(r"// {3,}|// \w+ {2,}", line):
+        elif is_entry and 0 < len(text.split()) < 3 and not re.match(r"// {3,}|// \w+ {2,}", line):
             yield f"{path}:{number}: the text of an entry goes on at the start of a line: indent it to its column"
         is_entry = bool(ENTRY.match(line)) or (is_entry and line.startswith("//   "))
 
