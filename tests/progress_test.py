@@ -34,7 +34,7 @@ class Progress(unittest.TestCase):
             text = (SCRIPTS / name).read_text()
             self.assertNotRegex(text, r"cmake --build.*\| tail")
             self.assertIn(". scripts/progress.sh", text)
-            self.assertLess(text.index('step "install'), text.index("./scripts/install build"))
+            self.assertLess(text.index('step "install'), text.index("./scripts/install"))
 
 
 if __name__ == "__main__":
