@@ -32,9 +32,10 @@ std::uint32_t replies_in(std::string_view octets) {
 
 }  // namespace
 
-Conversation::Conversation(const Service& service, Workspace& workspace, Patience patience, Counters counters)
-    : Conversation(service, workspace, patience) {
-  session_.resume_after_starttls(counters);
+Conversation::Conversation(const Service& service, Workspace& workspace, Patience patience,
+                           std::optional<Counters> counters)
+    : session_(service, workspace), patience_(patience) {
+  if (counters) session_.resume_after_starttls(*counters);
 }
 
 Want Conversation::want() const {

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -47,10 +48,9 @@ enum class ShutDown : std::uint8_t {
 
 class Conversation {
  public:
-  Conversation(const Service& service, Workspace& workspace, Patience patience)
-      : session_(service, workspace), patience_(patience) {}
-  // Continues on an encrypted channel what another one began: happen() with handshake_done or handshake_failed.
-  Conversation(const Service& service, Workspace& workspace, Patience patience, Counters counters);
+  // counters   of the conversation that this one continues on an encrypted channel: then happen() with handshake_done or
+  //            handshake_failed opens it
+  Conversation(const Service& service, Workspace& workspace, Patience patience, std::optional<Counters> counters = {});
 
   // `scratch` takes decoded mail data and holds at least octets.size() + 2.
   [[nodiscard]] Want feed(std::span<char> octets, std::span<char> scratch, Time now, Output& output);
@@ -103,8 +103,7 @@ class Conversation {
 // A conversation that keeps one workspace for its whole life.
 class LoneConversation : private OwnWorkspace, public Conversation {
  public:
-  LoneConversation(const Service& service, Patience patience) : Conversation(service, own_workspace, patience) {}
-  LoneConversation(const Service& service, Patience patience, Counters counters)
+  LoneConversation(const Service& service, Patience patience, std::optional<Counters> counters = {})
       : Conversation(service, own_workspace, patience, counters) {}
 };
 

@@ -3,7 +3,8 @@
 // limits  has_room() says whether a reply fits, whichever it is; where none does, the conversation wants room and does
 //         nothing, so that no reply waits anywhere else
 // lives   the views that note() and keep() get die with the next call on the conversation
-// rule    note(), keep() and drop() may look at the session and must not call the conversation, whose turn it is
+// rule    note(), keep() and drop() may look at the session; they call nothing of the conversation, whose turn it is, and
+//         throw nothing
 #pragma once
 
 #include <cstddef>

@@ -65,8 +65,7 @@ void Player::start(const SessionView& view, std::optional<engine::Counters> coun
                                 .room = view.has_room ? nullptr : &engine::no_room()};
   for (engine::Workspace* workspace : workspaces_) new (workspace) engine::Workspace;  // which fills no storage
   void* const storage = last_in(talk_storage_, sizeof(engine::Conversation));
-  talk_ = counters ? new (storage) engine::Conversation(service, *workspaces_[0], {}, *counters)
-                   : new (storage) engine::Conversation(service, *workspaces_[0], {});
+  talk_ = new (storage) engine::Conversation(service, *workspaces_[0], {}, counters);
 }
 
 // At rest nothing of a session is in its workspace: it goes on with another.
