@@ -18,18 +18,6 @@ constexpr std::uint64_t waiting_for_octets = bit::waiting_command | bit::waiting
                                              bit::waiting_plain_response | bit::waiting_username |
                                              bit::waiting_password;
 
-// RFC 5321 4.2.1: all lines of a reply but the last have a hyphen after the code. The first may be the end of one.
-std::uint32_t replies_in(std::string_view octets) {
-  std::uint32_t replies = 0;
-  while (!octets.empty()) {
-    const std::size_t end = std::min(octets.find('\n'), octets.size());
-    const bool is_whole = end > 3 && octets[0] >= '2' && octets[0] <= '5';
-    if (!(is_whole && octets[3] == '-')) ++replies;
-    octets.remove_prefix(std::min(end + 1, octets.size()));
-  }
-  return replies;
-}
-
 }  // namespace
 
 Conversation::Conversation(const Service& service, Workspace& workspace, Patience patience,
@@ -39,15 +27,22 @@ Conversation::Conversation(const Service& service, Workspace& workspace, Patienc
 }
 
 Want Conversation::want() const {
-  const spec::Guards guards = session_.guards();
   if (has_ended()) return {.kind = Kind::end};
-  if (pause_end_ != never) return {.kind = Kind::pause, .deadline = pause_end_};
-  if (guards.has(waiting_for_octets))
-    return {.kind = Kind::octets, .deadline = patience_.deadline(guards.has(bit::waiting_mail_data))};
+  if (pause_end_ != never) return {.kind = Kind::pause};
+  const spec::Guards guards = session_.guards();
+  if (guards.has(waiting_for_octets)) return {.kind = Kind::octets};
   if (const auto question = question_of(guards))
     return {.kind = Kind::answer, .question = *question, .ticket = ticket_};
-  if (guards.has(bit::waiting_handshake)) return {.kind = Kind::tls, .deadline = patience_.deadline(false)};
+  if (guards.has(bit::waiting_handshake)) return {.kind = Kind::tls};
   return {.kind = guards.has(bit::waiting_connect) ? Kind::opening : Kind::end};
+}
+
+// Who answers a question has a limit of his own.
+Time Conversation::deadline() const {
+  if (pause_end_ != never) return pause_end_;
+  const spec::Guards guards = session_.guards();
+  const bool is_patient = !has_ended() && guards.has(waiting_for_octets | bit::waiting_handshake);
+  return is_patient ? patience_.deadline(guards.has(bit::waiting_mail_data)) : never;
 }
 
 bool Conversation::listens() const {
@@ -61,25 +56,15 @@ bool Conversation::is_to_end() const {
   return is_due && session_.guards().has(waiting_for_octets);
 }
 
-Want Conversation::feed(std::span<char> octets, std::span<char> scratch, Time now, Output& output) {
-  std::size_t consumed = 0;
-  read(octets, scratch, now, output, consumed);
-  Want next = listens() && !output.has_room() ? Want{.kind = Kind::room} : proceed(now, output);
-  next.consumed = consumed;
-  return next;
-}
-
 // As many lines, and as much mail data, as there are: until something else is wanted than octets.
-void Conversation::read(std::span<char> octets, std::span<char> scratch, Time now, Output& output,
-                        std::size_t& consumed) {
+Want Conversation::feed(std::span<char> octets, std::span<char> scratch, Time now, Output& output) {
   Reading reading{.octets = octets.size()};
-  bool has_read = false;
+  std::size_t consumed = 0;
   while (consumed < octets.size() && listens() && output.has_room()) {
     const std::span<char> rest = octets.subspan(consumed);
     const Step step = session_.step({rest.data(), rest.size()}, scratch);
     if (step.holds_secret) ::explicit_bzero(rest.data(), step.consumed);
     consumed += step.consumed;
-    has_read = true;
     reading.ends_in_line = !step.is_decision;
     if (!step.data.empty()) output.keep(step.data);
     if (step.is_decision) {
@@ -92,7 +77,10 @@ void Conversation::read(std::span<char> octets, std::span<char> scratch, Time no
     }
   }
   reading.unread = octets.size() - consumed;
-  if (has_read) patience_.note(reading, now);
+  if (reading.has_decided || reading.ends_in_line) patience_.note(reading, now);
+  Want next = listens() && !output.has_room() ? Want{.kind = Kind::room} : proceed(now, output);
+  next.consumed = consumed;
+  return next;
 }
 
 Want Conversation::answer(Ticket ticket, const Answer& answer, Time now, Output& output) {

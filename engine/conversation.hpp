@@ -1,7 +1,7 @@
 // One client from its greeting to its end, without I/O and without clock: the one loop around engine::Session. It turns
 // steps into replies, notes, questions and deadlines; each shell loops on what it wants.
 // in      feed(): octets, and more of them only after those that were left; answer(): to the question that is open;
-//         happen(): what the world says; time_passed(): the deadline of the last Want has come; and always the time
+//         happen(): what the world says; time_passed(): the deadline() has come; and always the time
 // out     Want: what the shell does next; replies, mail data and notes in the Output it lends
 // order   while a question is open, a reply waits (deviation D7), TLS begins or there is no room, feed() consumes nothing
 // secrets what held credentials is overwritten where it was fed; what is left unread is the shell's to overwrite
@@ -32,12 +32,11 @@ struct Want {
     room,     // send the replies and clear the output; then the same call once more, with what was not consumed
     tls,      // send the replies, begin TLS, then happen() with how that ended
     answer,   // answer()
-    pause,    // time_passed(), not before the deadline
+    pause,    // time_passed(), not before deadline()
     end,      // send the replies and close; every call is stray from now on
   } kind;
   Question question{};       // of answer
   Ticket ticket{};           // of answer
-  Time deadline = never;     // time_passed() then, where nothing else has come before
   std::size_t consumed = 0;  // by feed(): octets that the shell drops
 };
 
@@ -65,6 +64,8 @@ class Conversation {
   void end();
 
   [[nodiscard]] Want want() const;
+  // When time_passed() is to be called, where nothing else has come before.
+  [[nodiscard]] Time deadline() const;
   // Patience begins anew: the client has taken all that it was told, or it was we who did not listen to it for so long.
   void begin_patience(Time now, Interval not_listening = {}) { patience_.begin(now, not_listening); }
 
@@ -86,7 +87,6 @@ class Conversation {
   [[nodiscard]] bool listens() const;
   [[nodiscard]] bool is_to_end() const;
   [[nodiscard]] Want proceed(Time now, Output& output);
-  void read(std::span<char> octets, std::span<char> scratch, Time now, Output& output, std::size_t& consumed);
   void take(const Step& step, Time now, Output& output);
   void lose_delayed_reply();
 

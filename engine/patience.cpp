@@ -1,20 +1,8 @@
 #include "engine/patience.hpp"
 
-#include <algorithm>
-
 namespace postern::engine {
 
 using spec::Event;
-
-void PatienceClock::begin(Time now, Interval not_listening) {
-  began_ = now;
-  window_began_ = window_began_ + not_listening;
-}
-
-void PatienceClock::begin_message(Time now) {
-  window_began_ = now;
-  window_octets_ = 0;
-}
 
 void PatienceClock::note(const Reading& reading, Time now) {
   const bool was_in_line = half_line_ != HalfLine::none;
@@ -29,18 +17,6 @@ void PatienceClock::note(const Reading& reading, Time now) {
   else if (has_grown)
     half_line_ = HalfLine::drips;
   unread_ = reading.unread;
-}
-
-Time PatienceClock::silence_end() const {
-  return patience_.silence_seconds == 0 ? never : began_ + seconds(patience_.silence_seconds);
-}
-
-Time PatienceClock::window_end() const {
-  return patience_.window_seconds == 0 ? never : window_began_ + seconds(patience_.window_seconds);
-}
-
-Time PatienceClock::deadline(bool is_mail_data) const {
-  return is_mail_data ? std::min(silence_end(), window_end()) : silence_end();
 }
 
 std::optional<Event> PatienceClock::end(bool is_mail_data, Time now) {

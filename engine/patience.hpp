@@ -8,6 +8,7 @@
 // source  RFC 5321 4.5.3.2; deviation D24
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -37,12 +38,20 @@ class PatienceClock {
   explicit PatienceClock(Patience patience) : patience_(patience) {}
 
   // The client has given a sign of life, or it is we who did not listen for so long.
-  void begin(Time now, Interval not_listening = {});
-  void begin_message(Time now);
+  void begin(Time now, Interval not_listening = {}) {
+    began_ = now;
+    window_began_ = window_began_ + not_listening;
+  }
+  void begin_message(Time now) {
+    window_began_ = now;
+    window_octets_ = 0;
+  }
   void count_mail_data(std::size_t octets) { window_octets_ += octets; }
   void note(const Reading& reading, Time now);
 
-  [[nodiscard]] Time deadline(bool is_mail_data) const;
+  [[nodiscard]] Time deadline(bool is_mail_data) const {
+    return is_mail_data ? std::min(silence_end(), window_end()) : silence_end();
+  }
   // The event, when it is over; else a window of mail data that was fast enough ends, and the next one begins.
   [[nodiscard]] std::optional<spec::Event> end(bool is_mail_data, Time now);
 
@@ -53,8 +62,12 @@ class PatienceClock {
     drips,  // later more of it has come, but not its end
   };
 
-  [[nodiscard]] Time silence_end() const;
-  [[nodiscard]] Time window_end() const;
+  [[nodiscard]] Time silence_end() const {
+    return patience_.silence_seconds == 0 ? never : began_ + seconds(patience_.silence_seconds);
+  }
+  [[nodiscard]] Time window_end() const {
+    return patience_.window_seconds == 0 ? never : window_began_ + seconds(patience_.window_seconds);
+  }
 
   Patience patience_;
   HalfLine half_line_ = HalfLine::none;

@@ -38,4 +38,7 @@ class ReplyWriter {
   std::array<char, most_octets> storage_;
 };
 
+// How many replies end in these octets, which may begin in the middle of one.
+[[nodiscard]] std::uint32_t replies_in(std::string_view octets);
+
 }  // namespace postern::engine

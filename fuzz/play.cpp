@@ -146,7 +146,7 @@ void Player::pump() {
         break;
       case Kind::answer: answer(); break;
       case Kind::pause:
-        now_ = want_.deadline;
+        now_ = talk_->deadline();
         change_workspace();
         go_on([&] { return talk_->time_passed(now_, *this); });
         break;

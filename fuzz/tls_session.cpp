@@ -79,7 +79,7 @@ class Wire final : private engine::Output {
  public:
   explicit Wire(const fuzz::SessionView& view) : Output(replies_), view_(view), symbolic_(view.body) {
     talk_ = std::make_unique<engine::LoneConversation>(service(), engine::Patience{});
-    go_on(talk_->happen(view.start, now_, *this));
+    go_on(talk_->happen(view.start, engine::Time(), *this));
   }
 
   void play() {
@@ -124,7 +124,7 @@ class Wire final : private engine::Output {
     const bool waits_for_handshake = want_.kind == Kind::tls;
     const bool is_of_handshake = event == Event::handshake_done || event == Event::handshake_failed;
     if (event == Event::too_slow && waits_for_handshake) return;
-    if (!is_of_handshake) return go_on(talk_->happen(event, now_, *this));
+    if (!is_of_handshake) return go_on(talk_->happen(event, engine::Time(), *this));
     if (!waits_for_handshake) return;
     if (event == Event::handshake_failed) before_handshake_ += std::string(view_.body.substr(at + 1)) + "\n";
     const bool is_done = handshake(event == Event::handshake_done);
@@ -132,7 +132,7 @@ class Wire final : private engine::Output {
     symbolic_[at] = static_cast<char>(is_done ? 0xF0 : 0xF1);
     const engine::Counters counters = talk_->session().counters();
     talk_ = std::make_unique<engine::LoneConversation>(service(), engine::Patience{}, counters);
-    go_on(talk_->happen(is_done ? Event::handshake_done : Event::handshake_failed, now_, *this));
+    go_on(talk_->happen(is_done ? Event::handshake_done : Event::handshake_failed, engine::Time(), *this));
   }
   bool handshake(bool has_client) {
     static const Context server = server_context();
@@ -165,10 +165,7 @@ class Wire final : private engine::Output {
           if (want_.kind == Kind::octets) return;
           break;
         case Kind::answer: answer(); break;
-        case Kind::pause:
-          now_ = want_.deadline;
-          go_on(talk_->time_passed(now_, *this));
-          break;
+        case Kind::pause: go_on(talk_->time_passed(talk_->deadline(), *this)); break;
         case Kind::opening:
         case Kind::tls:
         case Kind::end: return;
@@ -176,8 +173,8 @@ class Wire final : private engine::Output {
     }
   }
   void feed() {
-    scratch_.resize(unread_.size() + 2);
-    const engine::Want next = talk_->feed(unread_, scratch_, now_, *this);
+    std::vector<char> scratch(unread_.size() + 2);
+    const engine::Want next = talk_->feed(unread_, scratch, engine::Time(), *this);
     unread_.erase(0, next.consumed);
     go_on(next);
   }
@@ -185,7 +182,7 @@ class Wire final : private engine::Output {
     const Event outcome = testing::outcome_for(talk_->session().guards(), view_.fates[asked_++ % view_.fates.size()]);
     const bool is_recipient = want_.question == engine::Question::recipient;
     const engine::Answer answer{outcome, is_recipient ? talk_->session().mailbox() : ""};
-    go_on(talk_->answer(want_.ticket, answer, now_, *this));
+    go_on(talk_->answer(want_.ticket, answer, engine::Time(), *this));
   }
   void go_on(engine::Want next) {
     want_ = next;
@@ -209,10 +206,8 @@ class Wire final : private engine::Output {
   std::array<char, engine::ReplyWriter::most_octets> replies_;
   std::unique_ptr<engine::LoneConversation> talk_;
   engine::Want want_{};
-  engine::Time now_{};
   Tls server_, client_;
   std::string unread_, before_handshake_, heard_;
-  std::vector<char> scratch_;
   std::size_t asked_ = 0;
   bool has_been_ready_ = false;
 };

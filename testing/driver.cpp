@@ -75,7 +75,7 @@ void Driver::pump() {
         if (!take_outcome()) return;
         break;
       case Kind::pause:
-        now_ = want_.deadline;
+        now_ = talk_->deadline();
         go_on(talk_->time_passed(now_, *this));
         break;
       case Kind::opening:

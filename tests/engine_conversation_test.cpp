@@ -13,7 +13,7 @@ TEST_F(ConversationTest, wants_an_opening_then_octets_then_its_end) {
   LoneConversation other(service, patience);
   EXPECT_EQ(other.want().kind, Kind::opening);
   EXPECT_EQ(want_.kind, Kind::octets);
-  EXPECT_EQ(want_.deadline, now_ + seconds(100));
+  EXPECT_EQ(talk_.deadline(), now_ + seconds(100));
   EXPECT_TRUE(heard().starts_with("220 mx.example.org"));
   EXPECT_EQ(say("NOOP\r\nQUIT\r\nNOOP\r\n").kind, Kind::end);
   EXPECT_EQ(want_.consumed, 12U) << "what comes after QUIT is read by nobody";
@@ -26,7 +26,7 @@ TEST_F(ConversationTest, asks_and_reads_nothing_until_it_is_answered) {
   EXPECT_EQ(say(lines).kind, Kind::answer);
   EXPECT_EQ(want_.question, Question::recipient);
   EXPECT_EQ(want_.consumed, lines.size() - 6);
-  EXPECT_EQ(want_.deadline, never);
+  EXPECT_EQ(talk_.deadline(), never);
   EXPECT_EQ(talk_.session().mailbox(), "b@example.org");
   const Ticket ticket = want_.ticket;
   EXPECT_EQ(say("DATA\r\n").consumed, 0U);
@@ -101,7 +101,7 @@ TEST_F(ConversationTest, wants_tls_and_reads_nothing_sent_in_clear) {
   EXPECT_EQ(say("STARTTLS\r\nNOOP\r\n").kind, Kind::tls);
   EXPECT_EQ(want_.consumed, 16U) << "RFC 3207 4.2";
   EXPECT_TRUE(heard().ends_with("220 ready for tls\r\n")) << heard();
-  EXPECT_EQ(want_.deadline, now_ + seconds(100));
+  EXPECT_EQ(talk_.deadline(), now_ + seconds(100));
   EXPECT_EQ(say("NOOP\r\n").consumed, 0U);
   EXPECT_EQ(happen(Event::handshake_done).kind, Kind::octets);
   EXPECT_TRUE(trace_of(talk_.session()).has_tls);
@@ -205,7 +205,7 @@ std::string play(std::string_view octets, std::size_t cut, std::size_t room) {
           continue;
         }
         case Kind::pause:
-          now = want.deadline;
+          now = talk.deadline();
           want = talk.time_passed(now, ear);
           continue;
         default: break;
