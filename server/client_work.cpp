@@ -152,6 +152,7 @@ void ClientWork::ask(const engine::Want& want) {
 void ClientWork::judge_recipient(Ticket ticket) {
   const bool is_authenticated = session().guards().has(bit::authentication_done);
   const Served& served = *client().served;
+  engine::Answer answer{Event::recipient_unknowable};
   try {
     const auto judgement = client().context.recipients->judge(
         session().envelope().reverse_path(), session().mailbox(),
@@ -159,11 +160,11 @@ void ClientWork::judge_recipient(Ticket ticket) {
          .relay_value = is_authenticated ? std::string_view() : std::string_view(served.relay_value),
          .may_ask_to_relay = config::may_ask_to_relay(served.start, session().guards())});
     if (!judgement.problem.empty()) client().journal().trouble(judgement.problem);
-    return connection_.talk_.answer(ticket, {judgement.event, judgement.address});
+    answer = {judgement.event, judgement.address};  // which lives until the next one is judged
   } catch (const std::bad_alloc&) {
     client().journal().trouble("no memory to look up a recipient");
   }
-  connection_.talk_.answer(ticket, {Event::recipient_unknowable});
+  connection_.talk_.answer(ticket, answer);
 }
 
 // deviation D22: the first gate. Who stands before it waits as one whose password is wrong, and learns nothing about it.
