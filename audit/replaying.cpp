@@ -1,26 +1,31 @@
 #include "audit/replaying.hpp"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <memory>
 
-#include "engine/session.hpp"
+#include "engine/conversation.hpp"
 
 namespace postern::audit {
 namespace {
 
-namespace bit = spec::bit;
-constexpr std::uint64_t waits_for_outcome = bit::waiting_recipient | bit::waiting_hand_over | bit::waiting_credentials;
+using Kind = engine::Want::Kind;
 
 bool is_waited_for(const Policy& policy, spec::Guards guards, spec::Event event) {
   const std::vector<spec::Event> events = policy.events_in(guards);
   return std::ranges::find(events, event) != events.end();
 }
 
-class Player {
+// Lends room for one reply, and so takes each decision by itself. A pause is over at once.
+class Player final : private engine::Output {
  public:
   Player(const Policy& policy, const Dialogue& dialogue)
-      : policy_(policy), dialogue_(dialogue), session_(std::make_unique<engine::LoneSession>(dialogue.service())) {}
+      : Output(replies_),
+        policy_(policy),
+        dialogue_(dialogue),
+        talk_(std::make_unique<engine::LoneConversation>(dialogue.service(), engine::Patience{})),
+        want_(talk_->want()) {}
 
   Replayed play() {
     for (const Item& item : dialogue_.items) {
@@ -32,6 +37,15 @@ class Player {
   }
 
  private:
+  void note(const engine::Note& note) override {
+    std::string reply(note.step.reply);
+    std::erase(reply, '\r');
+    if (!reply.empty()) reply.pop_back();
+    result_.steps.push_back({line_, said_, before_, note.session.guards(), note.step.rule, note.step.effect, reply});
+  }
+  void keep(std::string_view) override {}
+  void drop() override {}
+
   void take(const Item& item) {
     switch (item.kind) {
       case ItemKind::client: return send(item);
@@ -46,7 +60,7 @@ class Player {
 
   void send(const Item& item) {
     said_ = written(item);
-    if (is_closed_ || session_->guards().has(bit::waiting_handshake)) return;  // RFC 3207 4.2: for nobody
+    if (want_.kind == Kind::end || want_.kind == Kind::tls) return;  // RFC 3207 4.2: for nobody
     unread_ += item.octets;
     pump();
   }
@@ -56,25 +70,37 @@ class Player {
       outcomes_.push_back(&item);
       return pump();
     }
-    if (is_closed_ || !is_waited_for(policy_, session_->guards(), item.event))
+    if (want_.kind == Kind::end || !is_waited_for(policy_, before_, item.event))
       return mismatch(written(item), "(the session does not wait for that)");
     said_ = written(item);
-    report(item);
+    go_on(talk_->happen(item.event, engine::Time(), *this, item.octets));
     pump();
   }
 
-  void report(const Item& item) {
-    const spec::Guards before = session_->guards();
-    const bool is_recipient = before.has(bit::waiting_recipient) && item.octets.empty();
-    const std::string text = is_recipient ? std::string(session_->mailbox()) : item.octets;
-    note(session_->report(item.event, text), before);
+  void pump() {
+    while (true) {
+      switch (want_.kind) {
+        case Kind::room:
+        case Kind::octets:
+          feed();
+          if (want_.kind == Kind::octets) return;
+          break;
+        case Kind::answer:
+          if (!take_outcome()) return;
+          break;
+        case Kind::pause: go_on(talk_->time_passed(talk_->deadline(), *this)); break;
+        case Kind::opening:
+        case Kind::tls:
+        case Kind::end: return;
+      }
+    }
   }
 
-  void pump() {
-    while (!is_closed_ && !session_->guards().has(bit::waiting_connect | bit::waiting_handshake)) {
-      const bool waits = session_->guards().has(waits_for_outcome);
-      if (waits ? !take_outcome() : !take_step()) return;
-    }
+  void feed() {
+    std::string scratch(unread_.size() + 2, '\0');
+    const engine::Want next = talk_->feed(unread_, scratch, engine::Time(), *this);
+    unread_.erase(0, next.consumed);
+    go_on(next);
   }
 
   bool take_outcome() {
@@ -82,32 +108,23 @@ class Player {
     const Item& item = *outcomes_.front();
     outcomes_.pop_front();
     said_ = written(item);
-    if (is_waited_for(policy_, session_->guards(), item.event)) {
-      report(item);
-      return true;
+    if (!is_waited_for(policy_, before_, item.event)) {
+      mismatch(said_, "(the session waits for something else)");
+      return false;
     }
-    mismatch(said_, "(the session waits for something else)");
-    return false;
-  }
-
-  bool take_step() {
-    scratch_.resize(unread_.size() + 2);
-    const spec::Guards before = session_->guards();
-    const engine::Step step = session_->step(unread_, scratch_);
-    unread_.erase(0, step.consumed);
-    if (!step.is_decision) return step.consumed != 0 && !unread_.empty();
-    note(step, before);
+    const bool is_recipient = want_.question == engine::Question::recipient && item.octets.empty();
+    const std::string text = is_recipient ? std::string(talk_->session().mailbox()) : item.octets;
+    go_on(talk_->answer(want_.ticket, {item.event, text}, engine::Time(), *this));
     return true;
   }
 
-  void note(const engine::Step& step, spec::Guards before) {
-    std::string reply(step.reply);
-    std::erase(reply, '\r');
-    if (!reply.empty()) reply.pop_back();
-    result_.steps.push_back({line_, said_, before, session_->guards(), step.rule, step.effect, reply});
-    hear(step.reply);
-    is_closed_ = step.effect == spec::Effect::close;
-    if (is_closed_) heard_.push_back("S closes");
+  void go_on(engine::Want next) {
+    const bool ends = next.kind == Kind::end && want_.kind != Kind::end;
+    want_ = next;
+    before_ = talk_->session().guards();
+    hear(replies());
+    clear();
+    if (ends) heard_.push_back("S closes");
   }
 
   void hear(std::string_view reply) {
@@ -130,13 +147,14 @@ class Player {
 
   const Policy& policy_;
   const Dialogue& dialogue_;
-  std::unique_ptr<engine::LoneSession> session_;
+  std::array<char, engine::ReplyWriter::most_octets> replies_;
+  std::unique_ptr<engine::LoneConversation> talk_;
+  engine::Want want_;
+  spec::Guards before_ = talk_->session().guards();
   std::string unread_, said_;
-  std::string scratch_;
   std::deque<const Item*> outcomes_;
   std::deque<std::string> heard_;
   std::size_t line_ = 0;
-  bool is_closed_ = false;
   Replayed result_;
 };
 

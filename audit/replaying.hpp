@@ -1,8 +1,8 @@
-// A dialogue on an engine::Session, without network: what was said, and what was decided.
+// A dialogue on an engine::Conversation, without network: what was said, and what was decided.
 // in      a Dialogue (audit/dialogue.hpp)
 // out     one ReplayStep for each decision, in order; and where the server says something else than the file does
 // errors  none; what the session does not wait for is a mismatch
-// source  engine/session.hpp; daemon/connection.cpp does the same to the world
+// source  engine/conversation.hpp
 #pragma once
 
 #include <optional>

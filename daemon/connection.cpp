@@ -1,7 +1,9 @@
 #include "daemon/connection.hpp"
 
-#include <unistd.h>
+#include <string.h>
+#include <time.h>
 
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <new>
@@ -12,65 +14,76 @@
 
 namespace postern::daemon {
 
-using engine::Step;
+using engine::Answer;
+using engine::Want;
 using spec::Effect;
 using spec::Event;
+using Kind = Want::Kind;
 namespace bit = spec::bit;
 
+namespace {
+
+constexpr std::int64_t nanoseconds_a_second = 1'000'000'000;
+
+engine::Time now() {
+  timespec at{};
+  ::clock_gettime(CLOCK_MONOTONIC, &at);
+  return {at.tv_sec * nanoseconds_a_second + at.tv_nsec};
+}
+
+void sleep_until(engine::Time end) {
+  const timespec at{.tv_sec = end.nanoseconds / nanoseconds_a_second,
+                    .tv_nsec = end.nanoseconds % nanoseconds_a_second};
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+  }
+}
+
+engine::Service with_room(engine::Service service, engine::Room& room) {
+  service.room = &room;
+  return service;
+}
+
+}  // namespace
+
+// The transport has patience of its own: a time limit for each read and write.
+Connection::Connection(const engine::Service& service, std::optional<engine::Counters> counters, Parts parts)
+    : Output(output_), parts_(parts), talk_(with_room(service, *this), engine::Patience{}, counters) {}
+
 void Connection::run(Event first) {
-  session_.set_room(*this);
   try {
-    take(session_.report(first));
-    while (is_open_) {
-      serve_unread();
-      if (is_open_) wait_for_client();
-    }
+    for (Want want = happen(first); want.kind != Kind::end;) want = satisfy(want);
   } catch (const std::bad_alloc&) {
     run_out_of_memory();
   }
   flush();
 }
 
-// Nothing here allocates.
-void Connection::run_out_of_memory() {
-  has_run_out_ = true;
-  is_open_ = false;
-  abandon_message();
-  if (session_.guards().has(spec::waiting_for(Event::exhausted))) return say(session_.report(Event::exhausted));
-  parts_.journal.trouble("no memory for this client");  // while the outcome of some work was waited for
-  engine::ReplyWriter words;
-  queue(words.write(spec::Reply::exhausted, {}, {}));
-}
-
-void Connection::serve_unread() {
-  while (is_open_) {
-    const std::string_view unread(input_.data() + unread_begin_, unread_end_ - unread_begin_);
-    const Step step = session_.step(unread, decoded_);
-    if (!step.data.empty()) store(step.data);
-    drop_consumed(step);
-    if (step.is_decision) {
-      take(step);
-    } else if (step.consumed == 0 || unread_begin_ == unread_end_) {
-      return;
-    }
+Want Connection::satisfy(const Want& want) {
+  switch (want.kind) {
+    case Kind::octets: return read_and_feed();
+    case Kind::room: flush(); return feed();
+    case Kind::answer: return answer(want);
+    case Kind::pause:
+      flush();
+      sleep_until(talk_.deadline());
+      return go_on(talk_.time_passed(now(), *this));
+    case Kind::tls: return begin_tls();
+    case Kind::opening:
+    case Kind::end: break;
   }
+  return talk_.want();
 }
 
-// A message that does not fit into memory is forgotten, and deferred at its end.
-void Connection::store(std::string_view data) try {
-  if (is_receiving_) parts_.hand_over.write(data);
-} catch (const std::bad_alloc&) {
-  abandon_message();
+Want Connection::feed() {
+  const Want want =
+      talk_.feed(std::span(input_).subspan(unread_begin_, unread_end_ - unread_begin_), decoded_, now(), *this);
+  unread_begin_ += want.consumed;
+  return want;
 }
 
-void Connection::drop_consumed(const Step& step) {
-  if (step.holds_secret) explicit_bzero(input_.data() + unread_begin_, step.consumed);
-  unread_begin_ += step.consumed;
-}
-
-void Connection::wait_for_client() {
+Want Connection::read_and_feed() {
   flush();
-  if (!is_open_) return;
+  if (talk_.want().kind == Kind::end) return talk_.want();
   const std::size_t unread = unread_end_ - unread_begin_;
   std::memmove(input_.data(), input_.data() + unread_begin_, unread);
   // Half a line may be half a password: where it stood nothing may stay of it.
@@ -80,137 +93,137 @@ void Connection::wait_for_client() {
   const ReadResult result = parts_.transport.read(std::span(input_).subspan(unread_end_));
   switch (result.io) {
     case Io::done: unread_end_ += result.octets; break;
-    case Io::closed: take(session_.report(Event::eof)); break;
-    case Io::timed_out: take(session_.report(Event::timeout)); break;
+    case Io::closed: return happen(Event::eof);
+    case Io::timed_out: return happen(Event::timeout);
   }
+  return feed();
 }
 
-void Connection::take(Step step) {
-  while (step.is_decision) {
-    say(step);
-    if (!is_open_ || step.effect == Effect::none) return;
-    step = perform(step);
-  }
+Want Connection::happen(Event event) {
+  make_room();
+  return talk_.happen(event, now(), *this);
 }
 
-void Connection::say(const Step& step) {
-  if (step.effect == Effect::delay) {  // deviation D7: the client that guesses waits, nobody else does
-    flush();
-    sleep(spec::auth_failure_delay_seconds);
-  }
-  if (step.code >= 400) parts_.journal.refusal(step, session_);
-  queue(step.reply);
+// Nothing here allocates.
+void Connection::run_out_of_memory() {
+  has_run_out_ = true;
+  abandon_message();
+  make_room();
+  const bool is_silent = !session().guards().has(spec::waiting_for(Event::exhausted));
+  if (is_silent) parts_.journal.trouble("no memory for this client");  // while the outcome of some work was waited for
+  static_cast<void>(talk_.run_out(now(), *this));
 }
 
-void Connection::queue(std::string_view reply) {
-  if (unsent_octets_ + reply.size() > output_.size()) flush();
-  unsent_octets_ += reply.copy(output_.data() + unsent_octets_, reply.size());
+void Connection::note(const engine::Note& note) {
+  if (note.step.code >= 400) parts_.journal.refusal(note.step, note.session);
 }
 
-void Connection::flush() {
-  const std::string_view unsent(output_.data(), std::exchange(unsent_octets_, 0));
-  if (unsent.empty()) return;
-  const Io io = lost_replies_ == 0 ? parts_.transport.write(unsent) : Io::closed;
-  if (io == Io::done) return;
-  lost_replies_ += observe::replies_in(unsent);
-  if (!is_open_) return;
-  is_open_ = false;  // nobody reads what would be said
+// A message that does not fit into memory is forgotten, and deferred at its end.
+void Connection::keep(std::string_view mail_data) try {
+  if (is_receiving_) parts_.hand_over.write(mail_data);
+} catch (const std::bad_alloc&) {
   abandon_message();
 }
 
-Step Connection::perform(const Step& step) {
-  switch (step.effect) {
-    case Effect::check_recipient: return check_recipient();
-    case Effect::check_credentials: return check_credentials();
-    case Effect::hand_over: return hand_over();
-    case Effect::abandon_message: abandon_message(); break;
-    case Effect::close:
-      ended_by_quit_ = step.rule == spec::Rule::quit;
-      is_open_ = false;
-      abandon_message();
-      break;
-    case Effect::start_tls:
-      flush();
-      start_tls();
-      return session_.report(Event::handshake_failed);
-    case Effect::none:
-    case Effect::begin_message:  // reserve() has begun it
-    case Effect::begin_transaction:
-    case Effect::add_recipient:
-    case Effect::delay: break;
+void Connection::make_room() {
+  if (!has_room()) flush();
+}
+
+void Connection::flush() {
+  const std::string_view unsent = replies();
+  if (!unsent.empty() && parts_.transport.write(unsent) != Io::done) {
+    talk_.lose(unsent);
+    talk_.end();  // nobody reads what would be said
+    abandon_message();
   }
-  return {};
+  clear();
 }
 
 // In a handshake nobody can be told anything.
-void Connection::start_tls() try { parts_.tls.start_tls(session_.counters()); } catch (const std::bad_alloc&) {
+Want Connection::begin_tls() try {
+  flush();
+  if (talk_.want().kind != Kind::tls) return talk_.want();
+  parts_.tls.start_tls(session().counters());
+  return happen(Event::handshake_failed);
+} catch (const std::bad_alloc&) {
   has_run_out_ = true;
   parts_.journal.trouble("no memory to begin TLS");
+  return happen(Event::handshake_failed);
 }
 
-Step Connection::check_recipient() try {
-  const bool is_authenticated = session_.guards().has(bit::authentication_done);
+Want Connection::answer(const Want& want) {
+  switch (want.question) {
+    case engine::Question::recipient: return tell(want.ticket, judge_recipient());
+    case engine::Question::credentials: return tell(want.ticket, judge_credentials());
+    case engine::Question::hand_over: break;
+  }
+  const std::optional<deliver::Outcome> finished = finish_message();
+  const deliver::Outcome& outcome = finished ? *finished : no_memory_;
+  is_receiving_ = false;
+  parts_.journal.message(id_, outcome, session());
+  return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
+}
+
+Want Connection::tell(engine::Ticket ticket, const Answer& answer) {
+  make_room();
+  return go_on(talk_.answer(ticket, answer, now(), *this));
+}
+
+// Lines that came together with the last one are there already.
+Want Connection::go_on(const Want& want) { return want.kind == Kind::octets ? feed() : want; }
+
+Answer Connection::judge_recipient() try {
+  const bool is_authenticated = session().guards().has(bit::authentication_done);
   const auto judgement = parts_.recipients.judge(
-      session_.envelope().reverse_path(), session_.mailbox(),
+      session().envelope().reverse_path(), session().mailbox(),
       {.local_ip = config::read_peer(parts_.environment).local_ip,
        .relay_value = is_authenticated ? std::string_view() : parts_.environment.value_of("RELAYCLIENT"),
-       .may_ask_to_relay = config::may_ask_to_relay(parts_.start, session_.guards())});
+       .may_ask_to_relay = config::may_ask_to_relay(parts_.start, session().guards())});
   if (!judgement.problem.empty()) parts_.journal.trouble(judgement.problem);
-  return session_.report(judgement.event, judgement.address);
+  return {judgement.event, judgement.address};
 } catch (const std::bad_alloc&) {
   parts_.journal.trouble("no memory to look up a recipient");
-  return session_.report(Event::recipient_unknowable);
+  return {Event::recipient_unknowable};
 }
 
 ask::CheckResult Connection::ask_backend() try {
-  return parts_.backend->check({session_.username(), session_.password()},
+  return parts_.backend->check({session().username(), session().password()},
                                static_cast<std::uint64_t>(std::time(nullptr)));
 } catch (const std::bad_alloc&) {
   return {ask::Verdict::broken, "no memory"};  // which is so short that it needs none
 }
 
 // What an authenticated client may do must not be half known: memory that ends there ends the session.
-Step Connection::check_credentials() {
+Answer Connection::judge_credentials() {
   const ask::CheckResult result = ask_backend();
   if (result.verdict == ask::Verdict::accepted) {
-    ask::enter_auth_environment(parts_.environment, session_.username(), parts_.backend->environment_pairs());
+    ask::enter_auth_environment(parts_.environment, session().username(), parts_.backend->environment_pairs());
     const config::SizeAndRecipients limits = config::read_limits(parts_.start, parts_.environment);
-    session_.set_limits(limits.databytes, limits.max_recipients);
+    talk_.set_limits(limits.databytes, limits.max_recipients);
   }
-  parts_.journal.credentials(result, session_.username());
-  switch (result.verdict) {
-    case ask::Verdict::accepted: return session_.report(Event::credentials_accepted);
-    case ask::Verdict::rejected: return session_.report(Event::credentials_rejected);
-    case ask::Verdict::broken: break;
-  }
-  return session_.report(Event::credentials_broken);
+  parts_.journal.credentials(result, session().username());
+  return engine::answer_of(result.verdict);
 }
 
 deliver::TraceFacts Connection::trace_facts() const {
   const config::Peer peer = config::read_peer(parts_.environment);
-  const spec::Guards guards = session_.guards();
-  const bool is_hidden = parts_.start.hides_user && guards.has(bit::authentication_done);
+  const engine::SessionTrace trace = engine::trace_of(session());
   return {.remote_host = peer.remote_host,
-          .remote_info = is_hidden ? std::string_view() : peer.remote_info,
+          .remote_info = parts_.start.hides_user && trace.is_authenticated ? std::string_view() : peer.remote_info,
           .remote_ip = peer.remote_ip,
           .local_host = peer.local_host.empty() ? config::host_name(parts_.start) : peer.local_host,
-          .helo = session_.client_name(),
-          .greeting = guards.has(bit::greeting_ehlo)   ? deliver::TraceFacts::Greeting::ehlo
-                      : guards.has(bit::greeting_helo) ? deliver::TraceFacts::Greeting::helo
-                                                       : deliver::TraceFacts::Greeting::none,
-          .has_tls = !guards.has(bit::channel_clear),
-          .is_authenticated = guards.has(bit::authentication_done),
+          .session = trace,
           .tls_version = parts_.transport.tls_version(),
           .tls_cipher = parts_.transport.tls_cipher()};
 }
 
 // Before DATA is answered. Where there is no transaction with a recipient the policy refuses it anyway.
 bool Connection::reserve() try {
-  if (!session_.guards().has(bit::transaction_rcpt)) return true;
+  if (!session().guards().has(bit::transaction_rcpt)) return true;
   id_ = ids_.next(std::time(nullptr));
   is_receiving_ = true;
   const std::string lack =
-      parts_.hand_over.begin(id_, deliver::received_field(trace_facts(), id_), session_.envelope().reverse_path());
+      parts_.hand_over.begin(id_, deliver::received_field(trace_facts(), id_), session().envelope().reverse_path());
   if (lack.empty()) return true;
   parts_.journal.trouble(lack);
   abandon_message();
@@ -231,24 +244,10 @@ std::optional<deliver::Outcome> Connection::finish_message() try {
   if (!is_receiving_) return std::nullopt;
   const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
   if (is_gone) abandon_message();
-  return is_gone ? deliver::withdrawn() : parts_.hand_over.finish(session_.envelope().octets());
+  return is_gone ? deliver::withdrawn() : parts_.hand_over.finish(session().envelope().octets());
 } catch (const std::bad_alloc&) {
   abandon_message();
   return std::nullopt;
-}
-
-Step Connection::hand_over() {
-  const std::optional<deliver::Outcome> finished = finish_message();
-  const deliver::Outcome& outcome = finished ? *finished : no_memory_;
-  is_receiving_ = false;
-  parts_.journal.message(id_, outcome, session_);
-  switch (outcome.result) {
-    case deliver::Outcome::Result::accepted: return session_.report(Event::hand_over_accepted, outcome.verdict);
-    case deliver::Outcome::Result::refused: return session_.report(Event::hand_over_refused, outcome.verdict);
-    case deliver::Outcome::Result::client_gone: return session_.report(Event::hand_over_client_gone);
-    case deliver::Outcome::Result::deferred: break;
-  }
-  return session_.report(Event::hand_over_deferred, outcome.verdict);
 }
 
 }  // namespace postern::daemon

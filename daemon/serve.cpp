@@ -89,38 +89,33 @@ Event open(const config::Start& start, Transport& transport) {
   return Event::connect_ready;
 }
 
-int converse(const Conversation& conversation) {
-  const config::Start& start = conversation.start;
-  const engine::Service served{.settings_and_facts = start.settings_and_facts,
-                               .host = start.host,
-                               .databytes = start.databytes,
-                               .max_recipients = start.max_recipients,
-                               .strict_addresses = start.strict_addresses};
-  const auto session = std::make_unique<engine::LoneSession>(served);
+int converse(const Client& client) {
+  const config::Start& start = client.start;
+  const engine::Service service{.settings_and_facts = start.settings_and_facts,
+                                .host = start.host,
+                                .databytes = start.databytes,
+                                .max_recipients = start.max_recipients,
+                                .strict_addresses = start.strict_addresses};
   std::optional<deliver::LmtpPool> pool;
-  const auto hand_over = make_hand_over(start, conversation.environment, pool);
+  const auto hand_over = make_hand_over(start, client.environment, pool);
   ask::Recipients recipients;
   std::optional<ask::CheckProgram> check_program;
   std::optional<ask::AuthCdb> auth_cdb;
   ask::Backend* backend = nullptr;
   if (start.backend == config::BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.c_str());
   if (start.backend == config::BackendKind::check_program)
-    backend =
-        &check_program.emplace(conversation.arguments.data() + 1, conversation.environment, spec::max_check_seconds);
+    backend = &check_program.emplace(client.arguments.data() + 1, client.environment, spec::max_check_seconds);
+  const bool goes_on = client.opening == Opening::after_starttls;
   const auto connection = std::make_unique<Connection>(
-      *session, Parts{conversation.transport, *hand_over, recipients, backend, conversation.tls, start,
-                      conversation.environment, conversation.journal});
-  if (conversation.opening == Opening::after_starttls) {
-    session->resume_after_starttls(conversation.counters);
-    connection->run(Event::handshake_done);
-  } else {
-    conversation.journal.start(start);
-    connection->run(open(start, conversation.transport));
-  }
-  const std::string_view how = connection->has_run_out() ? "memory" : connection->ended_by_quit() ? "quit" : "close";
-  conversation.journal.end(how, *session, connection->lost_replies());
+      service, goes_on ? std::optional(client.counters) : std::nullopt,
+      Parts{client.transport, *hand_over, recipients, backend, client.tls, start, client.environment, client.journal});
+  if (!goes_on) client.journal.start(start);
+  connection->run(goes_on ? Event::handshake_done : open(start, client.transport));
+  const engine::Conversation& talk = connection->talk();
+  const std::string_view how = connection->has_run_out() ? "memory" : talk.has_ended_by_quit() ? "quit" : "close";
+  client.journal.end(how, observe::end_of(talk));
   if (connection->has_run_out()) return exit_exhausted;
-  return connection->ended_by_quit() ? 0 : 1;
+  return talk.has_ended_by_quit() ? 0 : 1;
 }
 
 }  // namespace
@@ -149,8 +144,8 @@ void enter_home(const base::Environment& environment, const observe::Journal& jo
     journal.trouble("cannot enter the home: set POSTERN_HOME to a folder with control/ in it");
 }
 
-int serve(const Conversation& conversation) try { return converse(conversation); } catch (const std::bad_alloc&) {
-  say_exhausted(conversation.journal, &conversation.transport);
+int serve(const Client& client) try { return converse(client); } catch (const std::bad_alloc&) {
+  say_exhausted(client.journal, &client.transport);
   return exit_exhausted;
 }
 

@@ -22,7 +22,7 @@ enum class Opening : std::uint8_t {
   after_starttls,  // it began in clear; what remains of it are its counters
 };
 
-struct Conversation {
+struct Client {
   const config::Start& start;
   std::span<char* const> arguments;
   base::Environment& environment;
@@ -35,7 +35,7 @@ struct Conversation {
 
 inline constexpr int exit_exhausted = 111;  // trouble that may pass, as tcpserver and its kin call it
 
-[[nodiscard]] int serve(const Conversation& conversation);
+[[nodiscard]] int serve(const Client& client);
 
 // For who has no session yet: a line of the log, and 421 where a transport can say it (in a handshake nobody can be told).
 // Allocates nothing.

@@ -25,9 +25,12 @@ void ReplyWriter::append_fill(std::string_view name, const Fills& fills) {
 }
 
 void ReplyWriter::write_line(std::uint16_t code, char separator, std::string_view text, const Fills& fills) {
-  const char digits[4] = {static_cast<char>('0' + code / 100), static_cast<char>('0' + code / 10 % 10),
-                          static_cast<char>('0' + code % 10), separator};
-  append({digits, 4});
+  char* const at = storage_.data() + size_;
+  at[0] = static_cast<char>('0' + code / 100);
+  at[1] = static_cast<char>('0' + code / 10 % 10);
+  at[2] = static_cast<char>('0' + code % 10);
+  at[3] = separator;
+  size_ += 4;
   while (!text.empty()) {
     const std::size_t open = std::min(text.find('{'), text.size());
     append(text.substr(0, open));
@@ -37,7 +40,8 @@ void ReplyWriter::write_line(std::uint16_t code, char separator, std::string_vie
     append_fill(text.substr(1, close - 1), fills);
     text.remove_prefix(close + 1);
   }
-  append("\r\n");
+  storage_[size_++] = '\r';
+  storage_[size_++] = '\n';
 }
 
 std::string_view ReplyWriter::write(spec::Reply reply, const Fills& fills, spec::Guards guards) {
@@ -59,6 +63,18 @@ std::string_view ReplyWriter::write(spec::Reply reply, const Fills& fills, spec:
   }
   storage_[last_line + 3] = ' ';
   return {storage_.data(), size_};
+}
+
+// RFC 5321 4.2.1: all lines of a reply but the last have a hyphen after the code. The first may be the end of one.
+std::uint32_t replies_in(std::string_view octets) {
+  std::uint32_t replies = 0;
+  while (!octets.empty()) {
+    const std::size_t end = std::min(octets.find('\n'), octets.size());
+    const bool is_whole = end > 3 && octets[0] >= '2' && octets[0] <= '5';
+    if (!(is_whole && octets[3] == '-')) ++replies;
+    octets.remove_prefix(std::min(end + 1, octets.size()));
+  }
+  return replies;
 }
 
 }  // namespace postern::engine

@@ -24,6 +24,9 @@ struct Fills {
 
 class ReplyWriter {
  public:
+  static constexpr std::size_t most_lines = 8;
+  static constexpr std::size_t most_octets = most_lines * 64 + 2 * spec::max_host_octets + spec::max_verdict_octets;
+
   [[nodiscard]] std::string_view write(spec::Reply reply, const Fills& fills, spec::Guards guards);
 
  private:
@@ -31,10 +34,11 @@ class ReplyWriter {
   void append(std::string_view text);
   void append_fill(std::string_view name, const Fills& fills);
 
-  static constexpr std::size_t most_lines = 8;
-  static constexpr std::size_t most_octets = most_lines * 64 + 2 * spec::max_host_octets + spec::max_verdict_octets;
   std::size_t size_ = 0;
   std::array<char, most_octets> storage_;
 };
+
+// How many replies end in these octets, which may begin in the middle of one.
+[[nodiscard]] std::uint32_t replies_in(std::string_view octets);
 
 }  // namespace postern::engine

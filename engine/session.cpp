@@ -166,13 +166,20 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   return {.consumed = consumed,
           .is_decision = true,
           .holds_secret = is_answer || is_auth(event),
+          .before = before,
           .event = event,
           .rule = row.rule,
           .effect = row.effect,
+          .words = row.reply,
           .code = spec::reply_row(row.reply).code,
           .reply = workspace_->replies.write(row.reply, fills, guards_),
           .data = {},
           .refused_user = refused_user};
+}
+
+std::string_view Session::write(spec::Reply reply) {
+  const Fills fills{.host = service_.host, .verdict = {}, .size_octets = service_.databytes};
+  return workspace_->replies.write(reply, fills, guards_);
 }
 
 void Session::count(spec::Reply reply, Event event) {

@@ -61,9 +61,11 @@ struct Step {
   std::size_t consumed = 0;  // octets of `unread` that the caller drops
   bool is_decision = false;  // false: a partial line, or mail data in the middle; then only `consumed` and `data` count
   bool holds_secret = false;  // the octets consumed hold credentials: overwrite them
+  spec::Guards before;        // in which state: with what is spent
   spec::Event event{};        // what was decided
   spec::Rule rule{};
   spec::Effect effect{};
+  spec::Reply words{};        // the reply by name
   std::uint16_t code = 0;     // of the reply; 0 when there is none
   std::string_view reply;     // with its CRLFs
   std::string_view data;      // decoded mail data to be kept
@@ -95,6 +97,9 @@ class Session {
   // `text` is the address to keep for recipient_*, the verdict for hand_over_*. No decision: the event may not happen
   // now (spec/events.toml, `while`).
   [[nodiscard]] Step report(spec::Event event, std::string_view text = {});
+
+  // A reply of which no text of the world is a part, once more or by itself.
+  [[nodiscard]] std::string_view write(spec::Reply reply);
 
   // The size limit and bound on recipients that hold from now on (an authenticated user may have his own).
   void set_limits(std::uint64_t databytes, std::size_t max_recipients);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "fuzz/count_allocations.hpp"
 #include "testing/naive_mail_data.hpp"
@@ -13,6 +14,7 @@ namespace postern::fuzz {
 
 using spec::Effect;
 using spec::Event;
+using Kind = engine::Want::Kind;
 namespace bit = spec::bit;
 
 namespace {
@@ -40,8 +42,9 @@ bool is_end_of_data(Event event) {
 }  // namespace
 
 Player::Player(const testing::Judge& judge)
-    : judge_(judge),
-      session_storage_(sizeof(engine::Session)),
+    : Output(reply_),
+      judge_(judge),
+      talk_storage_(sizeof(engine::Conversation)),
       workspace_storage_{testing::GuardedOctets(sizeof(engine::Workspace)),
                          testing::GuardedOctets(sizeof(engine::Workspace))},
       input_(most_sent_octets),
@@ -53,21 +56,23 @@ void Player::complain(std::string_view what) {
   if (complaint_.empty() && !what.empty()) complaint_ = what;
 }
 
-void Player::start(const SessionView& view) {
+// counters   of the conversation that this one continues
+void Player::start(const SessionView& view, std::optional<engine::Counters> counters) {
   const engine::Service service{.settings_and_facts = view.settings_and_facts,
                                 .host = fuzz_host,
                                 .databytes = view.databytes,
-                                .max_recipients = view.max_recipients};
+                                .max_recipients = view.max_recipients,
+                                .room = view.has_room ? nullptr : &engine::no_room()};
   for (engine::Workspace* workspace : workspaces_) new (workspace) engine::Workspace;  // which fills no storage
-  session_ = new (last_in(session_storage_, sizeof(engine::Session))) engine::Session(service, *workspaces_[0]);
-  if (!view.has_room) session_->set_room(engine::no_room());
+  void* const storage = last_in(talk_storage_, sizeof(engine::Conversation));
+  talk_ = new (storage) engine::Conversation(service, *workspaces_[0], {}, counters);
 }
 
 // At rest nothing of a session is in its workspace: it goes on with another.
 void Player::change_workspace() {
-  if (!session_->is_at_rest()) return;
+  if (!session().is_at_rest()) return;
   std::swap(workspaces_[0], workspaces_[1]);
-  session_->use(*workspaces_[0]);
+  talk_->use(*workspaces_[0]);
 }
 
 const Trace& Player::play(const SessionView& view, std::size_t piece_octets, testing::AfterStarttls after_starttls,
@@ -81,16 +86,16 @@ const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tes
   trace_->replies.clear();
   asked_ = 0;
   is_closed_ = false;
-  unread_ = sent_ = {};
+  unread_ = {};
   start(view);
-  happen(view.start, {});
+  happen(view.start);
   BodyReader body(view.body);
   while (const auto part = is_closed_ ? std::nullopt : body.next()) {
     if (!part->event) {
       play_part(part->octets, part->octets.size() == long_octets ? std::max(piece_octets, long_piece) : piece_octets);
       if (part->is_endless) play_for_ever(part->octets);
     } else if (waits_for(*part->event)) {
-      happen(*part->event, {});
+      happen(*part->event);
       pump();
     }
   }
@@ -100,7 +105,7 @@ const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tes
 void Player::play_part(std::string_view part, std::size_t piece_octets) {
   while (!part.empty() && !is_closed_) {
     // RFC 3207 4.2: what comes between STARTTLS and the handshake is for nobody.
-    if (session_->guards().has(bit::waiting_handshake)) return;
+    if (want_.kind == Kind::tls) return;
     // What is unread is laid before the page again each time: a long line comes in greater pieces.
     const std::string_view piece = part.substr(0, std::max(piece_octets, unread_.size() / 8));
     part.remove_prefix(piece.size());
@@ -108,7 +113,7 @@ void Player::play_part(std::string_view part, std::size_t piece_octets) {
     const auto space = input_.space_before_guard(unread_.size() + piece.size());
     std::memmove(space.data(), unread_.data(), unread_.size());
     std::memcpy(space.data() + unread_.size(), piece.data(), piece.size());
-    unread_ = {space.data(), space.size()};
+    unread_ = space;
     pump();
   }
 }
@@ -117,7 +122,7 @@ void Player::play_part(std::string_view part, std::size_t piece_octets) {
 void Player::play_for_ever(std::string_view part) {
   std::uint64_t sent = 0;
   const auto decisions = trace_->decisions.size();
-  while (session_->guards().has(bit::waiting_mail_data) && decisions == trace_->decisions.size() &&
+  while (session().guards().has(bit::waiting_mail_data) && decisions == trace_->decisions.size() &&
          sent <= spec::max_discarded_octets) {
     play_part(part, part.size());
     mail_data_.clear(), message_.clear();  // they are for a verdict that never comes
@@ -126,87 +131,128 @@ void Player::play_for_ever(std::string_view part) {
 }
 
 bool Player::waits_for(Event event) const {
-  const spec::Guards guards = session_->guards();
+  const spec::Guards guards = session().guards();
   if (event == Event::handshake_done || event == Event::handshake_failed) return guards.has(bit::waiting_handshake);
   return guards.has(event == Event::too_slow ? hears : hears | bit::waiting_handshake);
 }
 
-spec::Guards Player::guards_at_decision() const {
-  spec::Guards guards = session_->guards();
-  guards.set(bit::errors_spent, session_->counters().errors >= spec::max_errors);
-  guards.set(bit::auth_attempts_spent, session_->counters().auth_attempts >= spec::max_auth_attempts);
-  return guards;
-}
-
 void Player::pump() {
-  while (!is_closed_ && complaint_.empty()) {
-    const spec::Guards guards = session_->guards();
-    if (guards.has(hears) ? !take_step() : !take_outcome()) return;
+  while (complaint_.empty()) {
+    switch (want_.kind) {
+      case Kind::room:
+      case Kind::octets:
+        feed();
+        if (want_.kind == Kind::octets) return;
+        break;
+      case Kind::answer: answer(); break;
+      case Kind::pause:
+        now_ = talk_->deadline();
+        change_workspace();
+        go_on([&] { return talk_->time_passed(now_, *this); });
+        break;
+      case Kind::opening:
+      case Kind::tls:
+      case Kind::end: return;
+    }
   }
 }
 
-bool Player::take_outcome() {
-  const spec::Guards guards = session_->guards();
-  if (guards.has(bit::waiting_connect | bit::waiting_handshake | bit::waiting_end)) return false;
-  const engine::Step idle = session_->step(unread_, scratch_.space_before_guard(unread_.size() + 2));
-  if (idle.consumed != 0 || idle.is_decision) complain("step() does not wait for an outcome");
+// A call on the conversation, and then all that is to be said of what came of it.
+template <typename Call>
+void Player::go_on(Call call) {
+  noted_.reset();
+  kept_ = sent_ = {};
+  const std::size_t allocations = allocations_so_far();
+  want_ = call();
+  if (allocations_so_far() != allocations) complain("a conversation allocates");
+  mail_data_ += sent_;
+  message_ += kept_;
+  if (noted_) take(*noted_);
+  if (!replies().empty()) (trace_->said += 'S') += replies(), trace_->replies += replies();
+  clear();
+  if (want_.kind == Kind::end && !std::exchange(is_closed_, true)) trace_->said += 'X';
+  if (noted_ && !is_closed_) report_late();
+}
+
+void Player::note(const engine::Note& note) {
+  if (noted_) complain("a decision that says and asks nothing");
+  noted_ = note.step;
+}
+
+void Player::keep(std::string_view mail_data) {
+  if (!kept_.empty()) complain("one message is kept twice");
+  kept_ = mail_data;
+}
+
+void Player::answer() {
+  change_nothing_by(Event::eof);
   const std::uint8_t fate = view_->fates[asked_++ % view_->fates.size()];
-  happen(testing::outcome_for(guards, fate), guards.has(bit::waiting_recipient) ? session_->mailbox() : "");
-  return true;
+  const bool is_recipient = want_.question == engine::Question::recipient;
+  const engine::Answer answer{testing::outcome_for(session().guards(), fate), is_recipient ? session().mailbox() : ""};
+  go_on([&] { return talk_->answer(want_.ticket, answer, now_, *this); });
+  if (!noted_) complain("an answer changes nothing");
 }
 
-void Player::happen(Event event, std::string_view text) {
-  const spec::Guards before = guards_at_decision();
+void Player::happen(Event event) {
   if (event == Event::handshake_done && after_starttls_ == testing::AfterStarttls::sibling) {
-    const engine::Counters counters = session_->counters();
-    start(*view_);
-    session_->resume_after_starttls(counters);
+    const engine::Counters counters = session().counters();
+    before_ = session().guards();
+    before_->set(bit::errors_spent, counters.errors >= spec::max_errors);
+    before_->set(bit::auth_attempts_spent, counters.auth_attempts >= spec::max_auth_attempts);
+    start(*view_, counters);
   }
-  const std::size_t allocations = allocations_so_far();
-  const engine::Step step = session_->report(event, text);
-  if (allocations_so_far() != allocations) complain("report() allocates");
-  take(step, before);
+  go_on([&] { return talk_->happen(event, now_, *this); });
+  if (!noted_) complain("an event changes nothing");
 }
 
-bool Player::take_step() {
+void Player::feed() {
   const std::span<char> scratch = scratch_.space_before_guard(unread_.size() + 2);
-  const spec::Guards before = guards_at_decision();
+  const bool is_mail_data = session().guards().has(bit::waiting_mail_data);
   change_workspace();
-  const std::size_t allocations = allocations_so_far();
-  const engine::Step step = session_->step(unread_, scratch);
-  if (allocations_so_far() != allocations) complain("step() allocates");
-  if (step.consumed > unread_.size()) {
-    complain("more octets are consumed than there were");
-    return false;
-  }
-  if (!is_inside(step.data, scratch.data(), scratch.size())) complain("mail data points outside");
-  if (step.is_decision) check_views(step);
-  if (before.has(bit::waiting_mail_data)) {
-    mail_data_ += unread_.substr(0, step.consumed);
-    message_ += step.data;
-  }
-  unread_.remove_prefix(step.consumed);
-  if (step.is_decision) take(step, before);
-  return step.is_decision || (step.consumed != 0 && !unread_.empty());
+  const std::span<char> octets = unread_;
+  go_on([&] {
+    const engine::Want next = talk_->feed(octets, scratch, now_, *this);
+    if (next.consumed > octets.size()) {
+      complain("more octets are consumed than there were");
+      return next;
+    }
+    if (!is_inside(kept_, scratch.data(), scratch.size())) complain("mail data points outside");
+    if (noted_) check_views(*noted_);
+    unread_ = octets.subspan(next.consumed);
+    sent_ = is_mail_data ? std::string_view(octets.data(), next.consumed) : std::string_view();
+    return next;
+  });
 }
 
 void Player::check_views(const engine::Step& step) {
   const engine::Workspace& lent = *workspaces_[0];
+  const engine::Session& shown = session();
   const bool are_inside =
-      is_inside(step.reply, &lent, sizeof lent) && is_inside(session_->username(), &lent, sizeof lent) &&
-      is_inside(session_->password(), &lent, sizeof lent) && is_inside(session_->mailbox(), &lent, sizeof lent) &&
-      is_inside(session_->client_name(), session_, sizeof(*session_)) &&
-      is_inside(session_->envelope().octets(), &lent, sizeof lent);
+      is_inside(step.reply, &lent, sizeof lent) && is_inside(shown.username(), &lent, sizeof lent) &&
+      is_inside(shown.password(), &lent, sizeof lent) && is_inside(shown.mailbox(), &lent, sizeof lent) &&
+      is_inside(shown.client_name(), &shown, sizeof shown) && is_inside(shown.envelope().octets(), &lent, sizeof lent);
   if (!are_inside) complain("a view points outside");
 }
 
-// After each decision another event that may not happen now: an answer that comes late, say.
+// After each decision another event that may not happen now, and an answer that comes late.
 void Player::report_late() {
   const auto event = static_cast<Event>(late_++ % spec::event_count);
-  const spec::Guards now = session_->guards();
-  if (now.has(spec::waiting_for(event))) return;
-  if (session_->report(event, "late@example.org").is_decision || session_->guards() != now)
-    complain("a late report changes something");
+  change_nothing_by(event);
+}
+
+void Player::change_nothing_by(Event event) {
+  const spec::Guards before = session().guards();
+  const engine::Want wanted = want_;
+  const auto decided = noted_;
+  noted_.reset();
+  const auto old = engine::Ticket{std::to_underlying(wanted.ticket) - 1};
+  static_cast<void>(talk_->answer(old, {event, "late@example.org"}, now_, *this));
+  if (!before.has(spec::waiting_for(event))) static_cast<void>(talk_->happen(event, now_, *this, "late@example.org"));
+  if (wanted.kind == Kind::answer &&
+      talk_->feed(unread_, scratch_.space_before_guard(unread_.size() + 2), now_, *this).consumed != 0)
+    complain("octets are read while a question is open");
+  if (noted_ || session().guards() != before || !replies().empty()) complain("a late report changes something");
+  noted_ = decided;
 }
 
 void Player::judge(const testing::Decision& decision) {
@@ -215,23 +261,17 @@ void Player::judge(const testing::Decision& decision) {
   if (at >= model_->decisions.size() || model_->decisions[at] != decision) complain("a cut changes a decision");
 }
 
-void Player::take(const engine::Step& step, spec::Guards before) {
-  if (!step.is_decision) return complain("a report of what may not happen now");
-  trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session_->guards()});
+void Player::take(const engine::Step& step) {
+  const spec::Guards before = std::exchange(before_, std::nullopt).value_or(step.before);
+  trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session().guards()});
   const testing::Decision& decision = trace_->decisions.back();
   judge(decision);
   for (const testing::SessionLaw& law : testing::all_session_laws) {
-    if (!law.is_kept({decision, step, *session_})) complain(law.name);
+    if (!law.is_kept({decision, step, session()})) complain(law.name);
   }
-  if (!step.reply.empty()) (trace_->said += 'S') += step.reply, trace_->replies += step.reply;
   if (is_end_of_data(step.event)) check_stored();
   if (step.effect == Effect::begin_message) mail_data_.clear(), message_.clear();
   if (step.effect == Effect::hand_over) hear_message();
-  if (step.effect == Effect::close) {
-    trace_->said += 'X';
-    is_closed_ = true;
-  }
-  if (!is_closed_) report_late();
 }
 
 // What is stored, and the verdict, are those of the naive reader; once is enough, the other way must be the same.
@@ -252,7 +292,7 @@ void Player::check_stored() {
 
 // qmail-queue(8): F reverse-path NUL, T forward-path NUL for each, NUL
 void Player::hear_message() {
-  for (const char octet : session_->envelope().octets()) trace_->said += octet == '\0' ? '\n' : octet;
+  for (const char octet : session().envelope().octets()) trace_->said += octet == '\0' ? '\n' : octet;
   (trace_->said += 'M') += message_;
 }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/conversation.hpp"
 #include "fuzz/mutate.hpp"
 #include "fuzz/play.hpp"
 #include "fuzz/show.hpp"
@@ -25,8 +26,8 @@
 namespace {
 
 using namespace postern;
-using spec::Effect;
 using spec::Event;
+using Kind = engine::Want::Kind;
 namespace bit = spec::bit;
 
 template <auto Free>
@@ -74,17 +75,17 @@ std::string all_of(SSL* tls) {
 }
 
 // Server and client of one connection.
-class Wire {
+class Wire final : private engine::Output {
  public:
-  explicit Wire(const fuzz::SessionView& view) : view_(view), symbolic_(view.body) {
-    session_ = std::make_unique<engine::LoneSession>(service());
-    take(session_->report(view.start));
+  explicit Wire(const fuzz::SessionView& view) : Output(replies_), view_(view), symbolic_(view.body) {
+    talk_ = std::make_unique<engine::LoneConversation>(service(), engine::Patience{});
+    go_on(talk_->happen(view.start, engine::Time(), *this));
   }
 
   void play() {
     fuzz::BodyReader body(view_.body);
-    while (const auto part = is_closed_ ? std::nullopt : body.next()) {
-      for (std::string_view octets = part->octets; !octets.empty() && !is_closed_;) {
+    while (const auto part = want_.kind == Kind::end ? std::nullopt : body.next()) {
+      for (std::string_view octets = part->octets; !octets.empty() && want_.kind != Kind::end;) {
         const std::string_view piece = octets.substr(0, view_.piece_octets);
         send(piece);
         octets.remove_prefix(piece.size());
@@ -97,6 +98,10 @@ class Wire {
   [[nodiscard]] const std::string& symbolic() const { return symbolic_; }
 
  private:
+  void note(const engine::Note&) override {}
+  void keep(std::string_view) override {}
+  void drop() override {}
+
   [[nodiscard]] engine::Service service() const {
     return {.settings_and_facts = view_.settings_and_facts,
             .host = fuzz::fuzz_host,
@@ -105,7 +110,7 @@ class Wire {
             .room = view_.has_room ? nullptr : &engine::no_room()};
   }
   void send(std::string_view piece) {
-    if (session_->guards().has(bit::waiting_handshake)) {
+    if (want_.kind == Kind::tls) {
       before_handshake_ += piece;  // the server has said 220 and hands what comes to TLS
     } else if (client_) {
       must(SSL_write(client_.get(), piece.data(), static_cast<int>(piece.size())) == static_cast<int>(piece.size()),
@@ -116,19 +121,18 @@ class Wire {
     }
   }
   void happen(Event event, std::size_t at) {
-    const bool waits_for_handshake = session_->guards().has(bit::waiting_handshake);
+    const bool waits_for_handshake = want_.kind == Kind::tls;
     const bool is_of_handshake = event == Event::handshake_done || event == Event::handshake_failed;
     if (event == Event::too_slow && waits_for_handshake) return;
-    if (!is_of_handshake) return take(session_->report(event));
+    if (!is_of_handshake) return go_on(talk_->happen(event, engine::Time(), *this));
     if (!waits_for_handshake) return;
     if (event == Event::handshake_failed) before_handshake_ += std::string(view_.body.substr(at + 1)) + "\n";
     const bool is_done = handshake(event == Event::handshake_done);
     must(is_done == (event == Event::handshake_done && before_handshake_.empty()), "a handshake ends otherwise");
     symbolic_[at] = static_cast<char>(is_done ? 0xF0 : 0xF1);
-    const engine::Counters counters = session_->counters();
-    session_ = std::make_unique<engine::LoneSession>(service());
-    session_->resume_after_starttls(counters);
-    take(session_->report(is_done ? Event::handshake_done : Event::handshake_failed));
+    const engine::Counters counters = talk_->session().counters();
+    talk_ = std::make_unique<engine::LoneConversation>(service(), engine::Patience{}, counters);
+    go_on(talk_->happen(is_done ? Event::handshake_done : Event::handshake_failed, engine::Time(), *this));
   }
   bool handshake(bool has_client) {
     static const Context server = server_context();
@@ -153,29 +157,40 @@ class Wire {
 
   void serve(std::string_view octets) {
     unread_ += octets;
-    while (!is_closed_) {
-      const spec::Guards guards = session_->guards();
-      if (guards.has(bit::waiting_recipient | bit::waiting_credentials | bit::waiting_hand_over)) {
-        const Event outcome = testing::outcome_for(guards, view_.fates[asked_++ % view_.fates.size()]);
-        take(session_->report(outcome, guards.has(bit::waiting_recipient) ? session_->mailbox() : ""));
-        continue;
+    while (true) {
+      switch (want_.kind) {
+        case Kind::room:
+        case Kind::octets:
+          feed();
+          if (want_.kind == Kind::octets) return;
+          break;
+        case Kind::answer: answer(); break;
+        case Kind::pause: go_on(talk_->time_passed(talk_->deadline(), *this)); break;
+        case Kind::opening:
+        case Kind::tls:
+        case Kind::end: return;
       }
-      if (guards.has(bit::waiting_handshake)) return;
-      scratch_.resize(unread_.size() + 2);
-      const engine::Step step = session_->step(unread_, scratch_);
-      unread_.erase(0, step.consumed);
-      if (step.is_decision)
-        take(step);
-      else if (step.consumed == 0 || unread_.empty())
-        return;
     }
   }
-  void take(const engine::Step& step) {
-    if (!step.reply.empty()) say(step.reply);
-    if (step.effect == Effect::close) is_closed_ = true;
+  void feed() {
+    std::vector<char> scratch(unread_.size() + 2);
+    const engine::Want next = talk_->feed(unread_, scratch, engine::Time(), *this);
+    unread_.erase(0, next.consumed);
+    go_on(next);
+  }
+  void answer() {
+    const Event outcome = testing::outcome_for(talk_->session().guards(), view_.fates[asked_++ % view_.fates.size()]);
+    const bool is_recipient = want_.question == engine::Question::recipient;
+    const engine::Answer answer{outcome, is_recipient ? talk_->session().mailbox() : ""};
+    go_on(talk_->answer(want_.ticket, answer, engine::Time(), *this));
+  }
+  void go_on(engine::Want next) {
+    want_ = next;
+    if (!replies().empty()) say(replies());
+    clear();
   }
   void say(std::string_view reply) {
-    if (client_ && session_->guards().has(bit::channel_starttls)) {
+    if (client_ && talk_->session().guards().has(bit::channel_starttls)) {
       must(SSL_write(server_.get(), reply.data(), static_cast<int>(reply.size())) == static_cast<int>(reply.size()),
            "the server cannot write");
       heard_ += all_of(client_.get());
@@ -183,17 +198,18 @@ class Wire {
       must(!has_been_ready_, "something is said in clear after STARTTLS was accepted");
       heard_ += reply;
     }
-    has_been_ready_ = has_been_ready_ || session_->guards().has(bit::waiting_handshake);
+    has_been_ready_ = has_been_ready_ || want_.kind == Kind::tls;
   }
 
   const fuzz::SessionView& view_;
   std::string symbolic_;  // the body, with the handshakes as they ended
-  std::unique_ptr<engine::LoneSession> session_;
+  std::array<char, engine::ReplyWriter::most_octets> replies_;
+  std::unique_ptr<engine::LoneConversation> talk_;
+  engine::Want want_{};
   Tls server_, client_;
   std::string unread_, before_handshake_, heard_;
-  std::vector<char> scratch_;
   std::size_t asked_ = 0;
-  bool is_closed_ = false, has_been_ready_ = false;
+  bool has_been_ready_ = false;
 };
 
 }  // namespace

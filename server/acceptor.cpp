@@ -70,17 +70,18 @@ Acceptor::Next Acceptor::accept_one() {
 }
 
 void Acceptor::begin(base::Descriptor socket, const base::Endpoint& remote) {
-  std::unique_ptr<Connection> made;
+  Connection* made = nullptr;
   try {
     const auto& proxies = context_.policies->settings().listeners[listener_].proxies;
     const bool has_proxy =
         std::ranges::any_of(proxies, [&](const base::Network& n) { return n.contains(remote.address); });
-    made = std::make_unique<Connection>(context_, remote, Door{.listener = listener_, .has_proxy = has_proxy});
+    const Door door{.listener = listener_, .has_proxy = has_proxy};
+    made = &context_.add(std::make_unique<Connection>(context_, remote, door));
   } catch (const std::bad_alloc&) {
     tell("cannot serve more clients just now", ENOMEM);
     return refuse(std::move(socket), remote);
   }
-  made.release()->open(std::move(socket));
+  made->open(std::move(socket));
 }
 
 // The spare descriptor makes room for one client, who is told.
@@ -113,7 +114,7 @@ void Acceptor::refuse(base::Descriptor socket, const base::Endpoint& remote) {
     context_.metrics.replied(step.code);
     static_cast<void>(::send(socket.number(), step.reply.data(), step.reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
   }
-  journal.end("close", session);
+  journal.end("close", {.errors = session.counters().errors});
   ::shutdown(socket.number(), SHUT_WR);
   // A reset would overtake the reply when octets of the client are unread.
   static_cast<void>(::recv(socket.number(), context_.input.data(), context_.input.size(), MSG_DONTWAIT));

@@ -1,73 +1,37 @@
 #include "server/connection.hpp"
 
-#include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "server/policies.hpp"
+#include "server/handshake.hpp"
 
 namespace postern::server {
 
-using engine::Step;
-using spec::Effect;
+using Kind = engine::Want::Kind;
 using spec::Event;
-namespace bit = spec::bit;
-using std::chrono::seconds;
-
-namespace {
-
-constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-
-}  // namespace
 
 Connection::Connection(LoopContext& context, base::Endpoint remote, Door door)
-    : context_(context), channel_(base::Descriptor()), remote_(remote), door_(door), number_(++context.sessions_begun) {
-  ++context_.open_connections;
+    : client_(context, remote, door, ++context.sessions_begun), talk_(context) {
+  ++context.open_connections;
 }
 
-Connection::~Connection() { --context_.open_connections; }
-
 void Connection::open(base::Descriptor socket) {
-  channel_ = loop::Channel(std::move(socket));
-  place_ = static_cast<std::uint32_t>(context_.connections.size());
-  in_turn([this] {
-    context_.connections.push_back(this);
-    is_listed_ = true;
-    if (context_.loop.watch(channel_.number(), input_events, *this) != 0) return die("no memory to watch it");
-    if (door_.has_proxy)
-      wait_at_most(seconds(spec::max_proxy_header_seconds));
-    else
-      admit();
+  in_turn([&] {
+    if (talk_.stream.open(std::move(socket), context().loop, *this) != 0) return die("no memory to watch it");
+    obey(opening_.begin(client_, talk_.stream));
   });
 }
 
 void Connection::on_ready(std::uint32_t events) {
   if (events == 0) is_queued_ = false;
-  if (phase_ == Phase::over) return try_to_leave();
+  if (phase_ == Phase::over) return leave_if_unused();
   in_turn([this, events] {
-    if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) has_hung_up_ = true;
-    if ((events & EPOLLOUT) != 0) send_unsent();
+    talk_.stream.note(events);
+    if ((events & EPOLLOUT) != 0) talk_.send_kept();
     advance();
   });
-}
-
-void Connection::advance() {
-  switch (phase_) {
-    case Phase::proxy: return read_proxy_header();
-    case Phase::handshake: return continue_handshake();
-    case Phase::greet:
-      if (is_readable_ && served_->start.drops_early_talkers) greet_now(Event::connect_early_talker);
-      return;
-    case Phase::serving: return serve();
-    case Phase::draining: return drain();
-    case Phase::working: return withdraw_if_gone();
-    case Phase::delaying:
-    case Phase::closing:
-    case Phase::over: return;
-  }
 }
 
 void Connection::on_time() {
@@ -75,233 +39,202 @@ void Connection::on_time() {
   in_turn([this] { take_time(); });
 }
 
-void Connection::take_time() {
+void Connection::advance() {
   switch (phase_) {
-    case Phase::proxy: return refuse(Event::connect_malformed_proxy);
-    case Phase::handshake: return handshake_timed_out();
-    case Phase::greet: return greet_now(Event::connect_ready);
-    case Phase::delaying:
-      append_output(std::exchange(delayed_, {}));
-      phase_ = Phase::serving;
-      is_resumed_ = true;
-      patience_began_ = context_.loop.now();
-      return serve();
-    case Phase::serving: return patience_is_over();
-    case Phase::closing:
-    case Phase::draining: return die("close");
-    case Phase::working:
+    case Phase::opening: return obey(opening_.advance(client_, talk_.stream));
+    case Phase::talking: return waits_for_job() ? work_.withdraw_if_gone() : go_on();
+    case Phase::closing:  // end_turn() sees to it
     case Phase::over: return;
   }
 }
 
-// One read and what it brought, or what was carried over. A client that sends without end gets the next turn when the
-// others have had theirs.
-void Connection::serve() {
-  // RFC 3207 4.2: behind STARTTLS nothing in clear is read, also while its 220 waits.
-  if (phase_ != Phase::serving || starts_tls_ || !unsent_.empty() || !(is_resumed_ || is_readable_)) return;
-  const std::span<char> input(context_.input);
-  const std::size_t carried = carry_.take_into(input);
-  std::size_t octets = carried;
-  bool has_ended = false;
-  if (!std::exchange(is_resumed_, false)) has_ended = !read_more(octets);
-  const std::size_t consumed = process(input.first(octets), carried);
-  const std::span<char> rest = input.subspan(consumed, octets - consumed);
-  carry_.keep(rest);
-  explicit_bzero(rest.data(), rest.size());
-  if (has_ended && phase_ == Phase::serving) take(session().report(Event::eof));
-  if (phase_ != Phase::serving || is_queued_ || !is_readable_) return;
+void Connection::take_time() {
+  switch (phase_) {
+    case Phase::opening: return obey(opening_.time_passed(client_, talk_.stream));
+    case Phase::closing: return die("close");
+    case Phase::over: return;
+    case Phase::talking: break;
+  }
+  if (waits_for_job()) return;
+  if (is_in_handshake()) {
+    give_up_handshake(client_);
+    return talk_.happen(context().is_shutting_down ? Event::shutting_down : Event::timeout);
+  }
+  talk_.time_passed();
+  go_on();
+}
+
+// A job has the session: of a question, or of a large message that is put aside.
+bool Connection::waits_for_job() const {
+  return phase_ == Phase::talking && (work_.is_spooling() || talk_.wants() == Kind::answer);
+}
+
+// After STARTTLS.
+bool Connection::is_in_handshake() {
+  return phase_ == Phase::talking && talk_.wants() == Kind::tls && talk_.stream.channel().has_tls();
+}
+
+void Connection::obey(const OpeningWant& want) {
+  if (want.limit) context().loop.arm(*this, *want.limit);
+  if (want.kind == OpeningWant::Kind::wait) return;
+  if (want.kind == OpeningWant::Kind::close) return die(want.text);
+  talk_.begin(client_);
+  phase_ = Phase::talking;
+  talk_.happen(want.first, want.text);
+  // Where the table says nothing, since TLS would come first, the client is closed.
+  const bool is_silent = talk_.wants() == Kind::end && context().turn.replies().empty();
+  if (is_silent && want.first != Event::connect_malformed_proxy) return die("close");
+  go_on();
+}
+
+void Connection::go_on() {
+  if (is_in_handshake()) return shake_hands();
+  talk_.serve(work_);
+  const bool has_more = !talk_.is_lost() && talk_.wants() == Kind::octets && talk_.stream.is_readable();
+  if (!has_more || work_.is_spooling() || talk_.stream.has_unsent() || is_queued_) return;
   is_queued_ = true;
-  context_.loop.again(*this);
+  context().loop.again(*this);
 }
 
-// False at the end of the stream.
-bool Connection::read_more(std::size_t& octets) {
-  const std::span<char> room = std::span(context_.input).subspan(octets).first(LoopContext::input_octets);
-  const loop::Transfer got = channel_.read(room);
-  octets += got.octets;
-  if (got.octets != 0) heard_ = context_.loop.now();
-  // A socket that gave less than was asked has no more: epoll tells of what comes later, and of the end.
-  const bool is_last = got.progress == loop::Progress::done && got.octets < room.size();
-  if (got.progress != loop::Progress::done || (is_last && !has_hung_up_ && !channel_.has_end_in_hand()))
-    is_readable_ = false;
-  return got.progress != loop::Progress::closed;
+void Connection::shake_hands() {
+  const bool begins = !talk_.stream.channel().has_tls();
+  const auto event = begins ? begin_handshake(client_, talk_.stream) : continue_handshake(client_, talk_.stream);
+  if (begins) context().loop.arm(*this, longest_handshake(client_));
+  if (!event) return;
+  talk_.happen(*event);
+  go_on();
 }
 
-// How many octets were consumed: all, unless half a line is left, or something has to be waited for, were it only that
-// the client reads what it was answered. The first `carried` are known from before.
-std::size_t Connection::process(std::span<char> unread, std::size_t carried) {
-  std::size_t consumed = 0;
-  bool is_same_line = std::exchange(is_in_line_, false);
-  const bool was_in_line = is_same_line;
-  while (phase_ == Phase::serving && unsent_.empty() && !is_to_end()) {
-    const std::string_view rest(unread.data() + consumed, unread.size() - consumed);
-    const Step step = session().step(rest, context_.decoded);
-    if (step.holds_secret) explicit_bzero(unread.data() + consumed, step.consumed);
-    consumed += step.consumed;
-    is_in_line_ = !step.is_decision && (!rest.empty() || is_in_line_);
-    is_same_line = is_same_line && !step.is_decision;
-    if (!step.data.empty()) store(step);
-    note_progress(step);
-    context_.ahead = rest.substr(step.consumed);
-    if (step.is_decision)
-      take(step);
-    else if (step.consumed == 0 || consumed == unread.size())
-      break;
+// What is put aside is in hand, and in a handshake nobody can be told.
+void Connection::end_with_server() {
+  if (!context().is_shutting_down || phase_ != Phase::talking || is_in_handshake()) return;
+  const bool is_at_once = context().must_end && !work_.is_spooling();
+  talk_.shut_down(is_at_once ? engine::ShutDown::at_once : engine::ShutDown::when_idle);
+}
+
+void Connection::end_turn() {
+  if (phase_ == Phase::talking) {
+    end_with_server();
+    talk_.end_turn(work_);
+    const bool begins_tls = talk_.wants() == Kind::tls && !talk_.stream.has_unsent() && !is_in_handshake();
+    if (begins_tls && !talk_.is_lost()) {
+      shake_hands();
+      talk_.flush();
+    }
+    if (talk_.is_lost()) lose_client();
   }
-  context_.ahead = {};
-  // A line that begins is progress, and going on with it is none: so silence is told from slowness.
-  if (is_in_line_ && !was_in_line) patience_began_ = context_.loop.now();
-  drips_ = is_in_line_ && is_same_line && (drips_ || unread.size() > carried);
-  return consumed;
-}
-
-void Connection::take(Step step) {
-  while (step.is_decision) {
-    say(step);
-    if (phase_ == Phase::over) return;  // nobody could be told
-    if (step.effect == Effect::none || step.effect == Effect::delay) return;
-    step = perform(step);
+  if (phase_ == Phase::talking && talk_.wants() == Kind::end) {
+    phase_ = Phase::closing;
+    context().loop.arm(*this, Closing::longest_last_reply);
   }
-}
-
-void Connection::say(const Step& step) {
-  context_.metrics.rule_hit(step.rule);
-  if (step.code != 0) context_.metrics.replied(step.code);
-  // Who sends no PROXY header is told nothing; the operator is.
-  if (step.code >= 400 || step.event == Event::connect_malformed_proxy) journal_of_decisions().refusal(step, session());
-  if (step.refused_user != 0)
-    note_gates(context_.guesses.refused(remote_.address, step.refused_user, context_.loop.now()));
-  if (step.effect != Effect::delay) return append_output(step.reply);
-  delayed_ = step.reply;  // deviation D7: the client that guesses waits, nobody else does
-  phase_ = Phase::delaying;
-  wait_at_most(seconds(spec::auth_failure_delay_seconds));
-}
-
-void Connection::append_output(std::string_view octets) {
-  if (context_.unsent_octets + octets.size() > context_.output.size()) flush();
-  context_.unsent_octets += octets.copy(context_.output.data() + context_.unsent_octets, octets.size());
-}
-
-// What the socket does not take is kept, and until it is gone nothing more is read.
-void Connection::flush() {
-  std::string_view octets(context_.output.data(), std::exchange(context_.unsent_octets, 0));
-  if (octets.empty() || phase_ == Phase::over) return;
-  if (!unsent_.empty()) {
-    unsent_ += octets;
-    return;
-  }
-  const loop::Progress progress = write_some(octets);
-  if (progress == loop::Progress::closed) {
-    count_lost(octets);
-    return lose_client();
-  }
-  if (octets.empty()) return;
-  unsent_ = octets;
-  watch_output(true);
-}
-
-// Takes off the front what was sent.
-loop::Progress Connection::write_some(std::string_view& octets) {
-  while (!octets.empty()) {
-    const loop::Transfer sent = channel_.write(octets);
-    if (sent.progress != loop::Progress::done) return sent.progress;
-    octets.remove_prefix(sent.octets);
-  }
-  return loop::Progress::done;
-}
-
-void Connection::send_unsent() {
-  std::string_view rest = unsent_;
-  const loop::Progress progress = write_some(rest);
-  unsent_.erase(0, unsent_.size() - rest.size());
-  if (progress == loop::Progress::closed) return lose_client();
-  if (!unsent_.empty()) return;
-  unsent_.shrink_to_fit();
-  watch_output(false);
-  patience_began_ = context_.loop.now();
-  is_resumed_ = carry_.size() != 0;
-}
-
-void Connection::watch_output(bool on) {
-  if (watches_output_ == on) return;
-  watches_output_ = on;
-  context_.loop.change(channel_.number(), on ? input_events | EPOLLOUT : input_events, *this);
+  if (phase_ == Phase::closing && talk_.is_lost()) die("close");
+  if (phase_ == Phase::closing && !talk_.stream.has_unsent()) close_gracefully();
+  talk_.settle_workspace();
+  if (phase_ == Phase::over) return leave_if_unused();
+  talk_.stream.watch(context().loop, *this);
+  if (phase_ == Phase::talking && !waits_for_job()) arm();
 }
 
 // Nobody reads what would be said. A message that is being made durable may still come to its end; a transaction does not.
 void Connection::lose_client() {
-  count_lost(std::exchange(unsent_, {}));
-  if (phase_ != Phase::working) return die("close");
-  has_hung_up_ = true;
-  withdraw_if_gone();
+  if (!waits_for_job()) return die("close");
+  talk_.stream.set_hung_up();
+  work_.withdraw_if_gone();
 }
 
-// The log has shown them already; its last line says that nobody heard them.
-void Connection::count_lost(std::string_view replies) {
-  lost_replies_ += static_cast<std::uint32_t>(observe::replies_in(replies));
-}
-
-void Connection::end_turn() {
-  if (phase_ == Phase::serving && is_to_end()) say_shutting_down();
-  const bool has_replied = context_.unsent_octets != 0;
-  flush();
-  note_reply_time(has_replied);
-  if (phase_ == Phase::serving && starts_tls_ && unsent_.empty()) {
-    begin_handshake();
-    flush();
+void Connection::close_gracefully() {
+  const bool is_quit = talk_.has_ended_by_quit();
+  if (is_quit && talk_.carry.size() == 0 && !closing_.is_draining()) {
+    if (talk_.stream.channel().has_tls()) talk_.stream.channel().end_output();
+    return die("quit");
   }
-  if (phase_ == Phase::closing && unsent_.empty()) close_gracefully();
-  settle_workspace();
-  if (phase_ == Phase::serving) arm_patience();
-  if (phase_ == Phase::over) try_to_leave();
+  if (!closing_.is_draining()) {
+    closing_.drain_from_now_on(talk_.stream);
+    context().loop.arm(*this, Closing::longest_draining);
+  }
+  if (Closing::drain(talk_.stream, context().input)) die(is_quit ? "quit" : "close");
 }
 
-// What a job or a delay still has in hand was heard when it was heard; a greeting or a timeout answers nothing.
-void Connection::note_reply_time(bool has_replied) {
-  if (has_replied && heard_ != base::Time{})
-    context_.metrics.took(observe::Duration::reply, std::chrono::steady_clock::now() - heard_);
-  if (phase_ != Phase::working && phase_ != Phase::delaying) heard_ = {};
+// A handshake has a limit of its own.
+void Connection::arm() {
+  if (is_in_handshake()) return;
+  const engine::Time deadline = talk_.conversation().deadline();
+  context().loop.arm(*this, loop_interval(deadline - engine_time(context().loop.now())));
 }
 
-// Octets of mail data are progress; of a command, only its end: a line that grows octet by octet is not answered for ever.
-void Connection::note_progress(const Step& step) {
-  const bool is_mail_data = session().guards().has(bit::waiting_mail_data);
-  if (step.is_decision || (is_mail_data && step.consumed > 0)) patience_began_ = context_.loop.now();
-  if (is_mail_data) window_octets_ += step.consumed;
+void Connection::die(std::string_view how) {
+  if (phase_ == Phase::over) return;
+  phase_ = Phase::over;
+  disarm();
+  observe::SessionEnd end{};
+  if (talk_.has_begun()) {
+    talk_.end();
+    end = observe::end_of(talk_.conversation());
+    context().metrics.strayed(end.stray_reports);
+  }
+  context().turn.clear();
+  if (client_.served != nullptr) client_.journal().end(how, end);
+  if (client_.is_admitted) {
+    context().clients.leave(client_.remote.address);
+    context().metrics.session_closed();
+  }
+  work_.drop();
+  talk_.stream.close(context().loop);
 }
 
-void Connection::arm_patience() {
-  base::Time end = patience_began_ + seconds(served_->start.timeout_seconds);
-  if (session().guards().has(bit::waiting_mail_data)) end = std::min(end, window_end());
-  wait_at_most(end - context_.loop.now());
+// Whoever still holds a pointer to it calls once more.
+void Connection::leave_if_unused() {
+  if (is_queued_ || jobs_ != 0 || place_ == nowhere) return;
+  context().remove(std::exchange(place_, nowhere));
 }
 
-base::Time Connection::window_end() const {
-  return window_began_ + seconds(context_.policies->settings().data_rate_seconds);
+void Connection::shut_down() {
+  if (phase_ != Phase::opening && phase_ != Phase::talking) return;
+  in_turn([this] {
+    if (phase_ == Phase::opening) return obey(opening_.shut_down(client_));
+    if (waits_for_job() || talk_.wants() != Kind::tls) return;  // end_turn() tells the conversation
+    if (!is_in_handshake() || context().must_end) return talk_.happen(Event::shutting_down);
+    context().loop.arm(*this, std::chrono::seconds(spec::max_shutdown_handshake_seconds));
+  });
 }
 
-void Connection::patience_is_over() {
-  const base::Time now = context_.loop.now();
-  const bool is_mail_data = session().guards().has(bit::waiting_mail_data);
-  if (now >= patience_began_ + seconds(served_->start.timeout_seconds))
-    return take(session().report(drips_ && !is_mail_data ? Event::too_slow : Event::timeout));
-  if (!is_mail_data || now < window_end()) return;
-  const config::Configuration& settings = context_.policies->settings();
-  const std::uint64_t wanted = std::uint64_t{settings.min_data_octets_per_second} * settings.data_rate_seconds;
-  if (window_octets_ < wanted) return take(session().report(Event::too_slow));
-  begin_window();
+// What was said stands, and goes out as far as the socket takes it; then the client is told, and the session ends. Nothing
+// here allocates.
+void Connection::run_out_of_memory() {
+  if (phase_ == Phase::over) return leave_if_unused();
+  std::string_view said = context().turn.replies();
+  const bool is_told = !talk_.stream.has_unsent() && talk_.stream.send_now(said);
+  if (talk_.has_begun()) talk_.conversation().lose(said);
+  context().turn.clear();
+  if (jobs_ != 0 && waits_for_job()) {  // its outcome is still to come, and nobody will hear it
+    if (!is_told) static_cast<void>(::shutdown(talk_.stream.socket(), SHUT_RDWR));
+    return;
+  }
+  if (is_told) say_exhausted();
+  work_.drop();
+  phase_ = Phase::closing;
+  is_told ? close_gracefully() : die("memory");
+  if (phase_ == Phase::over) leave_if_unused();
 }
 
-void Connection::begin_window() {
-  window_began_ = context_.loop.now();
-  window_octets_ = 0;
-}
-
-void Connection::settle_workspace() {
-  if (!session_) return;
-  const bool is_at_rest = phase_ == Phase::over || session().is_at_rest();
-  if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));  // which allocates nothing
-  if (!is_at_rest && workspace_ == nullptr) workspace_ = context_.give_workspace();
+// Where the session has no word for it, the client has one all the same: but in the middle of a handshake.
+void Connection::say_exhausted() {
+  const bool is_talking = talk_.has_begun();
+  if (is_talking ? talk_.wants() == Kind::tls : opening_.is_handshake()) return;
+  const bool can_report =
+      is_talking && talk_.conversation().session().guards().has(spec::waiting_for(Event::exhausted));
+  if (!can_report) {
+    client_.journal().trouble("no memory for this client");
+    context().metrics.rule_hit(spec::Rule::exhausted);
+    context().metrics.replied(421);
+  }
+  if (is_talking)
+    talk_.run_out();
+  else
+    context().turn.append(context().workspace->replies.write(spec::Reply::exhausted, {}, {}));
+  std::string_view reply = context().turn.replies();
+  if (!talk_.stream.send_now(reply) && is_talking) talk_.conversation().lose(reply);
+  context().turn.clear();
 }
 
 }  // namespace postern::server

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "server/connection.hpp"
 #include "server/policies.hpp"
 
 namespace postern::server {
@@ -50,6 +51,22 @@ std::unique_ptr<engine::Workspace> LoopContext::give_workspace() {
 
 void LoopContext::take_back(std::unique_ptr<engine::Workspace> unused) {
   if (spare.size() < max_spare_workspaces) spare.push_back(std::move(unused));
+}
+
+Connection& LoopContext::add(std::unique_ptr<Connection> connection) {
+  connections.push_back(std::move(connection));
+  connections.back()->move_to(static_cast<std::uint32_t>(connections.size() - 1));
+  return *connections.back();
+}
+
+void LoopContext::remove(std::uint32_t place) {
+  std::unique_ptr<Connection> gone = std::move(connections[place]);
+  if (place + 1 != connections.size()) {
+    connections[place] = std::move(connections.back());
+    connections[place]->move_to(place);
+  }
+  connections.pop_back();
+  loop.dispose(std::move(gone));
 }
 
 LoopContext::Prepared LoopContext::prepare(std::shared_ptr<const Policies> next) const {

@@ -26,6 +26,7 @@
 #include "observe/journal.hpp"
 #include "observe/metrics.hpp"
 #include "server/capacity.hpp"
+#include "server/turn.hpp"
 
 namespace postern::server {
 
@@ -65,7 +66,7 @@ struct LoopContext {
   std::uint64_t sessions_begun = 0;
   deliver::MessageIds message_ids{};
   loop::Headroom headroom{};
-  std::vector<Connection*> connections{};
+  std::vector<std::unique_ptr<Connection>> connections{};
   base::Descriptor spare_descriptor{};  // closed for a moment, to tell a client that there is none left
 
   std::unique_ptr<engine::Workspace> workspace{new engine::Workspace};  // of the session that is at rest
@@ -73,10 +74,10 @@ struct LoopContext {
   base::AddressText client_text{};
   std::array<char, 32> session_text{};
   std::string_view ahead{};       // what the session whose turn it is has been sent after what it obeys
-  std::size_t unsent_octets = 0;  // in output, of the session whose turn it is
   std::array<char, output_octets> output;
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
   std::array<char, 2 * input_octets + 2> decoded;
+  Turn turn{output};
 
   // What a set of policies wants of each loop. Made anywhere; put in its place without an allocation.
   struct Prepared {
@@ -99,6 +100,10 @@ struct LoopContext {
   // A workspace of its own for a session that is busy; another takes its place here.
   [[nodiscard]] std::unique_ptr<engine::Workspace> give_workspace();
   void take_back(std::unique_ptr<engine::Workspace> unused);
+
+  Connection& add(std::unique_ptr<Connection> connection);
+  // It lives until the end of the turn.
+  void remove(std::uint32_t place);
 };
 
 }  // namespace postern::server

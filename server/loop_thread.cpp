@@ -29,6 +29,8 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
   context_->spare.reserve(LoopContext::max_spare_workspaces);
 }
 
+LoopThread::~LoopThread() { end(); }
+
 std::expected<void, std::string> LoopThread::start(std::shared_ptr<const Policies> policies,
                                                    const std::vector<int>& sockets) {
   context_->use(context_->prepare(std::move(policies)));
@@ -92,7 +94,7 @@ void LoopThread::obey(Order order) {
   context_->spare_descriptor.close();  // of a listening socket, which is to be closed as a whole
   context_->is_shutting_down = true;
   context_->must_end = order == Order::end_now;
-  std::vector<Connection*>& sessions = context_->connections;
+  const auto& sessions = context_->connections;
   for (std::size_t i = sessions.size(); i > 0; --i)
     if (i <= sessions.size()) sessions[i - 1]->shut_down();
   sessions_ = sessions.size();
@@ -103,8 +105,7 @@ void LoopThread::end() {
   if (!thread_.is_running()) return;
   loop_->stop();
   thread_.join();
-  const std::vector<Connection*> sessions = std::exchange(context_->connections, {});
-  for (Connection* session : sessions) delete session;
+  context_->connections.clear();
 }
 
 std::expected<void, std::string> LoopThreads::start(unsigned count, const Shared& shared,

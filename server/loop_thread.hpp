@@ -35,7 +35,7 @@ class LoopThread {
   LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, unsigned index);
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
-  ~LoopThread() { end(); }
+  ~LoopThread();
 
   // sockets   one for each listener of the policies
   [[nodiscard]] std::expected<void, std::string> start(std::shared_ptr<const Policies> policies,

@@ -1,20 +1,23 @@
-// Serves one engine::Session as the daemon does, with outcomes that somebody tells it, and writes down what happened.
+// Serves one engine::Conversation as the programs do, with outcomes that somebody tells it, and writes down what happened.
 // in      what the client sends, in pieces of any size; outcomes of look-ups, ahead of time or when asked for; what the
 //         world does
 // out     heard(): all that the server did, in the words of a dialogue; decisions(): each with its guards, for the laws
 // errors  problem(): something was told that the session did not wait for, or the session broke its contract
-// source  engine/session.hpp; daemon/connection.cpp does the same to the world; RFC 3207 4.2 (what is dropped)
+// time    a pause is over at once
+// source  engine/conversation.hpp; RFC 3207 4.2 (what is dropped)
 #pragma once
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "audit/dialogue.hpp"
-#include "engine/session.hpp"
+#include "engine/conversation.hpp"
 #include "testing/laws.hpp"
 
 namespace postern::testing {
@@ -24,7 +27,7 @@ enum class AfterStarttls : std::uint8_t {
   sibling,       // another session takes over with the counters alone, as another process would
 };
 
-class Driver {
+class Driver final : private engine::Output {
  public:
   Driver(const engine::Service& service, AfterStarttls after_starttls);
 
@@ -45,25 +48,31 @@ class Driver {
   [[nodiscard]] std::vector<audit::Item> take_heard();
   [[nodiscard]] const std::vector<Decision>& decisions() const { return decisions_; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
-  [[nodiscard]] const engine::Session& session() const { return *session_; }
+  [[nodiscard]] const engine::Session& session() const { return talk_->session(); }
   // Octets of the client that no decision has used yet.
   [[nodiscard]] std::size_t unread_octets() const { return unread_.size(); }
   [[nodiscard]] std::size_t unused_outcomes() const { return outcomes_.size(); }
 
  private:
+  void note(const engine::Note& note) override;
+  void keep(std::string_view mail_data) override { message_ += mail_data; }
+  void drop() override {}
+
   void pump();
+  void feed();
   [[nodiscard]] bool take_outcome();
-  [[nodiscard]] bool take_step();
-  void take(const engine::Step& step, spec::Guards before, spec::Event event);
-  void hear_reply(std::string_view reply);
+  void go_on(engine::Want next);
   void hear_message();
   void start_sibling();
   void fail(const std::string& what);
-  [[nodiscard]] spec::Guards guards_at_decision() const;
 
   engine::Service service_;
   AfterStarttls after_starttls_;
-  std::unique_ptr<engine::LoneSession> session_;
+  std::unique_ptr<engine::LoneConversation> talk_;
+  engine::Want want_{};
+  engine::Time now_{};
+  std::array<char, engine::ReplyWriter::most_octets> replies_;  // of one: so each decision is seen by itself
+  std::optional<spec::Guards> before_;                          // of a session that another one continues
   std::string unread_;
   std::string message_;
   std::vector<char> scratch_;

@@ -10,19 +10,17 @@
 namespace postern::deliver {
 namespace {
 
-using Greeting = TraceFacts::Greeting;
+using Greeting = engine::SessionTrace::Greeting;
 
 TraceFacts recorded_client() {
-  return {.remote_host = {},
-          .remote_info = {},
-          .remote_ip = "127.0.0.1",
-          .local_host = "mail.example.com",
-          .helo = "client.example",
-          .greeting = Greeting::helo,
-          .has_tls = false,
-          .is_authenticated = false,
-          .tls_version = {},
-          .tls_cipher = {}};
+  return {
+      .remote_host = {},
+      .remote_info = {},
+      .remote_ip = "127.0.0.1",
+      .local_host = "mail.example.com",
+      .session = {.helo = "client.example", .greeting = Greeting::helo, .has_tls = false, .is_authenticated = false},
+      .tls_version = {},
+      .tls_cipher = {}};
 }
 
 std::string protocol_of(const TraceFacts& facts) {
@@ -39,7 +37,7 @@ TEST(Received, has_the_shape_of_the_original) {
 
 TEST(Received, without_a_greeting_has_no_helo) {
   TraceFacts facts = recorded_client();
-  facts.greeting = Greeting::none;
+  facts.session.greeting = Greeting::none;
   EXPECT_EQ(received_field(facts, {.unix_time = 0}),
             "Received: from unknown (127.0.0.1)\n  by mail.example.com with SMTP; 1 Jan 1970 00:00:00 -0000\n");
 }
@@ -48,7 +46,7 @@ TEST(Received, names_the_helo_only_when_it_differs_from_the_host) {
   TraceFacts facts = recorded_client();
   facts.remote_host = "Client.Example";
   EXPECT_TRUE(received_field(facts, {.unix_time = 0}).starts_with("Received: from Client.Example (127.0.0.1)\n"));
-  facts.helo = "other.example";
+  facts.session.helo = "other.example";
   EXPECT_TRUE(received_field(facts, {.unix_time = 0})
                   .starts_with("Received: from Client.Example (HELO other.example) (127.0.0.1)\n"));
 }
@@ -62,7 +60,7 @@ TEST(Received, names_who_authenticated) {
 // Recorded session e_received_chars; qmail-smtpd: safeput.
 TEST(Received, replaces_what_is_not_surely_harmless) {
   TraceFacts facts = recorded_client();
-  facts.helo = "a b(c)<x>;\xe9 [1.2.3.4]_\x01";
+  facts.session.helo = "a b(c)<x>;\xe9 [1.2.3.4]_\x01";
   facts.remote_info = "id (x)\t<y>";
   EXPECT_TRUE(received_field(facts, {.unix_time = 0})
                   .starts_with("Received: from unknown (HELO a?b?c??x?????1.2.3.4???"
@@ -73,7 +71,7 @@ TEST(Received, lets_exactly_the_safe_octets_pass) {
   for (int octet = 0; octet < 256; ++octet) {
     const char c = static_cast<char>(octet);
     TraceFacts facts = recorded_client();
-    facts.helo = std::string_view(&c, 1);
+    facts.session.helo = std::string_view(&c, 1);
     const bool is_safe =
         std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@%+/=:-").contains(c);
     EXPECT_TRUE(received_field(facts, {.unix_time = 0}).contains(std::string(" (HELO ") + (is_safe ? c : '?') + ") "))
@@ -84,17 +82,17 @@ TEST(Received, lets_exactly_the_safe_octets_pass) {
 // RFC 3848
 TEST(Received, says_how_it_came) {
   TraceFacts facts = recorded_client();
-  facts.greeting = Greeting::ehlo;
+  facts.session.greeting = Greeting::ehlo;
   EXPECT_EQ(protocol_of(facts), "ESMTP");
-  facts.is_authenticated = true;
+  facts.session.is_authenticated = true;
   EXPECT_EQ(protocol_of(facts), "ESMTPA");
-  facts.has_tls = true;
+  facts.session.has_tls = true;
   facts.tls_version = "TLSv1.3";
   facts.tls_cipher = "TLS_AES_256_GCM_SHA384";
   EXPECT_EQ(protocol_of(facts), "ESMTPSA (TLSv1.3 TLS_AES_256_GCM_SHA384)");
-  facts.is_authenticated = false;
+  facts.session.is_authenticated = false;
   EXPECT_EQ(protocol_of(facts), "ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384)");
-  facts.greeting = Greeting::helo;
+  facts.session.greeting = Greeting::helo;
   EXPECT_EQ(protocol_of(facts), "SMTP (TLSv1.3 TLS_AES_256_GCM_SHA384)");
   facts.tls_version = {};
   EXPECT_EQ(protocol_of(facts), "SMTP");
@@ -107,10 +105,10 @@ TEST(Received, has_no_line_of_998_octets) {
                          .remote_info = long_name,
                          .remote_ip = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
                          .local_host = long_name,
-                         .helo = std::string_view(long_name).substr(1),
-                         .greeting = Greeting::ehlo,
-                         .has_tls = true,
-                         .is_authenticated = true,
+                         .session = {.helo = std::string_view(long_name).substr(1),
+                                     .greeting = Greeting::ehlo,
+                                     .has_tls = true,
+                                     .is_authenticated = true},
                          .tls_version = long_name,
                          .tls_cipher = long_name};
   const std::string field = received_field(facts, {.unix_time = 253402300799});

@@ -1,14 +1,15 @@
-// A session allocates nothing once it is there: every dialogue is served with a counting operator new.
+// A conversation allocates nothing once it is there: every dialogue is served with a counting operator new.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "audit/dialogue.hpp"
-#include "engine/session.hpp"
+#include "engine/conversation.hpp"
 
 namespace {
 std::atomic<std::size_t> allocations = 0;  // the one global of the tests: operator new has no other place to count
@@ -25,43 +26,62 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 namespace postern::tests {
 namespace {
 
-// Serves the octets with whatever outcome is good; no driver, which would allocate itself.
-std::size_t serve(engine::Session& session, std::string_view octets, std::span<char> scratch) {
-  using spec::Event;
+// Hears how many decisions there were.
+class Count final : public engine::Output {
+ public:
+  explicit Count(std::span<char> room) : Output(room) {}
+  void note(const engine::Note&) override { ++decisions; }
+  void keep(std::string_view) override {}
+  void drop() override {}
   std::size_t decisions = 0;
-  for (;;) {
-    const spec::Guards guards = session.guards();
-    engine::Step step;
-    if (guards.has(spec::bit::waiting_recipient))
-      step = session.report(Event::recipient_ours, session.mailbox());
-    else if (guards.has(spec::bit::waiting_credentials))
-      step = session.report(Event::credentials_accepted);
-    else if (guards.has(spec::bit::waiting_hand_over))
-      step = session.report(Event::hand_over_accepted, "1 qp 2");
-    else if (guards.has(spec::bit::waiting_handshake))
-      step = session.report(Event::handshake_done);
-    else if (guards.has(spec::bit::waiting_connect))
-      step = session.report(Event::connect_ready);
-    else if (!guards.has(spec::bit::waiting_end))
-      step = session.step(octets, scratch);
-    octets.remove_prefix(step.consumed);
-    if (step.is_decision)
-      ++decisions;
-    else if (step.consumed == 0 || octets.empty())
-      return decisions;
+};
+
+engine::Answer good_answer(const engine::Conversation& talk, engine::Question question) {
+  switch (question) {
+    case engine::Question::recipient: return {spec::Event::recipient_ours, talk.session().mailbox()};
+    case engine::Question::credentials: return answer_of(engine::CredentialsResult::accepted);
+    case engine::Question::hand_over: break;
+  }
+  return answer_of(engine::HandOverResult::accepted, "1 qp 2");
+}
+
+// Serves the octets with whatever outcome is good; no driver, which would allocate itself.
+void serve(engine::Conversation& talk, std::span<char> octets, std::span<char> scratch, Count& count) {
+  using Kind = engine::Want::Kind;
+  engine::Time now{};
+  engine::Want want = talk.want();
+  while (want.kind != Kind::end) {
+    const Kind before = want.kind;
+    count.clear();
+    switch (before) {
+      case Kind::opening: want = talk.happen(spec::Event::connect_ready, now, count); break;
+      case Kind::answer: want = talk.answer(want.ticket, good_answer(talk, want.question), now, count); break;
+      case Kind::tls: want = talk.happen(spec::Event::handshake_done, now, count); break;
+      case Kind::pause:
+        now = talk.deadline();
+        want = talk.time_passed(now, count);
+        break;
+      default:
+        want = talk.feed(octets, scratch, now, count);
+        octets = octets.subspan(want.consumed);
+        if (want.kind == Kind::octets) return;
+    }
   }
 }
 
-TEST(Session, allocates_nothing_once_it_is_there) {
+TEST(Conversation, allocates_nothing_once_it_is_there) {
   std::size_t decisions = 0;
+  std::vector<char> room(std::size_t{64} * 1024);
   for (const audit::Dialogue& dialogue : audit::load_dialogues(POSTERN_SOURCE_FOLDER "/tests/dialogues")) {
     std::string octets;
     for (const audit::Item& item : dialogue.items) octets += item.kind == audit::ItemKind::client ? item.octets : "";
     std::vector<char> scratch(octets.size() + 2);
-    const auto session = std::make_unique<engine::LoneSession>(dialogue.service());
+    const auto talk = std::make_unique<engine::LoneConversation>(dialogue.service(), engine::Patience{});
+    Count count(room);
     const std::size_t before = allocations;
-    decisions += serve(*session, octets, scratch);
+    serve(*talk, octets, scratch, count);
     EXPECT_EQ(allocations - before, 0U) << dialogue.name;
+    decisions += count.decisions;
   }
   EXPECT_GT(decisions, 300U);
   const std::size_t before = allocations;

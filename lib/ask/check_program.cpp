@@ -17,16 +17,16 @@
 namespace postern::ask {
 namespace {
 
-using Conversation = base::SecretBuffer<max_check_octets>;
+using Exchange = base::SecretBuffer<max_check_octets>;
 
 CheckResult cannot_exec(std::string_view program, int error) {
   return {Verdict::broken, "cannot exec the check program " + std::string(program) + ": " + std::strerror(error)};
 }
 
 // name NUL password NUL and an empty third field, as jms1's and qmail's smtpd send it.
-bool write_credentials(const Credentials& credentials, Conversation& conversation) {
-  return conversation.append_terminated(credentials.username) && conversation.append_terminated(credentials.password) &&
-         conversation.append_terminated({});
+bool write_credentials(const Credentials& credentials, Exchange& exchange) {
+  return exchange.append_terminated(credentials.username) && exchange.append_terminated(credentials.password) &&
+         exchange.append_terminated({});
 }
 
 // A new pipe takes max_check_octets without waiting for a reader (PIPE_BUF, pipe(7)); we hold the reading end
@@ -65,13 +65,13 @@ CheckResult result_of(base::WaitResult result) {
 
 CheckResult CheckProgram::check(const Credentials& credentials, std::uint64_t /*now_seconds*/) {
   if (has_nul(credentials)) return {Verdict::rejected, "NUL in the credentials"};
-  Conversation conversation;
-  if (!write_credentials(credentials, conversation)) return {Verdict::rejected, "credentials too long"};
+  Exchange exchange;
+  if (!write_credentials(credentials, exchange)) return {Verdict::rejected, "credentials too long"};
   const std::string path = base::find_program(argv_[0], environment_);
   if (path.empty()) return cannot_exec(argv_[0], ENOENT);
 
   const base::Descriptor nowhere(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  const auto secret = piped(conversation.text());
+  const auto secret = piped(exchange.text());
   if (!nowhere.is_open() || !secret) return {Verdict::broken, "no descriptors for the check program"};
   const std::array redirects{base::Redirect{nowhere.number(), 0}, base::Redirect{nowhere.number(), 1},
                              base::Redirect{secret->number(), 3}};

@@ -9,13 +9,15 @@
 #include <string>
 #include <string_view>
 
+#include "engine/question.hpp"
+
 namespace postern::ask {
 
 struct Credentials {
   std::string_view username, password;
 };
 
-enum class Verdict : std::uint8_t { accepted, rejected, broken };
+using Verdict = engine::CredentialsResult;
 
 struct CheckResult {
   Verdict verdict;

@@ -12,16 +12,13 @@
 #include <string_view>
 
 #include "deliver/message_id.hpp"
+#include "engine/question.hpp"
 
 namespace postern::deliver {
 
 struct Outcome {
-  enum class Result : std::uint8_t {
-    accepted,     // 250
-    deferred,     // 451
-    refused,      // 554
-    client_gone,  // nobody is told, and nothing is stored (deviation D26)
-  } result;
+  using Result = engine::HandOverResult;
+  Result result;
   std::string verdict;  // what {verdict} becomes in the reply: printable ASCII, at most spec::max_verdict_octets
   std::string cause{};  // what the log tells and the client is not told: "EACCES: example.com/user"; often empty
 };

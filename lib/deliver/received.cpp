@@ -33,9 +33,10 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 void append_client(std::string& field, const TraceFacts& facts) {
   const std::string_view host = facts.remote_host.empty() ? "unknown" : facts.remote_host;
   append_safe(field, host);
-  if (facts.greeting != TraceFacts::Greeting::none && !equal_ignoring_case(host, facts.helo)) {
+  if (facts.session.greeting != engine::SessionTrace::Greeting::none &&
+      !equal_ignoring_case(host, facts.session.helo)) {
     field += " (HELO ";
-    append_safe(field, facts.helo);
+    append_safe(field, facts.session.helo);
     field += ')';
   }
   field += " (";
@@ -49,14 +50,14 @@ void append_client(std::string& field, const TraceFacts& facts) {
 
 // RFC 3848 has its words for ESMTP only: after HELO, or no greeting, the word stays SMTP whatever else is true.
 std::string_view protocol(const TraceFacts& facts) {
-  if (facts.greeting != TraceFacts::Greeting::ehlo) return "SMTP";
-  if (facts.has_tls) return facts.is_authenticated ? "ESMTPSA" : "ESMTPS";
-  return facts.is_authenticated ? "ESMTPA" : "ESMTP";
+  if (facts.session.greeting != engine::SessionTrace::Greeting::ehlo) return "SMTP";
+  if (facts.session.has_tls) return facts.session.is_authenticated ? "ESMTPSA" : "ESMTPS";
+  return facts.session.is_authenticated ? "ESMTPA" : "ESMTP";
 }
 
 void append_protocol(std::string& field, const TraceFacts& facts) {
   field += protocol(facts);
-  if (!facts.has_tls || facts.tls_version.empty()) return;
+  if (!facts.session.has_tls || facts.tls_version.empty()) return;
   field += " (";
   append_cipher(field, facts.tls_version);
   if (!facts.tls_cipher.empty()) field += ' ';

@@ -11,20 +11,16 @@
 #include <string_view>
 
 #include "deliver/message_id.hpp"
+#include "engine/trace.hpp"
 
 namespace postern::deliver {
 
 struct TraceFacts {
-  enum class Greeting : std::uint8_t { none, helo, ehlo };
-
   std::string_view remote_host;  // TCPREMOTEHOST; empty: unknown
   std::string_view remote_info;  // TCPREMOTEINFO, or who authenticated; empty: none
   std::string_view remote_ip;
   std::string_view local_host;
-  std::string_view helo;  // what the client called itself, if it greeted at all
-  Greeting greeting = Greeting::none;
-  bool has_tls = false;
-  bool is_authenticated = false;
+  engine::SessionTrace session;
   std::string_view tls_version;  // "TLSv1.3"; empty when somebody else does TLS and does not tell
   std::string_view tls_cipher;
 };

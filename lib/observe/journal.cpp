@@ -63,16 +63,10 @@ void add_settings(LogLine& line, const config::Start& start) {
 
 }  // namespace
 
-// RFC 5321 4.2.1: all lines of a reply but the last have a hyphen behind the code.
-std::size_t replies_in(std::string_view octets) {
-  std::size_t replies = 0;
-  while (!octets.empty()) {
-    const std::size_t end = std::min(octets.find('\n'), octets.size());
-    const bool is_whole = end > 3 && octets[0] >= '2' && octets[0] <= '5';
-    if (!(is_whole && octets[3] == '-')) ++replies;
-    octets.remove_prefix(std::min(end + 1, octets.size()));
-  }
-  return replies;
+SessionEnd end_of(const engine::Conversation& conversation) {
+  return {.errors = conversation.session().counters().errors,
+          .lost_replies = conversation.lost_replies(),
+          .stray_reports = conversation.stray_reports()};
 }
 
 LogLine Journal::line(std::string_view event) const {
@@ -154,11 +148,11 @@ void Journal::tls(std::string_view version, std::string_view cipher) const {
 
 void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
 
-void Journal::end(std::string_view how, const engine::Session& session, std::size_t unsent) const {
+void Journal::end(std::string_view how, const SessionEnd& end) const {
   LogLine line = this->line("end");
-  line.field("by", how).number("errors", session.counters().errors);
-  if (unsent != 0) line.number("unsent", unsent);
-  if (session.stray_reports() != 0) line.number("stray_reports", session.stray_reports());
+  line.field("by", how).number("errors", end.errors);
+  if (end.lost_replies != 0) line.number("unsent", end.lost_replies);
+  if (end.stray_reports != 0) line.number("stray_reports", end.stray_reports);
   line.write();
 }
 

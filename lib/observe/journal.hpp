@@ -6,20 +6,25 @@
 // source  deviation D17; multilog(8)
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "ask/credentials.hpp"
 #include "config/start.hpp"
 #include "deliver/hand_over.hpp"
 #include "deliver/message_id.hpp"
-#include "engine/session.hpp"
+#include "engine/conversation.hpp"
 #include "observe/log.hpp"
 
 namespace postern::observe {
 
-// How many replies end in these octets, which may begin in the middle of one.
-[[nodiscard]] std::size_t replies_in(std::string_view octets);
+// How a session has gone, at its end.
+struct SessionEnd {
+  std::uint32_t errors = 0;
+  std::uint32_t lost_replies = 0;  // of those that this log shows too
+  std::uint32_t stray_reports = 0;
+};
+[[nodiscard]] SessionEnd end_of(const engine::Conversation& conversation);
 
 class Journal {
  public:
@@ -43,8 +48,7 @@ class Journal {
   void gate(const Gate& gate) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
-  // unsent   replies at the end of the session, of those that this log shows too, that could not be written
-  void end(std::string_view how, const engine::Session& session, std::size_t unsent = 0) const;
+  void end(std::string_view how, const SessionEnd& end) const;
 
  private:
   [[nodiscard]] LogLine line(std::string_view event) const;

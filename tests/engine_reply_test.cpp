@@ -1,9 +1,9 @@
-// What the journal counts of what nobody heard.
+// How replies are counted, of which nobody heard some.
 #include <gtest/gtest.h>
 
-#include "observe/journal.hpp"
+#include "engine/reply.hpp"
 
-namespace postern::observe {
+namespace postern::engine {
 namespace {
 
 // RFC 5321 4.2.1: only the last line of a reply has no hyphen behind the code
@@ -16,4 +16,4 @@ TEST(Replies, are_counted_by_their_ends) {
 }
 
 }  // namespace
-}  // namespace postern::observe
+}  // namespace postern::engine

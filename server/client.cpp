@@ -1,0 +1,46 @@
+#include "server/client.hpp"
+
+#include <sys/socket.h>
+
+#include <string>
+#include <utility>
+
+#include "config/tcpserver_env.hpp"
+#include "server/loop_context.hpp"
+
+namespace postern::server {
+
+void Client::speaks_for(const base::Endpoint& source, const base::Endpoint& destination) {
+  remote = source;
+  local_ = destination;
+  knows_local_ = true;
+}
+
+observe::Journal Client::journal() const { return context.journal_of(remote, number); }
+
+observe::Journal Client::journal_of_decisions() const {
+  return context.journal_of(remote, number, context.listener_names[door.listener]);
+}
+
+const base::Endpoint& Client::local(int socket) {
+  if (std::exchange(knows_local_, true)) return local_;
+  sockaddr_storage name{};
+  socklen_t octets = sizeof name;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &octets) == 0)
+    local_ = base::endpoint_of(name).value_or(base::Endpoint{});
+  return local_;
+}
+
+base::Environment& Client::environment(int socket) {
+  if (environment_ != nullptr) return *environment_;
+  auto made = std::make_unique<base::Environment>(served->pointers.data());
+  const base::AddressText remote_ip = write(remote.address), local_ip = write(local(socket).address);
+  config::write_peer(*made, {.remote_ip = remote_ip.view(),
+                             .remote_port = std::to_string(remote.port),
+                             .local_ip = local_ip.view(),
+                             .local_port = std::to_string(local(socket).port)});
+  environment_ = std::move(made);
+  return *environment_;
+}
+
+}  // namespace postern::server

@@ -1,0 +1,54 @@
+// Who a client is: where it comes from and to, what its class is served with, and its name in the log.
+// lives   as long as its connection; `served` from the admission on
+// memory  its variables for programs, and our end of the connection, are asked for late: most sessions need neither
+// errors  none
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/environment.hpp"
+#include "base/network.hpp"
+#include "observe/journal.hpp"
+#include "server/served.hpp"
+
+namespace postern::server {
+
+struct LoopContext;
+
+// Where a client comes to: a listener of the configuration, as one set of policies has it.
+struct Door {
+  std::size_t listener;  // its place in the configuration
+  bool has_proxy;        // the peer is a proxy that says for whom it speaks
+};
+
+class Client {
+ public:
+  Client(LoopContext& loop, base::Endpoint from, Door to, std::uint64_t in_log)
+      : context(loop), remote(from), door(to), number(in_log) {}
+
+  // As a proxy names it.
+  void speaks_for(const base::Endpoint& source, const base::Endpoint& destination);
+
+  // Its views live until the next call for any client of this loop.
+  [[nodiscard]] observe::Journal journal() const;
+  [[nodiscard]] observe::Journal journal_of_decisions() const;  // it names the listener, too
+  // socket   of the connection
+  [[nodiscard]] const base::Endpoint& local(int socket);
+  [[nodiscard]] base::Environment& environment(int socket);
+
+  LoopContext& context;
+  base::Endpoint remote;
+  const Door door;
+  const std::uint64_t number;
+  std::shared_ptr<const Served> served;
+  bool is_admitted = false;  // ClientTable counts it
+
+ private:
+  bool knows_local_ = false;
+  base::Endpoint local_;
+  std::unique_ptr<base::Environment> environment_;
+};
+
+}  // namespace postern::server
