@@ -85,7 +85,7 @@ Want Conversation::feed(std::span<char> octets, std::span<char> scratch, Time no
 
 Want Conversation::answer(Ticket ticket, const Answer& answer, Time now, Output& output) {
   if (!output.has_room()) return {.kind = Kind::room};
-  const bool is_open = !has_ended() && session_.guards().has(waiting_for_answer) && ticket == ticket_;
+  const bool is_open = !has_ended() && session_.guards().has(bit::waiting_for_answer) && ticket == ticket_;
   if (!is_open) ++stray_;
   if (!is_open) return want();
   const Step step = session_.report(answer.event, answer.text);
@@ -97,7 +97,7 @@ Want Conversation::answer(Ticket ticket, const Answer& answer, Time now, Output&
 
 Want Conversation::happen(Event event, Time now, Output& output, std::string_view text) {
   if (!output.has_room()) return {.kind = Kind::room};
-  const bool is_possible = !has_ended() && !session_.guards().has(waiting_for_answer);
+  const bool is_possible = !has_ended() && !session_.guards().has(bit::waiting_for_answer);
   if (!is_possible) ++stray_;
   if (!is_possible) return want();
   const Step step = session_.report(event, text);
@@ -158,7 +158,7 @@ Want Conversation::proceed(Time now, Output& output) {
 }
 
 void Conversation::take(const Step& step, Time now, Output& output) {
-  const bool is_answer = step.before.has(waiting_for_answer);
+  const bool is_answer = step.before.has(bit::waiting_for_answer);
   output.note({.step = step, .session = session_, .waited = is_answer ? now - asked_ : Interval{}});
   switch (step.effect) {
     case Effect::delay:  // deviation D7: the client that guesses waits, nobody else does

@@ -1,11 +1,11 @@
-// What a session asks of the world, and which event each answer is. The one place where a question is added.
-// out     Question, the state in which the session waits for its answer, and Answer: an event of spec/events.toml
+// What a session asks of the world (the questions of spec/events.toml), and which event each answer is.
+// out     Question, which one is open, and Answer: an event of spec/events.toml
 // ticket  each question has its own; an answer that bears another one is late, and changes nothing
 // lives   the text of an answer until the call that it is given to returns
-// source  spec/events.toml (recipient.*, credentials.*, hand_over.*); docs/decisions/0009-one-conversation.md
+// source  spec/events.toml: [[question]]; docs/decisions/0009-one-conversation.md
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,11 +14,7 @@
 
 namespace postern::engine {
 
-enum class Question : std::uint8_t {
-  recipient,    // Session::mailbox(): may this client send to it, and how is it written?
-  credentials,  // Session::username(), password(): are they right?
-  hand_over,    // Session::envelope(): is the message safe?
-};
+using spec::Question;
 
 enum class Ticket : std::uint32_t { none };
 
@@ -37,29 +33,16 @@ enum class HandOverResult : std::uint8_t {
   client_gone,  // nobody is told, and nothing is stored (deviation D26)
 };
 
-struct QuestionRow {
-  Question question;
-  std::uint64_t waiting;  // the state in which an answer counts
-};
-
-inline constexpr std::array question_rows = {
-    QuestionRow{Question::recipient, spec::bit::waiting_recipient},
-    QuestionRow{Question::credentials, spec::bit::waiting_credentials},
-    QuestionRow{Question::hand_over, spec::bit::waiting_hand_over},
-};
-
-inline constexpr std::uint64_t waiting_for_answer = [] {
-  std::uint64_t any = 0;
-  for (const QuestionRow& row : question_rows) any |= row.waiting;
-  return any;
-}();
-
 // The question that is open in this state.
-[[nodiscard]] constexpr std::optional<Question> question_of(spec::Guards guards) {
-  for (const QuestionRow& row : question_rows)
-    if (guards.has(row.waiting)) return row.question;
+[[nodiscard]] inline std::optional<Question> question_of(spec::Guards guards) {
+  for (std::size_t i = 0; i < spec::question_count; ++i)
+    if (guards.has(spec::question_row(Question{static_cast<std::uint8_t>(i)}).waiting))
+      return Question{static_cast<std::uint8_t>(i)};
   return std::nullopt;
 }
+
+// When there is nobody to ask, or no memory to ask with.
+[[nodiscard]] inline Answer nobody_answers(Question question) { return {spec::question_row(question).nobody}; }
 
 [[nodiscard]] constexpr Answer answer_of(CredentialsResult result) {
   switch (result) {

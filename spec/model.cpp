@@ -170,6 +170,23 @@ class Loader {
       events_.refuse_twins(model_.effects, text_of(row, "name"), line);
       model_.effects.push_back({text_of(row, "name"), text_of(row, "meaning"), line});
     });
+    load_questions();
+  }
+
+  void load_questions() {
+    if (!events_.has("question")) return;
+    events_.each("question", {"name", "effect", "waits", "nobody", "meaning", "source"}, 6,
+                 [&](const toml::table& row, unsigned line) {
+                   events_.refuse_twins(model_.questions, text_of(row, "name"), line);
+                   model_.questions.push_back(
+                       {.name = text_of(row, "name"),
+                        .meaning = text_of(row, "meaning"),
+                        .source = text_of(row, "source"),
+                        .effect = events_.find(model_.effects, text_of(row, "effect"), line, "effect"),
+                        .waits = value_index(events_, model_.waiting_variable(), text_of(row, "waits"), line),
+                        .nobody = events_.find(model_.events, text_of(row, "nobody"), line, "event"),
+                        .line = line});
+                 });
   }
 
   void load_replies() {
@@ -256,6 +273,10 @@ class Loader {
 
 std::size_t Model::variable_of(std::string_view name) const {
   return static_cast<std::size_t>(std::ranges::find(variables, name, &Variable::name) - variables.begin());
+}
+
+bool Model::answers(const EventRow& event, const QuestionText& question) const {
+  return event.waiting.size() == 1 && event.waiting.front() == question.waits;
 }
 
 std::size_t Model::waiting_variable() const { return variable_of("waiting"); }

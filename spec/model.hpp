@@ -75,6 +75,14 @@ struct EffectRow {
   unsigned line = 0;
 };
 
+struct QuestionText {
+  std::string name, meaning, source;
+  std::size_t effect = 0;  // the one that asks
+  std::size_t waits = 0;   // value of the state `waiting` in which an answer counts
+  std::size_t nobody = 0;  // the event when there is nobody to ask
+  unsigned line = 0;
+};
+
 struct ReplyText {
   std::string name, enhanced, text, meaning, source;
   unsigned code = 0;
@@ -125,6 +133,7 @@ struct Model {
   std::vector<CipherList> cipher_lists;  // the first that holds decides; the last one always holds
   std::vector<EventRow> events;
   std::vector<EffectRow> effects;
+  std::vector<QuestionText> questions;
   std::vector<ReplyText> replies;
   std::vector<QueueExit> queue_exits;
   std::vector<HandOverTextRow> hand_over_texts;
@@ -132,6 +141,8 @@ struct Model {
   std::vector<RuleRow> rules;
 
   [[nodiscard]] std::size_t waiting_variable() const;
+  // Whether the event can happen in the state that waits for this question, and in no other.
+  [[nodiscard]] bool answers(const EventRow& event, const QuestionText& question) const;
   // The variable of that name; variables.size() when there is none.
   [[nodiscard]] std::size_t variable_of(std::string_view name) const;
 };

@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-#include "spec/policy_names.hpp"  // generated: enum classes Event, Reply, Effect, Rule; namespace bit
+#include "spec/policy_names.hpp"  // generated: enum classes Event, Reply, Effect, Rule, Question; namespace bit
 
 namespace postern::spec {
 
@@ -42,6 +42,12 @@ struct ReplyRow {
   bool has_capability_lines;  // an EHLO reply: one more line a capability that holds
   bool is_mistake;            // counts against the client (deviation D6)
   TextAt text;                // without the code; {host}, {size}, {verdict}, {version} are filled in
+};
+
+// What is asked of the world.
+struct QuestionRow {
+  std::uint64_t waiting;  // the state in which an answer counts
+  Event nobody;           // the answer when there is nobody to ask, or no memory to ask with
 };
 
 // What an event does to the counts of a session.
@@ -80,6 +86,7 @@ struct SettingRow {
 [[nodiscard]] std::uint64_t waiting_for(Event event);
 [[nodiscard]] const ReplyRow& reply_row(Reply reply);
 [[nodiscard]] CountsOf counts_of(Event event);
+[[nodiscard]] const QuestionRow& question_row(Question question);
 [[nodiscard]] std::span<const CapabilityRow> capability_rows();
 // Tried in order; the last one fits every exit code but 0.
 [[nodiscard]] std::span<const QueueExitRow> queue_exit_rows();

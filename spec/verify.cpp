@@ -217,6 +217,7 @@ Reach verify(const Model& model, Problems& problems) {
   for (std::size_t event = 0; event < model.events.size(); ++event) find_holes_and_clashes(model, event, problems);
   find_unused_rows(model, problems);
   check_texts(model, problems);
+  check_questions(model, problems);
   Reach reach = explore(model, nullptr);
   find_idle(model, reach, problems);
   return reach;

@@ -42,6 +42,9 @@ void for_each_case(const Model& model, std::size_t event, const std::function<vo
 // Every text says the class of its code; part of verify().
 void check_texts(const Model& model, Problems& problems);
 
+// Each question has one way in, and answers 4yz when there is nobody to ask; part of verify().
+void check_questions(const Model& model, Problems& problems);
+
 [[nodiscard]] Reach verify(const Model& model, Problems& problems);
 
 }  // namespace postern::spec

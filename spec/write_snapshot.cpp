@@ -73,6 +73,14 @@ std::string capabilities_in(const Model& model, Assignment assignment, std::size
   return out;
 }
 
+void write_questions(const Model& model, std::string& out) {
+  for (const QuestionText& question : model.questions) {
+    out += question.name + ": asked by " + model.effects[question.effect].name + "; answered by";
+    for (const EventRow& event : model.events) out += model.answers(event, question) ? " " + event.name : "";
+    out += "; nobody there: " + model.events[question.nobody].name + "\n";
+  }
+}
+
 // What the 64 settings do at the start and at EHLO, with the certificate there and a backend exactly when AUTH=1.
 void write_settings(const Model& model, std::string& out) {
   const std::size_t count = model.settings.size();
@@ -112,6 +120,8 @@ std::string write_snapshot(const Model& model, const Reach& reach, const Laws& l
       "\nrules: " + std::to_string(model.rules.size()) + ", events: " + std::to_string(model.events.size()) +
       ", replies: " + std::to_string(model.replies.size()) + "\n\n== decisions, per event ==\n";
   write_events(model, out);
+  out += "\n== questions ==\n\n";
+  write_questions(model, out);
   out += "\n== the settings, with a certificate, and a backend exactly when AUTH=1 ==\n\n";
   write_settings(model, out);
   out += "\n== ciphers of TLS 1.2, where TLSCIPHERS names none ==\n\n";

@@ -102,6 +102,15 @@ std::string write_waiting(const Model& model) {
   return out + "};\n\n";
 }
 
+std::string write_questions(const Model& model) {
+  const Variable& waiting = model.variables[model.waiting_variable()];
+  std::string out = "constexpr QuestionRow questions[question_count] = {\n";
+  for (const QuestionText& question : model.questions)
+    out += "    {" + hex(bit_of(waiting, question.waits)) +
+           ", Event::" + enumerator(model.events[question.nobody].name) + "},\n";
+  return out + "};\n\n";
+}
+
 template <typename Rows, typename Text>
 std::string write_texts(std::string_view name, const Rows& rows, Texts& texts, Text text) {
   std::string out = "constexpr TextAt " + std::string(name) + "[] = {\n";
@@ -197,6 +206,7 @@ std::span<const PolicyRow> policy_rows(Event event) {
 
 std::uint64_t waiting_for(Event event) { return waiting[static_cast<std::size_t>(event)]; }
 const ReplyRow& reply_row(Reply reply) { return replies[static_cast<std::size_t>(reply)]; }
+const QuestionRow& question_row(Question question) { return questions[static_cast<std::size_t>(question)]; }
 CountsOf counts_of(Event event) { return counts[static_cast<std::size_t>(event)]; }
 std::span<const CapabilityRow> capability_rows() { return capabilities; }
 std::span<const QueueExitRow> queue_exit_rows() { return queue_exits; }
@@ -228,6 +238,7 @@ std::string write_names(const Model& model) {
       "#pragma once\n\n#include <cstddef>\n#include <cstdint>\n\nnamespace postern::spec {\n\n";
   out += write_enum("Event", "event_count", model.events, [](const EventRow& row) { return row.name; });
   out += write_enum("Effect", "effect_count", model.effects, [](const EffectRow& row) { return row.name; });
+  out += write_enum("Question", "question_count", model.questions, [](const QuestionText& row) { return row.name; });
   out += write_enum("Reply", "reply_count", model.replies, [](const ReplyText& row) { return row.name; });
   out += write_enum("Rule", "rule_count", model.rules, [](const RuleRow& row) { return row.id; });
   out += write_enum("HandOverText", "hand_over_text_count", model.hand_over_texts,
@@ -243,6 +254,10 @@ std::string write_names(const Model& model) {
              hex(bit_of(variable, value)) + ";\n";
     }
   }
+  std::uint64_t asked = 0;
+  for (const QuestionText& question : model.questions)
+    asked |= bit_of(model.variables[model.waiting_variable()], question.waits);
+  out += "inline constexpr std::uint64_t waiting_for_answer = " + hex(asked) + ";  // of some question\n";
   return out + "}  // namespace bit\n\n}  // namespace postern::spec\n";
 }
 
@@ -262,8 +277,9 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
          "namespace postern::spec {\nnamespace {\n\n" +
          texts.definition() + event_names + rule_names + reasons + replies + capabilities + cipher_lists + queue_exits +
          settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + write_waiting(model) +
-         "}  // namespace\n\n" + std::string(accessors) + "std::string_view policy_hash() { return \"" +
-         std::string(hash) + "\"; }\n\n" + write_start(model) + "}  // namespace postern::spec\n";
+         write_questions(model) + "}  // namespace\n\n" + std::string(accessors) +
+         "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" + write_start(model) +
+         "}  // namespace postern::spec\n";
 }
 
 }  // namespace postern::spec

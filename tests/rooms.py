@@ -40,7 +40,7 @@ CODE = {".hpp", ".cpp", ".rl"}
 
 # Programs of the build: they read and write files, and never run in a daemon.
 BUILD_TIME = re.compile(
-    r"(spec/(generate|model|expression|verify|laws|check_laws|check_texts|limits_file|elsewhere_file|dialogue_way|refuse|toml_file|smt\w*|write\w*)\.(cpp|hpp)|grammar/make_\w+\.cpp)$")
+    r"(spec/(generate|model|expression|verify|laws|check_laws|check_questions|check_texts|limits_file|elsewhere_file|dialogue_way|refuse|toml_file|smt\w*|write\w*)\.(cpp|hpp)|grammar/make_\w+\.cpp)$")
 
 WORLD_HEADERS = re.compile(
     r"<(sys/(socket|epoll|select|time|wait|stat|mman|un|random)\.h|netinet/.*|arpa/.*|netdb\.h|poll\.h|unistd\.h|"
