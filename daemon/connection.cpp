@@ -183,7 +183,7 @@ Answer Connection::judge_recipient() try {
   return {judgement.event, judgement.address};
 } catch (const std::bad_alloc&) {
   parts_.journal.trouble("no memory to look up a recipient");
-  return {Event::recipient_unknowable};
+  return engine::nobody_answers(engine::Question::recipient);
 }
 
 ask::CheckResult Connection::ask_backend() try {

@@ -152,7 +152,7 @@ void ClientWork::ask(const engine::Want& want) {
 void ClientWork::judge_recipient(Ticket ticket) {
   const bool is_authenticated = session().guards().has(bit::authentication_done);
   const Served& served = *client().served;
-  engine::Answer answer{Event::recipient_unknowable};
+  engine::Answer answer = engine::nobody_answers(engine::Question::recipient);
   try {
     const auto judgement = client().context.recipients->judge(
         session().envelope().reverse_path(), session().mailbox(),
@@ -180,7 +180,7 @@ void ClientWork::judge_credentials(Ticket ticket) {
     client().journal().trouble("no memory to judge a password");
     context.metrics.auth(observe::AuthResult::broken);
   }
-  connection_.talk_.answer(ticket, {Event::credentials_broken});
+  connection_.talk_.answer(ticket, engine::nobody_answers(engine::Question::credentials));
 }
 
 void ClientWork::credentials_judged(Ticket ticket, const ask::CheckResult& result, std::string_view pairs) {
