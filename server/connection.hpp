@@ -2,8 +2,8 @@
 // in      readiness of its socket, its deadlines, jobs that are done
 // out     replies, gathered and sent when a turn ends; jobs for what waits (client_work.hpp)
 // turn    one read at most, then the others have theirs; what is not read stays with the kernel, and so with the client
-// memory  at rest: this object, and OpenSSL's inside TLS. A workspace, a message, unread and unsent octets only while
-//         there are any; unsent octets stop reading, so they are few
+// memory  at rest: this object (816 octets), and OpenSSL's inside TLS. A workspace, a message, unread and unsent octets
+//         only while there are any; unsent octets stop reading, so they are few
 // lives   LoopContext::connections owns it, until the session and its jobs are over
 // errors  told in the log, one line each; a client never sees more than a reply of the spec. Memory that is not there is
 //         `exhausted`, `no_room` at DATA, or the outcome `unknowable`, `broken` or `deferred` of the work that wanted it
