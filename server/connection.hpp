@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/environment.hpp"
+#include "config/tcpserver_env.hpp"
 #include "deliver/hand_over.hpp"
 #include "deliver/received.hpp"
 #include "engine/session.hpp"
@@ -64,6 +65,12 @@ class Connection final : public loop::Watcher, public loop::Timer, private engin
     closing,   // the last reply is on its way
     draining,  // it is sent; what still comes is thrown away, so that no reset overtakes it
     over,
+  };
+
+  // What programs and trace fields say of the client; the peer is read anew when the environment has changed.
+  struct Facts {
+    base::Environment environment;
+    config::Peer peer;
   };
 
   // A message between DATA and its outcome.
@@ -159,7 +166,8 @@ class Connection final : public loop::Watcher, public loop::Timer, private engin
   void take_verdict(const ask::CheckResult& result, std::string_view pairs);
   void resume(spec::Event event);
   [[nodiscard]] deliver::TraceFacts trace_facts();
-  [[nodiscard]] base::Environment& environment();
+  [[nodiscard]] Facts& facts();
+  [[nodiscard]] base::Environment& environment() { return facts().environment; }
   [[nodiscard]] const base::Endpoint& local_end();
   [[nodiscard]] observe::Journal journal_of_decisions();  // it names the listener, too
   // There is one from begin_session() on; in the phases before it nobody asks.
@@ -197,7 +205,7 @@ class Connection final : public loop::Watcher, public loop::Timer, private engin
   std::optional<engine::Session> session_;
   std::unique_ptr<engine::Workspace> workspace_;  // null at rest
   std::unique_ptr<Message> message_;
-  std::unique_ptr<base::Environment> environment_;
+  std::unique_ptr<Facts> facts_;
   std::string unsent_, delayed_;
   loop::Carry carry_;
 };

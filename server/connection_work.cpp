@@ -8,7 +8,6 @@
 #include "ask/auth_environment.hpp"
 #include "ask/check_program.hpp"
 #include "base/wipe.hpp"
-#include "config/tcpserver_env.hpp"
 #include "server/connection.hpp"
 #include "server/policies.hpp"
 
@@ -148,6 +147,7 @@ void Connection::take_verdict(const ask::CheckResult& result, std::string_view p
   const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == ask::Verdict::accepted) {
     ask::enter_auth_environment(environment(), session().username(), pairs);
+    facts().peer = config::read_peer(environment());
     const config::SizeAndRecipients limits = config::read_limits(served_->start, environment());
     session().set_limits(limits.databytes, limits.max_recipients);
   }
@@ -185,7 +185,7 @@ void Connection::resume(Event event) {
 // Before DATA is answered: what a message wants is had, or the client is told. Where there is no transaction with a
 // recipient the policy refuses DATA anyway.
 bool Connection::reserve() {
-  if (!session().guards().has(bit::transaction_rcpt) || served_->lane->foregone_outcome()) return true;
+  if (!session().guards().has(bit::transaction_rcpt) || served_->lane->keeps_nothing()) return true;
   try {
     message_ = make_message();
   } catch (const std::bad_alloc&) {
@@ -195,12 +195,14 @@ bool Connection::reserve() {
 }
 
 std::unique_ptr<Connection::Message> Connection::make_message() {
-  const observe::Journal journal = context_.journal_of(remote_, number_);
+  const auto lacks = [this](std::string_view sentence) {
+    context_.journal_of(remote_, number_).trouble(sentence);
+    return nullptr;
+  };
   MessageSlot slot = context_.slots.take();
-  const bool has_memory = context_.has_memory();
-  if (!slot.is_taken()) journal.trouble("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
-  if (!has_memory) journal.trouble("no memory for another message: raise ulimit -v, or the memory of the machine");
-  if (!slot.is_taken() || !has_memory) return nullptr;
+  if (!slot.is_taken()) return lacks("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
+  if (!context_.has_memory())
+    return lacks("no memory for another message: raise ulimit -v, or the memory of the machine");
   auto message = std::make_unique<Message>();
   message->slot = std::move(slot);
   message->id = context_.message_ids.next(std::time(nullptr));
@@ -210,7 +212,7 @@ std::unique_ptr<Connection::Message> Connection::make_message() {
 }
 
 Step Connection::hand_over() {
-  if (const auto outcome = served_->lane->foregone_outcome()) return handed_over(*outcome);
+  if (served_->lane->keeps_nothing()) return handed_over(deliver::discarded());
   if (message_ == nullptr)
     return handed_over({Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)),
                         "no memory for the message"});
@@ -334,7 +336,7 @@ void Connection::take_outcome(deliver::StoreJob& job) {
 }
 
 deliver::TraceFacts Connection::trace_facts() {
-  const config::Peer peer = config::read_peer(environment());
+  const config::Peer& peer = facts().peer;
   const spec::Guards guards = session().guards();
   const bool is_hidden = served_->start.hides_user && guards.has(bit::authentication_done);
   return {.remote_host = peer.remote_host,
@@ -352,16 +354,17 @@ deliver::TraceFacts Connection::trace_facts() {
 }
 
 // Made when it is first asked for: most sessions need none.
-base::Environment& Connection::environment() {
-  if (environment_ != nullptr) return *environment_;
-  auto made = std::make_unique<base::Environment>(served_->pointers.data());
+Connection::Facts& Connection::facts() {
+  if (facts_ != nullptr) return *facts_;
+  auto made = std::make_unique<Facts>(base::Environment(served_->pointers.data()));
   const base::AddressText remote_ip = base::write(remote_.address), local_ip = base::write(local_end().address);
-  config::write_peer(*made, {.remote_ip = remote_ip.view(),
-                             .remote_port = std::to_string(remote_.port),
-                             .local_ip = local_ip.view(),
-                             .local_port = std::to_string(local_end().port)});
-  environment_ = std::move(made);
-  return *environment_;
+  config::write_peer(made->environment, {.remote_ip = remote_ip.view(),
+                                         .remote_port = std::to_string(remote_.port),
+                                         .local_ip = local_ip.view(),
+                                         .local_port = std::to_string(local_end().port)});
+  made->peer = config::read_peer(made->environment);
+  facts_ = std::move(made);
+  return *facts_;
 }
 
 observe::Journal Connection::journal_of_decisions() {

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -78,8 +77,8 @@ class Lane {
   virtual void submit(std::unique_ptr<StoreJob> job) = 0;
   // Without any, nothing may be submitted.
   [[nodiscard]] virtual bool has_threads() const { return true; }
-  // What becomes of every message, where none is kept: then no parcel is opened.
-  [[nodiscard]] virtual std::optional<Outcome> foregone_outcome() const { return std::nullopt; }
+  // Every message is accepted and none is kept: no parcel is opened, and the outcome is discarded().
+  [[nodiscard]] virtual bool keeps_nothing() const { return false; }
 };
 
 // Where a message waits that is too large for memory: TMPDIR, or /tmp.
