@@ -19,7 +19,7 @@
 
 #include "base/environment.hpp"
 #include "config/tcpserver_env.hpp"
-#include "deliver/hand_over.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "deliver/received.hpp"
 #include "engine/session.hpp"
 #include "loop/carry.hpp"
