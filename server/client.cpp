@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "config/tcpserver_env.hpp"
 #include "server/loop_context.hpp"
 
 namespace postern::server {
@@ -31,16 +30,18 @@ const base::Endpoint& Client::local(int socket) {
   return local_;
 }
 
-base::Environment& Client::environment(int socket) {
-  if (environment_ != nullptr) return *environment_;
-  auto made = std::make_unique<base::Environment>(served->pointers.data());
+// A look-up walks over the whole environment: what is asked for each message is found once.
+Client::Facts& Client::facts(int socket) {
+  if (facts_ != nullptr) return *facts_;
+  auto made = std::make_unique<Facts>(base::Environment(served->pointers.data()));
   const base::AddressText remote_ip = write(remote.address), local_ip = write(local(socket).address);
-  config::write_peer(*made, {.remote_ip = remote_ip.view(),
-                             .remote_port = std::to_string(remote.port),
-                             .local_ip = local_ip.view(),
-                             .local_port = std::to_string(local(socket).port)});
-  environment_ = std::move(made);
-  return *environment_;
+  config::write_peer(made->environment, {.remote_ip = remote_ip.view(),
+                                         .remote_port = std::to_string(remote.port),
+                                         .local_ip = local_ip.view(),
+                                         .local_port = std::to_string(local(socket).port)});
+  made->peer = config::read_peer(made->environment);
+  facts_ = std::move(made);
+  return *facts_;
 }
 
 }  // namespace postern::server

@@ -10,6 +10,7 @@
 
 #include "base/environment.hpp"
 #include "base/network.hpp"
+#include "config/tcpserver_env.hpp"
 #include "observe/journal.hpp"
 #include "server/served.hpp"
 
@@ -25,6 +26,12 @@ struct Door {
 
 class Client {
  public:
+  // What programs and trace fields say of the client; the peer is read anew when the environment has changed.
+  struct Facts {
+    base::Environment environment;
+    config::Peer peer;
+  };
+
   Client(LoopContext& loop, base::Endpoint from, Door to, std::uint64_t in_log)
       : context(loop), remote(from), door(to), number(in_log) {}
 
@@ -36,7 +43,7 @@ class Client {
   [[nodiscard]] observe::Journal journal_of_decisions() const;  // it names the listener, too
   // socket   of the connection
   [[nodiscard]] const base::Endpoint& local(int socket);
-  [[nodiscard]] base::Environment& environment(int socket);
+  [[nodiscard]] Facts& facts(int socket);
 
   LoopContext& context;
   base::Endpoint remote;
@@ -48,7 +55,7 @@ class Client {
  private:
   bool knows_local_ = false;
   base::Endpoint local_;
-  std::unique_ptr<base::Environment> environment_;
+  std::unique_ptr<Facts> facts_;
 };
 
 }  // namespace postern::server

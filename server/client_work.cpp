@@ -8,7 +8,6 @@
 #include "ask/auth_environment.hpp"
 #include "ask/check_program.hpp"
 #include "base/wipe.hpp"
-#include "config/tcpserver_env.hpp"
 #include "server/connection.hpp"
 #include "server/policies.hpp"
 
@@ -55,7 +54,7 @@ class CredentialsJob final : public loop::Job {
         connection_(connection),
         ticket_(ticket),
         served_(connection.client_.served),
-        environment_(connection.client_.environment(connection.talk_.stream.socket())),
+        environment_(connection.client_.facts(connection.talk_.stream.socket()).environment),
         username_(connection.talk_.conversation().session().username()),
         password_(connection.talk_.conversation().session().password()) {}
   CredentialsJob(const CredentialsJob&) = delete;
@@ -189,9 +188,10 @@ void ClientWork::credentials_judged(Ticket ticket, const ask::CheckResult& resul
   client().journal_of_decisions().credentials(result, session().username());
   const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == ask::Verdict::accepted) {
-    base::Environment& environment = client().environment(connection_.talk_.stream.socket());
-    ask::enter_auth_environment(environment, session().username(), pairs);
-    const config::SizeAndRecipients limits = config::read_limits(client().served->start, environment);
+    Client::Facts& facts = client().facts(connection_.talk_.stream.socket());
+    ask::enter_auth_environment(facts.environment, session().username(), pairs);
+    facts.peer = config::read_peer(facts.environment);
+    const config::SizeAndRecipients limits = config::read_limits(client().served->start, facts.environment);
     connection_.talk_.conversation().set_limits(limits.databytes, limits.max_recipients);
   }
   context.metrics.auth(counted(result.verdict));
@@ -203,7 +203,7 @@ void ClientWork::credentials_judged(Ticket ticket, const ask::CheckResult& resul
 // Before DATA is answered: what a message wants is had, or the client is told. Where there is no transaction with a
 // recipient the policy refuses DATA anyway.
 bool ClientWork::reserve() {
-  if (!session().guards().has(bit::transaction_rcpt) || client().served->lane->foregone_outcome()) return true;
+  if (!session().guards().has(bit::transaction_rcpt) || client().served->lane->keeps_nothing()) return true;
   try {
     message_ = make_message();
   } catch (const std::bad_alloc&) {
@@ -214,22 +214,24 @@ bool ClientWork::reserve() {
 
 std::unique_ptr<ClientWork::Message> ClientWork::make_message() {
   LoopContext& context = client().context;
-  const observe::Journal journal = client().journal();
+  const auto lacks = [this](std::string_view sentence) {
+    client().journal().trouble(sentence);
+    return nullptr;
+  };
   MessageSlot slot = context.slots.take();
-  const bool has_memory = context.has_memory();
-  if (!slot.is_taken()) journal.trouble("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
-  if (!has_memory) journal.trouble("no memory for another message: raise ulimit -v, or the memory of the machine");
-  if (!slot.is_taken() || !has_memory) return nullptr;
+  if (!slot.is_taken()) return lacks("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
+  if (!context.has_memory())
+    return lacks("no memory for another message: raise ulimit -v, or the memory of the machine");
   auto message = std::make_unique<Message>();
   message->slot = std::move(slot);
   message->id = context.message_ids.next(std::time(nullptr));
   message->received = deliver::received_field(trace_facts(), message->id);
-  message->parcel = client().served->lane->open(client().environment(connection_.talk_.stream.socket()));
+  message->parcel = client().served->lane->open(client().facts(connection_.talk_.stream.socket()).environment);
   return message;
 }
 
 deliver::TraceFacts ClientWork::trace_facts() {
-  const config::Peer peer = config::read_peer(client().environment(connection_.talk_.stream.socket()));
+  const config::Peer& peer = client().facts(connection_.talk_.stream.socket()).peer;
   const config::Start& start = client().served->start;
   const engine::SessionTrace trace = engine::trace_of(session());
   return {.remote_host = peer.remote_host,
@@ -259,7 +261,7 @@ void ClientWork::spool_if_full() try {
 }
 
 void ClientWork::hand_over(Ticket ticket) {
-  if (const auto outcome = client().served->lane->foregone_outcome()) return handed_over(ticket, *outcome);
+  if (client().served->lane->keeps_nothing()) return handed_over(ticket, deliver::discarded());
   if (message_ == nullptr) return handed_over(ticket, deferred("no memory for the message"));
   const deliver::MessageId id = message_->id;
   if (is_client_gone()) {

@@ -125,6 +125,20 @@ TEST(TimerWheel, sleeping_as_long_as_it_says_is_never_too_long) {
   EXPECT_LE(now, at + TimerWheel::tick);
 }
 
+TEST(TimerWheel, what_was_empty_when_it_was_asked_is_not_so_for_ever) {
+  TimerWheel wheel(start);
+  Alarm late, early;
+  wheel.arm(late, start + 900ms);
+  EXPECT_LE(wheel.until_next(start, 1000ms), 950ms);
+  wheel.arm(early, start + 300ms);
+  EXPECT_LE(wheel.until_next(start, 1000ms), 350ms);
+  wheel.advance(start + 350ms);
+  EXPECT_EQ(1, early.told);
+  EXPECT_GT(wheel.until_next(start + 350ms, 1000ms), 500ms);
+  wheel.arm(early, start + 450ms);
+  EXPECT_LE(wheel.until_next(start + 350ms, 1000ms), 150ms);
+}
+
 // The law, on many timers that are armed, re-armed and disarmed at random, near and beyond the round of the wheel.
 TEST(TimerWheel, never_early_and_at_most_a_tick_late) {
   struct Watched {

@@ -17,10 +17,10 @@ constexpr std::array<std::uint8_t, 12> mapped_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 
 constexpr unsigned mapped_bits = 96;
 
 std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> octets, unsigned bits) {
-  for (unsigned i = 0; i < octets.size(); ++i) {
-    const unsigned kept = std::clamp(bits, i * 8, i * 8 + 8) - i * 8;
-    octets[i] = static_cast<std::uint8_t>(octets[i] & (0xFF00U >> kept));
-  }
+  const unsigned whole = bits / 8;
+  if (whole >= octets.size()) return octets;
+  octets[whole] = static_cast<std::uint8_t>(octets[whole] & (0xFF00U >> bits % 8));
+  std::fill(octets.begin() + whole + 1, octets.end(), std::uint8_t{0});
   return octets;
 }
 
@@ -30,6 +30,19 @@ std::optional<unsigned> parse_bits(std::string_view text) {
   const auto bits = parse_unsigned(text, most);
   if (!bits || (text.starts_with('0') && text.size() > 1)) return std::nullopt;
   return static_cast<unsigned>(*bits);
+}
+
+// Every line of the log has one.
+void append_ipv4(AddressText& text, std::span<const std::uint8_t> octets) {
+  std::array<char, INET_ADDRSTRLEN> room;
+  char* at = room.data();
+  for (const unsigned octet : octets) {
+    if (octet >= 100) *at++ = static_cast<char>('0' + octet / 100);
+    if (octet >= 10) *at++ = static_cast<char>('0' + octet / 10 % 10);
+    *at++ = static_cast<char>('0' + octet % 10);
+    *at++ = '.';
+  }
+  text.append({room.data(), static_cast<std::size_t>(at - room.data()) - 1});
 }
 
 std::unexpected<std::string> problem(std::string_view text, std::string_view what) {
@@ -143,13 +156,8 @@ void AddressText::append_number(unsigned number) {
 
 AddressText write(const Address& address) {
   AddressText text;
-  if (address.is_ipv4()) {  // every line of the log has one: not by way of printf(3)
-    const auto octets = address.octets();
-    text.append_number(octets[0]);
-    for (const std::uint8_t octet : octets.subspan(1)) {
-      text.append(".");
-      text.append_number(octet);
-    }
+  if (address.is_ipv4()) {
+    append_ipv4(text, address.octets());
     return text;
   }
   std::array<char, INET6_ADDRSTRLEN> name{};

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace postern::loop {
+namespace {
+
+bool is_empty(const TimerLink& slot) { return slot.after == &slot; }
+
+}  // namespace
 
 void TimerLink::take_out() {
   before->after = after;
@@ -33,6 +38,7 @@ void TimerWheel::arm(Timer& timer, base::Time at) {
 void TimerWheel::put(Timer& timer, base::Time moment) {
   const base::Interval left = std::max(moment - reached_, base::Interval(0));
   const auto ticks = std::min<std::size_t>(static_cast<std::size_t>(left / tick) + 1, slots - 1);
+  free_ = std::min(free_, ticks - 1);
   timer.slot_ = std::min(moment, reached_ + tick * static_cast<int>(ticks));
   timer.put_before(ring_[(hand_ + ticks) % slots]);
 }
@@ -41,17 +47,18 @@ void TimerWheel::advance(base::Time now) {
   while (reached_ + tick <= now) {
     reached_ += tick;
     hand_ = (hand_ + 1) % slots;
+    free_ -= free_ == 0 ? 0 : 1;
     tell(ring_[hand_], now);
   }
 }
 
 // The ring is moved out of the slot first: a timer that is armed meanwhile may come into the very same slot.
 void TimerWheel::tell(TimerLink& slot, base::Time now) {
-  if (slot.after == &slot) return;
+  if (is_empty(slot)) return;
   TimerLink due;
   due.put_before(slot);
   slot.take_out();
-  while (due.after != &due) {
+  while (!is_empty(due)) {
     Timer& timer = *static_cast<Timer*>(due.after);
     timer.take_out();
     if (timer.at_ > now) {
@@ -63,15 +70,13 @@ void TimerWheel::tell(TimerLink& slot, base::Time now) {
   }
 }
 
-std::chrono::milliseconds TimerWheel::until_next(base::Time now, std::chrono::milliseconds bound) const {
-  const auto ticks = static_cast<std::size_t>(bound / tick) + 1;
-  for (std::size_t i = 1; i <= std::min(ticks, slots - 1); ++i) {
-    const TimerLink& slot = ring_[(hand_ + i) % slots];
-    if (slot.after == &slot) continue;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(reached_ + tick * static_cast<int>(i) - now);
-    return std::clamp(left, std::chrono::milliseconds(0), bound);
-  }
-  return bound;
+// A slot that was found empty is not looked at again before a timer comes into one as near.
+std::chrono::milliseconds TimerWheel::until_next(base::Time now, std::chrono::milliseconds bound) {
+  const std::size_t most = std::min(static_cast<std::size_t>(bound / tick) + 1, slots - 1);
+  while (free_ < most && is_empty(ring_[(hand_ + free_ + 1) % slots])) ++free_;
+  if (free_ >= most) return bound;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(reached_ + tick * static_cast<int>(free_ + 1) - now);
+  return std::clamp(left, std::chrono::milliseconds(0), bound);
 }
 
 }  // namespace postern::loop

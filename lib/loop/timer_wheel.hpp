@@ -51,7 +51,7 @@ class TimerWheel {
   // Tells the timers whose moment has passed.
   void advance(base::Time now);
   // How long one may sleep; the bound when nothing is armed.
-  [[nodiscard]] std::chrono::milliseconds until_next(base::Time now, std::chrono::milliseconds bound) const;
+  [[nodiscard]] std::chrono::milliseconds until_next(base::Time now, std::chrono::milliseconds bound);
 
  private:
   static constexpr std::size_t slots = 4096;  // 205 s; what is later is looked at once a round
@@ -61,6 +61,7 @@ class TimerWheel {
 
   std::array<TimerLink, slots> ring_;
   std::size_t hand_ = 0;
+  std::size_t free_ = 0;  // so many slots after the hand's are known to hold nothing
   base::Time reached_;
 };
 

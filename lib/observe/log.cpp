@@ -107,9 +107,13 @@ void LogLine::begin_json(const LogVoice& voice, std::string_view event) {
   number("pid", process_of(voice)).field("event", event);
 }
 
+inline std::size_t LogLine::room() const {
+  return octets_.size() - (is_json() ? room_for_json_end : room_for_end) - size_;
+}
+
 void LogLine::append(std::string_view text) {
   if (is_full_) return;
-  if (size_ + text.size() > octets_.size() - (is_json() ? room_for_json_end : room_for_end)) return cut();
+  if (text.size() > room()) return cut();
   text.copy(octets_.data() + size_, text.size());
   size_ += text.size();
 }
@@ -130,16 +134,21 @@ void LogLine::close() {
   end_ += tail.size();
 }
 
+// In one piece: a key without a value would be no JSON.
 void LogLine::begin_value(std::string_view key, std::string_view first) {
-  std::array<char, 96> room;  // in one piece: a key without a value would be no JSON
-  std::size_t size = 0;
-  const auto add = [&](std::string_view text) { size += text.copy(room.data() + size, room.size() - size); };
-  add(is_json() ? ",\"" : " ");
-  add(key.substr(0, max_key_octets));
-  add(is_json() ? "\":" : "=");
-  add(first);
-  append({room.data(), size});
-  is_in_string_ = !is_full_ && first == quote;
+  key = key.substr(0, max_key_octets);
+  if (is_full_) return;
+  const std::size_t signs = is_json() ? 4 : 2;
+  if (key.size() + signs + first.size() > room()) return cut();
+  char* at = octets_.data() + size_;
+  *at++ = is_json() ? ',' : ' ';
+  if (is_json()) *at++ = '"';
+  at += key.copy(at, key.size());
+  if (is_json()) *at++ = '"';
+  *at++ = is_json() ? ':' : '=';
+  if (!first.empty()) at += first.copy(at, first.size());
+  size_ = static_cast<std::size_t>(at - octets_.data());
+  is_in_string_ = first == quote;
 }
 
 void LogLine::end_string() {

@@ -58,6 +58,7 @@ class LogLine {
 
  private:
   [[nodiscard]] bool is_json() const { return form_ == LogForm::json; }
+  [[nodiscard]] std::size_t room() const;  // for octets of which none is cut off; when it is not full
   void begin_text(const LogVoice& voice, std::string_view event);
   void begin_json(const LogVoice& voice, std::string_view event);
   void append_as_fits(std::string_view text);  // where any octet may be the last

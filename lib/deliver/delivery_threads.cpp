@@ -1,4 +1,4 @@
-#include "deliver/lane.hpp"
+#include "deliver/delivery_threads.hpp"
 
 #include <unistd.h>
 
@@ -63,7 +63,7 @@ class DiscardLane final : public Lane {
  public:
   [[nodiscard]] std::unique_ptr<Parcel> open(const base::Environment&) override { return nullptr; }
   void submit(std::unique_ptr<StoreJob>) override {}
-  [[nodiscard]] std::optional<Outcome> foregone_outcome() const override { return discarded(); }
+  [[nodiscard]] bool keeps_nothing() const override { return true; }
 };
 
 // A hand-over of the daemon, on a thread of the lane.

@@ -4,7 +4,7 @@
 // lives   a parcel is with its session or in one job, never both; a lane outlives its parcels
 // bounds  a parcel holds at most spool_octets in memory between two jobs; a lane has a fixed number of threads, and so of
 //         children and of connections to a back end
-// errors  in the Outcome, as lib/deliver/hand_over.hpp has it: no trouble ever becomes `accepted`
+// errors  in the Outcome, as lib/deliver/outgoing_message.hpp has it: no trouble ever becomes `accepted`
 // source  RFC 5321 4.2.5, 6.1; docs/decisions/0005-durable-in-groups.md
 #pragma once
 
@@ -12,13 +12,12 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/environment.hpp"
 #include "config/start.hpp"
-#include "deliver/hand_over.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "loop/workers.hpp"
 
 namespace postern::deliver {
@@ -78,8 +77,8 @@ class Lane {
   virtual void submit(std::unique_ptr<StoreJob> job) = 0;
   // Without any, nothing may be submitted.
   [[nodiscard]] virtual bool has_threads() const { return true; }
-  // What becomes of every message, where none is kept: then no parcel is opened.
-  [[nodiscard]] virtual std::optional<Outcome> foregone_outcome() const { return std::nullopt; }
+  // Every message is accepted and none is kept: no parcel is opened, and the outcome is discarded().
+  [[nodiscard]] virtual bool keeps_nothing() const { return false; }
 };
 
 // Where a message waits that is too large for memory: TMPDIR, or /tmp.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "deliver/lane.hpp"
+#include "deliver/delivery_threads.hpp"
 #include "tests/daemon_home.hpp"
 
 namespace postern::deliver {
@@ -128,10 +128,10 @@ TEST_F(Handing, what_was_withdrawn_before_its_turn_is_not_stored) {
   EXPECT_FALSE(std::filesystem::exists("run"));
 }
 
-TEST_F(Handing, what_is_discarded_has_its_outcome_beforehand) {
+TEST_F(Handing, what_is_discarded_is_not_even_opened) {
   const auto discard = lane(config::HandOverKind::discard, "", 1);
   EXPECT_EQ(nullptr, discard->open(*environment_));
-  EXPECT_EQ(Outcome::Result::accepted, discard->foregone_outcome().value().result);
+  EXPECT_TRUE(discard->keeps_nothing());
 }
 
 TEST_F(Handing, nothing_is_a_way_out_of_no_kind) { EXPECT_EQ(nullptr, lane(config::HandOverKind::none, "", 1)); }
