@@ -1,0 +1,128 @@
+#include "simulate/asker.hpp"
+
+#include <array>
+#include <utility>
+
+#include "simulate/allocations.hpp"
+#include "simulate/trace_field.hpp"
+
+namespace postern::simulate {
+
+using engine::Question;
+using engine::Ticket;
+using engine::Want;
+using spec::Event;
+namespace bit = spec::bit;
+
+namespace {
+
+constexpr engine::Interval limit = engine::seconds(60);
+
+}  // namespace
+
+void Asker::ask(Watched& watched) {
+  const Want& want = watched.want();
+  if (want.ticket == ticket_) return;
+  if (want.ticket < ticket_) return storage_.overseer.complain("a ticket is used again");
+  ticket_ = want.ticket;
+  const OwnAllocations own;
+  switch (want.question) {
+    case Question::recipient: return ask_recipient(watched.talk().session());
+    case Question::credentials: return ask_credentials(watched.talk().session());
+    case Question::hand_over: return ask_hand_over(watched.talk().session());
+  }
+}
+
+void Asker::ask_recipient(const engine::Session& session) {
+  storage_.text = session.mailbox();
+  const std::uint32_t kind = stage_.random.below(16);
+  const bool is_ours = storage_.text.contains("@ours");
+  promise(kind == 0   ? Event::recipient_unknowable
+          : kind == 1 ? Event::recipient_sender_refused
+          : is_ours   ? Event::recipient_ours
+                      : Event::recipient_foreign,
+          Event::recipient_unknowable);
+}
+
+void Asker::ask_credentials(const engine::Session& session) {
+  const bool is_own = session.username() == client_.login().user && session.password() == client_.login().password;
+  if (!is_own && !client_.is_blind())
+    storage_.overseer.complain("the credentials that are asked about are another client's");
+  storage_.text.clear();
+  const std::uint32_t kind = stage_.random.below(8);
+  promise(kind < 4   ? Event::credentials_accepted
+          : kind < 7 ? Event::credentials_rejected
+                     : Event::credentials_broken,
+          Event::credentials_broken);
+}
+
+// The answer comes, or it is lost: then the asker's time limit answers, and the true one comes too late.
+void Asker::promise(Event event, Event when_lost) {
+  const auto ticket = static_cast<std::uint32_t>(ticket_);
+  event_ = event;
+  engine::Interval delay = some_delay(stage_.random);
+  if (stage_.random.one_in(stage_.climate.lost_in)) {
+    event_ = when_lost;
+    delay = limit;
+    stage_.add({limit.nanoseconds + 1'000'000'000}, Happening::answer, seat_.slot, seat_.life, ticket);
+  }
+  stage_.add(delay, Happening::answer, seat_.slot, seat_.life, ticket);
+}
+
+void Asker::ask_hand_over(const engine::Session& session) {
+  mail_ = stage_.ledger.number_in(storage_.kept);
+  if (mail_ == stage_.ledger.size()) return storage_.overseer.complain("what is kept is nobody's message");
+  const Mail& mail = stage_.ledger.mail(mail_);
+  if (mail.is_flawed || mail.body != storage_.kept) storage_.overseer.complain("what is kept is not what was sent");
+  stage_.ledger.hand_over(mail_, trace_field, session.envelope().octets());
+  stage_.waiting.push_back(seat_.slot);
+  if (std::exchange(stage_.has_commit_ahead, true)) return;
+  stage_.add(milliseconds(stage_.random.below(20)), Happening::commit, 0, 0);
+}
+
+void Asker::learn(const deliver::Outcome& outcome) {
+  using engine::HandOverResult;
+  const OwnAllocations own;
+  storage_.text = outcome.verdict;
+  constexpr std::array results{HandOverResult::accepted, HandOverResult::deferred, HandOverResult::refused,
+                               HandOverResult::client_gone};
+  event_ = engine::answer_of(results[static_cast<std::size_t>(outcome.result)], {}).event;
+  stage_.add(some_delay(stage_.random), Happening::answer, seat_.slot, seat_.life, static_cast<std::uint32_t>(ticket_));
+}
+
+void Asker::deliver(Watched& watched) {
+  const bool is_hand_over = watched.guards().has(bit::waiting_hand_over);
+  watched.answer(ticket_, {event_, storage_.text});
+  const bool has_waited = watched.guards().has(bit::waiting_hand_over);
+  if (is_hand_over && !has_waited && mail_ < stage_.ledger.size())
+    stage_.ledger.mail(mail_).fate = event_ == Event::hand_over_accepted ? Fate::accepted : Fate::declined;
+}
+
+void Asker::report_late(Watched& watched, Ticket ticket) const {
+  watched.change_nothing(1, [&](engine::Conversation& talk, engine::Output& output) {
+    return talk.answer(ticket, {event_, "late@ours0.example"}, stage_.now, output);
+  });
+}
+
+void Asker::misbehave(Watched& watched, std::span<char> unread) const {
+  const auto old = Ticket{static_cast<std::uint32_t>(ticket_) - 1};
+  const bool is_recipient = watched.want().question == Question::recipient;
+  const Event wrong = is_recipient ? Event::hand_over_accepted : Event::recipient_ours;
+  watched.change_nothing(3, [&](engine::Conversation& talk, engine::Output& output) {
+    static_cast<void>(talk.answer(old, {event_, "late@ours0.example"}, stage_.now, output));
+    static_cast<void>(talk.happen(Event::timeout, stage_.now, output));
+    return talk.answer(ticket_, {wrong, "wrong@ours0.example"}, stage_.now, output);
+  });
+  watched.change_nothing(0, [&](engine::Conversation& talk, engine::Output& output) {
+    return talk.feed(unread, stage_.scratch, stage_.now, output);
+  });
+  watched.change_nothing(
+      0, [&](engine::Conversation& talk, engine::Output& output) { return talk.time_passed(stage_.now, output); });
+}
+
+void Asker::end(const Watched& watched) {
+  const bool is_in_doubt = watched.guards().has(bit::waiting_hand_over) && mail_ < stage_.ledger.size();
+  if (is_in_doubt) stage_.ledger.mail(mail_).fate = Fate::uncertain;
+}
+
+}  // namespace postern::simulate

@@ -1,0 +1,35 @@
+// What outlives a connection, so that none of them allocates; and which one it is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "simulate/overseer.hpp"
+#include "simulate/stage.hpp"
+
+namespace postern::simulate {
+
+struct Storage {
+  std::array<char, input_octets> input;
+  std::array<char, 4096> room;
+  std::string kept;  // of the message in hand
+  std::string text;  // of the answer to come
+  bool has_arrival_ahead = false;
+  Overseer overseer;
+};
+
+struct Seat {
+  std::uint16_t slot;
+  std::uint32_t life;
+};
+
+[[nodiscard]] constexpr engine::Interval milliseconds(std::uint32_t count) { return {std::int64_t{count} * 1'000'000}; }
+
+// Mostly at once, often soon, now and then when nobody reckons with it any more.
+[[nodiscard]] inline engine::Interval some_delay(Random& random) {
+  const std::uint32_t kind = random.below(64);
+  return milliseconds(kind < 32 ? 0 : kind < 62 ? random.below(50) : random.below(40'000));
+}
+
+}  // namespace postern::simulate
