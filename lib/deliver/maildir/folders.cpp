@@ -62,12 +62,27 @@ int MaildirFolders::open_mailbox(const std::string& mailbox, base::Descriptor& o
   if (!opened.is_open() && errno == ENOENT) {
     if (const int error = make_mailbox(*root_, mailbox, needed); error != 0) return error;
     opened = open(path);
+    if (!opened.is_open()) {
+      const int error = errno;
+      unmake(mailbox);
+      return error;
+    }
   }
   if (!opened.is_open()) return errno;
   needed.push_back(path);
   for (const std::string& folder : needed) folders_.try_emplace(folder);
   mailboxes_.try_emplace(mailbox, std::move(needed));
   return 0;
+}
+
+// Whoever finds new/ takes the folders above it for durable. One with mail in it stays: then somebody has.
+void MaildirFolders::unmake(const std::string& mailbox) const {
+  ::unlinkat(root_->number(), (mailbox + "/new").c_str(), AT_REMOVEDIR);
+}
+
+void MaildirFolders::unmake_unsure() const {
+  for (const auto& [mailbox, needed] : mailboxes_)
+    if (needed.size() > 1 && trouble(mailbox).error != 0) unmake(mailbox);
 }
 
 // Those still open go first, which makes room for the others.

@@ -2,7 +2,8 @@
 // in      a mailbox below the root (maildir_name.hpp); link as often as messages come, then sync once
 // out     names in new/. All folders are made with mode 0700
 // durable after sync, where trouble() is none: each new/ that was linked into, and every folder in which another was
-//         made. (That another process is just making the same mailbox is left to the journal.)
+//         made. A mailbox that could not be made durable loses its new/ again, so that the next delivery makes, and syncs, it
+//         all once more. (That another process is just making the same mailbox is left to the journal.)
 // bounds  max_open_folders descriptors, however many mailboxes there are
 // errors  errno as a value; a folder that cannot be synced is the trouble of every mailbox that needs it
 // source  maildir(5); https://cr.yp.to/proto/maildir.html
@@ -43,6 +44,8 @@ class MaildirFolders {
     std::string where;  // a mailbox, or a folder above it
   };
   [[nodiscard]] Trouble trouble(const std::string& mailbox) const;
+  // After sync, and once the messages in trouble are taken back.
+  void unmake_unsure() const;
 
  private:
   struct Folder {
@@ -53,6 +56,7 @@ class MaildirFolders {
 
   [[nodiscard]] base::Descriptor open(const std::string& path) const;
   [[nodiscard]] int open_mailbox(const std::string& mailbox, base::Descriptor& opened);
+  void unmake(const std::string& mailbox) const;
   void sync_some(std::span<Entry*> entries, SyncMany& sync) const;
 
   const base::Descriptor* root_;

@@ -97,6 +97,7 @@ std::vector<Outcome> MaildirGroup::commit(std::span<const PreparedMessage> messa
     outcomes.push_back(delivery.message->outcome());
     delivery.message->abandon();
   }
+  folders.unmake_unsure();
   return outcomes;
 }
 
