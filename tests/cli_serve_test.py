@@ -109,7 +109,7 @@ class Sentences(Home):
                 ("variables", "AUTH_CDB = 1", "AUTH_CDB = 1: only a text in quotes is allowed, without control characters"),
                 ("listener", "GREETDELAY = 3601",
                  "GREETDELAY = 3601: only a number from 0 to 3600 is allowed (unset or empty means 0)"),
-                ("listener", "ERROR_FD = 1", "ERROR_FD = 1: only a number from 2 to 255 is allowed"),
+                ("listener", "ERROR_FD = 1", "ERROR_FD = 1: only a number from 2 to 255 is allowed (unset or empty means 4 and 6)"),
                 ("listener", 'check_program = ["/bin/checkpassword"]', "check_program = an array: only a host name, a program "
                  'and what it is to run are allowed, as ["mx.example.org", "/bin/checkpassword", "/bin/true"]')]:
             with self.subTest(line):

@@ -1,8 +1,6 @@
 #include "config/variables.hpp"
 
 #include <algorithm>
-#include <array>
-#include <vector>
 
 #include "base/spelling.hpp"
 #include "spec/foreign.hpp"
@@ -10,37 +8,9 @@
 namespace postern::config {
 namespace {
 
-constexpr std::array table = {
-    Variable{"PORT", VariableKind::number},
-    Variable{"SSL", VariableKind::number},
-    Variable{"FORCE_TLS", VariableKind::number},
-    Variable{"DENY_TLS", VariableKind::number},
-    Variable{"AUTH", VariableKind::number},
-    Variable{"REQUIRE_AUTH", VariableKind::number},
-    Variable{"ALLOW_INSECURE_AUTH", VariableKind::number},
-    Variable{"QMAILQUEUE", VariableKind::text},
-    Variable{"ERROR_FD", VariableKind::number},
-    Variable{"POSTERN_LMTP", VariableKind::text},
-    Variable{"POSTERN_MAILDIR", VariableKind::text},
-    Variable{"POSTERN_DISCARD", VariableKind::number},
-    Variable{"POSTERN_RELAY", VariableKind::number},
-    Variable{"POSTERN_DELIVERED_TO", VariableKind::number},
-    Variable{"POSTERN_HIDE_USER", VariableKind::number},
-    Variable{"TMPDIR", VariableKind::text},
-    Variable{"AUTH_CDB", VariableKind::text},
-    Variable{"RELAYCLIENT", VariableKind::text},
-    Variable{"DATABYTES", VariableKind::number},
-    Variable{"SMTPGREETING", VariableKind::text},
-    Variable{"MAXRCPT", VariableKind::number},
-    Variable{"STRICT_ADDRESSES", VariableKind::number},
-    Variable{"RELAYREJ", VariableKind::number},
-    Variable{"RBLSMTPD", VariableKind::text},
-    Variable{"GREETDELAY", VariableKind::number},
-    Variable{"DROP_PRE_GREET", VariableKind::number},
-    Variable{"TLS_SERVER_CERT", VariableKind::text},
-    Variable{"TLS_SERVER_KEY", VariableKind::text},
-    Variable{"TLSCIPHERS", VariableKind::text},
-};
+bool is_variable_of_listener(const spec::OptionRow& row) {
+  return row.may_stand_in(spec::Place::environment) && row.may_stand_in(spec::Place::listener);
+}
 
 bool is_of_another_program(std::string_view name) {
   return std::ranges::any_of(spec::foreign_rows(), [&](const spec::ForeignRow& row) {
@@ -50,23 +20,27 @@ bool is_of_another_program(std::string_view name) {
 
 }  // namespace
 
-std::span<const Variable> variables() { return table; }
+const spec::OptionRow* find_variable(std::string_view name) {
+  for (const spec::OptionRow& row : spec::option_rows())
+    if (is_variable_of_listener(row) && name_of(row) == name) return &row;
+  return nullptr;
+}
 
-const Variable* find_variable(std::string_view name) {
-  const auto found = std::ranges::find(table, name, &Variable::name);
-  return found == table.end() ? nullptr : &*found;
+std::vector<std::string> variable_names() {
+  std::vector<std::string> names;
+  for (const spec::OptionRow& row : spec::option_rows())
+    if (is_variable_of_listener(row)) names.emplace_back(name_of(row));
+  return names;
 }
 
 bool is_known(std::string_view name) {
   return find_variable(name) != nullptr || is_of_another_program(name) || name.starts_with("TCP") ||
-         name.starts_with("AUTH_SET_") || name == "POSTERN_HOME";
+         name.starts_with("AUTH_SET_") || name == spec::name_of(spec::Option::POSTERN_HOME);
 }
 
 std::optional<std::string> misspelling(std::string_view name) {
   if (is_known(name)) return std::nullopt;
-  std::vector<std::string> names;
-  for (const Variable& each : table) names.emplace_back(each.name);
-  const std::string question = base::question_of(name, names);
+  const std::string question = base::question_of(name, variable_names());
   if (question.empty()) return std::nullopt;
   return std::string(name) + " is no variable" + question;
 }
