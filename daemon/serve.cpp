@@ -12,6 +12,7 @@
 #include "ask/auth_cdb.hpp"
 #include "ask/check_program.hpp"
 #include "config/control.hpp"
+#include "config/variables.hpp"
 #include "deliver/lmtp/lmtp.hpp"
 #include "deliver/maildir/maildir.hpp"
 #include "deliver/queue_program.hpp"
@@ -114,6 +115,8 @@ int converse(const Conversation& conversation) {
     session->resume_after_starttls(conversation.counters);
     connection->run(Event::handshake_done);
   } else {
+    for (const std::string& sentence : config::misspellings_in(conversation.environment))
+      conversation.journal.warning(sentence);
     conversation.journal.start(start);
     connection->run(open(start, conversation.transport));
   }

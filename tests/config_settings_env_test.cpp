@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/settings_env.hpp"
+#include "config/variables.hpp"
 
 namespace postern::config {
 namespace {
@@ -138,6 +139,18 @@ TEST(Numbers, what_is_not_allowed_is_a_problem) {
   const Variables variables{"GREETDELAY=2h"};
   EXPECT_EQ("GREETDELAY=\"2h\" in the environment: only a number from 0 to 3600 is allowed (unset or empty means 0)",
             describe(read_variables(variables.get(), origin).problems().at(0)));
+}
+
+// The names that begin like one of ours are looked at, and no others.
+TEST(Names, one_that_is_nearly_ours_is_found_in_an_environment) {
+  const Variables variables{"FORCE_TSL=1",    "force_tls=1",  "SSL=1",
+                            "SSL_CIPHER=x",   "PATH=/bin",    "TCPREMOTEIP=1",
+                            "POSTERN_HOME=/", "AUTH_SET_X=1", "POSTERN_MALIDIR=m",
+                            "WHITELISTED=1",  "SS",           "=x"};
+  EXPECT_EQ(misspellings_in(variables.get()),
+            (std::vector<std::string>{"FORCE_TSL is no variable: did you mean FORCE_TLS?",
+                                      "force_tls is no variable: did you mean FORCE_TLS?",
+                                      "POSTERN_MALIDIR is no variable: did you mean POSTERN_MAILDIR?"}));
 }
 
 // The three readers ask the same row: what one of them refuses, all do.

@@ -12,6 +12,20 @@ bool is_variable_of_listener(const spec::OptionRow& row) {
   return row.may_stand_in(spec::Place::environment) && row.may_stand_in(spec::Place::listener);
 }
 
+char capital(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+// `text` is NAME=VALUE.
+bool begins_like(std::string_view text, std::string_view name) {
+  constexpr std::size_t letters = 3;
+  return text.size() >= letters && std::ranges::equal(text.substr(0, letters), name.substr(0, letters), {}, capital);
+}
+
+bool begins_like_a_variable(std::string_view text) {
+  return std::ranges::any_of(spec::option_rows(), [&](const spec::OptionRow& row) {
+    return row.may_stand_in(spec::Place::environment) && begins_like(text, name_of(row));
+  });
+}
+
 bool is_of_another_program(std::string_view name) {
   return std::ranges::any_of(spec::foreign_rows(), [&](const spec::ForeignRow& row) {
     return row.kind == spec::ForeignKind::variable && row.name == name;
@@ -43,6 +57,16 @@ std::optional<std::string> misspelling(std::string_view name) {
   const std::string question = base::question_of(name, variable_names());
   if (question.empty()) return std::nullopt;
   return std::string(name) + " is no variable" + question;
+}
+
+std::vector<std::string> misspellings_in(const base::Environment& environment) {
+  std::vector<std::string> sentences;
+  for (char* const* each = environment.pointers(); *each != nullptr; ++each) {
+    const std::string_view text(*each);
+    if (!begins_like_a_variable(text)) continue;
+    if (auto sentence = misspelling(text.substr(0, text.find('=')))) sentences.push_back(std::move(*sentence));
+  }
+  return sentences;
 }
 
 }  // namespace postern::config

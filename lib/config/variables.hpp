@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "spec/options.hpp"
 
 namespace postern::config {
@@ -20,5 +21,8 @@ namespace postern::config {
 [[nodiscard]] bool is_known(std::string_view name);
 // `FORCE_TSL is no variable: did you mean FORCE_TLS?`; nothing for a name that is known, or like none.
 [[nodiscard]] std::optional<std::string> misspelling(std::string_view name);
+// Of the names in an environment that begin with the same three letters as one of ours: one sentence each. This is asked for
+// each client of postern-smtpd, and what begins otherwise costs next to nothing.
+[[nodiscard]] std::vector<std::string> misspellings_in(const base::Environment& environment);
 
 }  // namespace postern::config

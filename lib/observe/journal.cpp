@@ -85,7 +85,7 @@ void Journal::name_listener(LogLine& line) const {
 
 void Journal::start(const config::Start& start) const {
   for (const std::string& sentence : start.problems) LogLine("config", voice_).note(sentence).write();
-  for (const std::string& sentence : start.warnings) LogLine("warning", voice_).note(sentence).write();
+  for (const std::string& sentence : start.warnings) warning(sentence);
   LogLine line = this->line("start");
   add_settings(line, start);
   line.write();
@@ -148,6 +148,8 @@ void Journal::gate(const Gate& gate) const {
 void Journal::tls(std::string_view version, std::string_view cipher) const {
   line("tls").field("version", version).field("cipher", cipher).write();
 }
+
+void Journal::warning(std::string_view sentence) const { LogLine("warning", voice_).note(sentence).write(); }
 
 void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
 

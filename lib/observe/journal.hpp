@@ -43,6 +43,7 @@ class Journal {
   void gate(const Gate& gate) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
+  void warning(std::string_view sentence) const;
   // unsent   replies at the end of the session, of those that this log shows too, that could not be written
   void end(std::string_view how, const engine::Session& session, std::size_t unsent = 0) const;
 
