@@ -1,6 +1,8 @@
 #include "config/variables.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "base/spelling.hpp"
 #include "spec/foreign.hpp"
@@ -14,16 +16,20 @@ bool is_variable_of_listener(const spec::OptionRow& row) {
 
 char capital(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
-// `text` is NAME=VALUE.
-bool begins_like(std::string_view text, std::string_view name) {
-  constexpr std::size_t letters = 3;
-  return text.size() >= letters && std::ranges::equal(text.substr(0, letters), name.substr(0, letters), {}, capital);
+// The first three letters, in capitals, as one number.
+std::uint32_t beginning_of(std::string_view text) {
+  std::uint32_t letters = 0;
+  for (const char c : text.substr(0, 3)) letters = letters << 8U | static_cast<unsigned char>(capital(c));
+  return letters;
 }
 
-bool begins_like_a_variable(std::string_view text) {
-  return std::ranges::any_of(spec::option_rows(), [&](const spec::OptionRow& row) {
-    return row.may_stand_in(spec::Place::environment) && begins_like(text, name_of(row));
-  });
+using Beginnings = std::array<std::uint32_t, spec::option_count>;
+
+Beginnings beginnings() {
+  Beginnings all{};
+  for (std::size_t i = 0; const spec::OptionRow& row : spec::option_rows())
+    if (row.may_stand_in(spec::Place::environment)) all[i++] = beginning_of(name_of(row));
+  return all;
 }
 
 bool is_of_another_program(std::string_view name) {
@@ -61,9 +67,10 @@ std::optional<std::string> misspelling(std::string_view name) {
 
 std::vector<std::string> misspellings_in(const base::Environment& environment) {
   std::vector<std::string> sentences;
+  const Beginnings ours = beginnings();
   for (char* const* each = environment.pointers(); *each != nullptr; ++each) {
     const std::string_view text(*each);
-    if (!begins_like_a_variable(text)) continue;
+    if (std::ranges::find(ours, beginning_of(text)) == ours.end()) continue;
     if (auto sentence = misspelling(text.substr(0, text.find('=')))) sentences.push_back(std::move(*sentence));
   }
   return sentences;
