@@ -1,4 +1,5 @@
 // postern check: is this environment fit to start with, and what is dangerous in it?
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -32,24 +33,42 @@ std::string count_of(const audit::AdviceCounts& counts, audit::Grade grade) {
   return count == 0 ? "" : std::to_string(count) + " " + std::string(audit::name_of(grade)) + (count == 1 ? "" : "s");
 }
 
-std::string verdict_line(const audit::AdviceCounts& counts, int code) {
+// What is said, in brief. `refused`: the classes of clients that a start refuses which is otherwise fine.
+struct Verdict {
+  audit::AdviceCounts counts{};
+  std::vector<std::string> refused;
+};
+
+std::string refusal_sentence(const Verdict& verdict) {
+  constexpr std::size_t most_named = 3;
+  if (verdict.refused.empty()) return "refused: it would not start";
+  const std::size_t named = std::min(verdict.refused.size(), most_named);
+  const std::vector<std::string> first(verdict.refused.begin(),
+                                       verdict.refused.begin() + static_cast<std::ptrdiff_t>(named));
+  const std::size_t others = verdict.refused.size() - named;
+  return "refused: it would start, and refuse the clients of " + audit::joined(first, ", ") +
+         (others == 0 ? "" : " and " + std::to_string(others) + " more");
+}
+
+std::string verdict_line(const Verdict& verdict, int code) {
+  const audit::AdviceCounts& counts = verdict.counts;
   std::vector<std::string> parts;
   for (const audit::Grade grade : {audit::Grade::refusal, audit::Grade::danger, audit::Grade::warning})
     if (std::string part = count_of(counts, grade); !part.empty()) parts.push_back(std::move(part));
   const bool is_dangerous = counts[static_cast<std::size_t>(audit::Grade::danger)] != 0;
-  const std::string verdict = code == exit_refused ? "refused: it would not start"
-                              : is_dangerous       ? "dangerous: it would start, but read the dangers above"
-                                                   : "fit to start";
+  const std::string said = code == exit_refused ? refusal_sentence(verdict)
+                           : is_dangerous       ? "dangerous: it would start, but read the dangers above"
+                                                : "fit to start";
   const std::string found = parts.empty() ? "nothing to say against it" : audit::joined(parts, ", ");
-  return "verdict  " + verdict + "; " + found + " (exit code " + std::to_string(code) + ")\n";
+  return "verdict  " + said + "; " + found + " (exit code " + std::to_string(code) + ")\n";
 }
 
-int tell(const std::string& text, const audit::Json& json, const audit::AdviceCounts& counts, const Options& options) {
+int tell(const std::string& text, const audit::Json& json, const Verdict& verdict, const Options& options) {
   audit::Grade worst = audit::Grade::note;
   for (const audit::Grade grade : {audit::Grade::warning, audit::Grade::danger, audit::Grade::refusal})
-    if (counts[static_cast<std::size_t>(grade)] != 0) worst = grade;
+    if (verdict.counts[static_cast<std::size_t>(grade)] != 0) worst = grade;
   const int code = exit_code(worst, options.is_strict);
-  print(options.as_json ? audit::dumped(json) : text + verdict_line(counts, code));
+  print(options.as_json ? audit::dumped(json) : text + verdict_line(verdict, code));
   return code;
 }
 
@@ -75,21 +94,23 @@ int check(const audit::Policy& policy, const Options& options) {
   if (!options.config.empty()) {
     must_be_readable(options.config);
     const FileJudgement judged = judge_file(policy, comparison, options.config);
-    return tell(write_text(policy, judged), to_json(policy, judged), judged.counts(), options);
+    return tell(write_text(policy, judged), to_json(policy, judged),
+                {.counts = judged.counts(), .refused = judged.refused_classes()}, options);
   }
   const Variables base = variables_of(options);
-  audit::AdviceCounts counts{};
+  Verdict verdict;
   if (options.tcprules.empty()) {
     Judgement judgement = judge(policy, comparison, base, options.facts.said(), audit::Clients::everybody);
     if (!options.file.empty() || !options.folder.empty()) warn_of_misspellings(judgement.advice, names_of(base));
-    audit::count(judgement.advice, counts);
-    return tell(write_text(policy, judgement), to_json(policy, judgement), counts, options);
+    audit::count(judgement.advice, verdict.counts);
+    return tell(write_text(policy, judgement), to_json(policy, judgement), verdict, options);
   }
   const auto classes =
       judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
-  count(classes, counts);
+  count(classes, verdict.counts);
+  if (RefusedClasses refused = refused_classes(classes); !refused.are_all) verdict.refused = std::move(refused.titles);
   const audit::Json json = {{"of", options.tcprules}, {"classes", to_json(policy, classes)}};
-  return tell(write_text(policy, classes), json, counts, options);
+  return tell(write_text(policy, classes), json, verdict, options);
 }
 
 }  // namespace
@@ -110,7 +131,7 @@ void add_check(CLI::App& app, Program& program) {
       "\n"
       "The last line is the verdict. Exit code: 0 fit to start, 1 a danger, or with --strict a warning, 2 the start "
       "would "
-      "be refused, 100 cannot be read.");
+      "be refused, or the clients of a class, 100 cannot be read.");
   const auto options = std::make_shared<Options>();
   CLI::Option* file =
       verb->add_option("--env", options->file, "variables from a file or run script")->type_name("FILE");

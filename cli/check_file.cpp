@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -104,6 +105,21 @@ audit::Grade FileJudgement::worst() const {
   return worst;
 }
 
+bool FileJudgement::is_start_refused() const {
+  if (!advice.empty() && advice.front().grade == audit::Grade::refusal) return true;
+  return std::ranges::any_of(listeners, [](const ListenerJudgement& each) {
+    return each.classes.empty() && each.judgement.worst() == audit::Grade::refusal;
+  });
+}
+
+std::vector<std::string> FileJudgement::refused_classes() const {
+  std::vector<std::string> titles;
+  if (is_start_refused()) return titles;
+  for (const ListenerJudgement& each : listeners)
+    std::ranges::move(cli::refused_classes(each.classes).titles, std::back_inserter(titles));
+  return titles;
+}
+
 audit::AdviceCounts FileJudgement::counts() const {
   audit::AdviceCounts counts{};
   audit::count(advice, counts);
@@ -150,7 +166,7 @@ std::string write_text(const audit::Policy& policy, const FileJudgement& judgeme
 
 audit::Json to_json(const audit::Policy& policy, const FileJudgement& judgement) {
   audit::Json json = {{"of", judgement.file},
-                      {"verdict", judgement.worst() == audit::Grade::refusal ? "refused" : "live"},
+                      {"verdict", judgement.is_start_refused() ? "refused" : "live"},
                       {"advice", audit::to_json(judgement.advice)},
                       {"listeners", audit::Json::array()}};
   for (const ListenerJudgement& each : judgement.listeners) {

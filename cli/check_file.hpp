@@ -27,6 +27,9 @@ struct FileJudgement {
   [[nodiscard]] audit::Grade worst() const;
   // Of what is told; what the start says and a listener repeats is counted once.
   [[nodiscard]] audit::AdviceCounts counts() const;
+  // Of a start that is fine: the classes of tcprules whose clients it would refuse.
+  [[nodiscard]] std::vector<std::string> refused_classes() const;
+  [[nodiscard]] bool is_start_refused() const;
 };
 
 [[nodiscard]] FileJudgement judge_file(const audit::Policy& policy, const audit::Comparison& comparison,

@@ -64,6 +64,18 @@ void count(const std::vector<ClassJudgement>& classes, audit::AdviceCounts& coun
     for (const Judgement& judgement : each.judgement) audit::count(judgement.advice, counts);
 }
 
+RefusedClasses refused_classes(const std::vector<ClassJudgement>& classes) {
+  RefusedClasses refused;
+  std::size_t admitted = 0;
+  for (const ClassJudgement& each : classes) {
+    if (each.judgement.empty()) continue;
+    ++admitted;
+    if (each.judgement.front().worst() == audit::Grade::refusal) refused.titles.push_back(title_of(each.tcp_class));
+  }
+  refused.are_all = refused.titles.size() == admitted;
+  return refused;
+}
+
 audit::Grade worst_of(const std::vector<ClassJudgement>& classes) {
   audit::Grade worst = audit::Grade::note;
   for (const ClassJudgement& each : classes)

@@ -28,6 +28,12 @@ struct TcpRulesFile {
                                                         const TcpRulesFile& rules);
 
 void count(const std::vector<ClassJudgement>& classes, audit::AdviceCounts& counts);
+// Whom a start that is otherwise fine would refuse: `class 10.`; and whether it would serve anybody.
+struct RefusedClasses {
+  std::vector<std::string> titles;
+  bool are_all = false;
+};
+[[nodiscard]] RefusedClasses refused_classes(const std::vector<ClassJudgement>& classes);
 [[nodiscard]] audit::Grade worst_of(const std::vector<ClassJudgement>& classes);
 [[nodiscard]] std::string write_text(const audit::Policy& policy, const std::vector<ClassJudgement>& classes);
 [[nodiscard]] audit::Json to_json(const audit::Policy& policy, const std::vector<ClassJudgement>& classes);

@@ -117,8 +117,8 @@ void add_diff(CLI::App& app, Program& program) {
       "\n"
       "Exit code: 0 no session ends otherwise, 1 some do, 100 a configuration is not understood.");
   const auto options = std::make_shared<Options>();
-  verb->add_option("A", options->a, "settings and facts, in one word")->required();
-  verb->add_option("B", options->b, "the others")->required();
+  verb->add_option("A", options->a, "settings and facts, in one word")->required()->type_name("SETTING=VALUE...");
+  verb->add_option("B", options->b, "the others")->required()->type_name("SETTING=VALUE...");
   options->facts.add_to(*verb, "yes", "exactly when AUTH=1");
   verb->add_flag("--json", options->as_json, "the same as JSON, witnesses as dialogue files");
   verb->callback(

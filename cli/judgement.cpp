@@ -21,16 +21,12 @@ void take(audit::Configuration& configuration, std::uint64_t bits, std::optional
   configuration.said |= bits;
 }
 
-audit::Configuration configuration_of(const audit::Policy& policy, const config::SettingsInEnvironment& settings,
+audit::Configuration configuration_of(const audit::Policy& policy, const config::VariableValues& values,
                                       const audit::SaidFacts& facts) {
   audit::Configuration configuration;
-  configuration.port = settings.port.value_or(std::uint16_t{25});
-  take(configuration, bit::SSL, settings.ssl);
-  take(configuration, bit::FORCE_TLS, settings.force_tls);
-  take(configuration, bit::DENY_TLS, settings.deny_tls);
-  take(configuration, bit::AUTH, settings.auth);
-  take(configuration, bit::REQUIRE_AUTH, settings.require_auth);
-  take(configuration, bit::ALLOW_INSECURE_AUTH, settings.allow_insecure_auth);
+  configuration.port = static_cast<unsigned>(values.number(spec::Option::PORT).value_or(25));
+  for (const spec::SettingOption& setting : spec::setting_options)
+    take(configuration, setting.bit, values.flag(setting.option));
   take(configuration, bit::certificate, facts.certificate);
   take(configuration, bit::backend, facts.backend);
   take(configuration, bit::relay_client, facts.relay_client);
@@ -88,10 +84,9 @@ void tell_listing(Judgement& judgement) {
 Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison, const Variables& variables,
                 const audit::SaidFacts& said, audit::Clients clients) {
   const std::vector<const char*> environment = variables.environment();
-  const auto settings = config::read_settings(base::Environment(environment.data()), variables.origin);
-  const auto numbers = config::read_numbers(base::Environment(environment.data()), variables.origin);
+  const auto values = config::read_variables(base::Environment(environment.data()), variables.origin);
   Surroundings around = look_around(policy, variables, said);
-  const audit::Configuration configuration = configuration_of(policy, settings, around.facts);
+  const audit::Configuration configuration = configuration_of(policy, values, around.facts);
 
   Judgement judgement{.title = variables.origin,
                       .explanation = audit::explain(policy, configuration),
@@ -104,9 +99,7 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
                       .rule = {},
                       .listed = {},
                       .password = {}};
-  tell_values(judgement, settings.problems);
-  tell_values(judgement, numbers.problems);
-  tell_values(judgement, config::judge_texts(base::Environment(environment.data()), variables.origin));
+  tell_values(judgement, values.problems());
   const auto listing = take_listing(judgement, variables, said.home_is_here ? Listens::serve : Listens::another);
   const bool is_readable = std::ranges::none_of(
       judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });

@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
   add_spec(app, program);
   add_serve(app, program);
   add_reload(app, program);
+  add_completion(app, program);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) return std::fputs(app.help().c_str(), stderr), exit_usage;
   if (words.front() == "help") ask_for_help(words);

@@ -8,13 +8,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <limits>
 #include <new>
 #include <utility>
 
 #include "base/spelling.hpp"
 #include "cli/file_value.hpp"
 #include "cli/serve_variables.hpp"
+#include "config/configuration_keys.hpp"
 
 namespace postern::cli {
 namespace {
@@ -47,8 +47,31 @@ class ParseReserve {
 };
 
 using config::ListenerSettings;
-constexpr std::uint32_t no_bound = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint32_t an_hour = 3600;
+using spec::Option;
+
+// A key by its kind, which is that of its row and of the member that it sets.
+std::optional<std::size_t> take_word(const FileValue& value, const spec::OptionRow& row) {
+  std::vector<std::string_view> words;
+  for (std::string_view rest = spec::option_text(row.words); !rest.empty(); rest.remove_prefix(words.back().size() + 1))
+    words.push_back(rest.substr(0, rest.find(' ')));
+  return value.choice(words);
+}
+
+void take(const FileValue& value, const spec::OptionRow& row, bool& out) {
+  if (row.kind != spec::OptionKind::word) return value.flag(out);
+  if (const auto word = take_word(value, row)) out = *word != 0;
+}
+void take(const FileValue& value, const spec::OptionRow& row, config::LogFormat& out) {
+  if (const auto word = take_word(value, row)) out = static_cast<config::LogFormat>(*word);
+}
+template <std::unsigned_integral Number>
+void take(const FileValue& value, const spec::OptionRow& row, Number& out) {
+  value.number(out, static_cast<std::uint32_t>(row.least), static_cast<std::uint32_t>(row.most));
+}
+void take(const FileValue& value, const spec::OptionRow&, std::string& out) { value.text(out); }
+void take(const FileValue& value, const spec::OptionRow&, std::vector<std::string>& out) { value.domains(out); }
+void take(const FileValue& value, const spec::OptionRow&, std::vector<base::Network>& out) { value.networks(out); }
+void take(const FileValue& value, const spec::OptionRow&, std::optional<base::Endpoint>& out) { value.endpoint(out); }
 
 // A table's variables, each with its place.
 struct Assignment {
@@ -117,67 +140,41 @@ class Reader {
   }
 
   // Without it no path means anything, and nobody knows who opens it.
-  std::function<void(const FileValue&)> place(std::string& out) {
-    return [this, &out](const FileValue& value) {
-      const std::size_t before = problems_.count();
-      value.text(out);
-      if (problems_.count() != before) has_lost_place_ = true;
-    };
+  static bool is_place(Option option) {
+    return option == Option::home || option == Option::user || option == Option::chroot;
+  }
+
+  // The keys of a table, each with the member that it sets.
+  std::vector<FileKey> keys_of(spec::Place table) {
+    std::vector<FileKey> keys;
+    config::visit_keys([&](Option option, const auto& member) {
+      const spec::OptionRow& row = spec::row_of(option);
+      if (!row.may_stand_in(table)) return;
+      auto& out = member(settings_);
+      keys.push_back({name_of(row), [this, option, &row, &out](const FileValue& value) {
+                        const std::size_t before = problems_.count();
+                        take(value, row, out);
+                        if (is_place(option) && problems_.count() != before) has_lost_place_ = true;
+                      }});
+    });
+    return keys;
   }
 
   void take_server(const toml::table& table) {
-    config::Configuration& s = settings_;
-    const auto log = [&](const FileValue& v) {
-      if (v.choice({"text", "json"}) == 1) s.log = config::LogFormat::json;
-    };
-    take_table(table,
-               {{"home", place(s.home)},
-                {"user", place(s.user)},
-                {"chroot", place(s.chroot)},
-                {"domains", [&](const FileValue& v) { v.domains(s.domains); }},
-                {"loops", [&](const FileValue& v) { v.number(s.loops, 1, 256); }},
-                {"checkers", [&](const FileValue& v) { v.number(s.checkers, 1, 1024); }},
-                {"hand_overs", [&](const FileValue& v) { v.number(s.hand_overs, 1, 1024); }},
-                {"shutdown_seconds", [&](const FileValue& v) { v.number(s.shutdown_seconds, 0, an_hour); }},
-                {"sandbox", [&](const FileValue& v) { v.flag(s.is_sandboxed); }},
-                {"log", log},
-                {"metrics", [&](const FileValue& v) { v.endpoint(s.metrics); }}},
-               problems_, [&](std::string_view key) {
-                 if (!table.contains("home")) has_lost_place_ = true;
-                 return note_loss(key);
-               });
+    take_table(table, keys_of(spec::Place::server), problems_, [&](std::string_view key) {
+      if (!table.contains("home")) has_lost_place_ = true;
+      return note_loss(key);
+    });
     // Wrong ones are as good as right ones to say that the file of them is not used.
-    if (table.contains("domains") && s.domains.empty()) s.domains.emplace_back("localhost");
+    if (table.contains("domains") && settings_.domains.empty()) settings_.domains.emplace_back("localhost");
   }
 
-  void take_limits(const toml::table& table) {
-    config::Configuration& s = settings_;
-    const auto count = [](std::uint32_t& out) { return [&out](const FileValue& v) { v.number(out, 0, no_bound); }; };
-    take_table(table,
-               {{"sessions", count(s.clients.sessions)},
-                {"sessions_per_address", count(s.clients.sessions_per_client)},
-                {"sessions_per_network", count(s.clients.sessions_per_network)},
-                {"connections_per_minute", count(s.clients.connections_per_minute)},
-                {"failed_auths_per_hour", count(s.guesses.failures_per_user)},
-                {"failed_users_per_hour", count(s.guesses.users_per_address)},
-                {"exempt", [&](const FileValue& v) { v.networks(s.exempt_from_limits); }},
-                {"min_data_octets_per_second", count(s.min_data_octets_per_second)},
-                {"data_rate_seconds", [&](const FileValue& v) { v.number(s.data_rate_seconds, 1, an_hour); }}},
-               problems_);
-  }
+  void take_limits(const toml::table& table) { take_table(table, keys_of(spec::Place::limits), problems_); }
 
   void take_tls(const toml::table& table) {
-    config::Configuration& s = settings_;
-    const auto minimum = [&](const FileValue& v) {
-      if (v.choice({"1.2", "1.3"}) == 1) s.only_tls_1_3 = true;
-    };
-    take_table(table,
-               {{"minimum", minimum},
-                {"groups", [&](const FileValue& v) { v.text(s.tls_groups); }},
-                {"tickets", [&](const FileValue& v) { v.flag(s.gives_tickets); }}},
-               problems_, [](std::string_view key) -> std::optional<std::string> {
-                 return key == "ciphers" ? "is the variable TLSCIPHERS, in [variables] or [[listener]]" : "";
-               });
+    take_table(table, keys_of(spec::Place::tls), problems_, [](std::string_view key) -> std::optional<std::string> {
+      return key == "ciphers" ? "is the variable TLSCIPHERS, in [variables] or [[listener]]" : "";
+    });
   }
 
   // Already taken, before all listeners.
@@ -290,7 +287,7 @@ class Reader {
     if (has_socket) {
       value("socket").text(one.socket_name);
     } else {
-      value("port").number(one.at.port, 0, 65535);
+      take(value("port"), spec::row_of(Option::port), one.at.port);
       const auto address = base::parse_address(value("ip").node.value_exact<std::string>().value_or(""));
       if (!address)
         return value("ip").not_allowed("only an IP address in quotes is allowed; \"0.0.0.0\" and \"::\" are all");

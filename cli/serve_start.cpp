@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <iterator>
 
@@ -11,6 +10,7 @@
 #include "base/real_path.hpp"
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
+#include "config/variables.hpp"
 #include "server/rehearsal.hpp"
 
 namespace postern::cli {
@@ -34,11 +34,13 @@ bool is_about(std::string_view sentence, std::string_view path) {
 }
 
 bool names_what_was_understood(std::string_view sentence, const config::ListenerSettings& listener) {
-  constexpr std::array<std::string_view, 6> paths{
-      "TLS_SERVER_CERT=", "TLS_SERVER_KEY=", "AUTH_CDB=", "QMAILQUEUE=", "POSTERN_MAILDIR=", "POSTERN_LMTP="};
-  for (const std::string& variable : listener.variables)
-    for (const std::string_view name : paths)
-      if (variable.starts_with(name) && is_about(sentence, std::string_view(variable).substr(name.size()))) return true;
+  for (const std::string_view variable : listener.variables) {
+    const std::size_t equals = variable.find('=');
+    const spec::OptionRow* const row = config::find_variable(variable.substr(0, equals));
+    const bool is_place =
+        row != nullptr && (row->kind == spec::OptionKind::path || row->kind == spec::OptionKind::address);
+    if (is_place && is_about(sentence, variable.substr(equals + 1))) return true;
+  }
   for (const tls::CertificateFiles& files : listener.certificates)
     if (is_about(sentence, files.certificate) || is_about(sentence, files.key)) return true;
   return is_about(sentence, listener.tcprules) ||

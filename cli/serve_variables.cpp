@@ -1,61 +1,29 @@
 #include "cli/serve_variables.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "audit/text.hpp"
 #include "config/settings_env.hpp"
 #include "config/variables.hpp"
 #include "spec/foreign.hpp"
-#include "spec/limits.hpp"
 
 namespace postern::cli {
 namespace {
 
 using config::find_variable;
-using config::VariableKind;
+using spec::OptionKind;
 
-// What the reader of the environment says of this one; nothing when it is content.
-std::string allowed_by_reader(const std::string& assignment) {
-  const std::array<const char*, 2> one{assignment.c_str(), nullptr};
-  const base::Environment environment(one.data());
-  const auto settings = config::read_settings(environment, {});
-  if (!settings.problems.empty()) return std::string(settings.problems.front().allowed);
-  const auto numbers = config::read_numbers(environment, {});
-  if (!numbers.problems.empty()) return std::string(numbers.problems.front().allowed);
-  const auto texts = config::judge_texts(environment, {});
-  return texts.empty() ? "" : std::string(texts.front().allowed);
-}
-
-std::optional<std::string> take_number(const FileValue& value) {
-  if (value.node.is_string()) {
+// As the environment would have it; nothing, and a problem, when it cannot be.
+std::optional<std::string> text_of(const FileValue& value, const spec::OptionRow& row) {
+  if (row.kind == OptionKind::boolean || row.kind == OptionKind::number) {
+    if (!value.node.is_string()) return written(value.node);
     value.not_allowed("only a number without quotes is allowed");
     return std::nullopt;
   }
-  if (value.name == "ERROR_FD") {  // read where programs are run
-    std::uint32_t descriptor = 0;
-    value.number(descriptor, 2, 255);
-    return "ERROR_FD=" + std::to_string(descriptor);
-  }
-  std::string assignment = std::string(value.name) + "=" + written(value.node);
-  if (const std::string allowed = allowed_by_reader(assignment); !allowed.empty()) {
-    value.not_allowed(allowed);
-    return std::nullopt;
-  }
-  return assignment;
-}
-
-std::optional<std::string> take_text(const FileValue& value) {
-  const auto text = value.node.value_exact<std::string>();
-  if (!text || !is_clean(*text)) {
-    value.not_allowed("only a text in quotes is allowed, without control characters");
-    return std::nullopt;
-  }
-  std::string assignment = std::string(value.name) + "=" + *text;
-  if (const std::string allowed = allowed_by_reader(assignment); !allowed.empty()) {
-    value.not_allowed(allowed);
-    return std::nullopt;
-  }
-  return assignment;
+  auto text = value.node.value_exact<std::string>();
+  if (text && is_clean(*text)) return text;
+  value.not_allowed("only a text in quotes is allowed, without control characters");
+  return std::nullopt;
 }
 
 }  // namespace
@@ -73,15 +41,19 @@ std::string no_variable(std::string_view name) {
       return "is of " + std::string(row.whose) + ", where it " + std::string(row.does) +
              "; here it has no effect: " + std::string(row.instead);
   if (name.starts_with("TCP")) return "is of each client, and found by the listener itself";
-  std::string names;
-  for (const config::Variable& each : config::variables())
-    names += (names.empty() ? "" : ", ") + std::string(each.name);
-  return "is no variable of postern, only " + names +
+  return "is no variable of postern, only " + audit::joined(config::variable_names(), ", ") +
          " are; one for a queue program or check program goes into the environment of the service";
 }
 
 std::optional<std::string> take_variable(const FileValue& value) {
-  return find_variable(value.name)->kind == VariableKind::number ? take_number(value) : take_text(value);
+  const spec::OptionRow& row = *find_variable(value.name);
+  const auto text = text_of(value, row);
+  if (!text) return std::nullopt;
+  if (const auto allowed = config::objection_to(row, *text)) {
+    value.not_allowed(*allowed);
+    return std::nullopt;
+  }
+  return std::string(value.name) + "=" + *text;
 }
 
 std::vector<std::string> variables_beside(const std::string& file, const char* const* environment) {

@@ -35,6 +35,7 @@ void add_rule(CLI::App& app, Program& program);
 void add_spec(CLI::App& app, Program& program);
 void add_reload(CLI::App& app, Program& program);
 void add_serve(CLI::App& app, Program& program);
+void add_completion(CLI::App& app, Program& program);
 
 // `--certificate yes|no` and its kin, shared by the verbs that take a configuration.
 struct FactOptions {

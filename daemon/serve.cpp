@@ -12,6 +12,7 @@
 #include "ask/auth_cdb.hpp"
 #include "ask/check_program.hpp"
 #include "config/control.hpp"
+#include "config/variables.hpp"
 #include "deliver/lmtp/lmtp.hpp"
 #include "deliver/maildir/maildir.hpp"
 #include "deliver/queue_program.hpp"
@@ -109,7 +110,10 @@ int converse(const Client& client) {
   const auto connection = std::make_unique<Connection>(
       service, goes_on ? std::optional(client.counters) : std::nullopt,
       Parts{client.transport, *hand_over, recipients, backend, client.tls, start, client.environment, client.journal});
-  if (!goes_on) client.journal.start(start);
+  if (!goes_on) {
+    for (const std::string& sentence : config::misspellings_in(client.environment)) client.journal.warning(sentence);
+    client.journal.start(start);
+  }
   connection->run(goes_on ? Event::handshake_done : open(start, client.transport));
   const engine::Conversation& talk = connection->talk();
   const std::string_view how = connection->has_run_out() ? "memory" : talk.has_ended_by_quit() ? "quit" : "close";

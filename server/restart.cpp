@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "config/configuration_keys.hpp"
+
 namespace postern::server {
 namespace {
 
@@ -30,18 +32,10 @@ std::string first_path_beyond(const std::vector<std::string>& entered, const std
 
 std::vector<std::string> wants_restart(const config::Configuration& serving, const config::Configuration& next) {
   std::vector<std::string> names;
-  const auto compare = [&](std::string_view name, const auto& a, const auto& b) {
-    if (a != b) names.emplace_back(name);
-  };
-  compare("home", serving.home, next.home);
-  compare("user", serving.user, next.user);
-  compare("chroot", serving.chroot, next.chroot);
-  compare("loops", serving.loops, next.loops);
-  compare("checkers", serving.checkers, next.checkers);
-  compare("hand_overs", serving.hand_overs, next.hand_overs);
-  compare("sandbox", serving.is_sandboxed, next.is_sandboxed);
-  compare("log", serving.log, next.log);
-  compare("metrics", serving.metrics, next.metrics);
+  config::visit_keys([&](spec::Option option, const auto& member) {
+    const spec::OptionRow& row = spec::row_of(option);
+    if (row.wants_restart && member(serving) != member(next)) names.emplace_back(name_of(row));
+  });
   if (!has_same_sockets(serving, next)) names.emplace_back("ip, port or socket of a [[listener]]");
   return names;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "spec/write_texts.hpp"
 #include "spec/writers.hpp"
 
 namespace postern::spec {
@@ -33,37 +34,6 @@ std::string hex(std::uint64_t value) {
 std::string truth(bool value) { return value ? "true" : "false"; }
 
 std::string guard(const Cube& cube) { return hex(cube.care) + ", " + hex(cube.want); }
-
-// The one text that all strings point into, so that the tables hold no pointer.
-class Texts {
- public:
-  std::string add(std::string_view text) {
-    std::size_t at = all_.find(text);
-    if (at == std::string::npos) {
-      at = all_.size();
-      all_ += text;
-    }
-    return "{" + std::to_string(at) + ", " + std::to_string(text.size()) + "}";
-  }
-
-  [[nodiscard]] std::string definition() const {
-    std::string out = "constexpr char all_text[] =\n";
-    for (std::size_t at = 0; at < all_.size(); at += 100) out += "    \"" + escaped(all_.substr(at, 100)) + "\"\n";
-    return out + "    ;\n\n";
-  }
-
- private:
-  static std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-    return out;
-  }
-
-  std::string all_;
-};
 
 std::string policy_row(const Model& model, const Row& row) {
   const RuleRow& rule = model.rules[row.rule];

@@ -225,6 +225,14 @@ class Classes(Folder):
         self.assertEqual(found["6.6.6."]["verdict"], "denied")
         self.assertEqual(found[""]["verdict"], "live")
 
+    def test_the_verdict_says_which_clients_a_start_would_refuse(self):
+        cdb = self.path("tcp.cdb")
+        write_cdb(cdb, [(b"%d." % i, b"+SSL=O\0") for i in range(10, 15)] + [(b"", b"")])
+        said = run("check", "--certificate", "yes", "--tcprules", cdb, expect=REFUSED)[1]
+        self.assertIn("refused: it would start, and refuse the clients of class 10., class 11., class 12. and 2 more; ", said)
+        write_cdb(cdb, [(b"10.", b"D\0"), (b"", b"+SSL=O\0")])
+        self.assertIn("refused: it would not start; ", run("check", "--tcprules", cdb, expect=REFUSED)[1])
+
     def test_a_name_that_is_nearly_one_of_ours_is_told(self):
         records = [(b"10.", b"+FORCE_TSL=1\0"), (b"11.", b"+force_tls=1\0"), (b"12.", b"+WHITELISTED=1\0"), (b"", b"")]
         found = self.classes(records, "--strict", expect=WARNINGS)

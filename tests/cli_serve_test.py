@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import tomllib
 import unittest
 
 from cli_check_test import Folder, write_cdb
@@ -109,7 +110,7 @@ class Sentences(Home):
                 ("variables", "AUTH_CDB = 1", "AUTH_CDB = 1: only a text in quotes is allowed, without control characters"),
                 ("listener", "GREETDELAY = 3601",
                  "GREETDELAY = 3601: only a number from 0 to 3600 is allowed (unset or empty means 0)"),
-                ("listener", "ERROR_FD = 1", "ERROR_FD = 1: only a number from 2 to 255 is allowed"),
+                ("listener", "ERROR_FD = 1", "ERROR_FD = 1: only a number from 2 to 255 is allowed (unset or empty means 4 and 6)"),
                 ("listener", 'check_program = ["/bin/checkpassword"]', "check_program = an array: only a host name, a program "
                  'and what it is to run are allowed, as ["mx.example.org", "/bin/checkpassword", "/bin/true"]')]:
             with self.subTest(line):
@@ -200,6 +201,13 @@ class Sentences(Home):
         self.assertEqual(documented - {"POSTERN_HOME", "TCPREMOTEIP"}, set(names))
 
 
+    def test_the_keys_of_a_listener_are_those_of_the_table(self):
+        with open(os.path.join(SOURCE, "spec/options.toml"), "rb") as file:
+            rows = tomllib.load(file)["option"]
+        said = re.search(r"no key here, only (.*?) are", self.said_of("none = 1", "listener"))[1].split(", ")
+        self.assertEqual(said, [row["name"] for row in rows if "listener" in row["where"] and row["name"].islower()])
+
+
 class Judgements(Home):
     def test_each_listener_is_judged_for_its_port(self):
         found = self.check(DISCARDING.replace("port = 0", "port = 587") + "PORT = 25\nFORCE_TLS = 1\n"
@@ -238,6 +246,9 @@ class Judgements(Home):
         self.assertEqual(classes["10."]["verdict"], "denied")
         self.assertIn("bad_value", [piece["id"] for piece in classes["127."]["advice"]])
         self.assertIn("open_relay", [piece["id"] for piece in classes[""]["advice"]])
+        self.assertEqual(found["verdict"], "live")
+        said = run("check", "-c", self.file(DISCARDING + 'tcprules = "tcp.cdb"\n'), expect=REFUSED)[1]
+        self.assertIn("verdict  refused: it would start, and refuse the clients of class 127.; 1 refusal", said)
 
     def test_a_class_that_rblsmtpd_refuses_is_told_so(self):  # deviation D32
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+RBLSMTPD=-go away\0+RELAYCLIENT=\0"), (b"11.", b"+RBLSMTPD=try later\0"),

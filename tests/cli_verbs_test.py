@@ -1,6 +1,8 @@
 """postern explain, matrix, diff, replay, spec."""
 import glob
 import os
+import re
+import subprocess
 import tempfile
 import unittest
 
@@ -41,6 +43,32 @@ class Help(unittest.TestCase):
                             ("Certificate=1", "certificate=1"), ("require-auth=1", "REQUIRE_AUTH=1"), ("port=25", "PORT=25")]:
             self.assertIn(f"{word}: write {meant}", run("explain", word, expect=100)[2])
         self.assertIn("there is no setting or fact of that name, only PORT, SSL", run("explain", "COLOUR=1", expect=100)[2])
+
+
+class Completion(unittest.TestCase):
+    def offered(self, *words):
+        """What bash offers for the last word."""
+        script = run("completion", "bash", expect=0)[1] + """
+compopt() { :; }
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _postern postern "${@: -1}" "${@: -2:1}"; printf '%s\\n' "${COMPREPLY[@]}" """
+        done = subprocess.run(["bash", "-c", script, "bash", "postern", *words], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.split()
+
+    def test_bash_offers_verbs_options_and_settings(self):
+        self.assertEqual(self.offered("ch"), ["check"])
+        self.assertLess({"check", "serve", "completion"}, set(self.offered("")))
+        self.assertEqual(set(self.offered("check", "--env")), {"--env", "--envdir"})
+        self.assertEqual(self.offered("explain", "FORCE"), ["FORCE_TLS="])
+        self.assertEqual(self.offered("serve", "FORCE"), [])
+        self.assertIn("--discard", self.offered("serve", "--"))
+
+    def test_zsh_is_given_the_same_words(self):
+        bash, zsh = (run("completion", shell, expect=0)[1] for shell in ("bash", "zsh"))
+        self.assertTrue(zsh.startswith("#compdef postern\n"))
+        for words in re.findall("words='(.+)'", bash):
+            self.assertIn(f"compadd -- {words}", zsh)
+        run("completion", "fish", expect=100)
 
 
 class Rule(unittest.TestCase):

@@ -1,7 +1,7 @@
 // What `postern serve` is told: by a file, or by a few options.
 // in      made by cli/serve_file.hpp, which knows TOML and says what is wrong with place and remedy
 // out     plain values
-// source  docs/operating.md; spec/limits.hpp for the defaults
+// source  docs/operating.md; spec/options.toml and spec/limits.hpp for the defaults
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "limits/client_table.hpp"
 #include "limits/guess_table.hpp"
 #include "spec/limits.hpp"
+#include "spec/options.hpp"
 #include "tls/certificate.hpp"
 
 namespace postern::config {
@@ -33,13 +34,13 @@ enum class LogFormat : std::uint8_t { text, json };
 
 struct Configuration {
   std::string file;  // it was read from; empty: from options
-  std::string home = "/var/qmail";
+  std::string home = spec::default_of::home;
   bool home_must_exist = true;
-  std::string user;          // user:group:group, as privileges.hpp has it; empty: the user who starts it
-  std::string chroot;        // all paths are in it, the home too; empty: none
-  unsigned loops = 0;        // 0: as many as there are processors
-  unsigned checkers = 4;     // threads that judge passwords
-  unsigned hand_overs = 32;  // messages handed over at once, each way out by itself
+  std::string user;    // user:group:group, as privileges.hpp has it; empty: the user who starts it
+  std::string chroot;  // all paths are in it, the home too; empty: none
+  unsigned loops = 0;  // 0: as many as there are processors
+  unsigned checkers = spec::default_of::checkers;      // threads that judge passwords
+  unsigned hand_overs = spec::default_of::hand_overs;  // messages handed over at once, each way out by itself
   limits::ClientLimits clients;
   limits::GuessLimits guesses;
   // Counted, but not refused for their number or rate: by default programs of this machine.
@@ -48,11 +49,11 @@ struct Configuration {
   unsigned data_rate_seconds = spec::data_rate_seconds;
   unsigned shutdown_seconds = spec::max_shutdown_seconds;
   std::vector<std::string> domains;  // ours, instead of control/rcpthosts; empty: the file
-  bool gives_tickets = false;
+  bool gives_tickets = spec::default_of::tickets;
   bool only_tls_1_3 = false;
   std::string tls_groups;
   LogFormat log = LogFormat::text;
-  bool is_sandboxed = true;
+  bool is_sandboxed = spec::default_of::sandbox;
   std::optional<base::Endpoint> metrics;  // `127.0.0.1:9925`; none: no page
   std::vector<ListenerSettings> listeners;
 };

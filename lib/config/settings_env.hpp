@@ -1,11 +1,13 @@
-// The operator's variables: the seven settings, and the numbers besides them.
+// The operator's variables, read by the table of spec/options.toml: the same for the environment of postern-smtpd, a class of
+// tcprules, and the file of postern serve.
 // in      an environment, and where it came from, for messages
 // out     a value for each variable that has one; unset or empty is none, and means the default
 // errors  SettingProblem for each value that is not allowed; describe() makes a ready sentence
 // lives   problems point into the environment and into `origin`
-// source  deviation D11; seed: PORT, SSL, FORCE_TLS, ...; jms1 patch 7.08: MAXRCPT
+// source  deviation D11; spec/options.toml
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "spec/options.hpp"
 
 namespace postern::config {
 
@@ -26,30 +29,36 @@ struct SettingProblem {
 // `SSL="O" in the environment: only 0 and 1 are allowed (unset or empty means 0)`
 [[nodiscard]] std::string describe(const SettingProblem& problem);
 
-struct SettingsInEnvironment {
-  std::optional<bool> ssl, force_tls, deny_tls, auth, require_auth, allow_insecure_auth;
-  std::optional<bool> discard, relays;           // POSTERN_DISCARD, POSTERN_RELAY
-  std::optional<bool> delivered_to, hides_user;  // POSTERN_DELIVERED_TO, POSTERN_HIDE_USER
-  std::optional<bool> strict_addresses;          // STRICT_ADDRESSES
-  std::optional<bool> rejects_relay_requests;    // RELAYREJ
-  std::optional<std::uint16_t> port;
-  std::vector<SettingProblem> problems;
-};
-[[nodiscard]] SettingsInEnvironment read_settings(const base::Environment& environment, std::string_view origin);
+// What is allowed instead; nothing when this value is. An empty one always is. A text must be free of control characters,
+// which an editor of another system left in a file of envdir, say: a queue program reads the same variable, and forgives nothing.
+[[nodiscard]] std::optional<std::string_view> objection_to(const spec::OptionRow& row, std::string_view value);
 
-struct NumbersInEnvironment {
-  std::optional<std::uint64_t> databytes;       // 0: no limit
-  std::optional<std::uint64_t> max_recipients;  // no value also for 0; 1 to 99 have become 100
-  std::optional<unsigned> greet_delay_seconds;
-  std::optional<bool> drop_pre_greet;
-  std::vector<SettingProblem> problems;
-};
-// Read at the start, and once more after a successful AUTH, which may have changed them.
-[[nodiscard]] NumbersInEnvironment read_numbers(const base::Environment& environment, std::string_view origin);
+// What the switches and numbers say. A text is the environment's own.
+class VariableValues {
+ public:
+  [[nodiscard]] std::optional<std::uint64_t> number(spec::Option option) const { return numbers_[at(option)]; }
+  [[nodiscard]] std::optional<bool> flag(spec::Option option) const {
+    const auto value = number(option);
+    return value ? std::optional(*value != 0) : std::nullopt;
+  }
+  [[nodiscard]] const std::vector<SettingProblem>& problems() const { return problems_; }
 
-// What is wrong with variables that are texts: a control character, which an editor of another system left in a file of
-// envdir, say. Here nothing is forgiven: a queue program reads the same variable, and would not.
-[[nodiscard]] std::vector<SettingProblem> judge_texts(const base::Environment& environment, std::string_view origin);
+ private:
+  friend VariableValues read_variables(const base::Environment& environment, std::string_view origin);
+  static std::size_t at(spec::Option option) { return static_cast<std::size_t>(option); }
+  std::array<std::optional<std::uint64_t>, spec::option_count> numbers_;
+  std::vector<SettingProblem> problems_;
+};
+[[nodiscard]] VariableValues read_variables(const base::Environment& environment, std::string_view origin);
+
+// The settings of the policy: which of them were given, and of those the ones that are 1, as bits of spec::Guards.
+struct GivenSettings {
+  std::uint64_t bits = 0, values = 0;
+};
+[[nodiscard]] GivenSettings given_settings(const VariableValues& variables);
+
+// One of them by itself; no value when it is not allowed.
+[[nodiscard]] std::optional<std::uint64_t> read_number(const base::Environment& environment, spec::Option option);
 
 // What MAXRCPT and control/maxrcpt mean: 0 is no value, 1 to 99 are 100.
 [[nodiscard]] std::optional<std::uint64_t> least_recipients(std::optional<std::uint64_t> maxrcpt);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <string>
 
-#include "base/number.hpp"
 #include "base/program_file.hpp"
 #include "config/cdb_file.hpp"
 #include "config/control.hpp"
@@ -23,6 +22,7 @@ namespace postern::config {
 namespace {
 
 using spec::Event;
+using spec::Option;
 namespace bit = spec::bit;
 
 void wrong(Start& start, Event event, std::string sentence) {
@@ -61,41 +61,23 @@ class Judge {
   void wrong(Event event, std::string sentence) { config::wrong(start_, event, std::move(sentence)); }
 
   void judge_values() {
-    settings_ = read_settings(environment_, origin_);
-    const NumbersInEnvironment numbers = read_numbers(environment_, origin_);
-    for (const SettingProblem& problem : settings_.problems) wrong(Event::connect_bad_value, describe(problem));
-    for (const SettingProblem& problem : numbers.problems) wrong(Event::connect_bad_value, describe(problem));
-    for (const SettingProblem& problem : judge_texts(environment_, origin_))
-      wrong(Event::connect_bad_value, describe(problem));
+    values_ = read_variables(environment_, origin_);
+    for (const SettingProblem& problem : values_.problems()) wrong(Event::connect_bad_value, describe(problem));
     take(start_, find_foreign_variables(environment_, origin_));
     if (environment_.value_of("RELAYCLIENT").size() > spec::max_host_octets)
       wrong(Event::connect_bad_value,
             "RELAYCLIENT in " + std::string(origin_) + " is longer than 255 octets: shorten it");
-    start_.greet_delay_seconds = numbers.greet_delay_seconds.value_or(0);
-    start_.has_delivered_to = settings_.delivered_to.value_or(false);
-    start_.hides_user = settings_.hides_user.value_or(false);
-    start_.strict_addresses = settings_.strict_addresses.value_or(false);
-    start_.rejects_relay_requests = settings_.rejects_relay_requests.value_or(false);
-    start_.drops_early_talkers = numbers.drop_pre_greet.value_or(false);
-    max_recipients_ = numbers.max_recipients;
-    databytes_ = numbers.databytes;
-    judge_error_descriptor();
+    start_.greet_delay_seconds = static_cast<unsigned>(values_.number(Option::GREETDELAY).value_or(0));
+    start_.has_delivered_to = is_set(Option::POSTERN_DELIVERED_TO);
+    start_.hides_user = is_set(Option::POSTERN_HIDE_USER);
+    start_.strict_addresses = is_set(Option::STRICT_ADDRESSES);
+    start_.rejects_relay_requests = is_set(Option::RELAYREJ);
+    start_.drops_early_talkers = is_set(Option::DROP_PRE_GREET);
+    if (const auto descriptor = values_.number(Option::ERROR_FD))
+      start_.error_descriptor = static_cast<int>(*descriptor);
   }
 
-  void judge_error_descriptor() {
-    const std::string_view text = environment_.value_of("ERROR_FD");
-    if (text.empty()) return;
-    const auto number = base::parse_unsigned(text, 255);
-    if (number && *number >= 2) {
-      start_.error_descriptor = static_cast<int>(*number);
-    } else {
-      wrong(Event::connect_bad_value,
-            describe({.name = "ERROR_FD",
-                      .value = text,
-                      .origin = origin_,
-                      .allowed = "a descriptor from 2 to 255 (unset or empty means 4 and 6)"}));
-    }
-  }
+  [[nodiscard]] bool is_set(Option option) const { return values_.flag(option).value_or(false); }
 
   // A malformed control file is a bad value, one that cannot be read is no control at all.
   template <typename Value>
@@ -115,13 +97,14 @@ class Judge {
       wrong(Event::connect_bad_value,
             "the greeting is longer than 255 octets: shorten SMTPGREETING or control/smtpgreeting");
     }
-    if (!databytes_) databytes_ = value_of(read_number("databytes", &start_.warnings));
-    start_.has_databytes = databytes_.has_value();
-    start_.databytes = databytes_.value_or(0);
-    if (environment_.value_of("MAXRCPT").empty())
-      max_recipients_ = least_recipients(value_of(read_number("maxrcpt", &start_.warnings)));
+    std::optional<std::uint64_t> databytes = values_.number(Option::DATABYTES);
+    if (!databytes) databytes = value_of(read_number("databytes", &start_.warnings));
+    start_.has_databytes = databytes.has_value();
+    start_.databytes = databytes.value_or(0);
+    std::optional<std::uint64_t> recipients = values_.number(Option::MAXRCPT);
+    if (environment_.value_of("MAXRCPT").empty()) recipients = value_of(read_number("maxrcpt", &start_.warnings));
     start_.max_recipients =
-        std::min<std::uint64_t>(max_recipients_.value_or(spec::max_recipients), spec::max_recipients);
+        std::min<std::uint64_t>(least_recipients(recipients).value_or(spec::max_recipients), spec::max_recipients);
     start_.tls_ciphers = environment_.value_of("TLSCIPHERS");
     if (start_.tls_ciphers.empty())
       start_.tls_ciphers = value_of(read_line("tlsserverciphers", &start_.warnings)).value_or(std::string());
@@ -150,19 +133,9 @@ class Judge {
   void judge_settings() {
     spec::Guards& guards = start_.settings_and_facts;
     guards.set(bit::backend, start_.backend != BackendKind::none);
-    std::uint64_t given = 0;
-    const auto take = [&](std::uint64_t setting, std::optional<bool> value) {
-      if (!value) return;
-      guards.set(setting, *value);
-      given |= setting;
-    };
-    take(bit::SSL, settings_.ssl);
-    take(bit::FORCE_TLS, settings_.force_tls);
-    take(bit::DENY_TLS, settings_.deny_tls);
-    take(bit::AUTH, settings_.auth);
-    take(bit::REQUIRE_AUTH, settings_.require_auth);
-    take(bit::ALLOW_INSECURE_AUTH, settings_.allow_insecure_auth);
-    guards = spec::with_defaults(guards, given);
+    const GivenSettings given = given_settings(values_);
+    guards.bits |= given.values;
+    guards = spec::with_defaults(guards, given.bits);
     guards.set(bit::relay_client, environment_.has("RELAYCLIENT"));
   }
 
@@ -214,7 +187,7 @@ class Judge {
   // The first that is named: QMAILQUEUE, POSTERN_LMTP, POSTERN_MAILDIR; without any, the queue program of the home.
   // POSTERN_DISCARD=1 is before them all: a measurement must not fill a queue by mistake.
   void judge_hand_over() {
-    if (settings_.discard.value_or(false)) {
+    if (is_set(Option::POSTERN_DISCARD)) {
       start_.hand_over = HandOverKind::discard;
       start_.warnings.push_back("POSTERN_DISCARD=1: all mail is accepted and thrown away");
       return;
@@ -253,7 +226,7 @@ class Judge {
   // deviation D25
   void judge_relaying() {
     const bool ends_here = delivers_itself(start_.hand_over);
-    const bool relays = settings_.relays.value_or(!ends_here);
+    const bool relays = values_.flag(Option::POSTERN_RELAY).value_or(!ends_here);
     start_.settings_and_facts.set(bit::local_only, !relays);
     if (relays && ends_here)
       start_.warnings.push_back(
@@ -271,8 +244,7 @@ class Judge {
   std::string_view origin_;
   Lists lists_;
   const tls::TlsSibling* sibling_;
-  SettingsInEnvironment settings_;
-  std::optional<std::uint64_t> databytes_, max_recipients_;
+  VariableValues values_;
   Start start_;
 };
 
@@ -306,10 +278,9 @@ void judge_lists(Start& start, Domains domains) {
 }
 
 SizeAndRecipients read_limits(const Start& start, const base::Environment& environment) {
-  const NumbersInEnvironment numbers = read_numbers(environment, {});
-  return {.databytes = numbers.databytes.value_or(start.databytes),
-          .max_recipients =
-              std::min<std::size_t>(numbers.max_recipients.value_or(start.max_recipients), spec::max_recipients)};
+  const auto recipients = least_recipients(read_number(environment, Option::MAXRCPT));
+  return {.databytes = read_number(environment, Option::DATABYTES).value_or(start.databytes),
+          .max_recipients = std::min<std::size_t>(recipients.value_or(start.max_recipients), spec::max_recipients)};
 }
 
 }  // namespace postern::config

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spec/options.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::observe {
@@ -45,14 +46,10 @@ std::string_view without_line_end(std::string_view reply) { return reply.substr(
 
 void add_settings(LogLine& line, const config::Start& start) {
   const spec::Guards g = start.settings_and_facts;
-  line.field("policy", spec::policy_hash().substr(0, 16))
-      .field("SSL", digit(g.has(bit::SSL)))
-      .field("FORCE_TLS", digit(g.has(bit::FORCE_TLS)))
-      .field("DENY_TLS", digit(g.has(bit::DENY_TLS)))
-      .field("AUTH", digit(g.has(bit::AUTH)))
-      .field("REQUIRE_AUTH", digit(g.has(bit::REQUIRE_AUTH)))
-      .field("ALLOW_INSECURE_AUTH", digit(g.has(bit::ALLOW_INSECURE_AUTH)))
-      .field("certificate", digit(g.has(bit::certificate)))
+  line.field("policy", spec::policy_hash().substr(0, 16));
+  for (const spec::SettingOption& setting : spec::setting_options)
+    line.field(spec::name_of(setting.option), digit(g.has(setting.bit)));
+  line.field("certificate", digit(g.has(bit::certificate)))
       .field("backend", name_of(start.backend))
       .field("relay_client", digit(g.has(bit::relay_client)))
       .field("hand_over", name_of(start.hand_over))
@@ -82,7 +79,7 @@ void Journal::name_listener(LogLine& line) const {
 
 void Journal::start(const config::Start& start) const {
   for (const std::string& sentence : start.problems) LogLine("config", voice_).note(sentence).write();
-  for (const std::string& sentence : start.warnings) LogLine("warning", voice_).note(sentence).write();
+  for (const std::string& sentence : start.warnings) warning(sentence);
   LogLine line = this->line("start");
   add_settings(line, start);
   line.write();
@@ -145,6 +142,8 @@ void Journal::gate(const Gate& gate) const {
 void Journal::tls(std::string_view version, std::string_view cipher) const {
   line("tls").field("version", version).field("cipher", cipher).write();
 }
+
+void Journal::warning(std::string_view sentence) const { LogLine("warning", voice_).note(sentence).write(); }
 
 void Journal::trouble(std::string_view sentence) const { line("trouble").note(sentence).write(); }
 

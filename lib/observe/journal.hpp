@@ -48,6 +48,7 @@ class Journal {
   void gate(const Gate& gate) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
+  void warning(std::string_view sentence) const;
   void end(std::string_view how, const SessionEnd& end) const;
 
  private:

@@ -194,6 +194,15 @@ class Refusals(peer.Case):
             sentence = 'config: SSL="O" in the environment: only 0 and 1 are allowed (unset or empty means 0)\n'
             self.assertIn(sentence, done.stderr.decode())
 
+    def test_a_variable_that_is_nearly_one_of_ours_is_warned_about_once(self):
+        direct = self.start(greeted=True, FORCE_TSL=1, WHITELISTED=1)
+        self.assertEqual(direct.client.greeting, f"220 {HOST} ESMTP")
+        direct.client.say("QUIT")
+        direct.finish()
+        log = direct.log()
+        self.assertEqual(log.count("warning: FORCE_TSL is no variable: did you mean FORCE_TLS?"), 1, log)
+        self.assertNotIn("WHITELISTED", log)
+
     def test_version_and_help(self):
         for option in ("--version", "-V"):
             done = run([peer.program(), option], stdin=subprocess.DEVNULL)
