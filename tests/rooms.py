@@ -35,7 +35,7 @@ BELOW["audit"] = CORE | {"base"}
 BELOW["cli"] = CORE | LIB | {"server", "audit"}
 MAY_INCLUDE = {room: below | {room} for room, below in BELOW.items()}
 # They include what is shipped, themselves and `testing`, and nobody includes them.
-LOOK_IN = ["testing", "tests", "proptests", "fuzz", "bench"]
+LOOK_IN = ["testing", "simulate", "tests", "proptests", "fuzz", "bench"]
 CODE = {".hpp", ".cpp", ".rl"}
 
 # Programs of the build: they read and write files, and never run in a daemon.
