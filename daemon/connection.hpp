@@ -19,7 +19,7 @@
 #include "base/environment.hpp"
 #include "config/start.hpp"
 #include "daemon/transport.hpp"
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 #include "deliver/message_id.hpp"
 #include "deliver/received.hpp"
 #include "engine/conversation.hpp"

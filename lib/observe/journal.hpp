@@ -11,7 +11,7 @@
 
 #include "ask/credentials.hpp"
 #include "config/start.hpp"
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 #include "deliver/message_id.hpp"
 #include "engine/conversation.hpp"
 #include "observe/log.hpp"

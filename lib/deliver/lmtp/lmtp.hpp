@@ -24,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 #include "deliver/lmtp/message.hpp"
 #include "deliver/lmtp/pool.hpp"
 #include "deliver/lmtp/transaction.hpp"

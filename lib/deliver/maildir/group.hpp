@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 #include "deliver/maildir/message.hpp"
 #include "deliver/maildir/root.hpp"
 #include "deliver/sync_many.hpp"

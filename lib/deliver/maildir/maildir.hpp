@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 #include "deliver/maildir/group.hpp"
 #include "deliver/maildir/message.hpp"
 #include "deliver/maildir/root.hpp"

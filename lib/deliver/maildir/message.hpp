@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "base/child.hpp"
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 #include "deliver/mail_file.hpp"
 #include "deliver/maildir/root.hpp"
 #include "deliver/message_id.hpp"

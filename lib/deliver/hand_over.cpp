@@ -1,4 +1,4 @@
-#include "deliver/outgoing_message.hpp"
+#include "deliver/hand_over.hpp"
 
 #include <ctime>
 

@@ -1,4 +1,4 @@
-#include "deliver/delivery_threads.hpp"
+#include "deliver/lane.hpp"
 
 #include <unistd.h>
 
