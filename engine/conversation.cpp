@@ -83,8 +83,10 @@ Want Conversation::feed(std::span<char> octets, std::span<char> scratch, Time no
   return next;
 }
 
+// Where an end is due already, an earlier call has been taken, and there was no room left to say the end.
 Want Conversation::answer(Ticket ticket, const Answer& answer, Time now, Output& output) {
   if (!output.has_room()) return {.kind = Kind::room};
+  if (is_to_end()) return proceed(now, output);
   const bool is_open = !has_ended() && session_.guards().has(bit::waiting_for_answer) && ticket == ticket_;
   if (!is_open) ++stray_;
   if (!is_open) return want();
@@ -97,6 +99,7 @@ Want Conversation::answer(Ticket ticket, const Answer& answer, Time now, Output&
 
 Want Conversation::happen(Event event, Time now, Output& output, std::string_view text) {
   if (!output.has_room()) return {.kind = Kind::room};
+  if (is_to_end()) event = Event::shutting_down;
   const bool is_possible = !has_ended() && !session_.guards().has(bit::waiting_for_answer);
   if (!is_possible) ++stray_;
   if (!is_possible) return want();
@@ -110,6 +113,7 @@ Want Conversation::happen(Event event, Time now, Output& output, std::string_vie
 
 Want Conversation::time_passed(Time now, Output& output) {
   if (!output.has_room()) return {.kind = Kind::room};
+  if (pause_end_ == never && is_to_end()) return proceed(now, output);
   if (has_ended()) return want();
   if (pause_end_ != never) {
     if (now < pause_end_) return want();

@@ -60,7 +60,7 @@ class Conversation {
   [[nodiscard]] Want shut_down(ShutDown how, Time now, Output& output);
   // Memory has ended: the client is told, but in a handshake, and the conversation ends.
   [[nodiscard]] Want run_out(Time now, Output& output);
-  // Nobody can be told anything any more.
+  // Nobody can be told anything any more. What is kept of a message is the shell's to drop.
   void end();
 
   [[nodiscard]] Want want() const;
@@ -71,6 +71,7 @@ class Conversation {
 
   [[nodiscard]] const Session& session() const { return session_; }
   void use(Workspace& workspace) { session_.use(workspace); }  // only where session().is_at_rest()
+  // For messages to come: not while mail data is awaited.
   void set_limits(std::uint64_t databytes, std::size_t max_recipients) {
     session_.set_limits(databytes, max_recipients);
   }

@@ -106,8 +106,8 @@ void Connection::happen(Event event) {
 void Connection::arm() {
   const Want& want = watched_.want();
   const bool must_end = want.kind == Kind::octets || want.kind == Kind::tls || want.kind == Kind::pause;
-  if (must_end && want.deadline == engine::never) storage_.overseer.complain("a session may go on for ever");
-  timer_.deadline = want.deadline;
+  if (must_end && watched_.deadline() == engine::never) storage_.overseer.complain("a session may go on for ever");
+  timer_.deadline = watched_.deadline();
   if (!watched_.replies().empty()) timer_.deadline = std::min(timer_.deadline, wire_.deadline());
   if (timer_.deadline >= timer_.next) return;
   timer_.next = timer_.deadline;
@@ -123,7 +123,7 @@ void Connection::pass_time() {
     return break_off();
   }
   const bool was_pause = watched_.want().kind == Kind::pause;
-  if (stage_.now >= watched_.want().deadline) watched_.pass_time();
+  if (stage_.now >= watched_.deadline()) watched_.pass_time();
   if (was_pause) has_news_ = !unread_.empty();
   go_on();
 }

@@ -64,7 +64,7 @@ Watched::Before Watched::prepare(Again again) {
     talk_->use(*workspace_);
   }
   overseer.begin_call();
-  const bool ends_pause = again == Again::time_passed && want_.kind == Kind::pause && stage_.now >= want_.deadline;
+  const bool ends_pause = again == Again::time_passed && want_.kind == Kind::pause && stage_.now >= deadline();
   if (ends_pause && has_room()) overseer.owe_delayed();
   return {again, replies().size(), allocations().made, overseer.decisions()};
 }
@@ -162,11 +162,9 @@ void Watched::run_out() {
     storage_.overseer.complain("memory ends and the session does not");
 }
 
-// The deadline is another one then, and what is wanted is not.
 void Watched::begin_patience() {
   talk_->begin_patience(stage_.now);
   storage_.overseer.note_progress();
-  if (want_.kind == Kind::octets || want_.kind == Kind::tls) want_.deadline = talk_->want().deadline;
 }
 
 void Watched::become_sibling() {

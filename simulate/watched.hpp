@@ -48,6 +48,10 @@ class Watched final : private engine::Output {
   [[nodiscard]] engine::Conversation& talk() { return *talk_; }
   [[nodiscard]] spec::Guards guards() const { return talk_->session().guards(); }
   [[nodiscard]] const engine::Want& want() const { return want_; }
+  // While room is wanted, only what the client takes matters.
+  [[nodiscard]] engine::Time deadline() const {
+    return want_.kind == engine::Want::Kind::room ? engine::never : talk_->deadline();
+  }
   [[nodiscard]] Again again() const { return again_; }
   [[nodiscard]] deliver::MaildirMessage& message() { return message_; }
 

@@ -154,6 +154,22 @@ TEST_F(ConversationTest, wants_room_where_no_reply_fits_and_does_nothing) {
   EXPECT_EQ(said, (std::vector<std::string>{"250 ok\r\n", "250 ok\r\n", "250 ok\r\n", ""}));
 }
 
+// The answer and the end do not fit together; the same call once more says the end, and is no stray one.
+TEST_F(ConversationTest, says_an_end_that_had_no_room_when_it_is_called_again) {
+  static_cast<void>(say("HELO c\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"));
+  const Want asked = want_;
+  static_cast<void>(talk_.shut_down(ShutDown::when_idle, now_, ear_));
+  std::array<char, ReplyWriter::most_octets> room_for_one{};
+  Ear ear(room_for_one);
+  const Answer answer{Event::recipient_ours, "b@example.org"};
+  EXPECT_EQ(talk_.answer(asked.ticket, answer, now_, ear).kind, Kind::room);
+  EXPECT_EQ(ear.replies(), "250 ok\r\n");
+  ear.clear();
+  EXPECT_EQ(talk_.answer(asked.ticket, answer, now_, ear).kind, Kind::end);
+  EXPECT_TRUE(ear.replies().starts_with("421 ")) << ear.replies();
+  EXPECT_EQ(talk_.stray_reports(), 0U);
+}
+
 TEST_F(ConversationTest, may_be_lent_another_workspace_at_rest) {
   Workspace one{}, other{};
   Conversation lent(service, one, patience);
