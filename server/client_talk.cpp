@@ -137,11 +137,15 @@ void ClientTalk::borrow_workspace() {
   if (talk_ && workspace_ == nullptr) talk_->use(*context_.workspace);
 }
 
+void ClientTalk::keep_workspace() {
+  if (workspace_ == nullptr) workspace_ = context_.give_workspace();
+}
+
 void ClientTalk::settle_workspace() {
   if (!talk_) return;
   const bool is_at_rest = wants() == Kind::end || talk_->session().is_at_rest();
   if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));  // which allocates nothing
-  if (!is_at_rest && workspace_ == nullptr) workspace_ = context_.give_workspace();
+  if (!is_at_rest) keep_workspace();
 }
 
 }  // namespace postern::server

@@ -57,6 +57,8 @@ class ClientTalk {
   void end();
 
   void borrow_workspace();
+  // What a job answers stands in a workspace that no other session is lent, whatever ends this turn.
+  void keep_workspace();
   void settle_workspace();
 
   Stream stream;

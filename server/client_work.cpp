@@ -173,6 +173,7 @@ void ClientWork::judge_credentials(Ticket ticket) {
   if (context.guesses.is_shut(client().remote.address, engine::mark_of(session().username()), context.loop.now()))
     return connection_.talk_.answer(ticket, {Event::credentials_user_gated});
   try {
+    connection_.talk_.keep_workspace();
     context.checkers.submit(std::make_unique<CredentialsJob>(connection_, ticket));
     ++connection_.jobs_;
     return;
@@ -305,6 +306,7 @@ void ClientWork::drop() {
 
 // What it wants of memory it takes first: when there is none, the message is as it was.
 void ClientWork::submit(deliver::StoreJob::Goal goal, Ticket ticket) {
+  if (goal != deliver::StoreJob::Goal::abandon) connection_.talk_.keep_workspace();
   auto job = std::make_unique<StoreJobOfClient>(connection_, goal, ticket);
   job->reverse_path = session().envelope().reverse_path();
   if (goal == deliver::StoreJob::Goal::finish) job->envelope = session().envelope().octets();
