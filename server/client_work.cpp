@@ -176,6 +176,7 @@ void ClientWork::judge_credentials(Ticket ticket) {
     connection_.talk_.keep_workspace();
     context.checkers.submit(std::make_unique<CredentialsJob>(connection_, ticket));
     ++connection_.jobs_;
+    connection_.awaited_ = ticket;
     return;
   } catch (const std::bad_alloc&) {
     client().journal().trouble("no memory to judge a password");
@@ -322,6 +323,7 @@ void ClientWork::submit(deliver::StoreJob::Goal goal, Ticket ticket) {
     message_.reset();
   }
   ++connection_.jobs_;
+  if (goal == deliver::StoreJob::Goal::finish) connection_.awaited_ = ticket;
   client().served->lane->submit(std::move(job));
 }
 
