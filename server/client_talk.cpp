@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <new>
 #include <utility>
 
 #include "server/loop_context.hpp"
@@ -52,6 +53,7 @@ void ClientTalk::serve(ClientWork& work) {
   const auto listens = [&] { return !is_lost_ && !work.is_spooling() && wants() == Kind::octets; };
   if (!listens() || stream.has_unsent() || !(is_resumed_ || stream.is_readable())) return;
   const std::span<char> input(context_.input);
+  is_input_lost_ = true;  // until what is left of it is kept
   std::size_t octets = carry.take_into(input);
   bool has_ended = false;
   if (!std::exchange(is_resumed_, false)) {
@@ -63,6 +65,7 @@ void ClientTalk::serve(ClientWork& work) {
   const std::size_t consumed = feed(input.first(octets), work);
   const std::span<char> rest = input.subspan(consumed, octets - consumed);
   carry.keep(rest);
+  is_input_lost_ = false;
   explicit_bzero(rest.data(), rest.size());
   if (!listens()) return;
   if (has_ended) return happen(spec::Event::eof);
@@ -113,6 +116,11 @@ void ClientTalk::end_turn(const ClientWork& work) {
     context_.metrics.took(observe::Duration::reply, std::chrono::steady_clock::now() - heard_);
   const Kind kind = wants();
   if (kind != Kind::answer && kind != Kind::pause && !work.is_spooling()) heard_ = {};
+}
+
+void ClientTalk::resume() {
+  if (is_input_lost_) throw std::bad_alloc();
+  is_resumed_ = true;
 }
 
 void ClientTalk::send_kept() {

@@ -154,6 +154,26 @@ class Memory(listening.Case):
             for user in re.findall(r" auth .*user=(\S*)", server.log()):
                 self.assertEqual(user, USER, f"allocation {n}: {server.log()[-1500:]}")
 
+    def behind(self, server):
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            if client.say("MAIL FROM:<a@b.example>", f"RCPT TO:<user@{OURS}>", "DATA")[-1][:3] != "354":
+                return ["421"]
+            client.send("Subject: x\r\n\r\nx\r\n.\r\nNOOP\r\nNOOP\r\n")
+            time.sleep(0.05)
+            client.send("QUIT\r\n")
+            replies = [client.reply()[:3]]
+            while replies[-1] not in ("", "221", "421"):
+                replies.append(client.reply()[:3])
+            return replies
+
+    def test_lines_behind_a_message_are_obeyed_or_the_session_ends(self):
+        server = self.begin()
+        for n, replies in self.each_failure(lambda: self.behind(server)):
+            if replies[-1] == "221":
+                self.assertEqual(replies[1:], ["250", "250", "221"], f"allocation {n}: {replies}")
+        self.assert_recovers(server)
+
     def test_all_memory_is_gone_for_a_while(self):
         server = self.begin()
         for act in (self.clear, self.letter, self.encrypted, self.login):
