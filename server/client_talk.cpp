@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <new>
 #include <utility>
 
 #include "server/loop_context.hpp"
@@ -52,6 +53,7 @@ void ClientTalk::serve(ClientWork& work) {
   const auto listens = [&] { return !is_lost_ && !work.is_spooling() && wants() == Kind::octets; };
   if (!listens() || stream.has_unsent() || !(is_resumed_ || stream.is_readable())) return;
   const std::span<char> input(context_.input);
+  is_input_lost_ = true;  // until what is left of it is kept
   std::size_t octets = carry.take_into(input);
   bool has_ended = false;
   if (!std::exchange(is_resumed_, false)) {
@@ -63,6 +65,7 @@ void ClientTalk::serve(ClientWork& work) {
   const std::size_t consumed = feed(input.first(octets), work);
   const std::span<char> rest = input.subspan(consumed, octets - consumed);
   carry.keep(rest);
+  is_input_lost_ = false;
   explicit_bzero(rest.data(), rest.size());
   if (!listens()) return;
   if (has_ended) return happen(spec::Event::eof);
@@ -115,6 +118,11 @@ void ClientTalk::end_turn(const ClientWork& work) {
   if (kind != Kind::answer && kind != Kind::pause && !work.is_spooling()) heard_ = {};
 }
 
+void ClientTalk::resume() {
+  if (is_input_lost_) throw std::bad_alloc();
+  is_resumed_ = true;
+}
+
 void ClientTalk::send_kept() {
   if (!stream.has_unsent()) return;
   if (!stream.send_kept()) {
@@ -137,11 +145,15 @@ void ClientTalk::borrow_workspace() {
   if (talk_ && workspace_ == nullptr) talk_->use(*context_.workspace);
 }
 
+void ClientTalk::keep_workspace() {
+  if (workspace_ == nullptr) workspace_ = context_.give_workspace();
+}
+
 void ClientTalk::settle_workspace() {
   if (!talk_) return;
   const bool is_at_rest = wants() == Kind::end || talk_->session().is_at_rest();
   if (is_at_rest && workspace_ != nullptr) context_.take_back(std::move(workspace_));  // which allocates nothing
-  if (!is_at_rest && workspace_ == nullptr) workspace_ = context_.give_workspace();
+  if (!is_at_rest) keep_workspace();
 }
 
 }  // namespace postern::server

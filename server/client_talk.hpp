@@ -47,7 +47,8 @@ class ClientTalk {
   // One read and what it brought, or what was left of it.
   void serve(ClientWork& work);
   // What is left may hold whole lines: it is fed again without a read.
-  void resume() { is_resumed_ = true; }
+  // Where memory ended and it was lost, the session cannot go on: std::bad_alloc.
+  void resume();
   void send_kept();
   void flush();
   // And notes how long the client has waited for it.
@@ -57,6 +58,8 @@ class ClientTalk {
   void end();
 
   void borrow_workspace();
+  // What a job answers stands in a workspace that no other session is lent, whatever ends this turn.
+  void keep_workspace();
   void settle_workspace();
 
   Stream stream;
@@ -73,6 +76,7 @@ class ClientTalk {
   base::Time heard_{};                            // when what is to be answered came; none: nothing is
   Kind kind_ = Kind::opening;
   bool is_resumed_ = false;
+  bool is_input_lost_ = false;
   bool is_lost_ = false;
 };
 

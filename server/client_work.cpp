@@ -172,8 +172,10 @@ void ClientWork::judge_credentials(Ticket ticket) {
   if (context.guesses.is_shut(client().remote.address, engine::mark_of(session().username()), context.loop.now()))
     return connection_.talk_.answer(ticket, {Event::credentials_user_gated});
   try {
+    connection_.talk_.keep_workspace();
     context.checkers.submit(std::make_unique<CredentialsJob>(connection_, ticket));
     ++connection_.jobs_;
+    connection_.awaited_ = ticket;
     return;
   } catch (const std::bad_alloc&) {
     client().journal().trouble("no memory to judge a password");
@@ -307,6 +309,7 @@ void ClientWork::drop() {
 
 // What it wants of memory it takes first: when there is none, the message is as it was.
 void ClientWork::submit(deliver::StoreJob::Goal goal, Ticket ticket) {
+  if (goal != deliver::StoreJob::Goal::abandon) connection_.talk_.keep_workspace();
   auto job = std::make_unique<StoreJobOfClient>(connection_, goal, ticket);
   job->reverse_path = session().envelope().reverse_path();
   if (goal == deliver::StoreJob::Goal::finish) job->envelope = session().envelope().octets();
@@ -322,6 +325,7 @@ void ClientWork::submit(deliver::StoreJob::Goal goal, Ticket ticket) {
     message_.reset();
   }
   ++connection_.jobs_;
+  if (goal == deliver::StoreJob::Goal::finish) connection_.awaited_ = ticket;
   client().served->lane->submit(std::move(job));
 }
 

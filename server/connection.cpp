@@ -69,6 +69,11 @@ bool Connection::waits_for_job() const {
   return phase_ == Phase::talking && (work_.is_spooling() || talk_.wants() == Kind::answer);
 }
 
+// There is such a job: memory may end between the question and its job, while one that gives up a message is still out.
+bool Connection::has_job_in_hand() const {
+  return waits_for_job() && (work_.is_spooling() || talk_.conversation().want().ticket == awaited_);
+}
+
 // After STARTTLS.
 bool Connection::is_in_handshake() {
   return phase_ == Phase::talking && talk_.wants() == Kind::tls && talk_.stream.channel().has_tls();
@@ -206,7 +211,7 @@ void Connection::run_out_of_memory() {
   const bool is_told = !talk_.stream.has_unsent() && talk_.stream.send_now(said);
   if (talk_.has_begun()) talk_.conversation().lose(said);
   context().turn.clear();
-  if (jobs_ != 0 && waits_for_job()) {  // its outcome is still to come, and nobody will hear it
+  if (has_job_in_hand()) {  // its outcome is still to come, and nobody will hear it
     if (!is_told) static_cast<void>(::shutdown(talk_.stream.socket(), SHUT_RDWR));
     return;
   }

@@ -86,6 +86,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   void say_exhausted();
   [[nodiscard]] LoopContext& context() const { return client_.context; }
   [[nodiscard]] bool waits_for_job() const;
+  [[nodiscard]] bool has_job_in_hand() const;
   [[nodiscard]] bool is_in_handshake();
 
   static constexpr std::uint32_t nowhere = UINT32_MAX;
@@ -95,6 +96,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   ClientWork work_{*this};
   std::uint32_t place_ = nowhere;  // in LoopContext::connections
   std::uint32_t jobs_ = 0;         // that will come back here
+  engine::Ticket awaited_{};       // of the last question that a job was made for
   Opening opening_;
   Closing closing_;
   Phase phase_ = Phase::opening;

@@ -14,6 +14,8 @@ namespace postern::observe {
 
 void LogBuffer::start() {
   const std::lock_guard lock(mutex_);
+  lines_.reserve(kept_octets);
+  leaving_.reserve(kept_octets);
   auto started = base::Thread::start([this] { work(); });
   is_running_ = started.has_value();
   if (started) thread_ = std::move(*started);
@@ -38,6 +40,7 @@ void LogBuffer::write(std::string_view line) {
   }
   const bool was_empty = lines_.empty();
   try {
+    if (lines_.capacity() < kept_octets) lines_.reserve(kept_octets);
     lines_ += line;
   } catch (const std::bad_alloc&) {
     ++dropped_;
@@ -54,10 +57,12 @@ void LogBuffer::work() {
     const bool is_last = !is_running_;
     if (!is_last)
       has_lines_.wait_for(lock, std::chrono::milliseconds(gather_milliseconds), [this] { return !is_running_; });
-    const std::string lines = std::exchange(lines_, {});
+    leaving_.swap(lines_);
     const std::uint64_t dropped = std::exchange(dropped_, 0);
     lock.unlock();
-    write_out(lines);
+    write_out(leaving_);
+    leaving_.clear();
+    if (leaving_.capacity() > 2 * kept_octets) std::string().swap(leaving_);  // write() makes room again
     if (dropped != 0) tell_dropped(dropped);
     if (is_last) return;
   }

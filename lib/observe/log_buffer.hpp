@@ -4,6 +4,7 @@
 // out     the same on a descriptor, in their order, within gather_milliseconds when the reader keeps up
 // bounds  max_octets wait; lines beyond that are dropped, and how many is told when there is room again. At the end a
 //         reader that takes nothing has end_milliseconds more
+// memory  room for kept_octets is there from the start on, for what is to be said when there is no memory
 // threads write() is anybody's; the destructor writes what is left
 // errors  none reported: a log that cannot be written to has nobody to tell
 // source  multilog(8): it may stop reading for as long as it likes
@@ -25,6 +26,7 @@ namespace postern::observe {
 class LogBuffer final : public LogOutput {
  public:
   static constexpr std::size_t max_octets = std::size_t{4} << 20U;
+  static constexpr std::size_t kept_octets = std::size_t{64} << 10U;
   static constexpr unsigned gather_milliseconds = 20;
   static constexpr int end_milliseconds = 2000;
 
@@ -48,6 +50,7 @@ class LogBuffer final : public LogOutput {
   std::mutex mutex_;
   std::condition_variable has_lines_;
   std::string lines_;          // under mutex_
+  std::string leaving_;        // of the thread
   std::uint64_t dropped_ = 0;  // under mutex_
   bool is_running_ = false;    // under mutex_
   std::atomic<bool> is_ending_ = false;

@@ -3,6 +3,7 @@
 that fails says so and ends by 100 or 111; a reload that fails is refused; a session hears 4xx where it can be told
 anything; and afterwards everybody is served."""
 
+import base64
 import errno
 import re
 import signal
@@ -133,6 +134,45 @@ class Memory(listening.Case):
 
     def test_a_login(self):
         self.hold(self.begin(), self.login)
+
+    def test_whoever_logs_in_when_memory_ends_is_who_he_is(self):
+        """Nobody else's name stands where a password's verdict finds its user, whichever allocation failed."""
+        slow = self.home.script("slow", "sleep 0.4; exit 1")
+        for n in range(10, 24):
+            file = self.file(AUTH_CDB=None)
+            file.write_text(file.read_text() + f'check_program = ["mx.example", "{slow}", "/bin/true"]\n')
+            server = self.serve(file=file, **self.trouble.environment())
+            with server.connect() as first, server.connect() as other:
+                for client in (first, other):
+                    client.say("EHLO client.example")
+                self.arm(n)
+                first.send("AUTH PLAIN " + peer.plain_response(USER, PASSWORD) + "\r\n")
+                time.sleep(0.1)
+                self.trouble.fail("")
+                other.say("AUTH LOGIN " + base64.b64encode(b"somebody").decode())
+                self.assertIn(first.reply()[:3], ("421", "454", "535"), n)
+            for user in re.findall(r" auth .*user=(\S*)", server.log()):
+                self.assertEqual(user, USER, f"allocation {n}: {server.log()[-1500:]}")
+
+    def behind(self, server):
+        with server.connect() as client:
+            client.say("EHLO client.example")
+            if client.say("MAIL FROM:<a@b.example>", f"RCPT TO:<user@{OURS}>", "DATA")[-1][:3] != "354":
+                return ["421"]
+            client.send("Subject: x\r\n\r\nx\r\n.\r\nNOOP\r\nNOOP\r\n")
+            time.sleep(0.05)
+            client.send("QUIT\r\n")
+            replies = [client.reply()[:3]]
+            while replies[-1] not in ("", "221", "421"):
+                replies.append(client.reply()[:3])
+            return replies
+
+    def test_lines_behind_a_message_are_obeyed_or_the_session_ends(self):
+        server = self.begin()
+        for n, replies in self.each_failure(lambda: self.behind(server)):
+            if replies[-1] == "221":
+                self.assertEqual(replies[1:], ["250", "250", "221"], f"allocation {n}: {replies}")
+        self.assert_recovers(server)
 
     def test_all_memory_is_gone_for_a_while(self):
         server = self.begin()
