@@ -206,6 +206,7 @@ void Connection::shut_down() {
 // What was said stands, and goes out as far as the socket takes it; then the client is told, and the session ends. Nothing
 // here allocates.
 void Connection::run_out_of_memory() {
+  context().ahead = {};  // which the turn had not come to
   if (phase_ == Phase::over) return leave_if_unused();
   std::string_view said = context().turn.replies();
   const bool is_told = !talk_.stream.has_unsent() && talk_.stream.send_now(said);
