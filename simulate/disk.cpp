@@ -46,18 +46,6 @@ int Disk::trouble() {
   return errors[random_.below(5)];
 }
 
-// The same, but for a folder that is new, or in which another is.
-int Disk::trouble_with_folder(std::uint32_t node) {
-  const auto is_new = [&](const Name& name) { return !name.was_there && nodes_[name.node].is_folder; };
-  const auto& siblings = nodes_[nodes_[node].parent].names;
-  const bool is_fragile =
-      nodes_[node].is_folder &&
-      (std::ranges::any_of(nodes_[node].names, is_new) ||
-       std::ranges::any_of(siblings, [&](const Name& name) { return name.node == node && is_new(name); }));
-  const int error = trouble();
-  return is_fragile && faults_.spares_new_folders && has_power_ ? 0 : error;
-}
-
 void Disk::cut_power() {
   for (Node& node : std::span(nodes_).first(used_)) {
     if (!node.is_folder && !node.is_synced)
@@ -73,7 +61,7 @@ void Disk::cut_power() {
 }
 
 int Disk::open_node(std::uint32_t node, int& number) {
-  if (const int error = trouble_with_folder(node); error != 0) return error;
+  if (const int error = trouble(); error != 0) return error;
   const auto free = std::ranges::find(descriptors_, none);
   const auto at = free - descriptors_.begin();
   if (free == descriptors_.end()) descriptors_.push_back(node);
@@ -207,7 +195,7 @@ int Disk::unlink(int folder, std::string_view path) {
 int Disk::sync(int number) {
   const std::uint32_t node = node_of(number);
   if (node == none) return EBADF;
-  if (const int error = trouble_with_folder(node); error != 0) return error;
+  if (const int error = trouble(); error != 0) return error;
   nodes_[node].is_synced = true;
   for (Name& name : nodes_[node].names) name.was_there = name.is_there;
   std::erase_if(nodes_[node].names, [](const Name& name) { return !name.is_there; });

@@ -24,8 +24,6 @@ struct Faults {
   std::uint32_t error_in = 0;         // one call in so many fails; 0: none does
   std::uint64_t room_octets = ~0ULL;  // for all files
   std::uint32_t calls_left = 0;       // until the power ends; 0: it does not
-  // A folder that is new can be opened, and synced for good: what a delivery makes of the rest see simulate/README.md.
-  bool spares_new_folders = true;
 };
 
 class Disk {
@@ -73,7 +71,6 @@ class Disk {
     std::string_view name;
   };
   [[nodiscard]] int trouble();
-  [[nodiscard]] int trouble_with_folder(std::uint32_t node);
   [[nodiscard]] std::uint32_t make_node(bool is_folder, std::uint32_t parent);
   [[nodiscard]] int open_node(std::uint32_t node, int& number);
   [[nodiscard]] Place find_place(int folder, std::string_view path) const;

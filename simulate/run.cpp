@@ -1,5 +1,5 @@
 // Plays worlds, one seed after another, until one is wrong or the time is over.
-//   run [--seconds N] [--sessions N] [--seed N] [--harsh]
+//   run [--seconds N] [--sessions N] [--seed N]
 // Without a bound it plays one world. A world that is wrong is played once more, and its dialogue and seed are printed: exit 1.
 #include <chrono>
 #include <cstdio>
@@ -15,12 +15,10 @@ namespace {
 
 struct Wish {
   std::uint64_t seconds = 0, sessions = 0, seed = 1;
-  World::Disks disks = World::Disks::spare_new_folders;
 };
 
 Wish wish_of(std::span<char*> words) {
   Wish wish;
-  if (words.size() > 1 && std::string_view(words.back()) == "--harsh") wish.disks = World::Disks::harsh;
   for (std::size_t i = 1; i + 1 < words.size(); i += 2) {
     const std::string_view word = words[i];
     const std::uint64_t number = std::strtoull(words[i + 1], nullptr, 10);
@@ -69,7 +67,7 @@ void print(const Tally& tally, double seconds) {
 
 int run(const Wish& wish) {
   const testing::Judge judge(POSTERN_SPEC_FOLDER);
-  World world(judge, wish.disks);
+  World world(judge);
   const auto start = std::chrono::steady_clock::now();
   const double begun = processor_seconds();
   std::uint64_t seed = wish.seed;

@@ -44,8 +44,7 @@ void Stage::begin(std::uint64_t seed) {
              .lost_in = random.between(16, 200)};
   const bool is_disk_sick = random.one_in(4);
   disk.fail({.error_in = is_disk_sick ? random.between(3, 100) : 0,
-             .room_octets = random.one_in(16) ? random.below(20000) : ~0ULL,
-             .spares_new_folders = !is_harsh});
+             .room_octets = random.one_in(16) ? random.below(20000) : ~0ULL});
   has_delivered_to = random.one_in(4);
   root.emplace(root_settings());
 }

@@ -91,7 +91,6 @@ struct Stage {
   std::vector<std::uint16_t> waiting;  // slots whose message the next commit takes
   bool has_commit_ahead = false;
   bool has_delivered_to = false;
-  bool is_harsh = false;  // new folders are not spared; stays as it is set
   engine::Patience patience;
   Climate climate;
   ServerEnd end{};

@@ -11,8 +11,7 @@ using engine::seconds;
 using spec::Event;
 namespace bit = spec::bit;
 
-World::World(const testing::Judge& judge, Disks disks) : stage_(judge), slots_(sessions_at_once) {
-  stage_.is_harsh = disks == Disks::harsh;
+World::World(const testing::Judge& judge) : stage_(judge), slots_(sessions_at_once) {
   kernel().disk = &stage_.disk;
 }
 

@@ -24,8 +24,7 @@ struct Tally {
 
 class World {
  public:
-  enum class Disks : std::uint8_t { spare_new_folders, harsh };
-  World(const testing::Judge& judge, Disks disks);
+  explicit World(const testing::Judge& judge);
 
   // recorded   the session whose dialogue is kept; 0: none
   void play(std::uint64_t seed, std::uint32_t recorded = 0);
