@@ -11,9 +11,7 @@ using engine::seconds;
 using spec::Event;
 namespace bit = spec::bit;
 
-World::World(const testing::Judge& judge) : stage_(judge), slots_(sessions_at_once) {
-  kernel().disk = &stage_.disk;
-}
+World::World(const testing::Judge& judge) : stage_(judge), slots_(sessions_at_once) { kernel().disk = &stage_.disk; }
 
 void World::play(std::uint64_t seed, std::uint32_t recorded) {
   recorded_ = recorded;
