@@ -187,6 +187,7 @@ void ClientWork::judge_credentials(Ticket ticket) {
 void ClientWork::credentials_judged(Ticket ticket, const ask::CheckResult& result, std::string_view pairs) {
   LoopContext& context = client().context;
   const base::Address& from = client().remote.address;
+  connection_.awaited_ = Ticket::none;
   client().journal_of_decisions().credentials(result, session().username());
   const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == ask::Verdict::accepted) {
@@ -340,6 +341,7 @@ void ClientWork::stored(Ticket ticket, deliver::StoreJob& job) {
     if (job.has_failed) drop();
     return;
   }
+  connection_.awaited_ = Ticket::none;
   // A message that was withdrawn was not handed over.
   if (job.outcome.result != deliver::Outcome::Result::client_gone)
     client().context.metrics.took(observe::Duration::hand_over, loop_interval(now - message_->job_began));

@@ -96,7 +96,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   ClientWork work_{*this};
   std::uint32_t place_ = nowhere;  // in LoopContext::connections
   std::uint32_t jobs_ = 0;         // that will come back here
-  engine::Ticket awaited_{};       // of the last question that a job was made for
+  engine::Ticket awaited_{};       // of the question that a job is out for
   Opening opening_;
   Closing closing_;
   Phase phase_ = Phase::opening;
