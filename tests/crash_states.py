@@ -107,6 +107,8 @@ class Walk:
         for phase, thread, name, arguments, result, rest in events:
             if phase == "begins":
                 self.began[thread, name] = self.disk.now()
+                if name == "close":  # the number may be another thread's before the call is over
+                    self.disk.files.pop(self.place(thread, re.match(r"\d+", arguments)[0]), None)
                 if name in ("write", "sendto", "writev", "sendmsg") and self.file(thread, arguments) is None:
                     self.safe.update(SAFE.findall(texts(arguments)))
                 continue
@@ -129,8 +131,6 @@ class Walk:
     def take(self, thread, name, arguments, result, rest):
         if name == "openat":
             self.open(self.place(thread, result), arguments, rest)
-        elif name == "close":
-            self.disk.files.pop(self.place(thread, re.match(r"\d+", arguments)[0]), None)
         elif name in ("write", "writev", "pwrite64") and (file := self.file(thread, arguments)):
             file.written += 1
             file.text = (file.text + texts(arguments))[:4000]  # its header

@@ -100,7 +100,7 @@ TEST(Sockets, a_port_that_another_program_has_is_told_with_its_place) {
   const auto sockets = Sockets::bind(listening_on({at}), 1, {});
   ASSERT_FALSE(sockets);
   EXPECT_EQ(at + ": cannot listen on " + at + ": Address already in use: process " + std::to_string(::getpid()) +
-                " (listener_test) has it; stop that, or choose another port",
+                " (server_test) has it; stop that, or choose another port",
             sockets.error());
 }
 
