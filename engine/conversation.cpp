@@ -175,16 +175,11 @@ void Conversation::take(const Step& step, Time now, Output& output) {
       course_ = step.rule == spec::Rule::quit ? Course::quit : Course::over;
       output.drop();
       break;
-    case Effect::check_recipient:
-    case Effect::check_credentials:
-    case Effect::hand_over:
-      ticket_ = Ticket{std::to_underlying(ticket_) + 1};
-      asked_ = now;
-      break;
-    case Effect::start_tls:
-    case Effect::begin_transaction:
-    case Effect::add_recipient:
-    case Effect::none: break;
+    default: break;
+  }
+  if (session_.guards().has(bit::waiting_for_answer)) {  // only the effect of a question leads there (spec/events.toml)
+    ticket_ = Ticket{std::to_underlying(ticket_) + 1};
+    asked_ = now;
   }
   output.append(step.reply);
 }

@@ -124,7 +124,7 @@ void ClientWork::note(const engine::Note& note) {
   observe::Shard& metrics = client().context.metrics;
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
-  // A client that is turned away without a word, before TLS or for want of a PROXY header: the operator is told.
+  // A client that is turned away without a word, before TLS or because it sent no PROXY header: the operator is told.
   const bool is_silent = step.code == 0 && step.effect == Effect::close && step.before.has(bit::waiting_connect);
   if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, note.session);
   if (step.refused_user != 0)

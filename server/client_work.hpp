@@ -41,7 +41,7 @@ class ClientWork {
   [[nodiscard]] bool is_spooling() const {
     return message_ != nullptr && message_->job != nullptr && message_->job->goal() == deliver::StoreJob::Goal::spool;
   }
-  // Deviation D26: whoever hands the message over looks once more before it begins.
+  // Deviation D26: the thread that hands the message over looks once more before it begins.
   void withdraw_if_gone();
 
  private:

@@ -187,7 +187,7 @@ void Connection::die(std::string_view how) {
   talk_.stream.close(context().loop);
 }
 
-// Whoever still holds a pointer to it calls once more.
+// A job or Loop::again that still holds a pointer to it calls once more.
 void Connection::leave_if_unused() {
   if (is_queued_ || jobs_ != 0 || place_ == nowhere) return;
   context().remove(std::exchange(place_, nowhere));

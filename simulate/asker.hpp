@@ -1,4 +1,4 @@
-// Whoever is asked on behalf of one session: what they answer, when, and what they do that may not count.
+// The askers of one session: what they answer, when, and what they do that may not count.
 // in      the Want of a question; the outcome of a commit
 // out     an answer() that is ahead on the agenda; deliver() gives it; misbehave(), report_late() what may not count
 // judged  a ticket is new; credentials are the client's own; a message is what the client sent

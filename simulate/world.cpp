@@ -165,7 +165,7 @@ void World::cut_power() {
   stage_.witness.complain(0, stage_.ledger.check(stage_.disk));
 }
 
-// deviation D23: when idle, at once, and then whoever is left
+// deviation D23: when idle, at once, and then the sessions that are left
 void World::end_server() {
   stage_.end = static_cast<ServerEnd>(static_cast<int>(stage_.end) + 1);
   if (stage_.end != ServerEnd::broken_off) stage_.add(seconds(30), Happening::shut_down, 0, 0);

@@ -1,4 +1,4 @@
-// Which member of Configuration each key of [server], [limits] and [tls] sets: once, for whoever reads or compares it.
+// Which member of Configuration each key of [server], [limits] and [tls] sets: once, for the reader and for the comparison.
 // out     visit_keys(visit): visit(option, member) for each key, in the order of spec/options.toml; member(configuration) is a
 //         reference to what the key sets
 // source  spec/options.toml

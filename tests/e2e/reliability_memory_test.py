@@ -135,7 +135,7 @@ class Memory(listening.Case):
     def test_a_login(self):
         self.hold(self.begin(), self.login)
 
-    def test_whoever_logs_in_when_memory_ends_is_who_he_is(self):
+    def test_a_login_when_memory_ends_is_of_the_user_who_asked(self):
         """Nobody else's name stands where a password's verdict finds its user, whichever allocation failed."""
         slow = self.home.script("slow", "sleep 0.4; exit 1")
         for n in range(10, 24):

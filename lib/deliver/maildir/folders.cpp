@@ -75,7 +75,7 @@ int MaildirFolders::open_mailbox(const std::string& mailbox, base::Descriptor& o
   return 0;
 }
 
-// Whoever finds new/ takes the folders above it for durable. One with mail in it stays: then somebody has.
+// A delivery that finds new/ takes the folders above it for durable. One with mail in it stays: then another delivery has.
 void MaildirFolders::unmake(const std::string& mailbox) const {
   ::unlinkat(root_->number(), (mailbox + "/new").c_str(), AT_REMOVEDIR);
 }
