@@ -13,8 +13,8 @@
 #include <string_view>
 
 #include "ask/credentials.hpp"
-#include "deliver/hand_over.hpp"
-#include "deliver/lane.hpp"
+#include "deliver/delivery_threads.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "deliver/received.hpp"
 #include "engine/conversation.hpp"
 #include "limits/guess_table.hpp"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "config/start.hpp"
-#include "deliver/lane.hpp"
+#include "deliver/delivery_threads.hpp"
 #include "engine/session.hpp"
 #include "loop/timer_wheel.hpp"
 #include "server/listing.hpp"

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "deliver/hand_over.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "simulate/client.hpp"
 #include "simulate/watched.hpp"
 

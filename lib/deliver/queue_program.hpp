@@ -19,7 +19,7 @@
 #include <utility>
 
 #include "base/child.hpp"
-#include "deliver/hand_over.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::deliver {

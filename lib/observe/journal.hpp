@@ -11,8 +11,8 @@
 
 #include "ask/credentials.hpp"
 #include "config/start.hpp"
-#include "deliver/hand_over.hpp"
 #include "deliver/message_id.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "engine/conversation.hpp"
 #include "observe/log.hpp"
 

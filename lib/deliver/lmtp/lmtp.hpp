@@ -24,10 +24,10 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/hand_over.hpp"
 #include "deliver/lmtp/message.hpp"
 #include "deliver/lmtp/pool.hpp"
 #include "deliver/lmtp/transaction.hpp"
+#include "deliver/outgoing_message.hpp"
 
 namespace postern::deliver {
 

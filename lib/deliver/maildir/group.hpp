@@ -18,9 +18,9 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/hand_over.hpp"
 #include "deliver/maildir/message.hpp"
 #include "deliver/maildir/root.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "deliver/sync_many.hpp"
 
 namespace postern::deliver {

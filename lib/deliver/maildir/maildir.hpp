@@ -10,10 +10,10 @@
 #include <string_view>
 #include <utility>
 
-#include "deliver/hand_over.hpp"
 #include "deliver/maildir/group.hpp"
 #include "deliver/maildir/message.hpp"
 #include "deliver/maildir/root.hpp"
+#include "deliver/outgoing_message.hpp"
 
 namespace postern::deliver {
 

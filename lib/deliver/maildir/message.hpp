@@ -16,10 +16,10 @@
 #include <string_view>
 
 #include "base/child.hpp"
-#include "deliver/hand_over.hpp"
 #include "deliver/mail_file.hpp"
 #include "deliver/maildir/root.hpp"
 #include "deliver/message_id.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "deliver/return_path_filter.hpp"
 
 namespace postern::deliver {

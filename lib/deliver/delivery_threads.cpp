@@ -1,4 +1,4 @@
-#include "deliver/lane.hpp"
+#include "deliver/delivery_threads.hpp"
 
 #include <unistd.h>
 

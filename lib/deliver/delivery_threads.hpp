@@ -4,7 +4,7 @@
 // lives   a parcel is with its session or in one job, never both; a lane outlives its parcels
 // bounds  a parcel holds at most spool_octets in memory between two jobs; a lane has a fixed number of threads, and so of
 //         children and of connections to a back end
-// errors  in the Outcome, as lib/deliver/hand_over.hpp has it: no trouble ever becomes `accepted`
+// errors  in the Outcome, as lib/deliver/outgoing_message.hpp has it: no trouble ever becomes `accepted`
 // source  RFC 5321 4.2.5, 6.1; docs/decisions/0005-durable-in-groups.md
 #pragma once
 
@@ -17,7 +17,7 @@
 
 #include "base/environment.hpp"
 #include "config/start.hpp"
-#include "deliver/hand_over.hpp"
+#include "deliver/outgoing_message.hpp"
 #include "loop/workers.hpp"
 
 namespace postern::deliver {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "deliver/lane.hpp"
+#include "deliver/delivery_threads.hpp"
 #include "tests/daemon_home.hpp"
 
 namespace postern::deliver {

@@ -1,4 +1,4 @@
-#include "deliver/hand_over.hpp"
+#include "deliver/outgoing_message.hpp"
 
 #include <ctime>
 
