@@ -62,7 +62,9 @@ Want Conversation::feed(std::span<char> octets, std::span<char> scratch, Time no
   std::size_t consumed = 0;
   while (consumed < octets.size() && listens() && output.has_room()) {
     const std::span<char> rest = octets.subspan(consumed);
-    const Step step = session_.step({rest.data(), rest.size()}, scratch);
+    const bool decodes = session_.guards().has(bit::waiting_mail_data);
+    const std::span<char> room = decodes ? output.room_for_mail_data(rest.size() + 2, scratch) : scratch;
+    const Step step = session_.step({rest.data(), rest.size()}, room);
     if (step.holds_secret) ::explicit_bzero(rest.data(), step.consumed);
     consumed += step.consumed;
     reading.ends_in_line = !step.is_decision;

@@ -51,7 +51,7 @@ class Conversation {
   //            handshake_failed opens it
   Conversation(const Service& service, Workspace& workspace, Patience patience, std::optional<Counters> counters = {});
 
-  // `scratch` takes decoded mail data and holds at least octets.size() + 2.
+  // `scratch` takes decoded mail data where the output has no room for it, and holds at least octets.size() + 2.
   [[nodiscard]] Want feed(std::span<char> octets, std::span<char> scratch, Time now, Output& output);
   [[nodiscard]] Want answer(Ticket ticket, const Answer& answer, Time now, Output& output);
   [[nodiscard]] Want happen(spec::Event event, Time now, Output& output, std::string_view text = {});

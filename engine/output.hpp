@@ -37,6 +37,8 @@ class Output {
   void append(std::string_view reply) { used_ += reply.copy(room_.data() + used_, room_.size() - used_); }
 
   virtual void note(const Note& note) = 0;
+  // Where mail data is decoded next: at least so many octets; what is kept of them lies there still. `scratch` has as many.
+  [[nodiscard]] virtual std::span<char> room_for_mail_data(std::size_t, std::span<char> scratch) { return scratch; }
   virtual void keep(std::string_view mail_data) = 0;
   // The message that was begun last is given up, if there is one still.
   virtual void drop() = 0;
