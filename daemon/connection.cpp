@@ -47,7 +47,10 @@ engine::Service with_room(engine::Service service, engine::Room& room) {
 
 // The transport has patience of its own: a time limit for each read and write.
 Connection::Connection(const engine::Service& service, std::optional<engine::Counters> counters, Parts parts)
-    : Output(output_), parts_(parts), talk_(with_room(service, *this), engine::Patience{}, counters) {}
+    : Output(output_),
+      parts_(parts),
+      talk_(with_room(service, *this), engine::Patience{}, counters),
+      message_(parts.message) {}
 
 void Connection::run(Event first) {
   try {
@@ -107,7 +110,7 @@ Want Connection::happen(Event event) {
 // Nothing here allocates.
 void Connection::run_out_of_memory() {
   has_run_out_ = true;
-  abandon_message();
+  message_.abandon();
   make_room();
   const bool is_silent = !session().guards().has(spec::waiting_for(Event::exhausted));
   if (is_silent) parts_.journal.trouble("no memory for this client");  // while the outcome of some work was waited for
@@ -119,10 +122,17 @@ void Connection::note(const engine::Note& note) {
 }
 
 // A message that does not fit into memory is forgotten, and deferred at its end.
-void Connection::keep(std::string_view mail_data) try {
-  if (is_receiving_) parts_.hand_over.write(mail_data);
+std::span<char> Connection::room_for_mail_data(std::size_t octets, std::span<char> scratch) try {
+  return message_.is_begun() ? message_.room(octets) : scratch;
 } catch (const std::bad_alloc&) {
-  abandon_message();
+  message_.abandon();
+  return scratch;
+}
+
+void Connection::keep(std::string_view mail_data) try {
+  if (message_.is_begun()) message_.append(mail_data);
+} catch (const std::bad_alloc&) {
+  message_.abandon();
 }
 
 void Connection::make_room() {
@@ -134,7 +144,7 @@ void Connection::flush() {
   if (!unsent.empty() && parts_.transport.write(unsent) != Io::done) {
     talk_.lose(unsent);
     talk_.end();  // nobody reads what would be said
-    abandon_message();
+    message_.abandon();
   }
   clear();
 }
@@ -159,7 +169,6 @@ Want Connection::answer(const Want& want) {
   }
   const std::optional<deliver::Outcome> finished = finish_message();
   const deliver::Outcome& outcome = finished ? *finished : no_memory_;
-  is_receiving_ = false;
   parts_.journal.message(id_, outcome, session());
   return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
 }
@@ -221,32 +230,26 @@ deliver::TraceFacts Connection::trace_facts() const {
 bool Connection::reserve() try {
   if (!session().guards().has(bit::transaction_rcpt)) return true;
   id_ = ids_.next(std::time(nullptr));
-  is_receiving_ = true;
   const std::string lack =
-      parts_.hand_over.begin(id_, deliver::received_field(trace_facts(), id_), session().envelope().reverse_path());
+      message_.begin(id_, deliver::received_field(trace_facts(), id_), session().envelope().reverse_path());
   if (lack.empty()) return true;
   parts_.journal.trouble(lack);
-  abandon_message();
+  message_.abandon();
   return false;
 } catch (const std::bad_alloc&) {
   parts_.journal.trouble("no memory for a message");
-  abandon_message();
+  message_.abandon();
   return false;
-}
-
-void Connection::abandon_message() {
-  if (is_receiving_) parts_.hand_over.abandon();
-  is_receiving_ = false;
 }
 
 // None: there was no memory for it.
 std::optional<deliver::Outcome> Connection::finish_message() try {
-  if (!is_receiving_) return std::nullopt;
+  if (!message_.is_begun()) return std::nullopt;
   const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
-  if (is_gone) abandon_message();
-  return is_gone ? deliver::withdrawn() : parts_.hand_over.finish(session().envelope().octets());
+  if (is_gone) message_.abandon();
+  return is_gone ? deliver::withdrawn() : message_.finish(session().envelope().octets());
 } catch (const std::bad_alloc&) {
-  abandon_message();
+  message_.abandon();
   return std::nullopt;
 }
 

@@ -19,6 +19,7 @@
 #include "base/environment.hpp"
 #include "config/start.hpp"
 #include "daemon/transport.hpp"
+#include "deliver/buffered_message.hpp"
 #include "deliver/message_id.hpp"
 #include "deliver/outgoing_message.hpp"
 #include "deliver/received.hpp"
@@ -36,7 +37,7 @@ class TlsStarter {
 
 struct Parts {
   Transport& transport;
-  deliver::HandOver& hand_over;
+  deliver::OutgoingMessage& message;
   ask::Recipients& recipients;
   ask::Backend* backend;  // null: the policy never asks for one
   TlsStarter& tls;
@@ -58,8 +59,9 @@ class Connection final : private engine::Output, private engine::Room {
 
  private:
   void note(const engine::Note& note) override;
+  [[nodiscard]] std::span<char> room_for_mail_data(std::size_t octets, std::span<char> scratch) override;
   void keep(std::string_view mail_data) override;
-  void drop() override { abandon_message(); }
+  void drop() override { message_.abandon(); }
   [[nodiscard]] bool reserve() override;
 
   // Does what the conversation wants; what it wants next.
@@ -79,7 +81,6 @@ class Connection final : private engine::Output, private engine::Room {
   [[nodiscard]] engine::Answer judge_credentials();
   [[nodiscard]] std::optional<deliver::Outcome> finish_message();
   [[nodiscard]] deliver::TraceFacts trace_facts() const;
-  void abandon_message();
   [[nodiscard]] const engine::Session& session() const { return talk_.session(); }
 
   static constexpr std::size_t input_octets = std::size_t{32} * 1024;
@@ -89,7 +90,7 @@ class Connection final : private engine::Output, private engine::Room {
   Parts parts_;
   engine::LoneConversation talk_;
   bool has_run_out_ = false;
-  bool is_receiving_ = false;  // a message has begun and is neither handed over nor abandoned
+  deliver::BufferedMessage message_;
   deliver::MessageIds ids_;
   deliver::MessageId id_;  // of the message that was begun last
   std::size_t unread_begin_ = 0, unread_end_ = 0;

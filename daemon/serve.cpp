@@ -11,53 +11,13 @@
 
 #include "ask/auth_cdb.hpp"
 #include "ask/check_program.hpp"
-#include "config/control.hpp"
 #include "config/variables.hpp"
-#include "deliver/lmtp/lmtp.hpp"
-#include "deliver/maildir/maildir.hpp"
-#include "deliver/queue_program.hpp"
+#include "deliver/delivery.hpp"
 
 namespace postern::daemon {
 namespace {
 
 using spec::Event;
-
-// One client at a time, so one connection is all that can be used again.
-deliver::LmtpSettings lmtp_settings(const config::Start& start, const base::Environment& environment) {
-  deliver::LmtpSettings settings{
-      .address = config::parse_lmtp_address(start.hand_over_path).value_or(config::LmtpAddress{}),
-      .host = std::string(config::host_name(start)),
-      .default_domain = config::own_domain(start),
-      .opens_file_at_once = true,
-      .max_idle = 1};
-  if (const std::string_view folder = environment.value_of("TMPDIR"); !folder.empty()) settings.file_folder = folder;
-  return settings;
-}
-
-// Takes everything and keeps nothing: for measuring what comes before it.
-class Discard final : public deliver::HandOver {
- public:
-  std::string begin(deliver::MessageId, std::string_view, std::string_view) override { return {}; }
-  void write(std::string_view) override {}
-  [[nodiscard]] deliver::Outcome finish(std::string_view) override { return deliver::discarded(); }
-  void abandon() override {}
-};
-
-// pool   lives as long as the hand-over; filled where one is needed
-std::unique_ptr<deliver::HandOver> make_hand_over(const config::Start& start, const base::Environment& environment,
-                                                  std::optional<deliver::LmtpPool>& pool) {
-  if (start.hand_over == config::HandOverKind::discard) return std::make_unique<Discard>();
-  if (start.hand_over == config::HandOverKind::lmtp)
-    return std::make_unique<deliver::Lmtp>(pool.emplace(lmtp_settings(start, environment)));
-  if (start.hand_over == config::HandOverKind::maildir) {
-    return std::make_unique<deliver::Maildir>(deliver::MaildirSettings{.root = start.hand_over_path,
-                                                                       .host = std::string(config::host_name(start)),
-                                                                       .default_domain = config::own_domain(start),
-                                                                       .has_delivered_to = start.has_delivered_to});
-  }
-  deliver::QueueProgramSettings settings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor};
-  return std::make_unique<deliver::QueueProgram>(std::move(settings), environment);
-}
 
 // True when the client sent something within `seconds`.
 bool speaks_within(unsigned seconds) {
@@ -97,8 +57,9 @@ int converse(const Client& client) {
                                 .databytes = start.databytes,
                                 .max_recipients = start.max_recipients,
                                 .strict_addresses = start.strict_addresses};
-  std::optional<deliver::LmtpPool> pool;
-  const auto hand_over = make_hand_over(start, client.environment, pool);
+  // A refused start may have none: then nobody gets as far as to use it.
+  const auto delivery = deliver::make_delivery(start, client.environment, deliver::Caller::waits);
+  const auto message = delivery ? (*delivery)->open(client.environment) : nullptr;
   ask::Recipients recipients;
   std::optional<ask::CheckProgram> check_program;
   std::optional<ask::AuthCdb> auth_cdb;
@@ -109,7 +70,7 @@ int converse(const Client& client) {
   const bool goes_on = client.opening == Opening::after_starttls;
   const auto connection = std::make_unique<Connection>(
       service, goes_on ? std::optional(client.counters) : std::nullopt,
-      Parts{client.transport, *hand_over, recipients, backend, client.tls, start, client.environment, client.journal});
+      Parts{client.transport, *message, recipients, backend, client.tls, start, client.environment, client.journal});
   if (!goes_on) {
     for (const std::string& sentence : config::misspellings_in(client.environment)) client.journal.warning(sentence);
     client.journal.start(start);

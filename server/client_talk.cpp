@@ -50,7 +50,7 @@ void ClientTalk::run_out() {
 
 // A client that sends without end gets the next turn when the others have had theirs.
 void ClientTalk::serve(ClientWork& work) {
-  const auto listens = [&] { return !is_lost_ && !work.is_spooling() && wants() == Kind::octets; };
+  const auto listens = [&] { return !is_lost_ && !work.message.holds_up_client() && wants() == Kind::octets; };
   if (!listens() || stream.has_unsent() || !(is_resumed_ || stream.is_readable())) return;
   const std::span<char> input(context_.input);
   is_input_lost_ = true;  // until what is left of it is kept
@@ -69,7 +69,7 @@ void ClientTalk::serve(ClientWork& work) {
   explicit_bzero(rest.data(), rest.size());
   if (!listens()) return;
   if (has_ended) return happen(spec::Event::eof);
-  work.spool_if_full();
+  work.message.append_if_full();
 }
 
 // How many octets were consumed: all, unless half a line is left, or something has to be waited for, were it only that
@@ -115,7 +115,7 @@ void ClientTalk::end_turn(const ClientWork& work) {
   if (has_replied && heard_ != base::Time{})
     context_.metrics.took(observe::Duration::reply, std::chrono::steady_clock::now() - heard_);
   const Kind kind = wants();
-  if (kind != Kind::answer && kind != Kind::pause && !work.is_spooling()) heard_ = {};
+  if (kind != Kind::answer && kind != Kind::pause && !work.message.holds_up_client()) heard_ = {};
 }
 
 void ClientTalk::resume() {

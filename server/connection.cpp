@@ -42,7 +42,7 @@ void Connection::on_time() {
 void Connection::advance() {
   switch (phase_) {
     case Phase::opening: return obey(opening_.advance(client_, talk_.stream));
-    case Phase::talking: return waits_for_job() ? work_.withdraw_if_gone() : go_on();
+    case Phase::talking: return waits_for_job() ? work_.message.withdraw_if_gone() : go_on();
     case Phase::closing:  // end_turn() sees to it
     case Phase::over: return;
   }
@@ -64,14 +64,14 @@ void Connection::take_time() {
   go_on();
 }
 
-// A job has the session: of a question, or of a large message that is put aside.
+// A job has the session: of a question, or of a large message that comes faster than it is written.
 bool Connection::waits_for_job() const {
-  return phase_ == Phase::talking && (work_.is_spooling() || talk_.wants() == Kind::answer);
+  return phase_ == Phase::talking && (work_.message.holds_up_client() || talk_.wants() == Kind::answer);
 }
 
 // There is such a job: memory may end between the question and its job, while one that gives up a message is still out.
 bool Connection::has_job_in_hand() const {
-  return waits_for_job() && (work_.is_spooling() || talk_.conversation().want().ticket == awaited_);
+  return waits_for_job() && (work_.message.holds_up_client() || talk_.conversation().want().ticket == awaited_);
 }
 
 // After STARTTLS.
@@ -96,7 +96,7 @@ void Connection::go_on() {
   if (is_in_handshake()) return shake_hands();
   talk_.serve(work_);
   const bool has_more = !talk_.is_lost() && talk_.wants() == Kind::octets && talk_.stream.is_readable();
-  if (!has_more || work_.is_spooling() || talk_.stream.has_unsent() || is_queued_) return;
+  if (!has_more || work_.message.holds_up_client() || talk_.stream.has_unsent() || is_queued_) return;
   is_queued_ = true;
   context().loop.again(*this);
 }
@@ -110,10 +110,10 @@ void Connection::shake_hands() {
   go_on();
 }
 
-// What is put aside is in hand, and in a handshake nobody can be told.
+// What a job writes is in hand, and in a handshake nobody can be told.
 void Connection::end_with_server() {
   if (!context().is_shutting_down || phase_ != Phase::talking || is_in_handshake()) return;
-  const bool is_at_once = context().must_end && !work_.is_spooling();
+  const bool is_at_once = context().must_end && !work_.message.holds_up_client();
   talk_.shut_down(is_at_once ? engine::ShutDown::at_once : engine::ShutDown::when_idle);
 }
 
@@ -144,7 +144,7 @@ void Connection::end_turn() {
 void Connection::lose_client() {
   if (!waits_for_job()) return die("close");
   talk_.stream.set_hung_up();
-  work_.withdraw_if_gone();
+  work_.message.withdraw_if_gone();
 }
 
 void Connection::close_gracefully() {
@@ -183,7 +183,7 @@ void Connection::die(std::string_view how) {
     context().clients.leave(client_.remote.address);
     context().metrics.session_closed();
   }
-  work_.drop();
+  work_.message.drop();
   talk_.stream.close(context().loop);
 }
 
@@ -217,7 +217,7 @@ void Connection::run_out_of_memory() {
     return;
   }
   if (is_told) say_exhausted();
-  work_.drop();
+  work_.message.drop();
   phase_ = Phase::closing;
   is_told ? close_gracefully() : die("memory");
   if (phase_ == Phase::over) leave_if_unused();

@@ -47,7 +47,7 @@ std::vector<std::string> variables_of(const char* const* process_environment, co
 }
 
 // Two starts with the same of these have the same way out.
-std::string lane_key(const config::Start& start, const base::Environment& environment, unsigned threads) {
+std::string delivery_key(const config::Start& start, const base::Environment& environment, unsigned threads) {
   return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
          std::string(config::host_name(start)) + '\n' + config::own_domain(start) + '\n' +
          deliver::spool_folder(environment) + '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' +
@@ -71,11 +71,11 @@ tls::TlsSettings tls_settings(const config::Configuration& settings, const confi
 
 }  // namespace
 
-Lanes::Found Lanes::find(const config::Start& start, const base::Environment& environment, unsigned threads) {
+Deliveries::Found Deliveries::find(const config::Start& start, const base::Environment& environment, unsigned threads) {
   const std::lock_guard lock(mutex_);
-  std::weak_ptr<deliver::Lane>& known = lanes_[lane_key(start, environment, threads)];
-  if (auto lane = known.lock()) return lane;
-  auto made = deliver::make_lane(start, environment, threads);
+  std::weak_ptr<deliver::DeliveryThreads>& known = deliveries_[delivery_key(start, environment, threads)];
+  if (auto delivery = known.lock()) return delivery;
+  auto made = deliver::make_delivery_threads(start, environment, threads);
   if (made) known = *made;
   return made;
 }
@@ -219,7 +219,7 @@ std::shared_ptr<Served> Policies::judge(ClassAt at) const {
   judge_absence(*served, listener);
   judge_session(*served);
   load_certificates(*served, listener);
-  if (served->is_served && lanes_ != nullptr) open_lane(*served, environment);
+  if (served->is_served && deliveries_ != nullptr) open_delivery(*served, environment);
   return served;
 }
 
@@ -264,7 +264,7 @@ void Policies::judge_absence(Served& served, const config::ListenerSettings& lis
 }
 
 // A Maildir is looked at again: by now the process may be somebody who may not write there.
-void Policies::open_lane(Served& served, const base::Environment& environment) const {
+void Policies::open_delivery(Served& served, const base::Environment& environment) const {
   const config::Start& start = served.start;
   if (programs_ == Programs::refused && needs_program(start))
     return refuse(served, spec::Event::connect_no_hand_over,
@@ -272,19 +272,19 @@ void Policies::open_lane(Served& served, const base::Environment& environment) c
   if (start.hand_over == config::HandOverKind::maildir && !config::is_usable_maildir_root(start.hand_over_path))
     return refuse(served, spec::Event::connect_no_hand_over,
                   start.hand_over_path + ": the user who serves cannot write there: give it to him");
-  auto lane = lanes_->find(start, environment, settings_.hand_overs);
-  if (!lane) return refuse(served, spec::Event::connect_no_hand_over, std::move(lane.error()));
-  served.lane = std::move(*lane);
+  auto delivery = deliveries_->find(start, environment, settings_.hand_overs);
+  if (!delivery) return refuse(served, spec::Event::connect_no_hand_over, std::move(delivery.error()));
+  served.delivery = std::move(*delivery);
   if (served.certificates != nullptr) known_->add(start.certificate_path);
 }
 
-std::expected<void, std::string> Policies::open_lanes(Lanes& lanes, Programs programs) const {
-  lanes_ = &lanes;
+std::expected<void, std::string> Policies::open_deliveries(Deliveries& deliveries, Programs programs) const {
+  deliveries_ = &deliveries;
   programs_ = programs;
   const base::Time now = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const auto& [value, served] : classes_[i]) {
-      if (served->is_served) open_lane(*served, base::Environment(served->pointers.data()));
+      if (served->is_served) open_delivery(*served, base::Environment(served->pointers.data()));
       served->judged = now;
       if (value.empty() && !served->is_served)
         return std::unexpected(sentence({.listener = i, .value = {}}, served->start.problems.back()));

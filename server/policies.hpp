@@ -32,14 +32,14 @@
 namespace postern::server {
 
 // The ways out, kept over reloads: messages may be on their way.
-class Lanes {
+class Deliveries {
  public:
-  using Found = std::expected<std::shared_ptr<deliver::Lane>, std::string>;
+  using Found = std::expected<std::shared_ptr<deliver::DeliveryThreads>, std::string>;
   [[nodiscard]] Found find(const config::Start& start, const base::Environment& environment, unsigned threads);
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<deliver::Lane>> lanes_;
+  std::map<std::string, std::weak_ptr<deliver::DeliveryThreads>> deliveries_;
 };
 
 // The certificates that clients were served with: one that is gone later is an error, never a reason to serve without TLS.
@@ -63,7 +63,7 @@ class Policies {
   // Before the first find(), and by the thread that made it.
   // programs   are refused once a sandbox without them is entered
   enum class Programs : std::uint8_t { allowed, refused };
-  [[nodiscard]] std::expected<void, std::string> open_lanes(Lanes& lanes, Programs programs) const;
+  [[nodiscard]] std::expected<void, std::string> open_deliveries(Deliveries& deliveries, Programs programs) const;
 
   [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
   [[nodiscard]] const config::Configuration& settings() const { return settings_; }
@@ -108,7 +108,7 @@ class Policies {
   [[nodiscard]] std::vector<ServedFile> files_of(ClassAt at, const Served& served) const;
   [[nodiscard]] std::vector<ServedFile> all_files() const;
   [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
-  void open_lane(Served& served, const base::Environment& environment) const;
+  void open_delivery(Served& served, const base::Environment& environment) const;
   static void judge_session(Served& served);
   static void judge_names(Served& served, std::string_view class_value);
   static void judge_listing(Served& served, std::string_view value);
@@ -119,7 +119,7 @@ class Policies {
   config::Configuration settings_;
   const char* const* process_environment_;
   std::vector<std::vector<config::ClientClass>> known_classes_;  // by listener
-  mutable Lanes* lanes_ = nullptr;
+  mutable Deliveries* deliveries_ = nullptr;
   mutable Programs programs_ = Programs::allowed;
   observe::LogVoice voice_;
   std::shared_ptr<KnownCertificates> known_;

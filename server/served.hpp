@@ -34,7 +34,7 @@ struct Served {
   bool is_served = false;                                 // a client gets 220
   std::string refusal;                                    // or why not, when the settings themselves say no
   std::shared_ptr<const tls::Certificates> certificates;  // null: nobody here can encrypt
-  std::shared_ptr<deliver::Lane> lane;                    // null when the start is refused
+  std::shared_ptr<deliver::DeliveryThreads> delivery;     // null when the start is refused
   base::Time judged{};                                    // when that was
 
   [[nodiscard]] engine::Service service() const {

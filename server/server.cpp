@@ -39,7 +39,7 @@ int Server::run() {
 std::vector<Notice> Server::rehearse() {
   is_rehearsal_ = true;
   if (go_home() && judge() && change_identity() && judge_as_who_serves())
-    if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) refused(opened.error());
+    if (const auto opened = policies_->open_deliveries(deliveries_, programs_); !opened) refused(opened.error());
   return std::move(notices_);
 }
 
@@ -165,7 +165,7 @@ bool Server::start_threads() {
   // Each arena of malloc(3) takes 64 MiB of address space, and a thread would make its own when it serves.
   ::mallopt(M_ARENA_MAX, static_cast<int>(settings_.loops) + 1);
   log_.start();
-  if (const auto opened = policies_->open_lanes(lanes_, programs_); !opened) return refused(opened.error());
+  if (const auto opened = policies_->open_deliveries(deliveries_, programs_); !opened) return refused(opened.error());
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
   metrics_ = std::make_unique<observe::Metrics>(settings_.loops, refusal_names());
   clients_ = std::make_unique<limits::ClientTable>(settings_.clients, settings_.exempt_from_limits,

@@ -120,7 +120,7 @@ class Server {
   std::optional<Sockets> sockets_;
   std::vector<std::string> listener_names_;  // where each listens, for the log
   base::Descriptor metrics_socket_;
-  Lanes lanes_;
+  Deliveries deliveries_;
   std::unique_ptr<observe::Metrics> metrics_;
   std::optional<observe::MonitoringPages> pages_;
   std::optional<observe::HttpEndpoint> endpoint_;

@@ -107,12 +107,12 @@ std::expected<void, std::string> Server::read_and_judge() {
   if (!made) return std::unexpected(joined(made.error(), "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
     return std::unexpected(sentence + ": restart, and it is let in");
-  if (auto opened = (*made)->open_lanes(lanes_, programs_); !opened) return opened;
+  if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened) return opened;
   auto exempt = next.exempt_from_limits, exempt_again = exempt;
   auto prepared = threads_.prepare(*made);
   // All that can fail has not: from here on nothing allocates.
   settings_ = std::move(next);
-  const auto before = std::exchange(policies_, std::move(*made));  // its lanes live until the new ones are there
+  const auto before = std::exchange(policies_, std::move(*made));  // its deliveries live until the new ones are there
   clients_->set(settings_.clients, std::move(exempt));
   guesses_->set(settings_.guesses, std::move(exempt_again));
   threads_.post(std::move(prepared));

@@ -15,9 +15,12 @@ class Turn final : public engine::Output, public engine::Room {
 
   void give_to(ClientWork& work) { work_ = &work; }
   void note(const engine::Note& note) override { work_->note(note); }
-  void keep(std::string_view mail_data) override { work_->keep(mail_data); }
-  void drop() override { work_->drop(); }
-  [[nodiscard]] bool reserve() override { return work_->reserve(); }
+  [[nodiscard]] std::span<char> room_for_mail_data(std::size_t octets, std::span<char> scratch) override {
+    return work_->message.room_for_mail_data(octets, scratch);
+  }
+  void keep(std::string_view mail_data) override { work_->message.keep(mail_data); }
+  void drop() override { work_->message.drop(); }
+  [[nodiscard]] bool reserve() override { return work_->message.reserve(); }
 
  private:
   ClientWork* work_ = nullptr;

@@ -37,7 +37,7 @@ class Connection {
   [[nodiscard]] bool is_open_to_client() const { return !is_closed_ && wire_.is_open(); }
   [[nodiscard]] Wire& wire() { return wire_; }
   [[nodiscard]] deliver::PreparedMessage prepared() {
-    return {&watched_.message(), watched_.talk().session().envelope().octets()};
+    return {&watched_.message(), watched_.talk().session().envelope().octets(), storage_.piece.octets()};
   }
   void learn(const deliver::Outcome& outcome) { asker_.learn(outcome); }
   void withdraw();  // the client has left before its message was begun to be made durable

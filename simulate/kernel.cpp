@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <charconv>
 #include <cstdarg>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 namespace postern::simulate {
@@ -52,6 +54,7 @@ int __real_openat(int folder, const char* path, int flags, ...);
 int __real_access(const char* path, int mode);
 int __real_mkdirat(int folder, const char* path, mode_t mode);
 ssize_t __real_write(int number, const void* octets, size_t count);
+ssize_t __real_writev(int number, const iovec* pieces, int count);
 ssize_t __real_pread(int number, void* octets, size_t count, off_t from);
 int __real_sync_file_range(int number, off64_t from, off64_t octets, unsigned flags);
 int __real_linkat(int from, const char* old_path, int to, const char* path, int flags);
@@ -97,6 +100,18 @@ ssize_t __wrap_write(int number, const void* octets, size_t count) {
   std::size_t written = 0;
   const int error = disk().write(number, {static_cast<const char*>(octets), count}, written);
   return error == 0 ? static_cast<ssize_t>(written) : returned(error);
+}
+
+ssize_t __wrap_writev(int number, const iovec* pieces, int count) {
+  if (!is_simulated(number)) return __real_writev(number, pieces, count);
+  std::size_t all = 0;
+  for (const iovec& piece : std::span(pieces, static_cast<std::size_t>(count))) {
+    const ssize_t written = __wrap_write(number, piece.iov_base, piece.iov_len);
+    if (written < 0) return all == 0 ? written : static_cast<ssize_t>(all);
+    all += static_cast<std::size_t>(written);
+    if (static_cast<std::size_t>(written) != piece.iov_len) break;
+  }
+  return static_cast<ssize_t>(all);
 }
 
 ssize_t __wrap_pread(int number, void* octets, size_t count, off_t from) {

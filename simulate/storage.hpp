@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "deliver/mail_buffer.hpp"
 #include "simulate/overseer.hpp"
 #include "simulate/stage.hpp"
 
@@ -13,8 +14,9 @@ namespace postern::simulate {
 struct Storage {
   std::array<char, input_octets> input;
   std::array<char, 4096> room;
-  std::string kept;  // of the message in hand
-  std::string text;  // of the answer to come
+  std::string kept;           // of the message in hand
+  deliver::MailBuffer piece;  // of it, as far as it is not written
+  std::string text;           // of the answer to come
   bool has_arrival_ahead = false;
   Overseer overseer;
 };

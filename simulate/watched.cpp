@@ -1,5 +1,7 @@
 #include "simulate/watched.hpp"
 
+#include <algorithm>
+
 #include "simulate/allocations.hpp"
 #include "simulate/trace_field.hpp"
 
@@ -33,6 +35,7 @@ Watched::Watched(Stage& stage, Seat seat, const Client& client, Storage& storage
       service_(service),
       message_(*stage.root) {
   talk_.emplace(service_, *workspace_, stage.patience);
+  storage.piece.clear();
   storage.kept.clear();
 }
 
@@ -41,18 +44,28 @@ void Watched::note(const engine::Note& note) {
   storage_.overseer.judge(note);
   if (note.step.effect != Effect::begin_message) return;
   message_.begin({.unix_time = 1, .number = seat_.life}, trace_field, note.session.envelope().reverse_path());
+  storage_.piece.clear();
   storage_.kept.clear();
+}
+
+std::span<char> Watched::room_for_mail_data(std::size_t octets, std::span<char>) {
+  const OwnAllocations own;
+  return storage_.piece.room(octets);
 }
 
 void Watched::keep(std::string_view mail_data) {
   const OwnAllocations own;
-  message_.write(mail_data);
+  storage_.piece.append(mail_data);
   storage_.kept += mail_data;
+  if (!stage_.random.one_in(8)) return;  // as where it is full
+  message_.write(storage_.piece.octets());
+  storage_.piece.clear();
 }
 
 void Watched::drop() {
   const OwnAllocations own;
   message_.abandon();
+  storage_.piece.clear();
   storage_.kept.clear();
 }
 
@@ -105,16 +118,14 @@ void Watched::feed(std::span<char> octets) {
   const bool was_mail_data = guards().has(bit::waiting_mail_data);
   const Before before = prepare(Again::feed);
   settle(before, talk_->feed(octets, stage_.scratch, stage_.now, *this));
-  if (want_.consumed <= octets.size()) return check_fed({octets.data(), want_.consumed}, was_mail_data);
-  storage_.overseer.complain("more octets are consumed than there were");
-  want_.consumed = octets.size();
-}
-
-void Watched::check_fed(std::string_view used, bool was_mail_data) {
-  if (!client_.is_blind() && storage_.overseer.has_seen_secret() && holds(used, client_.login().secret))
-    storage_.overseer.complain("credentials are left where they were fed");
+  Overseer& overseer = storage_.overseer;
+  if (want_.consumed > octets.size()) overseer.complain("more octets are consumed than there were");
+  want_.consumed = std::min(want_.consumed, octets.size());
+  const std::string_view used(octets.data(), want_.consumed);
+  if (!client_.is_blind() && overseer.has_seen_secret() && holds(used, client_.login().secret))
+    overseer.complain("credentials are left where they were fed");
   const bool is_mail_data = guards().has(bit::waiting_mail_data);
-  if (was_mail_data || is_mail_data) storage_.overseer.count_mail_data(used.size(), was_mail_data && is_mail_data);
+  if (was_mail_data || is_mail_data) overseer.count_mail_data(used.size(), was_mail_data && is_mail_data);
 }
 
 void Watched::answer(engine::Ticket ticket, const engine::Answer& answer) {

@@ -63,12 +63,12 @@ class Watched final : private engine::Output {
     std::uint32_t decisions;
   };
   void note(const engine::Note& note) override;
+  [[nodiscard]] std::span<char> room_for_mail_data(std::size_t octets, std::span<char> scratch) override;
   void keep(std::string_view mail_data) override;
   void drop() override;
   [[nodiscard]] Before prepare(Again again);
   void settle(const Before& before, const engine::Want& want);
   void check_message();
-  void check_fed(std::string_view used, bool was_mail_data);
   void give_back();
 
   Stage& stage_;

@@ -166,8 +166,8 @@ TEST(LmtpTakenBefore, one_hand_over_serves_one_message_after_the_other) {
   Lmtp lmtp(meeting.pool);
   const auto send = [&](const std::string& mail) {
     lmtp.begin({}, "Received: x\n", "me@client.example");
-    lmtp.write(mail);
-    return lmtp.finish(envelope_for({"a@x.example", "b@x.example"})).result;
+    lmtp.append(mail);
+    return lmtp.finish({}, envelope_for({"a@x.example", "b@x.example"})).result;
   };
   EXPECT_EQ(send(message), Result::deferred);
   EXPECT_EQ(send("another\n"), Result::accepted);
@@ -195,8 +195,8 @@ TEST(LmtpTakenBefore, another_message_sender_or_recipient_is_not_spared) {
   EXPECT_EQ(meeting.deliver({"A@x.example"}).result, Result::accepted);
   Lmtp lmtp(meeting.pool);
   lmtp.begin({}, "Received: x\n", "other@client.example");
-  lmtp.write(message);
-  EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"}, "other@client.example")).result, Result::accepted);
+  lmtp.append(message);
+  EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example"}, "other@client.example")).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails().size(), 4U);
 }
 
@@ -205,8 +205,8 @@ TEST(LmtpTakenBefore, another_received_field_is_the_same_message) {
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
   Lmtp lmtp(meeting.pool);
   lmtp.begin({}, "Received: at another time\n", "me@client.example");
-  for (const char octet : message) lmtp.write({&octet, 1});
-  EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example", "b@x.example"})).result, Result::accepted);
+  for (const char octet : message) lmtp.append({&octet, 1});
+  EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example", "b@x.example"})).result, Result::accepted);
   EXPECT_EQ(transactions(meeting.cluster).back(), Strings{"b@x.example"});
 }
 

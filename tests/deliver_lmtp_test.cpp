@@ -59,7 +59,7 @@ TEST(Lmtp, the_null_reverse_path_is_empty) {
   Meeting meeting({Manner{}});
   Lmtp lmtp(meeting.pool);
   lmtp.begin({}, "Received: x\n", "");
-  EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"}, "")).result, Result::accepted);
+  EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example"}, "")).result, Result::accepted);
   EXPECT_TRUE(meeting.cluster.commands()[1].starts_with("MAIL FROM:<> "));
 }
 
@@ -127,9 +127,9 @@ TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
   Lmtp lmtp(meeting.pool);
   lmtp.begin({}, "Received: x\n", "me@client.example");
   const std::size_t open_before = open_descriptors();
-  lmtp.write(std::string(300'000, 'x'));
+  lmtp.append(std::string(300'000, 'x'));
   EXPECT_EQ(open_descriptors(), open_before);
-  const Outcome outcome = lmtp.finish(envelope_for({"a@x.example"}));
+  const Outcome outcome = lmtp.finish({}, envelope_for({"a@x.example"}));
   setrlimit(RLIMIT_FSIZE, &before);
   expect_deferred(outcome, spec::HandOverText::cannot_store);
   EXPECT_TRUE(outcome.cause.contains("EFBIG")) << outcome.cause;
@@ -282,7 +282,7 @@ TEST(Lmtp, an_address_that_cannot_be_written_goes_nowhere) {
   expect_deferred(meeting.deliver({"a@x.example\r\nRCPT TO:<b@x.example>"}), spec::HandOverText::cannot_store);
   expect_deferred(meeting.deliver({}), spec::HandOverText::cannot_store);
   Lmtp lmtp(meeting.pool);
-  expect_deferred(lmtp.finish(envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
+  expect_deferred(lmtp.finish({}, envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
   EXPECT_EQ(meeting.cluster.connections(), 0U);
 }
 
@@ -290,11 +290,11 @@ TEST(Lmtp, an_abandoned_message_is_gone) {
   Meeting meeting({Manner{}});
   Lmtp lmtp(meeting.pool);
   lmtp.begin({}, "Received: x\n", "me@client.example");
-  lmtp.write(std::string(200'000, 'x'));
+  lmtp.append(std::string(200'000, 'x'));
   lmtp.abandon();
-  expect_deferred(lmtp.finish(envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
+  expect_deferred(lmtp.finish({}, envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
   lmtp.begin({}, "Received: y\n", "me@client.example");
-  EXPECT_EQ(lmtp.finish(envelope_for({"a@x.example"})).result, Result::accepted);
+  EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example"})).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails(), Strings{"Received: y\r\n.\r\n"});
 }
 

@@ -27,10 +27,11 @@ using Result = Outcome::Result;
 class MaildirElsewhere : public MaildirPlace {
  protected:
   [[nodiscard]] Outcome deliver(const std::vector<std::string>& recipients, const std::string& text) const {
-    Maildir maildir(settings());
+    MaildirRoot own_root(settings());
+    Maildir maildir(own_root, Maildir::File::at_once);
     maildir.begin({}, "Received: x\n", "a@b.example");
-    maildir.write(text);
-    return maildir.finish(envelope_for(recipients));
+    maildir.append(text);
+    return maildir.finish({}, envelope_for(recipients));
   }
   [[nodiscard]] bool holds(const std::string& mailbox, const std::string& text) const {
     const auto messages = messages_in(root_ / mailbox);

@@ -30,10 +30,10 @@ using namespace std::string_literals;
 
 Outcome deliver_to(const MaildirSettings& settings, const std::vector<std::string>& forward_paths,
                    const std::string& message) {
-  Maildir maildir(settings);
+  MaildirRoot own_root(settings);
+  Maildir maildir(own_root, Maildir::File::at_once);
   maildir.begin({}, "Received: x\n", "sender@client.example");
-  maildir.write(message);
-  return maildir.finish(envelope_for(forward_paths));
+  return maildir.finish(message, envelope_for(forward_paths));
 }
 
 class MaildirTest : public MaildirPlace {
@@ -77,13 +77,14 @@ TEST_F(MaildirTest, only_the_owner_may_look) {
 
 // RFC 5321 4.4: one Return-Path, ours
 TEST_F(MaildirTest, a_return_path_that_the_message_brings_is_replaced) {
-  Maildir maildir(settings());
+  MaildirRoot own_root(settings());
+  Maildir maildir(own_root, Maildir::File::at_once);
   for (const std::size_t body : {10UZ, 300'000UZ}) {
     maildir.begin({}, "Received: x\n", "sender@client.example");
     const std::string text = "\nReturn-Path: <in@the.body>\n" + std::string(body, 'x') + "\n";
-    maildir.write("Return-Path: <old@x.example>\nSubject: t\nreturn-pa");
-    maildir.write("th:\n <older@x.example>\nTo: u\n" + text);
-    EXPECT_EQ(maildir.finish(envelope_for({"user@example.com"})).result, Result::accepted);
+    maildir.append("Return-Path: <old@x.example>\nSubject: t\nreturn-pa");
+    maildir.append("th:\n <older@x.example>\nTo: u\n" + text);
+    EXPECT_EQ(maildir.finish({}, envelope_for({"user@example.com"})).result, Result::accepted);
     const auto messages = messages_in(root_ / "example.com/user");
     ASSERT_EQ(messages.size(), 1U);
     EXPECT_EQ(contents(messages[0]), "Return-Path: <sender@client.example>\nReceived: x\nSubject: t\nTo: u\n" + text);
@@ -95,11 +96,12 @@ TEST_F(MaildirTest, a_return_path_that_the_message_brings_is_replaced) {
 TEST_F(MaildirTest, delivered_to_names_each_recipient_in_a_file_of_its_own) {
   MaildirSettings naming = settings();
   naming.has_delivered_to = true;
-  Maildir maildir(naming);
+  MaildirRoot own_root(naming);
+  Maildir maildir(own_root, Maildir::File::at_once);
   maildir.begin({}, "Received: x\n", "sender@client.example");
-  maildir.write("Subject: t\n\nhello\n");
+  maildir.append("Subject: t\n\nhello\n");
   EXPECT_EQ(
-      maildir.finish(envelope_for({"User@example.com", "user@example.com", "b c@x.example", "postmaster"})).result,
+      maildir.finish({}, envelope_for({"User@example.com", "user@example.com", "b c@x.example", "postmaster"})).result,
       Result::accepted);
   const auto text_of = [&](const char* mailbox) {
     const auto messages = messages_in(root_ / mailbox);
@@ -121,12 +123,13 @@ TEST_F(MaildirTest, delivered_to_names_each_recipient_in_a_file_of_its_own) {
 TEST_F(MaildirTest, file_names_are_unique) {
   MaildirSettings odd = settings();
   odd.host = "a/b:c,d";
-  Maildir maildir(odd);
+  MaildirRoot own_root(odd);
+  Maildir maildir(own_root, Maildir::File::at_once);
   std::smatch parts;
   for (int i = 0; i < 50; ++i) {
     maildir.begin({.unix_time = 1700000000, .number = 7}, "", "");
-    maildir.write("x\n");
-    EXPECT_EQ(maildir.finish(envelope_for({"user@example.com"})).verdict, "1700000000 qp 7");
+    maildir.append("x\n");
+    EXPECT_EQ(maildir.finish({}, envelope_for({"user@example.com"})).verdict, "1700000000 qp 7");
   }
   const auto messages = messages_in(root_ / "example.com/user");
   EXPECT_EQ(messages.size(), 50U);
@@ -167,12 +170,13 @@ TEST_F(MaildirTest, messages_of_every_size_arrive_whole) {
   std::string message(5'000'000, 'x');
   for (std::size_t i = 0; i < message.size(); i += 77) message[i] = static_cast<char>('\n' + i % 100);
   const std::string head = "Return-Path: <>\n";
-  Maildir maildir(settings());
+  MaildirRoot own_root(settings());
+  Maildir maildir(own_root, Maildir::File::at_once);
   for (const std::size_t size : {0UZ, 1UZ, 65519UZ, 65520UZ, 65521UZ, 131056UZ, message.size()}) {
     maildir.begin({}, "", "");
     for (std::size_t at = 0; at < size; at += 10007)
-      maildir.write(std::string_view(message).substr(at, std::min(10007UZ, size - at)));
-    EXPECT_EQ(maildir.finish(envelope_for({"user@example.com"})).result, Result::accepted);
+      maildir.append(std::string_view(message).substr(at, std::min(10007UZ, size - at)));
+    EXPECT_EQ(maildir.finish({}, envelope_for({"user@example.com"})).result, Result::accepted);
     const auto messages = messages_in(root_ / "example.com/user");
     ASSERT_EQ(messages.size(), 1U);
     EXPECT_TRUE(contents(messages[0]) == head + message.substr(0, size)) << size;
@@ -182,12 +186,13 @@ TEST_F(MaildirTest, messages_of_every_size_arrive_whole) {
 
 TEST_F(MaildirTest, an_abandoned_message_leaves_nothing) {
   {
-    Maildir maildir(settings());
+    MaildirRoot own_root(settings());
+    Maildir maildir(own_root, Maildir::File::at_once);
     maildir.begin({}, "", "");
-    maildir.write(std::string(200'000, 'x'));
+    maildir.append(std::string(200'000, 'x'));
     maildir.abandon();
     maildir.begin({}, "", "");
-    maildir.write(std::string(200'000, 'x'));
+    maildir.append(std::string(200'000, 'x'));
   }
   EXPECT_EQ(fs::directory_iterator(root_), fs::directory_iterator());
 }
@@ -226,29 +231,32 @@ TEST_F(MaildirTest, a_vanished_root_defers) {
   const Outcome outcome = deliver_to(nowhere, {"a@example.com"}, "x\n");
   EXPECT_EQ(outcome.result, Result::deferred);
   EXPECT_EQ(outcome.cause, "ENOENT: new file");
-  EXPECT_EQ(Maildir(nowhere).begin({}, "", ""), "ENOENT: new file") << "which the client is to hear at DATA";
+  MaildirRoot nowhere_root(nowhere);
+  EXPECT_EQ(Maildir(nowhere_root, Maildir::File::at_once).begin({}, "", ""), "ENOENT: new file")
+      << "which the client is to hear at DATA";
 }
 
 TEST_F(MaildirTest, trouble_ends_with_its_message) {
   std::ofstream(root_ / "broken.example") << "not a folder";
-  Maildir maildir(settings());
+  MaildirRoot own_root(settings());
+  Maildir maildir(own_root, Maildir::File::at_once);
   for (const Result expected : {Result::accepted, Result::deferred, Result::accepted}) {
     maildir.begin({}, "", "");
     EXPECT_EQ(
-        maildir.finish(envelope_for({expected == Result::accepted ? "a@example.com" : "a@broken.example"})).result,
+        maildir.finish({}, envelope_for({expected == Result::accepted ? "a@example.com" : "a@broken.example"})).result,
         expected);
   }
 }
 
 TEST_F(MaildirTest, a_broken_envelope_defers) {
+  MaildirRoot own_root(settings());
+  Maildir maildir(own_root, Maildir::File::at_once);
   for (const std::string& octets :
        {""s, "\0"s, "Fa\0"s, "Fa\0\0"s, "Fa\0Tb\0"s, "Fa\0Tb\0Xc\0\0"s, "Fa\0Tb"s, "Tb\0\0"s, "Fa\0Tb\0\0\0"s}) {
-    Maildir maildir(settings());
     maildir.begin({}, "", "");
-    EXPECT_EQ(maildir.finish(octets).result, Result::deferred);
+    EXPECT_EQ(maildir.finish({}, octets).result, Result::deferred);
   }
-  Maildir maildir(settings());
-  EXPECT_EQ(maildir.finish(envelope_for({"a@example.com"})).result, Result::deferred) << "nothing was begun";
+  EXPECT_EQ(maildir.finish({}, envelope_for({"a@example.com"})).result, Result::deferred) << "nothing was begun";
   EXPECT_EQ(files_below_root(), 0U);
 }
 
@@ -340,20 +348,21 @@ class MaildirTracedTest : public TracedMaildirPlace {
 TEST(DISABLED_Once, delivers_two_messages) {
   const char* root = std::getenv("POSTERN_TEST_ROOT");
   if (root == nullptr) GTEST_SKIP() << "only inside a trace";
-  Maildir maildir({.root = root, .host = "mail.example.com", .default_domain = {}});
+  MaildirRoot own_root({.root = root, .host = "mail.example.com", .default_domain = {}});
+  Maildir maildir(own_root, Maildir::File::at_once);
   for (const char* mark : {"/first-message", "/second-message"}) {
     EXPECT_NE(access(mark, F_OK), 0);
     maildir.begin({}, "", "");
-    maildir.write(std::string(1024, 'x'));
-    const Outcome outcome = maildir.finish(envelope_for({"a@example.com", "b@example.com"}));
+    maildir.append(std::string(1024, 'x'));
+    const Outcome outcome = maildir.finish({}, envelope_for({"a@example.com", "b@example.com"}));
     std::ofstream(root + "/outcome"s) << outcome.verdict << '|' << outcome.cause;
   }
 }
 
 TEST_F(MaildirTracedTest, is_synced_before_it_is_seen_and_seen_before_it_is_accepted) {
-  const std::string calls = trace("-e trace=access,openat,write,fsync,linkat,close");
+  const std::string calls = trace("-e trace=access,openat,write,writev,fsync,linkat,close");
   const std::vector<std::string> order{R"(O_TMPFILE)",
-                                       R"(write\(\d+<[^>]*#\d+>.*"Return-Path)",
+                                       R"(writev?\(\d+<[^>]*#\d+>.*"Return-Path)",
                                        R"(fsync\(\d+<[^>]*#\d+)",
                                        R"(linkat\(.*/example.com/a/new>)",
                                        R"(linkat\(.*/example.com/b/new>)",

@@ -87,7 +87,7 @@ std::ptrdiff_t count(const std::string& text, const std::string& pattern) {
   return std::distance(std::sregex_iterator(text.begin(), text.end(), regex), {});
 }
 
-const std::string watched = "-e trace=access,openat,write,fsync,linkat,io_setup,io_submit,io_getevents ";
+const std::string watched = "-e trace=access,openat,write,writev,fsync,linkat,io_setup,io_submit,io_getevents ";
 const std::string no_batches = "-e inject=io_setup:error=ENOSYS ";
 const std::vector<std::string> all_accepted(4, "accepted");
 

@@ -65,8 +65,8 @@ class QueueProgramTest : public ::testing::Test {
     const base::Environment environment(environ);
     QueueProgram program(settings, environment);
     program.begin({}, "Received: x\n", "sender@client.example");
-    program.write(message);
-    return program.finish(envelope);
+    program.append(message);
+    return program.finish({}, envelope);
   }
 
   [[nodiscard]] Outcome run(const std::string& text, const std::string& message = "Subject: t\n\nhello\n",
@@ -101,8 +101,8 @@ TEST_F(QueueProgramTest, takes_one_message_after_the_other) {
   QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >>$FOLDER/envelopes")}, environment);
   for (int i = 0; i < 3; ++i) {
     program.begin({}, "Received: x\n", "");
-    program.write(std::to_string(i));
-    EXPECT_EQ(program.finish(envelope).result, Result::accepted);
+    program.append(std::to_string(i));
+    EXPECT_EQ(program.finish({}, envelope).result, Result::accepted);
     EXPECT_EQ(contents(folder_ / "message"), "Received: x\n" + std::to_string(i));
   }
   EXPECT_EQ(contents(folder_ / "envelopes"), envelope + envelope + envelope);
@@ -122,7 +122,7 @@ TEST_F(QueueProgramTest, gets_an_envelope_larger_than_a_pipe) {
   const base::Environment environment(environ);
   QueueProgram program({.path = script("cat >/dev/null; sleep 0.1; cat <&1 >$FOLDER/envelope")}, environment);
   program.begin({}, "Received: x\n", "");
-  EXPECT_EQ(program.finish(many).result, Result::accepted);
+  EXPECT_EQ(program.finish({}, many).result, Result::accepted);
   EXPECT_EQ(contents(folder_ / "envelope"), many);
 }
 
@@ -258,7 +258,7 @@ TEST_F(QueueProgramTest, sees_no_envelope_of_an_abandoned_message) {
     QueueProgram program({.path = script("cat >$FOLDER/message; cat <&1 >$FOLDER/envelope; touch $FOLDER/ended")},
                          environment);
     program.begin({}, "Received: x\n", "");
-    program.write("begun\n");
+    program.append("begun\n");
     program.abandon();
     EXPECT_EQ(contents(folder_ / "message"), "Received: x\nbegun\n");
     EXPECT_EQ(contents(folder_ / "envelope"), "");
@@ -272,7 +272,7 @@ TEST_F(QueueProgramTest, sees_no_envelope_of_an_abandoned_message) {
 TEST_F(QueueProgramTest, finish_without_begin_defers) {
   const base::Environment environment(environ);
   QueueProgram program({.path = "/bin/true"}, environment);
-  EXPECT_EQ(program.finish(envelope).result, Result::deferred);
+  EXPECT_EQ(program.finish({}, envelope).result, Result::deferred);
 }
 
 TEST_F(QueueProgramTest, has_its_own_descriptors_and_no_others) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deliver/return_path_filter.hpp"
@@ -50,6 +51,20 @@ TEST(ReturnPathFilter, keeps_every_other_octet) {
                            "Return-Pathological: x\n\n", "X-Return-Path: <a>\n\n", "\nReturn-Path: <a@b>\n",
                            "A: 1\n\nReturn-Path: <a@b>\n Return-Path: <c@d>\n", "A: 1\n Return-Path: <a@b>\n\n"})
     expect(text, text);
+}
+
+// As where the last piece and the end are written together.
+TEST(ReturnPathFilter, what_the_last_piece_kept_is_there_still_when_the_message_is_over) {
+  ReturnPathFilter filter;
+  std::vector<std::string_view> kept;
+  const auto keep = [&](std::string_view octets) { kept.push_back(octets); };
+  filter.pass("Return", keep);
+  EXPECT_TRUE(kept.empty());
+  filter.pass("-Receipt: a line that is too long for the string itself\nReturn-P", keep);
+  filter.finish(keep);
+  std::string all;
+  for (const std::string_view each : kept) all += each;
+  EXPECT_EQ(all, "Return-Receipt: a line that is too long for the string itself\nReturn-P");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace postern::deliver {
 namespace {
 
-// What a session is for a lane.
+// What a session is for the threads.
 class Sent final : public StoreJob {
  public:
   Sent(loop::Loop& loop, Goal goal, std::vector<Outcome>& outcomes, int wanted)
@@ -31,7 +31,7 @@ class Handing : public ::testing::Test {
     home_.write("control/me", "mx.example\n");
     variables_ = {"TMPDIR=" + home_.path(), "PATH=/usr/bin:/bin"};
   }
-  std::shared_ptr<Lane> lane(config::HandOverKind kind, const std::string& path, unsigned threads) {
+  std::shared_ptr<DeliveryThreads> threads_for(config::HandOverKind kind, const std::string& path, unsigned threads) {
     pointers_.clear();
     for (const std::string& variable : variables_) pointers_.push_back(variable.c_str());
     pointers_.push_back(nullptr);
@@ -40,19 +40,19 @@ class Handing : public ::testing::Test {
     start.hand_over = kind;
     start.hand_over_path = path;
     start.host = "mx.example";
-    auto made = make_lane(start, *environment_, threads);
+    auto made = make_delivery_threads(start, *environment_, threads);
     EXPECT_TRUE(made);
     return made.value_or(nullptr);
   }
-  void submit(Lane& lane, StoreJob::Goal goal, const std::string& octets, bool is_withdrawn = false) {
+  void submit(DeliveryThreads& threads, StoreJob::Goal goal, const std::string& octets, bool is_withdrawn = false) {
     auto job = std::make_unique<Sent>(*loop_, goal, outcomes_, wanted_);
-    job->parcel = lane.open(*environment_);
-    job->received = "Received: test\n";
-    job->octets = octets;
+    job->message = threads.open(*environment_);
+    EXPECT_EQ("", job->message->begin({}, "Received: test\n", "a@b.example"));
+    job->buffer.append(octets);
     using namespace std::string_literals;
     job->envelope = "Fa@b.example\0Tc@d.example\0\0"s;
     if (is_withdrawn) job->withdraw();
-    lane.submit(std::move(job));
+    threads.submit(std::move(job));
   }
   tests::Home home_;
   std::unique_ptr<loop::Loop> loop_ = loop::Loop::make().value();
@@ -65,7 +65,7 @@ class Handing : public ::testing::Test {
 
 TEST_F(Handing, a_queue_program_gets_the_message_and_the_envelope) {
   home_.write_program("queue", "#!/bin/sh\ncat >message; tr '\\000' '|' <&1 >envelope\n");
-  const auto queue = lane(config::HandOverKind::queue_program, home_.path() + "/queue", 1);
+  const auto queue = threads_for(config::HandOverKind::queue_program, home_.path() + "/queue", 1);
   submit(*queue, StoreJob::Goal::finish, "Subject: x\n\nbody\n");
   loop_->run();
   EXPECT_EQ(Outcome::Result::accepted, outcomes_.at(0).result) << outcomes_.at(0).cause;
@@ -78,7 +78,7 @@ TEST_F(Handing, never_more_queue_programs_at_once_than_threads) {
   home_.write_program("queue",
                       "#!/bin/sh\n: >running.$$; ls running.* | wc -l >>counts; cat >/dev/null; cat <&1 >/dev/null\n"
                       "sleep 0.05; rm running.$$\n");
-  const auto queue = lane(config::HandOverKind::queue_program, home_.path() + "/queue", 3);
+  const auto queue = threads_for(config::HandOverKind::queue_program, home_.path() + "/queue", 3);
   for (int i = 0; i < wanted_; ++i) submit(*queue, StoreJob::Goal::finish, "x\n");
   loop_->run();
   std::istringstream counts(home_.read("counts"));
@@ -91,7 +91,7 @@ TEST_F(Handing, never_more_queue_programs_at_once_than_threads) {
 
 TEST_F(Handing, what_is_abandoned_leaves_nothing_behind) {
   std::filesystem::create_directory("mail");
-  const auto maildir = lane(config::HandOverKind::maildir, "mail", 1);
+  const auto maildir = threads_for(config::HandOverKind::maildir, "mail", 1);
   submit(*maildir, StoreJob::Goal::abandon, "half of it");
   loop_->run();
   for (const auto& entry : std::filesystem::recursive_directory_iterator("mail"))
@@ -101,7 +101,7 @@ TEST_F(Handing, what_is_abandoned_leaves_nothing_behind) {
 TEST_F(Handing, many_messages_for_a_maildir_come_to_their_outcomes_each) {
   std::filesystem::create_directory("mail");
   wanted_ = 200;
-  const auto maildir = lane(config::HandOverKind::maildir, "mail", 1);
+  const auto maildir = threads_for(config::HandOverKind::maildir, "mail", 1);
   for (int i = 0; i < wanted_; ++i) submit(*maildir, StoreJob::Goal::finish, std::to_string(i) + "\n");
   loop_->run();
   for (const Outcome& outcome : outcomes_) EXPECT_EQ(Outcome::Result::accepted, outcome.result) << outcome.cause;
@@ -114,10 +114,10 @@ TEST_F(Handing, many_messages_for_a_maildir_come_to_their_outcomes_each) {
 TEST_F(Handing, what_was_withdrawn_before_its_turn_is_not_stored) {
   std::filesystem::create_directory("mail");
   wanted_ = 21;
-  const auto maildir = lane(config::HandOverKind::maildir, "mail", 1);
+  const auto maildir = threads_for(config::HandOverKind::maildir, "mail", 1);
   for (int i = 0; i < 20; ++i) submit(*maildir, StoreJob::Goal::finish, "x\n", i % 2 == 0);
   home_.write_program("queue", "#!/bin/sh\n: >run\n");
-  const auto queue = lane(config::HandOverKind::queue_program, home_.path() + "/queue", 1);
+  const auto queue = threads_for(config::HandOverKind::queue_program, home_.path() + "/queue", 1);
   submit(*queue, StoreJob::Goal::finish, "x\n", true);
   loop_->run();
   const auto is_gone = [](const Outcome& outcome) { return outcome.result == Outcome::Result::client_gone; };
@@ -129,12 +129,11 @@ TEST_F(Handing, what_was_withdrawn_before_its_turn_is_not_stored) {
 }
 
 TEST_F(Handing, what_is_discarded_is_not_even_opened) {
-  const auto discard = lane(config::HandOverKind::discard, "", 1);
-  EXPECT_EQ(nullptr, discard->open(*environment_));
+  const auto discard = threads_for(config::HandOverKind::discard, "", 1);
   EXPECT_TRUE(discard->keeps_nothing());
 }
 
-TEST_F(Handing, nothing_is_a_way_out_of_no_kind) { EXPECT_EQ(nullptr, lane(config::HandOverKind::none, "", 1)); }
+TEST_F(Handing, nothing_is_a_way_out_of_no_kind) { EXPECT_EQ(nullptr, threads_for(config::HandOverKind::none, "", 1)); }
 
 }  // namespace
 }  // namespace postern::deliver

@@ -40,8 +40,7 @@ inline Outcome deliver(LmtpPool& pool, const Strings& forward_paths = {"a@x.exam
                        const std::string& mail = message) {
   Lmtp lmtp(pool);
   lmtp.begin({}, "Received: x\n", "me@client.example");
-  lmtp.write(mail);
-  return lmtp.finish(envelope_for(forward_paths));
+  return lmtp.finish(mail, envelope_for(forward_paths));
 }
 
 struct Meeting {

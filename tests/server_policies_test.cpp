@@ -148,10 +148,10 @@ TEST_F(Judging, a_certificate_that_was_served_and_is_gone_refuses_the_reload_and
     std::filesystem::copy_file(file.path, "control/servercert.pem");
   }
   const auto known = std::make_shared<KnownCertificates>();
-  Lanes lanes;
+  Deliveries deliveries;
   const auto before = make({{}}, nullptr, known).value_or(nullptr);
   ASSERT_NE(nullptr, before);
-  ASSERT_TRUE(before->open_lanes(lanes, Policies::Programs::allowed));
+  ASSERT_TRUE(before->open_deliveries(deliveries, Policies::Programs::allowed));
   std::filesystem::remove("control/servercert.pem");
   const auto after = make({{}}, nullptr, known);
   ASSERT_FALSE(after);
@@ -213,23 +213,23 @@ TEST_F(Judging, certificates_for_names_want_one_for_all_others) {
 }
 
 TEST_F(Judging, the_way_out_is_shared_by_classes_and_kept_over_a_reload) {
-  Lanes lanes;
+  Deliveries deliveries;
   const auto before = made({{}});
-  ASSERT_TRUE(before->open_lanes(lanes, Policies::Programs::allowed));
-  const auto lane = before->find(0, {})->lane;
-  ASSERT_NE(nullptr, lane);
-  EXPECT_EQ(lane, before->find(0, record({"+DATABYTES=3"}))->lane);
+  ASSERT_TRUE(before->open_deliveries(deliveries, Policies::Programs::allowed));
+  const auto delivery = before->find(0, {})->delivery;
+  ASSERT_NE(nullptr, delivery);
+  EXPECT_EQ(delivery, before->find(0, record({"+DATABYTES=3"}))->delivery);
   const auto after = made({{"DATABYTES=9"}});
-  ASSERT_TRUE(after->open_lanes(lanes, Policies::Programs::allowed));
-  EXPECT_EQ(lane, after->find(0, {})->lane);
+  ASSERT_TRUE(after->open_deliveries(deliveries, Policies::Programs::allowed));
+  EXPECT_EQ(delivery, after->find(0, {})->delivery);
 }
 
 TEST_F(Judging, a_class_that_wants_a_program_is_refused_once_the_sandbox_has_none) {
   home_.write_program("queue", "#!/bin/sh\n");
-  Lanes lanes;
+  Deliveries deliveries;
   const auto policies = made({{}});
   EXPECT_FALSE(policies->runs_programs());
-  ASSERT_TRUE(policies->open_lanes(lanes, Policies::Programs::refused));
+  ASSERT_TRUE(policies->open_deliveries(deliveries, Policies::Programs::refused));
   const auto served = policies->find(0, record({"+QMAILQUEUE=queue"}));
   EXPECT_FALSE(served->is_served);
   EXPECT_EQ(spec::Event::connect_no_hand_over, served->start.event);

@@ -102,15 +102,16 @@ TEST_F(Sandboxed, a_link_leads_nowhere_else) {
 }
 
 TEST_F(Sandboxed, a_message_is_delivered_durably) {
-  EXPECT_EQ(
-      0, inside([&] {
-        deliver::Maildir maildir({.root = folder_ + "/mail", .host = "mx.example", .default_domain = "mx.example"});
-        maildir.begin({}, "Received: x\n", "a@b.example");
-        maildir.write("hello\n");
-        using namespace std::string_view_literals;
-        const auto outcome = maildir.finish("Fa@b.example\0Tu@mx.example\0\0"sv);
-        return outcome.result == deliver::Outcome::Result::accepted ? 0 : 1;
-      }));
+  EXPECT_EQ(0, inside([&] {
+              deliver::MaildirRoot own_root(
+                  {.root = folder_ + "/mail", .host = "mx.example", .default_domain = "mx.example"});
+              deliver::Maildir maildir(own_root, deliver::Maildir::File::at_once);
+              maildir.begin({}, "Received: x\n", "a@b.example");
+              maildir.append("hello\n");
+              using namespace std::string_view_literals;
+              const auto outcome = maildir.finish({}, "Fa@b.example\0Tu@mx.example\0\0"sv);
+              return outcome.result == deliver::Outcome::Result::accepted ? 0 : 1;
+            }));
   EXPECT_TRUE(std::filesystem::exists(folder_ + "/mail/mx.example/u/new"));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/mail/.tmp"));  // linked from /proc/self/fd, which stays in reach
 }
@@ -142,10 +143,11 @@ TEST_F(Sandboxed, a_message_is_delivered_after_the_drop_of_privileges) {
               if (!drop_privileges(*look_up("54321:54322"))) return 1;
               const auto sandbox = enter_strict_sandbox(reach_);
               if (!sandbox) return 2;
-              deliver::Maildir maildir({.root = folder_ + "/mail", .host = "mx", .default_domain = "mx.example"});
+              deliver::MaildirRoot own_root({.root = folder_ + "/mail", .host = "mx", .default_domain = "mx.example"});
+              deliver::Maildir maildir(own_root, deliver::Maildir::File::at_once);
               maildir.begin({}, "Received: x\n", "a@b.example");
               using namespace std::string_view_literals;
-              const auto outcome = maildir.finish("Fa@b.example\0Tu@mx.example\0\0"sv);
+              const auto outcome = maildir.finish({}, "Fa@b.example\0Tu@mx.example\0\0"sv);
               return outcome.result == deliver::Outcome::Result::accepted ? 0 : 3;
             }));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/mail/.tmp"));

@@ -62,7 +62,7 @@ int MailFile::create_named(const std::string& unique_name) {
   return error;
 }
 
-int MailFile::write(std::string_view octets) { return base::write_all(file_, octets); }
+int MailFile::write(std::span<std::string_view> pieces) { return base::write_all(file_, pieces); }
 
 void MailFile::start_sync() const { ::sync_file_range(file_.number(), 0, 0, SYNC_FILE_RANGE_WRITE); }
 

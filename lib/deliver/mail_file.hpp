@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,7 +27,8 @@ class MailFile {
 
   // root stays open as long as this file; unique_name is used only when there must be a name
   [[nodiscard]] int create(const base::Descriptor& root, const std::string& unique_name);
-  [[nodiscard]] int write(std::string_view octets);
+  // One after the other, and in one call of the system where it can be; changes `pieces`.
+  [[nodiscard]] int write(std::span<std::string_view> pieces);
   [[nodiscard]] int link_into(const base::Descriptor& folder, const std::string& name) const;
   // A copy of its own, whatever could be linked, with `text` after its first `at` octets.
   [[nodiscard]] int copy_into(const base::Descriptor& folder, const std::string& name, std::size_t at,

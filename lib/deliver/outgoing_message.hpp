@@ -1,8 +1,9 @@
-// Where accepted mail goes: one message at a time is handed over, whole or not at all.
-// in      begin, write as often as mail data comes, then finish or abandon; after either, begin again
+// A message on its way out, between DATA and its outcome: whole or not at all.
+// in      begin, append as often as there is a piece, then finish or abandon; after either, begin again. Mail data: lines end
+//         with LF, transparency is undone
 // out     Outcome: what the client is told. `accepted` means that the message is now somebody else's responsibility
 // lives   no view is kept beyond the call it came with
-// errors  trouble in begin or write is remembered and reported by finish, and that of begin by begin too; never a silent loss.
+// errors  trouble in begin or append is remembered and reported by finish, and that of begin by begin too; never a silent loss.
 //         std::bad_alloc, from any call: then abandon
 // source  RFC 5321 4.1.1.4, 4.2.5, 6.1; qmail-queue(8)
 #pragma once
@@ -29,12 +30,14 @@ struct Outcome {
 // Of a message whose client has left before anything began to make it durable.
 [[nodiscard]] Outcome withdrawn();
 
-class HandOver {
+class MaildirGroup;
+
+class OutgoingMessage {
  public:
-  HandOver() = default;
-  HandOver(const HandOver&) = delete;
-  HandOver& operator=(const HandOver&) = delete;
-  virtual ~HandOver() = default;
+  OutgoingMessage() = default;
+  OutgoingMessage(const OutgoingMessage&) = delete;
+  OutgoingMessage& operator=(const OutgoingMessage&) = delete;
+  virtual ~OutgoingMessage() = default;  // abandons what was not finished
 
   // id            of the message: what an accepted one is answered with, where no one else has a number for it
   // Why there is no room for this message, for the log: then the client is told before it sends. Empty: it has begun.
@@ -42,11 +45,18 @@ class HandOver {
   // reverse_path  without angle brackets; empty for the null reverse-path. Only a final delivery needs it
   virtual std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) = 0;
 
-  // Mail data: lines end with LF, transparency is undone.
-  virtual void write(std::string_view octets) = 0;
+  // A piece of a message that is too large for memory: it may wait for a disk or a program.
+  virtual void append(std::string_view octets) = 0;
 
+  // octets            the last piece, often the whole message
   // envelope_octets   "Freverse-path\0Tforward-path\0Tforward-path\0\0", as qmail-queue reads it
-  [[nodiscard]] virtual Outcome finish(std::string_view envelope_octets) = 0;
+  [[nodiscard]] virtual Outcome finish(std::string_view octets, std::string_view envelope_octets) = 0;
+
+  // The same together with others, where its Delivery makes groups: the views live, and `outcome` is there, until the group
+  // has finished.
+  virtual void finish_in(MaildirGroup&, std::string_view octets, std::string_view envelope_octets, Outcome& outcome) {
+    outcome = finish(octets, envelope_octets);
+  }
 
   // Leaves nothing behind.
   virtual void abandon() = 0;

@@ -61,7 +61,7 @@ std::string QueueProgram::begin(MessageId, std::string_view received, std::strin
   trouble_ = start();
   if (trouble_ == Trouble::no_pipe) return "no descriptor for the pipes of the queue program";
   if (trouble_ == Trouble::not_executable) return "cannot run the queue program " + settings_.path;
-  write(received);
+  append(received);
   return {};
 }
 
@@ -90,7 +90,7 @@ QueueProgram::Trouble QueueProgram::start() {
   return Trouble::none;
 }
 
-void QueueProgram::write(std::string_view octets) { send(message_, octets); }
+void QueueProgram::append(std::string_view octets) { send(message_, octets); }
 
 // Once something was not taken, nothing more is sent: the child must not see a message with a hole.
 void QueueProgram::send(const base::Descriptor& to, std::string_view octets) {
@@ -158,7 +158,8 @@ base::WaitResult QueueProgram::close_and_wait(unsigned seconds) {
   return base::wait_for(std::exchange(child_, 0), deadline);
 }
 
-Outcome QueueProgram::finish(std::string_view envelope_octets) {
+Outcome QueueProgram::finish(std::string_view octets, std::string_view envelope_octets) {
+  append(octets);
   if (child_ == 0) return told_by_exit_code(trouble_ == Trouble::not_executable ? exit_not_executable : exit_temporary);
   message_.close();  // the envelope is read only after the end of the message
   send(envelope_, envelope_octets);

@@ -31,7 +31,7 @@ struct QueueProgramSettings {
   unsigned max_abandon_seconds = 10;  // to notice that no envelope comes, and to end
 };
 
-class QueueProgram final : public HandOver {
+class QueueProgram final : public OutgoingMessage {
  public:
   // environment   of the program; outlives the QueueProgram
   QueueProgram(QueueProgramSettings settings, const base::Environment& environment)
@@ -39,8 +39,8 @@ class QueueProgram final : public HandOver {
   ~QueueProgram() override { abandon(); }
 
   std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
-  void write(std::string_view octets) override;
-  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
+  void append(std::string_view octets) override;
+  [[nodiscard]] Outcome finish(std::string_view octets, std::string_view envelope_octets) override;
   void abandon() override;
 
  private:

@@ -2,7 +2,7 @@
 // in      a message piece by piece, from its first octet on; lines end with LF
 // out     views of what stays, in order, given to a function; the fields and their folded lines are left out, whatever
 //         their case. The body is as it was, and so is a header without such a field
-// state   at most the beginning of one line is held between two pieces
+// lives   the views live until the next call; at most the beginning of one line is held between two pieces
 // source  RFC 5321 4.4: a message has one Return-Path, written by the final delivery; RFC 5322 2.2, 2.2.3
 #pragma once
 
@@ -19,9 +19,9 @@ class ReturnPathFilter {
   template <typename Keep>
   void pass(std::string_view octets, Keep keep) {
     if (!held_.empty()) {
-      held_ += octets;
-      const std::string all = std::exchange(held_, {});
-      return pass(all, keep);
+      joined_ = std::exchange(held_, {});
+      joined_ += octets;
+      return pass(joined_, keep);
     }
     while (!octets.empty() && place_ != Place::body) {
       const Cut cut = next_cut(octets);
@@ -33,11 +33,10 @@ class ReturnPathFilter {
     if (!octets.empty()) keep(octets);
   }
 
-  // The message is over: what was held stays.
+  // The message is over: what was held stays. Another message wants another filter.
   template <typename Keep>
   void finish(Keep keep) {
     if (!held_.empty() && place_ != Place::dropped) keep(std::string_view(held_));
-    *this = {};
   }
 
  private:
@@ -51,6 +50,7 @@ class ReturnPathFilter {
 
   Place place_ = Place::line_start;
   std::string held_;
+  std::string joined_;  // what was held, with what came next: what is kept of it is a view
 };
 
 }  // namespace postern::deliver

@@ -5,6 +5,7 @@ not read, or is gone, must meet neither another's octets nor its own twice.
 import errno
 import re
 import signal
+import socket
 import ssl
 import time
 
@@ -187,6 +188,22 @@ class InHand(Case):
         self.assertEqual([client.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
         self.assertEqual(server.exit_code(), 0)
 
+    def test_a_client_sends_on_while_the_only_thread_is_busy(self):
+        server = self.serve_file(self.slow_queue(6), server="hand_overs = 1")
+        first, second = self.connect(server), self.connect(server)
+        # The kernel holds little of what the server has not read.
+        second.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        second.send(ENVELOPE)
+        self.assertEqual([second.reply()[:3] for _ in range(3)], ["250", "250", "354"])
+        first.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n")
+        self.assertTrue(peer.until(lambda: len(server.others()) > 0))
+        began = time.monotonic()
+        second.send((b"x" * 70 + b"\r\n") * 5000)
+        self.assertLess(time.monotonic() - began, 3)
+        second.send(b".\r\n")
+        self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+        self.assertEqual(second.reply()[:3], "250")
+
     def test_a_client_is_not_called_slow_for_what_it_waited(self):  # deviation D24
         server = self.serve_file(self.slow_queue(3), server="hand_overs = 1",
                                  limits="min_data_octets_per_second = 100_000\ndata_rate_seconds = 1")
@@ -195,7 +212,7 @@ class InHand(Case):
         self.assertEqual([second.reply()[:3] for _ in range(3)], ["250", "250", "354"])
         first.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n")
         self.assertTrue(peer.until(lambda: len(server.others()) > 0))
-        second.send((b"x" * 70 + b"\r\n") * 1000)
+        second.send((b"x" * 70 + b"\r\n") * 5000)  # more than is kept in memory while the only thread is busy
         self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
         time.sleep(0.4)
         second.send(b".\r\n")

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +79,16 @@ ssize_t write(int file, const void* octets, size_t size) {
     if (size > 1 && fails("half a write")) return real(file, octets, size / 2);
   }
   return real(file, octets, size);
+}
+
+ssize_t writev(int file, const struct iovec* pieces, int count) {
+  static ssize_t (*real)(int, const struct iovec*, int);
+  if (real == NULL) real = REAL(writev);
+  if (now->count > 0 && is_stored(file)) {
+    if (fails("write")) return -1;
+    if (fails("half a write")) return real(file, pieces, 1);
+  }
+  return real(file, pieces, count);
 }
 
 int fsync(int file) {

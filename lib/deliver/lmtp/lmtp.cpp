@@ -115,13 +115,15 @@ bool is_of_dead_connection(const LmtpResult& result) {
 std::string Lmtp::begin(MessageId, std::string_view received, std::string_view) {
   abandon();
   has_begun_ = true;
+  received_ = received;  // memory for the message is taken when there is some of it
   if (pool_.settings().opens_file_at_once) message_.open();
-  message_.write(received);
   if (message_.error() == 0) return {};
   return not_collected(message_.error(), pool_.settings().file_folder).cause;
 }
 
-void Lmtp::write(std::string_view octets) {
+void Lmtp::append(std::string_view octets) {
+  message_.write(received_);
+  received_.clear();
   message_.write(octets);
   hash_.add(octets);
 }
@@ -147,7 +149,8 @@ std::optional<Lmtp::Work> Lmtp::work_for(std::string_view envelope_octets) const
   return work;
 }
 
-Outcome Lmtp::finish(std::string_view envelope_octets) {
+Outcome Lmtp::finish(std::string_view octets, std::string_view envelope_octets) {
+  append(octets);
   const std::optional<Work> work = work_for(envelope_octets);
   Outcome outcome = !has_begun_             ? not_stored("no message")
                     : !work                 ? not_stored("no whole envelope")
@@ -199,6 +202,7 @@ void Lmtp::keep_account(const Work& work, const LmtpResult& result, const Outcom
 }
 
 void Lmtp::abandon() {
+  received_.clear();
   message_.clear();
   hash_ = pool_.taken().begin();
   has_begun_ = false;

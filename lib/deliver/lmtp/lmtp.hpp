@@ -31,14 +31,14 @@
 
 namespace postern::deliver {
 
-class Lmtp final : public HandOver {
+class Lmtp final : public OutgoingMessage {
  public:
   // The pool outlives this object.
   explicit Lmtp(LmtpPool& pool) : pool_(pool), message_(pool.settings().file_folder), hash_(pool.taken().begin()) {}
 
   std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
-  void write(std::string_view octets) override;
-  [[nodiscard]] Outcome finish(std::string_view envelope_octets) override;
+  void append(std::string_view octets) override;
+  [[nodiscard]] Outcome finish(std::string_view octets, std::string_view envelope_octets) override;
   void abandon() override;
 
  private:
@@ -56,6 +56,7 @@ class Lmtp final : public HandOver {
   void keep_account(const Work& work, const LmtpResult& result, const Outcome& outcome);
 
   LmtpPool& pool_;
+  std::string received_;  // until it is in the message
   LmtpMessage message_;
   base::SipHash hash_;  // of the message without our Received, which is another one each time
   bool has_begun_ = false;

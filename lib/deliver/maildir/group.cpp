@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <new>
 #include <ranges>
 #include <string>
 
@@ -64,6 +65,13 @@ void link_all(Delivery& delivery, MaildirRoot& root, MaildirFolders& folders) {
   if (!delivery.message->is_sound()) take_back(delivery, folders);
 }
 
+// A message that memory ends for holds up no other one.
+void complete(const PreparedMessage& prepared, const base::Descriptor& root) try {
+  prepared.message->complete(root, prepared.octets);
+} catch (const std::bad_alloc&) {
+  prepared.message->note(ENOMEM, "write");
+}
+
 void judge(Delivery& delivery, const MaildirFolders& folders) {
   for (const std::string& mailbox : delivery.mailboxes) {
     const MaildirFolders::Trouble trouble = folders.trouble(mailbox);
@@ -85,7 +93,7 @@ std::vector<Outcome> MaildirGroup::commit(std::span<const PreparedMessage> messa
     MaildirMessage* const message = prepared.message;
     if (!message->is_begun() || deliveries.back().mailboxes.empty()) message->note(EINVAL, "no message or no envelope");
     message->note(root_error, "new file");
-    message->complete(root);
+    complete(prepared, root);
   }
   sync_files(messages);
   MaildirFolders folders(root);
@@ -99,6 +107,23 @@ std::vector<Outcome> MaildirGroup::commit(std::span<const PreparedMessage> messa
   }
   folders.unmake_unsure();
   return outcomes;
+}
+
+void MaildirGroup::add(const PreparedMessage& message, Outcome& outcome) {
+  outcomes_.reserve(outcomes_.size() + 1);
+  added_.push_back(message);
+  outcomes_.push_back(&outcome);
+}
+
+void MaildirGroup::finish() {
+  if (added_.empty()) return;
+  std::vector<Outcome> outcomes = commit(added_);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) *outcomes_[i] = std::move(outcomes[i]);
+}
+
+void MaildirGroup::forget() {
+  added_.clear();
+  outcomes_.clear();
 }
 
 void MaildirGroup::sync_files(std::span<const PreparedMessage> messages) {

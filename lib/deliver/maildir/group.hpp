@@ -1,5 +1,5 @@
 // Makes several messages durable together, so that they share what is dear: the waits for the disk.
-// in      messages that have got all their octets, each with its envelope ("Freverse-path\0Tforward-path\0...\0")
+// in      messages, each with its last octets and its envelope ("Freverse-path\0Tforward-path\0...\0")
 // out     an Outcome for each, in their order; the messages are as after abandon
 // durable before `accepted`, in this order: every file synced, all together; each linked into the new/ of all its
 //         recipients; every folder that got a link or a folder synced, all together, each once
@@ -28,6 +28,7 @@ namespace postern::deliver {
 struct PreparedMessage {
   MaildirMessage* message;
   std::string_view envelope_octets;
+  std::string_view octets{};  // the last piece of it
 };
 
 class MaildirGroup {
@@ -39,11 +40,18 @@ class MaildirGroup {
 
   [[nodiscard]] std::vector<Outcome> commit(std::span<const PreparedMessage> messages);
 
+  // The same, one message after another: each outcome is there when finish() has returned.
+  void add(const PreparedMessage& message, Outcome& outcome);
+  void finish();
+  void forget();  // what was added since
+
  private:
   void sync_files(std::span<const PreparedMessage> messages);
 
   MaildirRoot* root_;
   SyncMany sync_;
+  std::vector<PreparedMessage> added_;
+  std::vector<Outcome*> outcomes_;  // of those
 };
 
 }  // namespace postern::deliver

@@ -2,40 +2,71 @@
 
 #include <string.h>
 
+#include <array>
 #include <cerrno>
 
+#include "base/write_all.hpp"
 #include "deliver/received.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::deliver {
 namespace {
 
-constexpr std::size_t buffer_octets = 64UZ * 1024;  // a small message is one write
+// What is written together: views, of which neighbours are one.
+class Stretches {
+ public:
+  explicit Stretches(MailFile& file) : file_(file) {}
+
+  void add(std::string_view octets) {
+    octets_ += octets.size();
+    if (count_ != 0 && all_[count_ - 1].data() + all_[count_ - 1].size() == octets.data()) {
+      all_[count_ - 1] = {all_[count_ - 1].data(), all_[count_ - 1].size() + octets.size()};
+      return;
+    }
+    if (count_ == all_.size()) error_ = write();
+    all_[count_++] = octets;
+  }
+  // errno as a value, 0 for none
+  [[nodiscard]] int write() {
+    if (error_ == 0) error_ = file_.write({all_.data(), count_});
+    count_ = 0;
+    return error_;
+  }
+  [[nodiscard]] std::uint64_t octets() const { return octets_; }
+
+ private:
+  MailFile& file_;
+  std::array<std::string_view, base::max_pieces> all_;
+  std::size_t count_ = 0;
+  std::uint64_t octets_ = 0;
+  int error_ = 0;
+};
 
 }  // namespace
 
 void MaildirMessage::begin(MessageId id, std::string_view received, std::string_view reverse_path) {
   abandon();
   id_ = id;
-  buffer_ = std::make_unique_for_overwrite<char[]>(buffer_octets);
-  append(return_path_field(reverse_path));  // RFC 5321 4.4: by the final delivery, and first
-  trace_octets_ = size_;
-  append(received);
+  head_ = return_path_field(reverse_path);  // RFC 5321 4.4: by the final delivery, and first
+  trace_octets_ = head_.size();
+  head_ += received;
+  is_begun_ = true;
 }
 
 void MaildirMessage::write(std::string_view octets) {
-  filter_.pass(octets, [this](std::string_view kept) { append(kept); });
+  open();
+  put(octets, Piece::one_of_many);
 }
 
-void MaildirMessage::append(std::string_view octets) {
-  size_ += octets.size();
-  if (error_ != 0 || buffer_ == nullptr) return;
-  if (octets.size() > buffer_octets - buffered_) {  // what does not fit is large enough to go as it is
-    flush();
-    if (error_ == 0) note(file_.write(octets), "write");
-    return;
-  }
-  buffered_ += octets.copy(buffer_.get() + buffered_, octets.size());
+void MaildirMessage::put(std::string_view octets, Piece piece) {
+  if (error_ != 0) return;
+  Stretches kept(file_);
+  kept.add(head_);
+  filter_.pass(octets, [&](std::string_view each) { kept.add(each); });
+  if (piece == Piece::last) filter_.finish([&](std::string_view each) { kept.add(each); });
+  note(kept.write(), "write");
+  size_ += kept.octets();
+  head_.clear();
 }
 
 void MaildirMessage::open() {
@@ -44,17 +75,9 @@ void MaildirMessage::open() {
   create_file(folder_);
 }
 
-void MaildirMessage::flush() {
-  open();
-  if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
-  buffered_ = 0;
-}
-
-void MaildirMessage::complete(const base::Descriptor& folder) {
-  filter_.finish([this](std::string_view kept) { append(kept); });
+void MaildirMessage::complete(const base::Descriptor& folder, std::string_view octets) {
   if (error_ == 0 && !file_.is_open()) create_file(folder);
-  if (error_ == 0) note(file_.write({buffer_.get(), buffered_}), "write");
-  buffered_ = 0;
+  put(octets, Piece::last);
 }
 
 void MaildirMessage::create_file(const base::Descriptor& folder) {
@@ -80,8 +103,8 @@ Outcome MaildirMessage::outcome() const {
 void MaildirMessage::abandon() {
   file_.discard();
   folder_.close();
-  buffer_.reset();
-  buffered_ = 0;
+  is_begun_ = false;
+  head_.clear();
   size_ = 0;
   filter_ = {};
   error_ = 0;

@@ -1,8 +1,8 @@
 // One message for Maildirs, as far as it needs no other: its octets, and what went wrong with them.
-// in      begin, write as often as mail data comes; then MaildirGroup makes it durable, or abandon. Then begin again
+// in      begin, write the pieces of a message that is too large for memory; then MaildirGroup takes the last piece and
+//         makes all of it durable, or abandon. Then begin again
 // out     a file that no mailbox shows yet, beginning with Return-Path and Received; a Return-Path that the message
-//         brought is left out of it. Up to 64 KiB are only in memory
-//         until the group comes: write touches the disk for bigger messages alone
+//         brought is left out of it. Each piece is one write(2), and nothing is copied
 // lives   on one thread at a time, which may be another for the group; no view is kept
 // errors  the first trouble is remembered and reported by the group; the client hears whether the disk is full, the log
 //         hears errno and where
@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -39,13 +38,13 @@ class MaildirMessage {
 
   // What follows is for MaildirGroup.
 
-  // Everything is in the file now, or there is trouble. folder: the root, open until the message is abandoned.
-  void complete(const base::Descriptor& folder);
+  // The last piece; then everything is in the file, or there is trouble. folder: the root, open until the message is abandoned.
+  void complete(const base::Descriptor& folder, std::string_view octets);
 
   // The first one counts, and gives up the file: what is left of the disk is of use to others. 0 is no trouble.
   void note(int error, std::string_view where);
 
-  [[nodiscard]] bool is_begun() const { return buffer_ != nullptr; }
+  [[nodiscard]] bool is_begun() const { return is_begun_; }
   [[nodiscard]] bool is_sound() const { return error_ == 0; }
   [[nodiscard]] const MailFile& file() const { return file_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }  // octets
@@ -53,16 +52,17 @@ class MaildirMessage {
   [[nodiscard]] Outcome outcome() const;
 
  private:
+  enum class Piece : std::uint8_t { one_of_many, last };
+
   void create_file(const base::Descriptor& folder);
-  void append(std::string_view octets);
-  void flush();
+  void put(std::string_view octets, Piece piece);
 
   MaildirRoot* root_;
-  base::Descriptor folder_;         // the root, opened by a message that does not fit into the buffer
-  MailFile file_;                   // created when the buffer is full, at the latest by complete
-  std::unique_ptr<char[]> buffer_;  // only between begin and the end of a message
-  std::size_t buffered_ = 0;
+  base::Descriptor folder_;  // the root, opened by a message that does not fit into memory
+  MailFile file_;            // created for the first piece
+  bool is_begun_ = false;
   MessageId id_;
+  std::string head_;  // Return-Path and Received, until they are written
   ReturnPathFilter filter_;
   std::size_t trace_octets_ = 0;  // of our Return-Path, which goes first
   std::uint64_t size_ = 0;

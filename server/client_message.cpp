@@ -1,0 +1,254 @@
+#include "server/client_message.hpp"
+
+#include <ctime>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "server/connection.hpp"
+
+namespace postern::server {
+
+using deliver::Outcome;
+using engine::Ticket;
+namespace bit = spec::bit;
+
+namespace {
+
+Outcome deferred(const char* cause) {
+  return {Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)), cause};
+}
+
+observe::MessageResult counted(Outcome::Result result) {
+  switch (result) {
+    case Outcome::Result::accepted: return observe::MessageResult::accepted;
+    case Outcome::Result::refused: return observe::MessageResult::refused;
+    case Outcome::Result::client_gone: return observe::MessageResult::client_gone;
+    case Outcome::Result::deferred: break;
+  }
+  return observe::MessageResult::deferred;
+}
+
+bool is_full(const deliver::MailBuffer& buffer) {
+  return !buffer.has_room(deliver::MailBuffer::read_octets + deliver::MailBuffer::decode_octets);
+}
+
+}  // namespace
+
+// Comes back to the connection that submitted it.
+class StoreJobOfClient final : public deliver::StoreJob {
+ public:
+  StoreJobOfClient(Connection& connection, Goal goal, Ticket of)
+      : deliver::StoreJob(connection.client_.context.loop, goal),
+        ticket(of),
+        connection_(connection),
+        delivery_(connection.client_.served->delivery) {}
+  // What it has may wait for a disk when it is let go: that is no work for the loop.
+  void done() override {
+    if (goal() == Goal::append && connection_.phase_ == Connection::Phase::over)
+      connection_.work_.message.give_up(*this);
+    connection_.job_done([this] { connection_.work_.message.job_done(*this); });
+  }
+
+  Ticket ticket;
+  deliver::MessageId id;
+  MessageSlot slot;  // of a message that is not the session's meanwhile
+
+ private:
+  Connection& connection_;
+  std::shared_ptr<deliver::DeliveryThreads> delivery_;  // outlives the message
+};
+
+Client& ClientMessage::client() { return connection_.client_; }
+
+const engine::Session& ClientMessage::session() const { return connection_.talk_.conversation().session(); }
+
+// Where there is no transaction with a recipient the policy refuses DATA anyway.
+bool ClientMessage::reserve() {
+  if (!session().guards().has(bit::transaction_rcpt) || client().served->delivery->keeps_nothing()) return true;
+  try {
+    message_ = make();
+  } catch (const std::bad_alloc&) {
+    client().journal().trouble("no memory for another message");
+  }
+  return message_ != nullptr;
+}
+
+std::unique_ptr<ClientMessage::InHand> ClientMessage::make() {
+  LoopContext& context = client().context;
+  const auto lacks = [this](std::string_view sentence) {
+    client().journal().trouble(sentence);
+    return nullptr;
+  };
+  MessageSlot slot = context.slots.take();
+  if (!slot.is_taken()) return lacks("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
+  if (!context.has_memory())
+    return lacks("no memory for another message: raise ulimit -v, or the memory of the machine");
+  auto message = std::make_unique<InHand>();
+  message->slot = std::move(slot);
+  message->id = context.message_ids.next(std::time(nullptr));
+  message->outgoing = client().served->delivery->open(client().facts(connection_.talk_.stream.socket()).environment);
+  const std::string lack = message->outgoing->begin(message->id, deliver::received_field(trace_facts(), message->id),
+                                                    session().envelope().reverse_path());
+  if (!lack.empty()) return lacks(lack);
+  return message;
+}
+
+deliver::TraceFacts ClientMessage::trace_facts() {
+  const config::Peer& peer = client().facts(connection_.talk_.stream.socket()).peer;
+  const config::Start& start = client().served->start;
+  const engine::SessionTrace trace = engine::trace_of(session());
+  return {.remote_host = peer.remote_host,
+          .remote_info = start.hides_user && trace.is_authenticated ? std::string_view() : peer.remote_info,
+          .remote_ip = peer.remote_ip,
+          .local_host = peer.local_host.empty() ? config::host_name(start) : peer.local_host,
+          .session = trace,
+          .tls_version = connection_.talk_.stream.channel().tls_version(),
+          .tls_cipher = connection_.talk_.stream.channel().tls_cipher()};
+}
+
+// A message that does not fit into memory is forgotten: at its end hand_over() finds none, and defers it.
+std::span<char> ClientMessage::room_for_mail_data(std::size_t octets, std::span<char> scratch) try {
+  if (message_ == nullptr) return scratch;
+  const std::span<char> room = message_->buffer.room(octets);
+  return room.empty() ? scratch : room;
+} catch (const std::bad_alloc&) {
+  drop();
+  return scratch;
+}
+
+void ClientMessage::keep(std::string_view mail_data) try {
+  if (message_ != nullptr) message_->buffer.append(mail_data);
+} catch (const std::bad_alloc&) {
+  drop();
+}
+
+void ClientMessage::append_if_full() try {
+  if (message_ == nullptr || !is_full(message_->buffer)) return;
+  if (message_->is_away) return static_cast<void>(message_->job_began = engine_time(client().context.loop.now()));
+  submit(Goal::append, Ticket::none);
+} catch (const std::bad_alloc&) {
+  drop();
+}
+
+bool ClientMessage::holds_up_client() const {
+  return message_ != nullptr && message_->is_away && message_->whole == Ticket::none && is_full(message_->buffer);
+}
+
+void ClientMessage::hand_over(Ticket ticket) {
+  if (client().served->delivery->keeps_nothing()) return handed_over(ticket, deliver::discarded());
+  if (message_ == nullptr) return handed_over(ticket, deferred("no memory for the message"));
+  if (!message_->is_away) return finish(ticket);
+  message_->job_began = engine_time(client().context.loop.now());
+  message_->whole = ticket;
+  connection_.awaited_ = ticket;
+}
+
+void ClientMessage::finish(Ticket ticket) {
+  const deliver::MessageId id = message_->id;
+  if (is_client_gone()) {
+    drop();
+    return handed_over(ticket, deliver::withdrawn(), id);
+  }
+  try {
+    return submit(Goal::finish, ticket);
+  } catch (const std::bad_alloc&) {
+    message_.reset();
+  }
+  handed_over(ticket, deferred("no memory to hand over a message"), id);
+}
+
+// What is away is given up when it is back.
+void ClientMessage::drop() {
+  if (message_ == nullptr || message_->finishing != nullptr) return;
+  try {
+    if (message_->has_been_away && !message_->is_away) return submit(Goal::abandon, Ticket::none);
+  } catch (const std::bad_alloc&) {  // then here, though it may wait for a disk
+  }
+  message_.reset();
+}
+
+// What it wants of memory it takes first: when there is none, the message is as it was.
+void ClientMessage::submit(Goal goal, Ticket ticket) {
+  if (goal != Goal::abandon) connection_.talk_.keep_workspace();
+  auto job = std::make_unique<StoreJobOfClient>(connection_, goal, ticket);
+  if (goal == Goal::finish) job->envelope = session().envelope().octets();
+  job->id = message_->id;
+  job->message = std::move(message_->outgoing);
+  job->buffer = std::exchange(message_->buffer, std::exchange(message_->spare, {}));
+  if (goal == Goal::finish) {
+    if (message_->whole == Ticket::none) message_->job_began = engine_time(client().context.loop.now());
+    message_->finishing = job.get();
+    connection_.awaited_ = ticket;
+  } else {
+    job->slot = std::move(message_->slot);
+    message_->is_away = message_->has_been_away = true;
+  }
+  if (goal == Goal::abandon) message_.reset();
+  ++connection_.jobs_;
+  client().served->delivery->submit(std::move(job));
+}
+
+// It was dropped while it was away. To close its file may wait for a disk, so that is not done here.
+void ClientMessage::give_up(StoreJobOfClient& job) try {
+  auto next = std::make_unique<StoreJobOfClient>(connection_, Goal::abandon, Ticket::none);
+  next->message = std::move(job.message);
+  next->slot = std::move(job.slot);
+  ++connection_.jobs_;
+  client().served->delivery->submit(std::move(next));
+} catch (const std::bad_alloc&) {  // then here all the same
+}
+
+void ClientMessage::job_done(StoreJobOfClient& job) {
+  switch (job.goal()) {
+    case Goal::append: return appended(job);
+    case Goal::finish: return finished(job);
+    case Goal::abandon: return;
+  }
+}
+
+void ClientMessage::appended(StoreJobOfClient& job) {
+  if (message_ == nullptr || message_->id.number != job.id.number) return give_up(job);
+  const bool held_up_client = holds_up_client();
+  message_->outgoing = std::move(job.message);
+  message_->slot = std::move(job.slot);
+  message_->spare = std::move(job.buffer);  // empty: its memory is used again
+  message_->is_away = false;
+  const engine::Time now = engine_time(client().context.loop.now());
+  if (held_up_client) connection_.talk_.conversation().begin_patience(now, now - message_->job_began);
+  const Ticket whole = message_->whole;
+  if (job.has_failed) drop();
+  if (whole == Ticket::none) return append_if_full();
+  connection_.awaited_ = Ticket::none;
+  hand_over(whole);
+}
+
+void ClientMessage::finished(StoreJobOfClient& job) {
+  connection_.awaited_ = Ticket::none;
+  // A message that was withdrawn was not handed over.
+  if (job.outcome.result != Outcome::Result::client_gone)
+    client().context.metrics.took(observe::Duration::hand_over,
+                                  loop_interval(engine_time(client().context.loop.now()) - message_->job_began));
+  message_.reset();
+  handed_over(job.ticket, job.outcome, job.id);
+}
+
+void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::MessageId id) {
+  client().journal_of_decisions().message(id, outcome, session());
+  const bool is_accepted = outcome.result == Outcome::Result::accepted;
+  client().context.metrics.message(counted(outcome.result), is_accepted ? session().stored_octets() : 0);
+  connection_.talk_.answer(ticket, engine::answer_of(outcome.result, outcome.verdict));
+}
+
+// Looked at only when epoll has reported an end, so that it costs nothing while the client is there.
+bool ClientMessage::is_client_gone() {
+  const std::string_view ahead = client().context.ahead;
+  return connection_.talk_.stream.has_hung_up() &&
+         connection_.talk_.stream.channel().has_left(ahead.empty() ? connection_.talk_.carry.octets() : ahead);
+}
+
+void ClientMessage::withdraw_if_gone() {
+  if (message_ != nullptr && message_->finishing != nullptr && is_client_gone()) message_->finishing->withdraw();
+}
+
+}  // namespace postern::server
