@@ -8,13 +8,13 @@
 #include <ctime>
 #include <new>
 #include <utility>
+#include <variant>
 
 #include "ask/auth_environment.hpp"
 #include "config/tcpserver_env.hpp"
 
 namespace postern::daemon {
 
-using engine::Answer;
 using engine::Want;
 using spec::Effect;
 using spec::Event;
@@ -42,6 +42,22 @@ engine::Service with_room(engine::Service service, engine::Room& room) {
   service.room = &room;
   return service;
 }
+
+class ConnectionFacts final : public ask::Facts {
+ public:
+  ConnectionFacts(const Parts& parts, const engine::Session& session) : parts_(parts), session_(session) {}
+
+  [[nodiscard]] const engine::Session& session() const override { return session_; }
+  [[nodiscard]] const config::Start& start() const override { return parts_.start; }
+  [[nodiscard]] const base::Environment& environment() override { return parts_.environment; }
+  [[nodiscard]] std::span<char* const> check_program() override { return parts_.check_program; }
+  [[nodiscard]] std::string local_ip() override { return std::string(config::read_peer(parts_.environment).local_ip); }
+  [[nodiscard]] std::string_view relay_value() override { return parts_.environment.value_of("RELAYCLIENT"); }
+
+ private:
+  const Parts& parts_;
+  const engine::Session& session_;
+};
 
 }  // namespace
 
@@ -162,57 +178,47 @@ Want Connection::begin_tls() try {
 }
 
 Want Connection::answer(const Want& want) {
-  switch (want.question) {
-    case engine::Question::recipient: return tell(want.ticket, judge_recipient());
-    case engine::Question::credentials: return tell(want.ticket, judge_credentials());
-    case engine::Question::hand_over: break;
-  }
+  if (want.question != engine::Question::hand_over) return ask(want);
   const std::optional<deliver::Outcome> finished = finish_message();
   const deliver::Outcome& outcome = finished ? *finished : no_memory_;
   parts_.journal.message(id_, outcome, session());
   return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
 }
 
-Want Connection::tell(engine::Ticket ticket, const Answer& answer) {
+Want Connection::ask(const Want& want) {
+  ConnectionFacts facts(parts_, session());
+  std::optional<ask::Asked> asked;
+  try {
+    asked = ask::ask(want.question, facts, parts_.recipients);
+  } catch (const std::bad_alloc&) {
+    parts_.journal.trouble("no memory to find out what this client asks");
+    return tell(want.ticket, engine::nobody_answers(want.question));
+  }
+  const auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&*asked);
+  if (inquiry != nullptr) (*inquiry)->run();
+  const ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
+  if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
+  if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  return tell(want.ticket, finding.answer);
+}
+
+// What an authenticated client may do must not be half known: memory that ends there ends the session.
+void Connection::take_credentials(const ask::CheckResult& result, std::string_view pairs) {
+  if (result.verdict == ask::Verdict::accepted) {
+    ask::enter_auth_environment(parts_.environment, session().username(), pairs);
+    const config::SizeAndRecipients limits = config::read_limits(parts_.start, parts_.environment);
+    talk_.set_limits(limits.databytes, limits.max_recipients);
+  }
+  parts_.journal.credentials(result, session().username());
+}
+
+Want Connection::tell(engine::Ticket ticket, const engine::Answer& answer) {
   make_room();
   return go_on(talk_.answer(ticket, answer, now(), *this));
 }
 
 // Lines that came together with the last one are there already.
 Want Connection::go_on(const Want& want) { return want.kind == Kind::octets ? feed() : want; }
-
-Answer Connection::judge_recipient() try {
-  const bool is_authenticated = session().guards().has(bit::authentication_done);
-  const auto judgement = parts_.recipients.judge(
-      session().envelope().reverse_path(), session().mailbox(),
-      {.local_ip = config::read_peer(parts_.environment).local_ip,
-       .relay_value = is_authenticated ? std::string_view() : parts_.environment.value_of("RELAYCLIENT"),
-       .may_ask_to_relay = config::may_ask_to_relay(parts_.start, session().guards())});
-  if (!judgement.problem.empty()) parts_.journal.trouble(judgement.problem);
-  return {judgement.event, judgement.address};
-} catch (const std::bad_alloc&) {
-  parts_.journal.trouble("no memory to look up a recipient");
-  return engine::nobody_answers(engine::Question::recipient);
-}
-
-ask::CheckResult Connection::ask_backend() try {
-  return parts_.backend->check({session().username(), session().password()},
-                               static_cast<std::uint64_t>(std::time(nullptr)));
-} catch (const std::bad_alloc&) {
-  return {ask::Verdict::broken, "no memory"};  // which is so short that it needs none
-}
-
-// What an authenticated client may do must not be half known: memory that ends there ends the session.
-Answer Connection::judge_credentials() {
-  const ask::CheckResult result = ask_backend();
-  if (result.verdict == ask::Verdict::accepted) {
-    ask::enter_auth_environment(parts_.environment, session().username(), parts_.backend->environment_pairs());
-    const config::SizeAndRecipients limits = config::read_limits(parts_.start, parts_.environment);
-    talk_.set_limits(limits.databytes, limits.max_recipients);
-  }
-  parts_.journal.credentials(result, session().username());
-  return engine::answer_of(result.verdict);
-}
 
 deliver::TraceFacts Connection::trace_facts() const {
   const config::Peer peer = config::read_peer(parts_.environment);

@@ -14,8 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "ask/credentials.hpp"
-#include "ask/recipients.hpp"
+#include "ask/inquiry.hpp"
 #include "base/environment.hpp"
 #include "config/start.hpp"
 #include "daemon/transport.hpp"
@@ -39,7 +38,7 @@ struct Parts {
   Transport& transport;
   deliver::OutgoingMessage& message;
   ask::Recipients& recipients;
-  ask::Backend* backend;  // null: the policy never asks for one
+  std::span<char* const> check_program;  // and a null pointer, or empty
   TlsStarter& tls;
   const config::Start& start;
   base::Environment& environment;
@@ -76,9 +75,8 @@ class Connection final : private engine::Output, private engine::Room {
   void run_out_of_memory();
   void flush();
   void make_room();
-  [[nodiscard]] engine::Answer judge_recipient();
-  [[nodiscard]] ask::CheckResult ask_backend();
-  [[nodiscard]] engine::Answer judge_credentials();
+  [[nodiscard]] engine::Want ask(const engine::Want& want);
+  void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   [[nodiscard]] std::optional<deliver::Outcome> finish_message();
   [[nodiscard]] deliver::TraceFacts trace_facts() const;
   [[nodiscard]] const engine::Session& session() const { return talk_.session(); }

@@ -9,8 +9,6 @@
 #include <new>
 #include <optional>
 
-#include "ask/auth_cdb.hpp"
-#include "ask/check_program.hpp"
 #include "config/variables.hpp"
 #include "deliver/delivery.hpp"
 
@@ -61,16 +59,13 @@ int converse(const Client& client) {
   const auto delivery = deliver::make_delivery(start, client.environment, deliver::Caller::waits);
   const auto message = delivery ? (*delivery)->open(client.environment) : nullptr;
   ask::Recipients recipients;
-  std::optional<ask::CheckProgram> check_program;
-  std::optional<ask::AuthCdb> auth_cdb;
-  ask::Backend* backend = nullptr;
-  if (start.backend == config::BackendKind::auth_cdb) backend = &auth_cdb.emplace(start.auth_cdb.c_str());
-  if (start.backend == config::BackendKind::check_program)
-    backend = &check_program.emplace(client.arguments.data() + 1, client.environment, spec::max_check_seconds);
+  // hostname checkprogram subprogram...
+  const std::span<char* const> check_program =
+      start.backend == config::BackendKind::check_program ? client.arguments.subspan(1) : std::span<char* const>();
   const bool goes_on = client.opening == Opening::after_starttls;
-  const auto connection = std::make_unique<Connection>(
-      service, goes_on ? std::optional(client.counters) : std::nullopt,
-      Parts{client.transport, *message, recipients, backend, client.tls, start, client.environment, client.journal});
+  const auto connection = std::make_unique<Connection>(service, goes_on ? std::optional(client.counters) : std::nullopt,
+                                                       Parts{client.transport, *message, recipients, check_program,
+                                                             client.tls, start, client.environment, client.journal});
   if (!goes_on) {
     for (const std::string& sentence : config::misspellings_in(client.environment)) client.journal.warning(sentence);
     client.journal.start(start);

@@ -1,13 +1,12 @@
 #include "server/client_work.hpp"
 
-#include <ctime>
+#include <new>
+#include <span>
+#include <string>
 #include <utility>
-#include <vector>
+#include <variant>
 
-#include "ask/auth_cdb.hpp"
 #include "ask/auth_environment.hpp"
-#include "ask/check_program.hpp"
-#include "base/wipe.hpp"
 #include "server/connection.hpp"
 #include "server/policies.hpp"
 
@@ -29,55 +28,49 @@ observe::AuthResult counted(ask::Verdict verdict) {
   return observe::AuthResult::broken;
 }
 
+class ClientFacts final : public ask::Facts {
+ public:
+  ClientFacts(Client& client, const engine::Session& session, int socket)
+      : client_(client), session_(session), socket_(socket) {}
+
+  [[nodiscard]] const engine::Session& session() const override { return session_; }
+  [[nodiscard]] const config::Start& start() const override { return client_.served->start; }
+  [[nodiscard]] const base::Environment& environment() override { return client_.facts(socket_).environment; }
+  [[nodiscard]] std::span<char* const> check_program() override { return client_.served->check_program(); }
+  [[nodiscard]] std::string local_ip() override { return std::string(write(client_.local(socket_).address).view()); }
+  [[nodiscard]] std::string_view relay_value() override { return client_.served->relay_value; }
+
+ private:
+  Client& client_;
+  const engine::Session& session_;
+  int socket_;
+};
+
 }  // namespace
 
-// A password on its way to who judges it.
-class CredentialsJob final : public loop::Job {
+// A question on a thread. Comes back to the connection that asked it.
+class InquiryJob final : public loop::Job {
  public:
-  CredentialsJob(Connection& connection, Ticket ticket)
+  InquiryJob(Connection& connection, Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry)
       : loop::Job(connection.client_.context.loop),
         connection_(connection),
         ticket_(ticket),
         served_(connection.client_.served),
-        environment_(connection.client_.facts(connection.talk_.stream.socket()).environment),
-        username_(connection.talk_.conversation().session().username()),
-        password_(connection.talk_.conversation().session().password()) {}
-  CredentialsJob(const CredentialsJob&) = delete;
-  CredentialsJob& operator=(const CredentialsJob&) = delete;
-  ~CredentialsJob() override { base::wipe(password_); }
+        inquiry_(std::move(inquiry)) {}
 
-  void run() override {
-    const ask::Credentials credentials{username_, password_};
-    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-    if (served_->start.backend == config::BackendKind::auth_cdb) {
-      ask::AuthCdb users(served_->start.auth_cdb.c_str());
-      result_ = users.check(credentials, now);
-      pairs_ = users.environment_pairs();
-    } else {
-      result_ = check_by_program(credentials, now);
-    }
-  }
-
+  void run() override { inquiry_->run(); }
   void done() override {
-    connection_.job_done([this] { connection_.work_.credentials_judged(ticket_, result_, pairs_); });
+    connection_.job_done([this] {
+      const bool is_awaited = connection_.awaited_ == ticket_;  // or it comes too late
+      if (is_awaited) connection_.work_.found(ticket_, inquiry_->finding());
+    });
   }
 
  private:
-  [[nodiscard]] ask::CheckResult check_by_program(const ask::Credentials& credentials, std::uint64_t now) {
-    std::vector<std::string> words(served_->check_program.begin() + 1, served_->check_program.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    return ask::CheckProgram(argv.data(), environment_, spec::max_check_seconds).check(credentials, now);
-  }
-
   Connection& connection_;
   Ticket ticket_;
-  std::shared_ptr<const Served> served_;
-  const base::Environment& environment_;
-  std::string username_, password_;
-  ask::CheckResult result_{ask::Verdict::broken, "nobody judged"};
-  std::string pairs_;
+  std::shared_ptr<const Served> served_;  // of the facts
+  std::unique_ptr<ask::Inquiry> inquiry_;
 };
 
 Client& ClientWork::client() { return connection_.client_; }
@@ -106,53 +99,51 @@ void ClientWork::note_gates(const limits::GateChanges& changes) {
 }
 
 void ClientWork::ask(const engine::Want& want) {
-  switch (want.question) {
-    case engine::Question::recipient: return judge_recipient(want.ticket);
-    case engine::Question::credentials: return judge_credentials(want.ticket);
-    case engine::Question::hand_over: return message.hand_over(want.ticket);
+  if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
+  if (want.question == engine::Question::credentials && is_gated())
+    return connection_.talk_.answer(want.ticket, {Event::credentials_user_gated});
+  try {
+    ClientFacts facts(client(), session(), connection_.talk_.stream.socket());
+    ask::Asked asked = ask::ask(want.question, facts, *client().context.recipients);
+    if (auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&asked))
+      return ask_on_a_thread(want.ticket, std::move(*inquiry));
+    return found(want.ticket, std::get<ask::Finding>(asked));
+  } catch (const std::bad_alloc&) {
+    client().journal().trouble("no memory to find out what this client asks");
+    if (want.question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
   }
+  connection_.talk_.answer(want.ticket, engine::nobody_answers(want.question));
 }
 
-void ClientWork::judge_recipient(Ticket ticket) {
-  const bool is_authenticated = session().guards().has(bit::authentication_done);
-  const Served& served = *client().served;
-  engine::Answer answer = engine::nobody_answers(engine::Question::recipient);
-  try {
-    const auto judgement = client().context.recipients->judge(
-        session().envelope().reverse_path(), session().mailbox(),
-        {.local_ip = write(client().local(connection_.talk_.stream.socket()).address).view(),
-         .relay_value = is_authenticated ? std::string_view() : std::string_view(served.relay_value),
-         .may_ask_to_relay = config::may_ask_to_relay(served.start, session().guards())});
-    if (!judgement.problem.empty()) client().journal().trouble(judgement.problem);
-    answer = {judgement.event, judgement.address};  // which lives until the next one is judged
-  } catch (const std::bad_alloc&) {
-    client().journal().trouble("no memory to look up a recipient");
-  }
-  connection_.talk_.answer(ticket, answer);
+void ClientWork::note_no_answer(engine::Question question) {
+  client().journal().trouble("no answer in time: who judges passwords is too slow, or is asked too often");
+  if (question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
 }
 
 // deviation D22: the first gate. Who stands before it waits as one whose password is wrong, and learns nothing about it.
-void ClientWork::judge_credentials(Ticket ticket) {
+bool ClientWork::is_gated() {
   LoopContext& context = client().context;
-  if (context.guesses.is_shut(client().remote.address, engine::mark_of(session().username()), context.loop.now()))
-    return connection_.talk_.answer(ticket, {Event::credentials_user_gated});
-  try {
-    connection_.talk_.keep_workspace();
-    context.checkers.submit(std::make_unique<CredentialsJob>(connection_, ticket));
-    ++connection_.jobs_;
-    connection_.awaited_ = ticket;
-    return;
-  } catch (const std::bad_alloc&) {
-    client().journal().trouble("no memory to judge a password");
-    context.metrics.auth(observe::AuthResult::broken);
-  }
-  connection_.talk_.answer(ticket, engine::nobody_answers(engine::Question::credentials));
+  return context.guesses.is_shut(client().remote.address, engine::mark_of(session().username()), context.loop.now());
 }
 
-void ClientWork::credentials_judged(Ticket ticket, const ask::CheckResult& result, std::string_view pairs) {
+// What it answers stands in a workspace that no other session is lent.
+void ClientWork::ask_on_a_thread(Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry) {
+  connection_.talk_.keep_workspace();
+  client().context.checkers.submit(std::make_unique<InquiryJob>(connection_, ticket, std::move(inquiry)));
+  ++connection_.jobs_;
+  connection_.awaited_ = ticket;
+}
+
+void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
+  connection_.awaited_ = Ticket::none;
+  if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
+  if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  connection_.talk_.answer(ticket, finding.answer);
+}
+
+void ClientWork::take_credentials(const ask::CheckResult& result, std::string_view pairs) {
   LoopContext& context = client().context;
   const base::Address& from = client().remote.address;
-  connection_.awaited_ = Ticket::none;
   client().journal_of_decisions().credentials(result, session().username());
   const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == ask::Verdict::accepted) {
@@ -165,7 +156,6 @@ void ClientWork::credentials_judged(Ticket ticket, const ask::CheckResult& resul
   context.metrics.auth(counted(result.verdict));
   if (result.verdict == ask::Verdict::accepted) note_gates(context.guesses.accepted(from, user));
   if (result.verdict == ask::Verdict::rejected) note_gates(context.guesses.rejected(from, user, context.loop.now()));
-  connection_.talk_.answer(ticket, engine::answer_of(result.verdict));
 }
 
 }  // namespace postern::server

@@ -7,10 +7,10 @@
 // source  engine/conversation.hpp; deviation D22
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <string_view>
 
-#include "ask/credentials.hpp"
+#include "ask/inquiry.hpp"
 #include "engine/conversation.hpp"
 #include "limits/guess_table.hpp"
 #include "server/client_message.hpp"
@@ -27,15 +27,18 @@ class ClientWork {
   void note(const engine::Note& note);
   // Answers at once, or begins a job that does.
   void ask(const engine::Want& want);
+  // A question has come to its time limit.
+  void note_no_answer(engine::Question question);
 
   ClientMessage message;
 
  private:
-  friend class CredentialsJob;
+  friend class InquiryJob;
 
-  void judge_recipient(engine::Ticket ticket);
-  void judge_credentials(engine::Ticket ticket);
-  void credentials_judged(engine::Ticket ticket, const ask::CheckResult& result, std::string_view pairs);
+  [[nodiscard]] bool is_gated();
+  void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
+  void found(engine::Ticket ticket, const ask::Finding& finding);
+  void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   void note_gates(const limits::GateChanges& changes);
   [[nodiscard]] Client& client();
   [[nodiscard]] const engine::Session& session() const;

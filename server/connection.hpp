@@ -40,7 +40,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
  private:
   friend class ClientMessage;
   friend class ClientWork;
-  friend class CredentialsJob;
+  friend class InquiryJob;
   friend class StoreJobOfClient;
 
   enum class Phase : std::uint8_t { opening, talking, closing, over };
@@ -73,6 +73,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
 
   void advance();
   void take_time();
+  [[nodiscard]] bool give_up_question();
   void obey(const OpeningWant& want);
   void go_on();
   void shake_hands();

@@ -206,12 +206,12 @@ std::shared_ptr<Served> Policies::judge(ClassAt at) const {
   served->variables = variables_of(process_environment_, listener, at.value);
   for (const std::string& variable : served->variables) served->pointers.push_back(variable.c_str());
   served->pointers.push_back(nullptr);
-  served->check_program = listener.check_program;
-  std::vector<char*> arguments;
-  for (std::string& word : served->check_program) arguments.push_back(word.data());
+  served->arguments = listener.check_program;
+  for (std::string& word : served->arguments) served->argument_pointers.push_back(word.data());
   const base::Environment environment(served->pointers.data());
   const std::string_view origin = at.value.empty() ? std::string_view(listener.place) : "the class";
-  served->start = config::judge_start(arguments, environment, origin, config::Lists::elsewhere);
+  served->start = config::judge_start(served->argument_pointers, environment, origin, config::Lists::elsewhere);
+  served->argument_pointers.push_back(nullptr);
   if (!served->start.has_databytes) served->start.databytes = spec::default_databytes;
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_names(*served, at.value);

@@ -23,9 +23,10 @@
 namespace postern::server {
 
 struct Served {
-  std::vector<std::string> variables;      // NAME=VALUE, each name once
-  std::vector<const char*> pointers;       // to them, and a null pointer
-  std::vector<std::string> check_program;  // hostname checkprogram subprogram...
+  std::vector<std::string> variables;    // NAME=VALUE, each name once
+  std::vector<const char*> pointers;     // to them, and a null pointer
+  std::vector<std::string> arguments;    // hostname checkprogram subprogram...
+  std::vector<char*> argument_pointers;  // to them, and a null pointer
   config::Start start;
   std::string relay_value;                                // of RELAYCLIENT
   std::vector<std::string> misspellings;                  // of names that its class sets: sentences
@@ -50,6 +51,9 @@ struct Served {
     const bool can_encrypt = g.has(spec::bit::SSL) || (g.has(spec::bit::certificate) && !g.has(spec::bit::DENY_TLS));
     return g.has(spec::bit::AUTH) && g.has(spec::bit::backend) &&
            (can_encrypt || g.has(spec::bit::ALLOW_INSECURE_AUTH));
+  }
+  [[nodiscard]] std::span<char* const> check_program() const {
+    return argument_pointers.size() < 3 ? std::span<char* const>() : std::span(argument_pointers).subspan(1);
   }
   [[nodiscard]] bool is_implicit_tls() const { return start.settings_and_facts.has(spec::bit::SSL); }
 };

@@ -1,0 +1,78 @@
+#include "ask/inquiry.hpp"
+
+#include <ctime>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "ask/auth_cdb.hpp"
+#include "ask/check_program.hpp"
+#include "base/wipe.hpp"
+
+namespace postern::ask {
+namespace {
+
+namespace bit = spec::bit;
+
+Finding judge_recipient(Facts& facts, Recipients& recipients) {
+  const engine::Session& session = facts.session();
+  const bool is_authenticated = session.guards().has(bit::authentication_done);
+  const bool has_literal = session.mailbox().contains("@[");
+  auto judgement = recipients.judge(session.envelope().reverse_path(), session.mailbox(),
+                                    {.local_ip = has_literal ? facts.local_ip() : std::string(),
+                                     .relay_value = is_authenticated ? std::string_view() : facts.relay_value(),
+                                     .may_ask_to_relay = config::may_ask_to_relay(facts.start(), session.guards())});
+  return {.answer = {judgement.event, judgement.address}, .trouble = std::move(judgement.problem)};
+}
+
+// A password on its way to its judge: a file of hashes, or a program.
+class CredentialsInquiry final : public Inquiry {
+ public:
+  explicit CredentialsInquiry(Facts& facts)
+      : start_(facts.start()),
+        environment_(facts.environment()),
+        check_program_(facts.check_program()),
+        username_(facts.session().username()),
+        password_(facts.session().password()) {}
+  ~CredentialsInquiry() override { base::wipe(password_); }
+
+  // Memory that ends is a finding, too.
+  void run() override try {
+    const Credentials credentials{username_, password_};
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    if (start_.backend == config::BackendKind::auth_cdb) {
+      AuthCdb users(start_.auth_cdb.c_str());
+      result_ = users.check(credentials, now);
+      pairs_ = users.environment_pairs();
+    } else if (!check_program_.empty()) {
+      result_ = CheckProgram(check_program_.data(), environment_, spec::max_check_seconds).check(credentials, now);
+    }
+  } catch (const std::bad_alloc&) {
+    result_ = {Verdict::broken, "no memory"};  // which is so short that it needs none
+  }
+
+  [[nodiscard]] Finding finding() const override {
+    return {.answer = engine::answer_of(result_.verdict), .credentials = &result_, .environment_pairs = pairs_};
+  }
+
+ private:
+  const config::Start& start_;
+  const base::Environment& environment_;
+  std::span<char* const> check_program_;
+  std::string username_, password_;
+  CheckResult result_{Verdict::broken, "nobody judged"};
+  std::string pairs_;
+};
+
+}  // namespace
+
+Asked ask(engine::Question question, Facts& facts, Recipients& recipients) {
+  switch (question) {
+    case engine::Question::recipient: return judge_recipient(facts, recipients);
+    case engine::Question::credentials: return std::make_unique<CredentialsInquiry>(facts);
+    case engine::Question::hand_over: break;
+  }
+  return Finding{.answer = engine::nobody_answers(question)};
+}
+
+}  // namespace postern::ask
