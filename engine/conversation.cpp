@@ -37,12 +37,18 @@ Want Conversation::want() const {
   return {.kind = guards.has(bit::waiting_connect) ? Kind::opening : Kind::end};
 }
 
-// Who answers a question has a limit of his own.
 Time Conversation::deadline() const {
   if (pause_end_ != never) return pause_end_;
   const spec::Guards guards = session_.guards();
-  const bool is_patient = !has_ended() && guards.has(waiting_for_octets | bit::waiting_handshake);
+  if (has_ended()) return never;
+  if (const auto question = question_of(guards)) return time_limit(*question);
+  const bool is_patient = guards.has(waiting_for_octets | bit::waiting_handshake);
   return is_patient ? patience_.deadline(guards.has(bit::waiting_mail_data)) : never;
+}
+
+Time Conversation::time_limit(Question question) const {
+  const unsigned limit = spec::question_row(question).seconds;
+  return limit == 0 ? never : asked_ + seconds(limit);
 }
 
 bool Conversation::listens() const {
@@ -124,6 +130,8 @@ Want Conversation::time_passed(Time now, Output& output) {
     patience_.begin(now);
     return proceed(now, output);
   }
+  if (const auto question = question_of(session_.guards()))
+    return now < time_limit(*question) ? want() : answer(ticket_, nobody_answers(*question), now, output);
   if (!session_.guards().has(waiting_for_octets | bit::waiting_handshake)) return want();
   const auto event = patience_.end(session_.guards().has(bit::waiting_mail_data), now);
   return event ? happen(*event, now, output) : want();

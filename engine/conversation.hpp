@@ -6,6 +6,7 @@
 // order   while a question is open, a reply waits (deviation D7), TLS begins or there is no room, feed() consumes nothing
 // secrets what held credentials is overwritten where it was fed; what is left unread is the shell's to overwrite
 // lives   as Session: a Workspace is lent, and at rest nothing is in it
+// limits  a question that nobody answers within its `seconds` (spec/events.toml) is answered by time_passed()
 // errors  an answer whose ticket is old, an event that may not happen now: nothing changes, stray_reports() counts it.
 //         Allocates nothing
 // source  spec/policy.toml; RFC 5321 4.5.3.2; RFC 2920 3.2; RFC 3207 4.2; deviations D7, D23, D24
@@ -85,6 +86,7 @@ class Conversation {
   enum class Course : std::uint8_t { open, ends_when_idle, ends_at_once, quit, over };
 
   [[nodiscard]] bool has_ended() const { return course_ >= Course::quit; }
+  [[nodiscard]] Time time_limit(Question question) const;
   [[nodiscard]] bool listens() const;
   [[nodiscard]] bool is_to_end() const;
   [[nodiscard]] Want proceed(Time now, Output& output);

@@ -41,7 +41,7 @@ enum class HandOverResult : std::uint8_t {
   return std::nullopt;
 }
 
-// When there is nobody to ask, or no memory to ask with.
+// When there is nobody to ask, no memory to ask with, or no answer in time.
 [[nodiscard]] inline Answer nobody_answers(Question question) { return {spec::question_row(question).nobody}; }
 
 [[nodiscard]] constexpr Answer answer_of(CredentialsResult result) {

@@ -34,7 +34,7 @@ void ClientTalk::answer(engine::Ticket ticket, const engine::Answer& answer) {
 
 void ClientTalk::time_passed() {
   make_room();
-  if (wants() == Kind::pause) resume();  // lines may have come meanwhile
+  if (wants() == Kind::pause || wants() == Kind::answer) resume();  // lines may have come meanwhile
   note(conversation().time_passed(engine_time(context_.loop.now()), context_.turn));
 }
 

@@ -55,13 +55,22 @@ void Connection::take_time() {
     case Phase::over: return;
     case Phase::talking: break;
   }
-  if (waits_for_job()) return;
+  if (work_.message.holds_up_client()) return;
+  if (talk_.wants() == Kind::answer && !give_up_question()) return;
   if (is_in_handshake()) {
     give_up_handshake(client_);
     return talk_.happen(context().is_shutting_down ? Event::shutting_down : Event::timeout);
   }
   talk_.time_passed();
   go_on();
+}
+
+// Whether its time is over. Whoever answers it after all is not heard.
+bool Connection::give_up_question() {
+  if (engine_time(context().loop.now()) < talk_.conversation().deadline()) return false;
+  work_.note_no_answer(talk_.conversation().want().question);
+  awaited_ = engine::Ticket::none;
+  return true;
 }
 
 // A job has the session: of a question, or of a large message that comes faster than it is written.
@@ -137,7 +146,7 @@ void Connection::end_turn() {
   talk_.settle_workspace();
   if (phase_ == Phase::over) return leave_if_unused();
   talk_.stream.watch(context().loop, *this);
-  if (phase_ == Phase::talking && !waits_for_job()) arm();
+  if (phase_ == Phase::talking && !work_.message.holds_up_client()) arm();
 }
 
 // Nobody reads what would be said. A message that is being made durable may still come to its end; a transaction does not.
@@ -164,6 +173,7 @@ void Connection::close_gracefully() {
 void Connection::arm() {
   if (is_in_handshake()) return;
   const engine::Time deadline = talk_.conversation().deadline();
+  if (deadline == engine::never) return disarm();
   context().loop.arm(*this, loop_interval(deadline - engine_time(context().loop.now())));
 }
 

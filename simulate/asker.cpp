@@ -14,12 +14,6 @@ using engine::Want;
 using spec::Event;
 namespace bit = spec::bit;
 
-namespace {
-
-constexpr engine::Interval limit = engine::seconds(60);
-
-}  // namespace
-
 void Asker::ask(Watched& watched) {
   const Want& want = watched.want();
   if (want.ticket == ticket_) return;
@@ -40,8 +34,7 @@ void Asker::ask_recipient(const engine::Session& session) {
   promise(kind == 0   ? Event::recipient_unknowable
           : kind == 1 ? Event::recipient_sender_refused
           : is_ours   ? Event::recipient_ours
-                      : Event::recipient_foreign,
-          Event::recipient_unknowable);
+                      : Event::recipient_foreign);
 }
 
 void Asker::ask_credentials(const engine::Session& session) {
@@ -50,23 +43,15 @@ void Asker::ask_credentials(const engine::Session& session) {
     storage_.overseer.complain("the credentials that are asked about are another client's");
   storage_.text.clear();
   const std::uint32_t kind = stage_.random.below(8);
-  promise(kind < 4   ? Event::credentials_accepted
-          : kind < 7 ? Event::credentials_rejected
-                     : Event::credentials_broken,
-          Event::credentials_broken);
+  promise(kind < 4 ? Event::credentials_accepted : kind < 7 ? Event::credentials_rejected : Event::credentials_broken);
 }
 
-// The answer comes, or it is lost: then the asker's time limit answers, and the true one comes too late.
-void Asker::promise(Event event, Event when_lost) {
-  const auto ticket = static_cast<std::uint32_t>(ticket_);
+// The answer comes, or it comes too late: then the time limit of the question has answered.
+void Asker::promise(Event event) {
   event_ = event;
   engine::Interval delay = some_delay(stage_.random);
-  if (stage_.random.one_in(stage_.climate.lost_in)) {
-    event_ = when_lost;
-    delay = limit;
-    stage_.add({limit.nanoseconds + 1'000'000'000}, Happening::answer, seat_.slot, seat_.life, ticket);
-  }
-  stage_.add(delay, Happening::answer, seat_.slot, seat_.life, ticket);
+  if (stage_.random.one_in(stage_.climate.lost_in)) delay = engine::seconds(91 + stage_.random.below(30));
+  stage_.add(delay, Happening::answer, seat_.slot, seat_.life, static_cast<std::uint32_t>(ticket_));
 }
 
 void Asker::ask_hand_over(const engine::Session& session) {
@@ -116,6 +101,7 @@ void Asker::misbehave(Watched& watched, std::span<char> unread) const {
   watched.change_nothing(0, [&](engine::Conversation& talk, engine::Output& output) {
     return talk.feed(unread, stage_.scratch, stage_.now, output);
   });
+  if (stage_.now >= watched.deadline()) return;  // the machine slept, and the answer is as late as the time limit
   watched.change_nothing(
       0, [&](engine::Conversation& talk, engine::Output& output) { return talk.time_passed(stage_.now, output); });
 }

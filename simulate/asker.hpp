@@ -34,7 +34,7 @@ class Asker {
   void ask_recipient(const engine::Session& session);
   void ask_credentials(const engine::Session& session);
   void ask_hand_over(const engine::Session& session);
-  void promise(spec::Event event, spec::Event when_lost);
+  void promise(spec::Event event);
 
   Stage& stage_;
   Seat seat_;

@@ -66,7 +66,7 @@ void Connection::go_on() {
         else
           return arm();
         break;
-      case Kind::answer: return asker_.ask(watched_);
+      case Kind::answer: asker_.ask(watched_); return arm();
       case Kind::tls:
         if (wire_.is_open()) return begin_handshake();
         happen(Event::eof);
@@ -105,7 +105,8 @@ void Connection::happen(Event event) {
 // One timer for what the conversation waits for and for what the client does not take.
 void Connection::arm() {
   const Want& want = watched_.want();
-  const bool must_end = want.kind == Kind::octets || want.kind == Kind::tls || want.kind == Kind::pause;
+  const bool is_of_time = want.kind == Kind::answer && want.question != engine::Question::hand_over;
+  const bool must_end = want.kind == Kind::octets || want.kind == Kind::tls || want.kind == Kind::pause || is_of_time;
   if (must_end && watched_.deadline() == engine::never) storage_.overseer.complain("a session may go on for ever");
   timer_.deadline = watched_.deadline();
   if (!watched_.replies().empty()) timer_.deadline = std::min(timer_.deadline, wire_.deadline());
@@ -122,9 +123,9 @@ void Connection::pass_time() {
     wire_.lose_rest(watched_);
     return break_off();
   }
-  const bool was_pause = watched_.want().kind == Kind::pause;
+  const Kind before = watched_.want().kind;
   if (stage_.now >= watched_.deadline()) watched_.pass_time();
-  if (was_pause) has_news_ = !unread_.empty();
+  if (before == Kind::pause || before == Kind::answer) has_news_ = !unread_.empty();
   go_on();
 }
 

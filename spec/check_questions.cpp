@@ -41,6 +41,14 @@ void check_nobody(const Model& model, const QuestionText& question, Problems& pr
   }
 }
 
+void check_seconds(const QuestionText& question, Problems& problems) {
+  constexpr unsigned most = 3600;  // RFC 5321 4.5.3.2: clients have gone by then
+  if (question.seconds > most)
+    problems.push_back(
+        {events_file, question.line,
+         "the question " + question.name + " may wait for " + std::to_string(most) + " seconds at most"});
+}
+
 // Neither an effect nor a state is of two questions.
 void check_twins(const Model& model, const QuestionText& question, Problems& problems) {
   for (const QuestionText& other : model.questions) {
@@ -57,6 +65,7 @@ void check_questions(const Model& model, Problems& problems) {
   for (const QuestionText& question : model.questions) {
     check_way_in(model, question, problems);
     check_nobody(model, question, problems);
+    check_seconds(question, problems);
     check_twins(model, question, problems);
   }
 }

@@ -175,7 +175,7 @@ class Loader {
 
   void load_questions() {
     if (!events_.has("question")) return;
-    events_.each("question", {"name", "effect", "waits", "nobody", "meaning", "source"}, 6,
+    events_.each("question", {"name", "effect", "waits", "nobody", "seconds", "meaning", "source"}, 7,
                  [&](const toml::table& row, unsigned line) {
                    events_.refuse_twins(model_.questions, text_of(row, "name"), line);
                    model_.questions.push_back(
@@ -185,6 +185,7 @@ class Loader {
                         .effect = events_.find(model_.effects, text_of(row, "effect"), line, "effect"),
                         .waits = value_index(events_, model_.waiting_variable(), text_of(row, "waits"), line),
                         .nobody = events_.find(model_.events, text_of(row, "nobody"), line, "event"),
+                        .seconds = row["seconds"].value_or(0U),
                         .line = line});
                  });
   }

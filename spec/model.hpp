@@ -80,6 +80,7 @@ struct QuestionText {
   std::size_t effect = 0;  // the one that asks
   std::size_t waits = 0;   // value of the state `waiting` in which an answer counts
   std::size_t nobody = 0;  // the event when there is nobody to ask
+  unsigned seconds = 0;    // so long an answer is waited for; 0: until it comes
   unsigned line = 0;
 };
 

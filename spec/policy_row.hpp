@@ -47,7 +47,8 @@ struct ReplyRow {
 // What is asked of the world.
 struct QuestionRow {
   std::uint64_t waiting;  // the state in which an answer counts
-  Event nobody;           // the answer when there is nobody to ask, or no memory to ask with
+  Event nobody;           // the answer when there is nobody to ask, no memory to ask with, or no answer in time
+  std::uint16_t seconds;  // so long an answer is waited for; 0: until it comes
 };
 
 // What an event does to the counts of a session.

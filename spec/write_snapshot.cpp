@@ -77,7 +77,8 @@ void write_questions(const Model& model, std::string& out) {
   for (const QuestionText& question : model.questions) {
     out += question.name + ": asked by " + model.effects[question.effect].name + "; answered by";
     for (const EventRow& event : model.events) out += model.answers(event, question) ? " " + event.name : "";
-    out += "; nobody there: " + model.events[question.nobody].name + "\n";
+    out += "; nobody there: " + model.events[question.nobody].name;
+    out += question.seconds == 0 ? "\n" : ", also after " + std::to_string(question.seconds) + " seconds\n";
   }
 }
 

@@ -77,7 +77,8 @@ std::string write_questions(const Model& model) {
   std::string out = "constexpr QuestionRow questions[question_count] = {\n";
   for (const QuestionText& question : model.questions)
     out += "    {" + hex(bit_of(waiting, question.waits)) +
-           ", Event::" + enumerator(model.events[question.nobody].name) + "},\n";
+           ", Event::" + enumerator(model.events[question.nobody].name) + ", " + std::to_string(question.seconds) +
+           "},\n";
   return out + "};\n\n";
 }
 

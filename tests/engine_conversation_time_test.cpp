@@ -36,6 +36,30 @@ TEST_F(ConversationTest, a_reply_that_waits_is_lost_when_the_session_ends) {
   EXPECT_EQ(talk_.lost_replies(), 1U);
 }
 
+TEST_F(ConversationTest, a_question_that_nobody_answers_in_time_is_answered_for) {
+  static_cast<void>(say("HELO c\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"));
+  ASSERT_EQ(want_.kind, Kind::answer);
+  const Ticket ticket = want_.ticket;
+  EXPECT_EQ(talk_.deadline(), now_ + seconds(60));
+  EXPECT_EQ(wait(59).kind, Kind::answer);
+  EXPECT_EQ(wait(1).kind, Kind::octets);
+  EXPECT_EQ(last_event(), "recipient.unknowable");
+  EXPECT_TRUE(heard().contains("\r\n451 ")) << heard();
+  EXPECT_EQ(talk_.deadline(), now_ + seconds(100)) << "patience begins anew";
+  want_ = talk_.answer(ticket, {Event::recipient_ours, "b@example.org"}, now_, ear_);
+  EXPECT_EQ(talk_.stray_reports(), 1U);
+  static_cast<void>(say("DATA\r\n"));
+  EXPECT_FALSE(heard().contains("354")) << heard();
+}
+
+TEST_F(ConversationTest, a_message_that_was_handed_over_is_waited_for) {
+  begin_message();
+  static_cast<void>(say(".\r\n"));
+  ASSERT_EQ(want_.kind, Kind::answer);
+  EXPECT_EQ(talk_.deadline(), never);
+  EXPECT_EQ(wait(100'000).kind, Kind::answer);
+}
+
 TEST_F(ConversationTest, silence_is_a_timeout) {
   EXPECT_EQ(wait(99).kind, Kind::octets);
   EXPECT_EQ(wait(1).kind, Kind::end);

@@ -152,6 +152,28 @@ class Guesses(Case):
         self.assertEqual(client.say("NOOP"), "250 ok")
 
 
+    def test_a_password_that_nobody_judges_in_time(self):
+        """The only judge is busy with another one; when he comes to this one it is too late."""
+        judge = self.home.script("judge", f'cd {self.home.path}; : >judging; while [ ! -e judged ]; do sleep 0.05; done')
+        server, trouble = self.troubled(f'{self.MAILDIR}\nAUTH = 1\nALLOW_INSECURE_AUTH = 1\n'
+                                        f'check_program = ["{HOST}", "{judge}", "/bin/true"]', server="checkers = 1")
+        first, second, other = (self.connect(server) for _ in range(3))
+        first.send("AUTH PLAIN " + plain_response(USER, "secret") + "\r\n")
+        self.assertTrue(peer.until((self.home.path / "judging").exists))
+        second.send("AUTH PLAIN " + plain_response(USER, "secret") + "\r\nNOOP\r\n")
+        self.assertEqual(other.say("NOOP"), "250 ok")
+        trouble.let_pass(91)
+        self.assertEqual(other.say("NOOP"), "250 ok")
+        self.assertEqual(second.reply()[:3], "454")
+        self.assertEqual(second.reply(), "250 ok")
+        self.assertEqual(first.reply()[:3], "454")
+        self.assertIn("no answer in time", server.log())
+        (self.home.path / "judged").touch()
+        self.assertTrue(peer.until(lambda: len(server.others()) == 0))
+        self.assertEqual(second.say("NOOP"), "250 ok")
+        self.assertNotIn("result=accepted", server.log())
+
+
 class InHand(Case):
     """A hand-over that takes its time: queue programs that sleep."""
 

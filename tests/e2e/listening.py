@@ -274,7 +274,7 @@ class Case(unittest.TestCase):
 class Trouble:
     """What tests/e2e/trouble.c does to a process: compiled once a home, steered while the process runs."""
 
-    SHAPE = struct.Struct("=16s6q")
+    SHAPE = struct.Struct("=16s7q")
 
     def __init__(self, home):
         self._library, self._file = home.path / "trouble.so", home.path / "trouble"
@@ -288,14 +288,18 @@ class Trouble:
 
     def fail(self, call, error=0, skip=0, count=1):
         """From now on: after `skip` calls, `count` fail."""
-        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0, 0))
+        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0, 0, 0))
 
     def jump(self, seconds):
         """The wall clock is so far from the true one."""
-        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, seconds, 0))
+        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, seconds, 0, 0))
 
     def stop_the_clock(self, moment):
-        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, 0, moment))
+        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, 0, moment, 0))
+
+    def let_pass(self, seconds):
+        """So much time has passed; the process notices when something wakes it."""
+        self._write(self.SHAPE.pack(b"", 0, 0, 0, 0, 0, 0, seconds))
 
     def failed(self):
         """How many calls have failed."""

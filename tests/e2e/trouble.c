@@ -1,4 +1,4 @@
-/* A library to be preloaded (LD_PRELOAD) that makes system calls fail, and the wall clock jump, while a test looks on.
+/* A library to be preloaded (LD_PRELOAD) that makes system calls fail, and clocks jump, while a test looks on.
  *
  * TROUBLE names a file of one struct trouble, which the test writes and this library only counts in: after `skip` more
  * calls of the named kind, `count` calls fail with `error`. Only regular files and folders are touched, so that the
@@ -25,6 +25,7 @@ struct trouble {
   long skip, count, error, failed;
   long clock_seconds; /* added to CLOCK_REALTIME */
   long still;         /* when not 0, what CLOCK_REALTIME is, always */
+  long passed;        /* seconds, added to CLOCK_MONOTONIC */
 };
 static struct trouble none, *now = &none;
 
@@ -155,6 +156,7 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
   static int (*real)(clockid_t, struct timespec*);
   if (real == NULL) real = REAL(clock_gettime);
   const int result = real(clock, time);
+  if (result == 0 && clock == CLOCK_MONOTONIC) time->tv_sec += now->passed;
   if (result != 0 || clock != CLOCK_REALTIME) return result;
   time->tv_sec += now->clock_seconds;
   if (now->still != 0) *time = (struct timespec){.tv_sec = now->still, .tv_nsec = 0};
