@@ -143,6 +143,10 @@ TEST_F(Cdb, a_copy_outlives_the_file) {
   std::filesystem::resize_file("a.cdb", 0);
   EXPECT_EQ("1", copy.find("one").value());
   EXPECT_EQ(std::string(100'000, '2'), copy.find("two").value());
+  const auto one = copy.look_up("one"), two = copy.look_up("two");
+  EXPECT_EQ("1", one.value()) << "a value lives as long as the copy";
+  EXPECT_EQ(std::string(100'000, '2'), two.value());
+  EXPECT_EQ(std::nullopt, copy.look_up("three").value());
 }
 
 TEST_F(Cdb, what_is_no_cdb_is_not_copied) {
@@ -186,6 +190,10 @@ TEST_F(Cdb, whatever_the_file_holds_nothing_outside_it_is_read) {
       if (const auto found = file.find(key); found && found->has_value()) (void)sum_of(**found);
     CdbFile::Values values(file);
     while (const auto value = values.next()) (void)sum_of(*value);
+    CdbFile copy;  // which is made when the clock has gone on: now and then is enough
+    if (round % 50 != 0 || copy.open_copy("changed.cdb") != 0) continue;
+    for (const char* key : {"alice", "bob", "carol", "nobody"})
+      if (const auto found = copy.look_up(key); found && found->has_value()) (void)sum_of(**found);
   }
 }
 

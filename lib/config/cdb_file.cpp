@@ -168,10 +168,15 @@ std::optional<CdbFile::Place> CdbFile::place_at(std::uint64_t position) const {
   return record.end() <= records_end_ ? std::optional(record) : std::nullopt;
 }
 
-std::expected<bool, int> CdbFile::matches(const Place& record, std::string_view key) {
+std::expected<bool, int> CdbFile::matches(const Place& record, std::string_view key) const {
   if (record.key_octets != key.size()) return false;
-  if (!keep_key(record)) return std::unexpected(EPROTO);
-  return key_ == key;
+  std::array<unsigned char, 256> room;
+  for (std::size_t at = 0; at < key.size(); at += room.size()) {
+    const std::string_view wanted = key.substr(at, room.size());
+    if (!read_at(record.key_at + at, std::span(room).first(wanted.size()))) return std::unexpected(EPROTO);
+    if (std::string_view(reinterpret_cast<const char*>(room.data()), wanted.size()) != wanted) return false;
+  }
+  return true;
 }
 
 bool CdbFile::keep_key(const Place& record) {
@@ -184,33 +189,43 @@ bool CdbFile::keep_value(const Place& record) {
   return read_at(record.key_at + record.key_octets, {reinterpret_cast<unsigned char*>(value_.data()), value_.size()});
 }
 
-std::expected<bool, int> CdbFile::search(std::string_view key) {
+std::expected<std::optional<CdbFile::Place>, int> CdbFile::search(std::string_view key) const {
   const std::uint32_t hash = hash_of(key);
   const unsigned char* const table = header_.data() + hash % 256 * slot_octets;
   const std::uint64_t begin = number_at(table), slots = number_at(table + 4);
   for (std::uint64_t i = 0; i < slots; ++i) {
     const auto slot = slot_at(begin + ((hash >> 8U) + i) % slots * slot_octets);
     if (!slot) return std::unexpected(EPROTO);
-    if (slot->position == 0) return false;
+    if (slot->position == 0) return std::nullopt;
     if (slot->hash != hash) continue;
     const auto record = place_at(slot->position);
     if (!record) return std::unexpected(EPROTO);
     const auto is_same = matches(*record, key);
-    if (!is_same) return is_same;
-    if (!*is_same) continue;
-    return keep_value(*record) ? std::expected<bool, int>(true) : std::unexpected(EPROTO);
+    if (!is_same) return std::unexpected(is_same.error());
+    if (*is_same) return record;
   }
-  return false;
+  return std::nullopt;
 }
 
-std::expected<std::optional<std::string_view>, int> CdbFile::find(std::string_view key) {
+CdbFile::Found CdbFile::look_up(std::string_view key) const {
+  if (copy_ == nullptr) return std::unexpected(EBADF);
+  const auto found = search(key);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  const unsigned char* const value = copy_.get() + (*found)->key_at + (*found)->key_octets;
+  return std::string_view(reinterpret_cast<const char*>(value), (*found)->value_octets);
+}
+
+CdbFile::Found CdbFile::find(std::string_view key) {
   const auto before = state();
   if (!before) return std::unexpected(before.error());
   if (copy_ == nullptr) wait_until_settled(before->modified);
   if (const int error_number = load_header(); error_number != 0) return std::unexpected(error_number);
   const auto found = search(key);
+  const bool is_kept = !found || !*found || keep_value(**found);
   if (const int error_number = verify(*before); error_number != 0) return std::unexpected(error_number);
   if (!found) return std::unexpected(found.error());
+  if (!is_kept) return std::unexpected(EPROTO);
   return *found ? std::optional<std::string_view>(value_) : std::nullopt;
 }
 

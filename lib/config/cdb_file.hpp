@@ -6,6 +6,7 @@
 //         last change so recent that the clock could not tell another, and the tables end where the file ends. Else ESTALE
 // errors  errno; EPROTO when the file is not a well-formed cdb, ESTALE when it changes while it is read
 // cost    open(): three system calls; find(): about eight, or none of a copy
+// threads one at a time, but for look_up()
 // source  cr.yp.to/cdb/cdb.txt
 #pragma once
 
@@ -43,7 +44,10 @@ class CdbFile {
   // The same, of a copy in memory: for a process that lives long and asks often. ENOMEM when there is none.
   [[nodiscard]] int open_copy(const char* path);
 
-  [[nodiscard]] std::expected<std::optional<std::string_view>, int> find(std::string_view key);
+  using Found = std::expected<std::optional<std::string_view>, int>;
+  [[nodiscard]] Found find(std::string_view key);
+  // In a copy, by any number of threads at once; the value lives as long as the copy.
+  [[nodiscard]] Found look_up(std::string_view key) const;
 
   struct Record {
     std::string_view key, value;  // until the next call
@@ -95,8 +99,8 @@ class CdbFile {
   [[nodiscard]] bool read_at(std::uint64_t position, std::span<unsigned char> room) const;
   [[nodiscard]] std::optional<Slot> slot_at(std::uint64_t position) const;
   [[nodiscard]] std::optional<Place> place_at(std::uint64_t position) const;
-  [[nodiscard]] std::expected<bool, int> search(std::string_view key);
-  [[nodiscard]] std::expected<bool, int> matches(const Place& record, std::string_view key);
+  [[nodiscard]] std::expected<std::optional<Place>, int> search(std::string_view key) const;
+  [[nodiscard]] std::expected<bool, int> matches(const Place& record, std::string_view key) const;
   [[nodiscard]] bool keep_key(const Place& record);
   [[nodiscard]] bool keep_value(const Place& record);
 

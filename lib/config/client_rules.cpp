@@ -60,7 +60,7 @@ std::string bits_of(const base::Address& address) {
 
 class Search {
  public:
-  Search(CdbFile& file, std::string& key, const ClientName& client)
+  Search(const CdbFile& file, std::string& key, const ClientName& client)
       : file_(file), key_(key), client_(client), spellings_(spellings_of(client.address)) {}
 
   ClientRule run() {
@@ -72,7 +72,7 @@ class Search {
  private:
   bool finds(std::string_view begin, std::string_view end = {}) {
     key_.assign(begin).append(end);
-    const auto found = file_.find(key_);
+    const auto found = file_.look_up(key_);
     if (found && !found->has_value()) return false;
     rule_.key = key_;
     rule_.standing = Standing::unreadable;
@@ -118,7 +118,7 @@ class Search {
     return finds("=");
   }
 
-  CdbFile& file_;
+  const CdbFile& file_;
   std::string& key_;
   const ClientName& client_;
   Spellings spellings_;
@@ -168,9 +168,9 @@ ClientRules::News ClientRules::refresh(base::Time now) {
   return News::reread;
 }
 
-ClientRule ClientRules::find(const ClientName& client) {
+ClientRule ClientRules::find(const ClientName& client, std::string& key) const {
   if (!file_) return {.standing = Standing::unreadable, .key = {}, .value = {}};
-  return Search(*file_, key_, client).run();
+  return Search(*file_, key, client).run();
 }
 
 }  // namespace postern::config

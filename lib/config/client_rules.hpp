@@ -2,10 +2,11 @@
 // in      the path of the cdb; a client's address, and its name and user if somebody knows them
 // out     ClientRule: denied or not, and the record's value, out of which config::TcpRuleItems reads what to set. The value
 //         is the client's class: equal values are equal classes, so it may be the key of a cache
-// lives   key and value until the next call of anything here
+// lives   key and value until the next call of anything here; of the const find(): the key with what it was searched in, the
+//         value with the rules
 // errors  a file that changes into no cdb is refused: the rules read before stay in use, and `problem` has a sentence
 // cost    a look-up takes up to 45 searches of IPv4, 150 of IPv6, in memory; the disk is asked once a second at most
-// shared  no: each thread has its own
+// shared  the const find() alone, by any number of threads, while nobody calls refresh()
 // keys    in this order, the first that is there: INFO@IP, INFO@=HOST, IP, =HOST, what stands before each dot of IP, the
 //         last first, networks from long to short, =.SUFFIX of HOST from long to short, `=`, and the empty one. IPv6 has no
 //         dots but colons; it is looked for expanded (capitals, then small letters), then short, for each is in use
@@ -57,7 +58,9 @@ class ClientRules {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool has_rules() const { return file_ != nullptr; }
 
-  [[nodiscard]] ClientRule find(const ClientName& client);
+  [[nodiscard]] ClientRule find(const ClientName& client) { return find(client, key_); }
+  // `key`: room for those that are searched for.
+  [[nodiscard]] ClientRule find(const ClientName& client, std::string& key) const;
 
  private:
   // By what a file is told from another, and from what it was.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <compare>
 #include <limits>
 #include <span>
 #include <utility>
@@ -92,6 +93,16 @@ int read_to_end(int descriptor, std::string& text) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower_case, lower_case);
+}
+
+// An order in which equal means equal_ignoring_case; lengths first, for they cost the least.
+std::strong_ordering order_of(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return a.size() <=> b.size();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i]) continue;
+    if (const auto order = lower_case(a[i]) <=> lower_case(b[i]); order != 0) return order;
+  }
+  return std::strong_ordering::equal;
 }
 
 std::string place_of(std::string_view name, std::size_t line) {
@@ -224,7 +235,28 @@ ControlList::State ControlList::load() {
   return *state_;
 }
 
+void ControlList::sort() {
+  std::vector<Place> places;
+  for (ControlEntries entries(text_); const auto entry = entries.next();)
+    places.push_back({.at = static_cast<std::uint32_t>(entry->text.data() - text_.data()),
+                      .octets = static_cast<std::uint32_t>(entry->text.size())});
+  places.shrink_to_fit();
+  std::ranges::sort(places, [this](Place a, Place b) { return order_of(entry_at(a), entry_at(b)) < 0; });
+  sorted_ = std::move(places);
+}
+
+bool ControlList::is_among(std::span<const Place> sorted, std::string_view entry) const {
+  while (!sorted.empty()) {
+    const std::size_t middle = sorted.size() / 2;
+    const auto order = order_of(entry_at(sorted[middle]), entry);
+    if (order == 0) return true;
+    sorted = order < 0 ? sorted.subspan(middle + 1) : sorted.first(middle);
+  }
+  return false;
+}
+
 bool ControlList::contains(std::string_view entry) const {
+  if (sorted_) return is_among(*sorted_, entry);
   ControlEntries entries(text_);
   while (const auto candidate = entries.next())
     if (equal_ignoring_case(candidate->text, entry)) return true;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,7 +74,7 @@ class ControlEntries {
 };
 
 // A list that is read when it is first asked for, and then kept. One that cannot be read is tried again: perhaps no descriptor
-// was free just now, and in a listener the answer would stay until a reload. One with a wrong entry counts as unreadable.
+// was free just now. One with a wrong entry counts as unreadable.
 class ControlList {
  public:
   enum class State : std::uint8_t { absent, present, unusable };
@@ -82,14 +83,24 @@ class ControlList {
   // One that is in no file: the same text, given.
   ControlList(std::string_view name, std::string text) : name_(name), state_(State::present), text_(std::move(text)) {}
   [[nodiscard]] State load();
-  [[nodiscard]] bool contains(std::string_view entry) const;             // whatever the case of its letters
-  [[nodiscard]] const std::string& problem() const { return problem_; }  // after State::unusable
+  // Once it is loaded: contains() looks at few entries from then on, for who asks often.
+  void sort();
+  [[nodiscard]] State state() const { return state_.value_or(State::unusable); }  // as load() left it
+  [[nodiscard]] bool contains(std::string_view entry) const;                      // whatever the case of its letters
+  [[nodiscard]] const std::string& problem() const { return problem_; }           // after State::unusable
 
  private:
+  struct Place {  // of an entry in text_: a view would not outlive a move of a short one
+    std::uint32_t at, octets;
+  };
+  [[nodiscard]] std::string_view entry_at(Place place) const { return {text_.data() + place.at, place.octets}; }
+  [[nodiscard]] bool is_among(std::span<const Place> sorted, std::string_view entry) const;
+
   std::string_view name_;
   EntryKind kind_ = EntryKind::domains;
   std::optional<State> state_;  // none: not read yet
   std::string text_;
+  std::optional<std::vector<Place>> sorted_;  // none: the entries are looked at one after the other
   std::string problem_;
 };
 
