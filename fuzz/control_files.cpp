@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ask/auth_cdb.hpp"
@@ -89,8 +90,13 @@ bool holds(const std::vector<std::string>& entries, std::string_view entry) {
 void check_rcpthosts(Home& home, std::string_view address, std::string_view text) {
   home.write("control/rcpthosts", text);
   RcptHosts hosts;
-  const auto standing = hosts.standing_of(address);
-  if (standing == RcptHosts::Standing::unknowable) return must(!hosts.problem().empty(), "unknowable without a reason");
+  std::string problem;
+  const auto standing = hosts.standing_of(address, problem);
+  RcptHosts read_before;
+  read_before.read();
+  must(std::as_const(read_before).standing_of(address, problem) == standing,
+       "read before it is asked: another standing");
+  if (standing == RcptHosts::Standing::unknowable) return must(!problem.empty(), "unknowable without a reason");
   const auto entries = naive_entries(text);
   const std::size_t at = address.rfind('@');
   bool is_ours = at == address.npos;
@@ -105,6 +111,9 @@ void check_badmailfrom(Home& home, std::string_view address, std::string_view te
   home.write("control/badmailfrom", text);
   BadMailFrom bad;
   const auto listing = bad.listing_of(address);
+  BadMailFrom read_before;
+  read_before.read();
+  must(std::as_const(read_before).listing_of(address) == listing, "read before it is asked: another listing");
   if (listing == BadMailFrom::Listing::unknowable) return must(!bad.problem().empty(), "unknowable without a reason");
   const auto entries = naive_entries(text);
   const std::size_t at = address.rfind('@');

@@ -74,10 +74,13 @@ LoopContext::Prepared LoopContext::prepare(std::shared_ptr<const Policies> next)
   std::string domains;
   for (const std::string& domain : settings.domains) domains += domain + '\n';
   Prepared prepared{.policies = std::move(next),
-                    .recipients = domains.empty() ? std::make_unique<ask::Recipients>(ask::RcptHosts::Reading::copied)
-                                                  : std::make_unique<ask::Recipients>(domains),
+                    .recipients = std::make_unique<ask::Recipients>(),
                     .rules = {},
                     .begins_in_tls = {}};
+  auto lists = domains.empty() ? std::make_shared<ask::RecipientLists>()
+                               : std::make_shared<ask::RecipientLists>(std::move(domains));
+  lists->read();
+  prepared.recipients->use(std::move(lists));
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
     const std::string& path = settings.listeners[i].tcprules;
     auto own = path.empty() ? nullptr : std::make_unique<config::ClientRules>(path);

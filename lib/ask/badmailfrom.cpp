@@ -2,8 +2,14 @@
 
 namespace postern::ask {
 
-BadMailFrom::Listing BadMailFrom::listing_of(std::string_view address) {
-  switch (list_.load()) {
+BadMailFrom::Listing BadMailFrom::listing_of(std::string_view address) { return judge(list_.load(), address); }
+
+void BadMailFrom::read() {
+  if (list_.load() == config::ControlList::State::present) list_.sort();
+}
+
+BadMailFrom::Listing BadMailFrom::judge(config::ControlList::State state, std::string_view address) const {
+  switch (state) {
     case config::ControlList::State::absent: return Listing::unlisted;
     case config::ControlList::State::unusable: return Listing::unknowable;
     case config::ControlList::State::present: break;

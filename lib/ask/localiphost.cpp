@@ -21,19 +21,23 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
   return address;
 }
 
+}  // namespace
+
 bool is_literal_of(std::string_view domain, std::string_view local_ip) {
   if (!domain.starts_with('[') || !domain.ends_with(']') || domain.size() < 2) return false;
   const auto literal = parse_ipv4(domain.substr(1, domain.size() - 2));
   return literal && literal == parse_ipv4(local_ip);
 }
 
-}  // namespace
-
-config::ControlResult<std::string> local_name_for(std::string_view domain, std::string_view local_ip) {
-  if (!is_literal_of(domain, local_ip)) return std::nullopt;
+config::ControlResult<std::string> read_local_name() {
   auto name = config::read_line("localiphost");
   if (!name || name->has_value()) return name;
   return config::read_line("me");
+}
+
+config::ControlResult<std::string> local_name_for(std::string_view domain, std::string_view local_ip) {
+  if (!is_literal_of(domain, local_ip)) return std::nullopt;
+  return read_local_name();
 }
 
 }  // namespace postern::ask

@@ -49,41 +49,58 @@ std::string objection_to_key(std::string_view key) {
 
 }  // namespace
 
-RcptHosts::Standing RcptHosts::unknowable(std::string problem) {
-  problem_ = std::move(problem);
-  return Standing::unknowable;
-}
-
-RcptHosts::Standing RcptHosts::standing_of(std::string_view address) {
+template <typename Self>
+RcptHosts::Standing RcptHosts::judge(Self& self, std::string_view address, std::string& problem) {
   const std::size_t at = address.rfind('@');
   if (at == std::string_view::npos) return Standing::ours;  // qmail-control(5): rcpthosts
   const std::string_view domain = address.substr(at + 1);
-  switch (list_.load()) {
-    case config::ControlList::State::absent: return Standing::foreign;  // deviation D12
-    case config::ControlList::State::unusable: return unknowable(list_.problem());
-    case config::ControlList::State::present: break;
+  switch (self.load()) {
+    case State::absent: return Standing::foreign;  // deviation D12
+    case State::unusable: problem = self.list_.problem(); return Standing::unknowable;
+    case State::present: break;
   }
   for (std::string_view suffix = domain; !suffix.empty(); suffix = next_suffix(suffix))
-    if (list_.contains(suffix)) return Standing::ours;
-  return standing_in_cdb(domain);
+    if (self.list_.contains(suffix)) return Standing::ours;
+  return standing_in_cdb(self, domain, problem);
+}
+
+template RcptHosts::Standing RcptHosts::judge(RcptHosts&, std::string_view, std::string&);
+template RcptHosts::Standing RcptHosts::judge(const RcptHosts&, std::string_view, std::string&);
+
+// Without control/rcpthosts nobody asks for the other.
+void RcptHosts::read() {
+  if (list_.load() == State::present) list_.sort();
+  if (list_.state() == State::absent)
+    more_error_ = ENOENT;
+  else if (more_error_ != ENOENT)
+    more_error_ = more_.open_copy(more_path);
+}
+
+bool RcptHosts::is_known() const {
+  return list_.state() != State::unusable && (more_error_ == 0 || more_error_ == ENOENT);
 }
 
 // What is not there stays so; what cannot be read is tried again, as control.hpp says of lists.
 int RcptHosts::open_cdb() {
   if (more_error_) return *more_error_;
-  const int error_number = reading_ == Reading::copied ? more_.open_copy(more_path) : more_.open(more_path);
+  const int error_number = more_.open(more_path);
   if (error_number == 0 || error_number == ENOENT) more_error_ = error_number;
   return error_number;
 }
 
-RcptHosts::Standing RcptHosts::standing_in_cdb(std::string_view domain) {
-  const int error_number = open_cdb();
+template <typename Self>
+RcptHosts::Standing RcptHosts::standing_in_cdb(Self& self, std::string_view domain, std::string& problem) {
+  const auto unknowable = [&problem](int error_number) {
+    problem = cdb_problem(error_number);
+    return Standing::unknowable;
+  };
+  const int error_number = self.open_cdb();
   if (error_number == ENOENT) return Standing::foreign;
-  if (error_number != 0) return unknowable(cdb_problem(error_number));
+  if (error_number != 0) return unknowable(error_number);
   const std::string lowered = in_lower_case(domain);
   for (std::string_view suffix = lowered; !suffix.empty(); suffix = next_suffix(suffix)) {
-    const auto found = more_.find(suffix);
-    if (!found) return unknowable(cdb_problem(found.error()));
+    const auto found = self.find(suffix);
+    if (!found) return unknowable(found.error());
     if (found->has_value()) return Standing::ours;
   }
   return Standing::foreign;

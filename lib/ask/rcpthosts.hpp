@@ -1,7 +1,8 @@
 // Is the domain of a forward-path ours? control/rcpthosts, then control/morercpthosts.cdb.
 // in      an address as grammar::write_mailbox writes it; one without `@` passes
-// out     Standing; nothing is read before the first question
-// errors  unknowable: a file cannot be read; problem() says which and why
+// out     Standing; nothing is read before the first question, or before read()
+// threads many may ask a const one, which reads nothing: it answers by what read() has read
+// errors  unknowable: a file cannot be read; a sentence says which and why
 // source  qmail-control(5): rcpthosts, morercpthosts; deviation D12 (no rcpthosts: no domain is ours)
 #pragma once
 
@@ -21,26 +22,38 @@ class RcptHosts {
  public:
   enum class Standing : std::uint8_t { ours, foreign, unknowable };
 
-  // copied: for a process that outlives many sessions, and asks often
-  enum class Reading : std::uint8_t { by_each_search, copied };
-
-  explicit RcptHosts(Reading reading = Reading::by_each_search) : reading_(reading) {}
+  RcptHosts() = default;
   // These domains and no file, one a line as in control/rcpthosts.
   explicit RcptHosts(std::string domains) : list_("rcpthosts", std::move(domains)), more_error_(ENOENT) {}
 
-  [[nodiscard]] Standing standing_of(std::string_view address);
-  [[nodiscard]] const std::string& problem() const { return problem_; }
+  // problem   says why it is unknowable
+  [[nodiscard]] Standing standing_of(std::string_view address, std::string& problem) {
+    return judge(*this, address, problem);
+  }
+  [[nodiscard]] Standing standing_of(std::string_view address, std::string& problem) const {
+    return judge(*this, address, problem);
+  }
+  // All of it into memory, and in an order to look it up in: for a process that outlives many sessions, and asks often.
+  void read();
+  [[nodiscard]] bool is_known() const;  // whatever domain is asked for
 
  private:
-  [[nodiscard]] Standing standing_in_cdb(std::string_view domain);
+  using State = config::ControlList::State;
+  template <typename Self>
+  [[nodiscard]] static Standing judge(Self& self, std::string_view address, std::string& problem);
+  template <typename Self>
+  [[nodiscard]] static Standing standing_in_cdb(Self& self, std::string_view domain, std::string& problem);
+  // What a const one knows already.
+  [[nodiscard]] State load() { return list_.load(); }
+  [[nodiscard]] State load() const { return list_.state(); }
   [[nodiscard]] int open_cdb();
-  [[nodiscard]] Standing unknowable(std::string problem);
+  [[nodiscard]] int open_cdb() const { return more_error_.value_or(EBADF); }
+  [[nodiscard]] config::CdbFile::Found find(std::string_view key) { return more_.find(key); }
+  [[nodiscard]] config::CdbFile::Found find(std::string_view key) const { return more_.look_up(key); }
 
   config::ControlList list_{"rcpthosts", config::EntryKind::domains};
-  Reading reading_ = Reading::by_each_search;
   config::CdbFile more_;
-  std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none
-  std::string problem_;
+  std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none; others: read() could not read it
 };
 
 // Keys of control/morercpthosts.cdb that no domain can match, in one sentence with the remedy: nobody else would say it. The

@@ -6,21 +6,22 @@
 // source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT; original: RELAYREJ, which it looks at first
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "ask/badmailfrom.hpp"
-#include "ask/rcpthosts.hpp"
+#include "ask/recipient_lists.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::ask {
 
 class Recipients {
  public:
-  explicit Recipients(RcptHosts::Reading reading = RcptHosts::Reading::by_each_search) : rcpthosts_(reading) {}
-  // With these domains as ours, in place of control/rcpthosts.
-  explicit Recipients(std::string domains) : rcpthosts_(std::move(domains)) {}
+  // Reads each file when it is first needed.
+  Recipients() = default;
+  // By what others have read: judge() reads nothing then.
+  void use(std::shared_ptr<const RecipientLists> lists) { lists_ = std::move(lists); }
 
   struct Judgement {
     spec::Event event;
@@ -36,10 +37,11 @@ class Recipients {
   [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, const Client& client);
 
  private:
-  [[nodiscard]] config::ControlResult<std::string> name_for_literal(std::string_view local_ip) const;
+  template <typename Lists>
+  [[nodiscard]] Judgement judge_by(Lists& lists, std::string_view reverse_path, const Client& client);
 
-  BadMailFrom badmailfrom_;
-  RcptHosts rcpthosts_;
+  RecipientLists own_;
+  std::shared_ptr<const RecipientLists> lists_;  // null: its own
   std::string address_;
 };
 
