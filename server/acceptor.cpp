@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "server/connection.hpp"
-#include "server/policies.hpp"
 
 namespace postern::server {
 namespace {
@@ -72,7 +71,7 @@ Acceptor::Next Acceptor::accept_one() {
 void Acceptor::begin(base::Descriptor socket, const base::Endpoint& remote) {
   Connection* made = nullptr;
   try {
-    const auto& proxies = context_.policies->settings().listeners[listener_].proxies;
+    const auto& proxies = context_.snapshot->policies->settings().listeners[listener_].proxies;
     const bool has_proxy =
         std::ranges::any_of(proxies, [&](const base::Network& n) { return n.contains(remote.address); });
     const Door door{.listener = listener_, .has_proxy = has_proxy};
@@ -110,7 +109,7 @@ void Acceptor::refuse(base::Descriptor socket, const base::Endpoint& remote) {
   journal.refusal(step, session);
   context_.metrics.rule_hit(step.rule);
   context_.metrics.connection_refused(refusal_of(step.event));
-  if (context_.begins_in_tls[listener_] == 0) {
+  if (context_.snapshot->begins_in_tls[listener_] == 0) {
     context_.metrics.replied(step.code);
     static_cast<void>(::send(socket.number(), step.reply.data(), step.reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
   }

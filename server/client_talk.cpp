@@ -15,7 +15,7 @@ using engine::Want;
 void ClientTalk::begin(const Client& client) {
   engine::Service service = client.served->service();
   service.room = &context_.turn;
-  const config::Configuration& settings = context_.policies->settings();
+  const config::Configuration& settings = context_.snapshot->policies->settings();
   talk_.emplace(service, *context_.workspace,
                 engine::Patience{.silence_seconds = client.served->start.timeout_seconds,
                                  .window_seconds = settings.data_rate_seconds,

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "server/class_job.hpp"
 #include "server/handshake.hpp"
 
 namespace postern::server {
@@ -91,6 +92,7 @@ bool Connection::is_in_handshake() {
 void Connection::obey(const OpeningWant& want) {
   if (want.limit) context().loop.arm(*this, *want.limit);
   if (want.kind == OpeningWant::Kind::wait) return;
+  if (want.kind == OpeningWant::Kind::judge) return ClassJob::begin(*this, want.text);
   if (want.kind == OpeningWant::Kind::close) return die(want.text);
   talk_.begin(client_);
   phase_ = Phase::talking;

@@ -38,6 +38,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   void shut_down();
 
  private:
+  friend class ClassJob;
   friend class ClientMessage;
   friend class ClientWork;
   friend class InquiryJob;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "server/connection.hpp"
-#include "server/policies.hpp"
 
 namespace postern::server {
 namespace {
@@ -69,46 +68,32 @@ void LoopContext::remove(std::uint32_t place) {
   loop.dispose(std::move(gone));
 }
 
-LoopContext::Prepared LoopContext::prepare(std::shared_ptr<const Policies> next) const {
-  const config::Configuration& settings = next->settings();
-  std::string domains;
-  for (const std::string& domain : settings.domains) domains += domain + '\n';
-  Prepared prepared{.policies = std::move(next),
-                    .recipients = std::make_unique<ask::Recipients>(),
-                    .rules = {},
-                    .begins_in_tls = {}};
-  auto lists = domains.empty() ? std::make_shared<ask::RecipientLists>()
-                               : std::make_shared<ask::RecipientLists>(std::move(domains));
-  lists->read();
-  prepared.recipients->use(std::move(lists));
-  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
-    const std::string& path = settings.listeners[i].tcprules;
-    auto own = path.empty() ? nullptr : std::make_unique<config::ClientRules>(path);
-    // Not with the first client: by then the file may be broken, and there would be no last rules.
-    if (own != nullptr && own->refresh(std::chrono::steady_clock::now()) == config::ClientRules::News::refused)
-      own_journal().trouble(own->problem());
-    prepared.rules.push_back(std::move(own));
-    prepared.begins_in_tls.push_back(prepared.policies->find(i, {})->is_implicit_tls() ? 1 : 0);
-  }
-  return prepared;
-}
-
-void LoopContext::use(Prepared next) {
-  // A file that was fit a moment ago, when it was judged, and is not any more: its last rules hold.
-  for (std::size_t i = 0; i < std::min(rules.size(), next.rules.size()); ++i) {
-    const bool is_same = rules[i] != nullptr && next.rules[i] != nullptr && rules[i]->path() == next.rules[i]->path();
-    if (is_same && !next.rules[i]->has_rules()) rules[i].swap(next.rules[i]);
-  }
-  policies.swap(next.policies);
-  recipients.swap(next.recipients);
-  rules.swap(next.rules);
-  begins_in_tls.swap(next.begins_in_tls);
+void LoopContext::use(std::shared_ptr<const Snapshot> next) {
+  recipients->use(next->lists);
+  judged_later.resize(next->classes.size());
+  if (snapshot != nullptr && snapshot->policies != next->policies)
+    for (ClassTable& classes : judged_later) classes.clear();
+  snapshot.swap(next);
 }
 
 config::ClientRule LoopContext::find_rule(std::size_t listener, const base::Address& address) {
-  config::ClientRules* const own = rules[listener].get();
+  const config::ClientRules* const own = snapshot->rules[listener].get();
   if (own == nullptr) return {};
-  return own->find({.address = address, .host = {}, .info = {}});
+  return own->find({.address = address, .host = {}, .info = {}}, rule_key);
+}
+
+std::shared_ptr<const Served> LoopContext::find_class(std::size_t listener, std::string_view value) const {
+  for (const ClassTable* classes : {&judged_later[listener], &snapshot->classes[listener]}) {
+    const auto found = classes->find(value);
+    if (found != classes->end() && (value.empty() || found->second->is_current(loop.now()))) return found->second;
+  }
+  return nullptr;
+}
+
+// One that was judged by what a reload has replaced is for the client that waited, and for nobody else.
+void LoopContext::keep_class(const Snapshot& judged_by, std::size_t listener, const std::string& value,
+                             std::shared_ptr<const Served> served) {
+  if (judged_by.policies == snapshot->policies) judged_later[listener].insert_or_assign(value, std::move(served));
 }
 
 observe::Journal LoopContext::journal_of(const base::Endpoint& client, std::uint64_t session,

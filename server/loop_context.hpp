@@ -1,7 +1,8 @@
 // What all sessions of one loop share: the loop, its buffers, and the parts that perform effects.
 // lives   as long as its loop runs; used on its thread alone, but for what says otherwise
 // memory  the buffers are there once a loop, not once a session: a session at rest has none
-// errors  tcprules change with a reload; those that cannot be read by then keep their last rules, and the log says so
+// files   none is read here: what they say is a snapshot, and a class that it does not have is judged by a ClassJob
+// errors  none
 #pragma once
 
 #include <array>
@@ -15,7 +16,6 @@
 
 #include "ask/recipients.hpp"
 #include "config/client_rules.hpp"
-#include "config/configuration.hpp"
 #include "deliver/message_id.hpp"
 #include "engine/session.hpp"
 #include "limits/client_table.hpp"
@@ -26,12 +26,12 @@
 #include "observe/journal.hpp"
 #include "observe/metrics.hpp"
 #include "server/capacity.hpp"
+#include "server/snapshot.hpp"
 #include "server/turn.hpp"
 
 namespace postern::server {
 
 class Connection;
-class Policies;
 
 // Why a connection may be refused before there is a session, as metrics name it.
 [[nodiscard]] std::vector<std::string> refusal_names();
@@ -53,14 +53,15 @@ struct LoopContext {
   std::atomic<std::uint32_t>& open_connections;  // of all loops
   std::uint32_t most_connections;
   loop::Workers& checkers;  // of all loops: who judges passwords
+  loop::Workers& judges;    // of all loops: who judges classes of clients
   observe::LogVoice voice;
   unsigned index;  // of the loop, for names of sessions
 
-  std::shared_ptr<const Policies> policies{};  // changed by a reload, between two turns
-  std::unique_ptr<ask::Recipients> recipients{};
-  std::vector<std::unique_ptr<config::ClientRules>> rules{};  // by listener; null where there are none
-  std::vector<std::string> listener_names{};                  // by listener: where it listens
-  std::vector<char> begins_in_tls{};                          // by listener
+  std::shared_ptr<const Snapshot> snapshot{};  // changed between two turns
+  std::vector<ClassTable> judged_later{};      // by listener: what the snapshot does not have, or has as refused
+  std::unique_ptr<ask::Recipients> recipients{new ask::Recipients};
+  std::string rule_key{};                     // room for find_rule()
+  std::vector<std::string> listener_names{};  // by listener: where it listens
   bool is_shutting_down = false;
   bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
@@ -79,16 +80,14 @@ struct LoopContext {
   std::array<char, 2 * input_octets + 2> decoded;
   Turn turn{output};
 
-  // What a set of policies wants of each loop. Made anywhere; put in its place without an allocation.
-  struct Prepared {
-    std::shared_ptr<const Policies> policies;
-    std::unique_ptr<ask::Recipients> recipients;
-    std::vector<std::unique_ptr<config::ClientRules>> rules;
-    std::vector<char> begins_in_tls;
-  };
-  [[nodiscard]] Prepared prepare(std::shared_ptr<const Policies> next) const;
-  void use(Prepared next);
+  // Without an allocation but for the first one.
+  void use(std::shared_ptr<const Snapshot> next);
+  // Its value lives as long as the snapshot.
   [[nodiscard]] config::ClientRule find_rule(std::size_t listener, const base::Address& address);
+  // Null: to be judged, and then kept. The listener's own class, whose value is empty, is always there.
+  [[nodiscard]] std::shared_ptr<const Served> find_class(std::size_t listener, std::string_view value) const;
+  void keep_class(const Snapshot& judged_by, std::size_t listener, const std::string& value,
+                  std::shared_ptr<const Served> served);
   // Its views live until the next call.
   [[nodiscard]] observe::Journal journal_of(const base::Endpoint& client, std::uint64_t session,
                                             std::string_view listener = {});

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "server/connection.hpp"
-#include "server/policies.hpp"
 
 namespace postern::server {
 
@@ -23,6 +22,7 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
                                .open_connections = shared.open_connections,
                                .most_connections = shared.most_connections,
                                .checkers = shared.checkers,
+                               .judges = shared.judges,
                                .voice = shared.voice,
                                .index = index,
                                .listener_names = shared.listener_names}) {
@@ -31,9 +31,9 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
 
 LoopThread::~LoopThread() { end(); }
 
-std::expected<void, std::string> LoopThread::start(std::shared_ptr<const Policies> policies,
+std::expected<void, std::string> LoopThread::start(std::shared_ptr<const Snapshot> snapshot,
                                                    const std::vector<int>& sockets) {
-  context_->use(context_->prepare(std::move(policies)));
+  context_->use(std::move(snapshot));
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     acceptors_.push_back(std::make_unique<Acceptor>(*context_, sockets[i], i));
     if (const int error = acceptors_.back()->start(); error != 0)
@@ -65,21 +65,21 @@ void LoopThread::look_after_sessions() {
 
 namespace {
 
-class NewPolicies final : public loop::Posted {
+class NewSnapshot final : public loop::Posted {
  public:
-  NewPolicies(LoopContext& context, LoopContext::Prepared prepared)
-      : context_(context), prepared_(std::move(prepared)) {}
-  void done() override { context_.use(std::move(prepared_)); }
+  NewSnapshot(LoopContext& context, std::shared_ptr<const Snapshot> snapshot)
+      : context_(context), snapshot_(std::move(snapshot)) {}
+  void done() override { context_.use(std::move(snapshot_)); }
 
  private:
   LoopContext& context_;
-  LoopContext::Prepared prepared_;
+  std::shared_ptr<const Snapshot> snapshot_;
 };
 
 }  // namespace
 
-std::unique_ptr<loop::Posted> LoopThread::prepare(std::shared_ptr<const Policies> policies) {
-  return std::make_unique<NewPolicies>(*context_, context_->prepare(std::move(policies)));
+std::unique_ptr<loop::Posted> LoopThread::prepare(std::shared_ptr<const Snapshot> snapshot) {
+  return std::make_unique<NewSnapshot>(*context_, std::move(snapshot));
 }
 
 void LoopThread::shut_down(bool must_end) {
@@ -109,19 +109,19 @@ void LoopThread::end() {
 }
 
 std::expected<void, std::string> LoopThreads::start(unsigned count, const Shared& shared,
-                                                    const std::shared_ptr<const Policies>& policies, Sockets& sockets) {
+                                                    const std::shared_ptr<const Snapshot>& snapshot, Sockets& sockets) {
   for (unsigned i = 0; i < count; ++i) {
     auto loop = loop::Loop::make();
     if (!loop) return std::unexpected(std::move(loop.error()));
     threads_.push_back(std::make_unique<LoopThread>(std::move(*loop), shared, i));
-    if (auto started = threads_.back()->start(policies, sockets.row(i)); !started) return started;
+    if (auto started = threads_.back()->start(snapshot, sockets.row(i)); !started) return started;
   }
   return {};
 }
 
-std::vector<std::unique_ptr<loop::Posted>> LoopThreads::prepare(const std::shared_ptr<const Policies>& policies) {
+std::vector<std::unique_ptr<loop::Posted>> LoopThreads::prepare(const std::shared_ptr<const Snapshot>& snapshot) {
   std::vector<std::unique_ptr<loop::Posted>> prepared;
-  for (const auto& thread : threads_) prepared.push_back(thread->prepare(policies));
+  for (const auto& thread : threads_) prepared.push_back(thread->prepare(snapshot));
   return prepared;
 }
 

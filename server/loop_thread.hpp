@@ -1,5 +1,5 @@
 // One thread with its loop, its acceptors and its sessions.
-// in      sockets to accept from, policies; calls from the server's thread
+// in      sockets to accept from, a snapshot; calls from the server's thread
 // out     sessions, until the last one is over after shut_down()
 // threads prepare(), post(), shut_down(), end() are the server's; everything else happens on the thread itself
 // errors  start() tells errno in a sentence
@@ -25,6 +25,7 @@ struct Shared {
   std::atomic<std::uint32_t>& open_connections;
   std::uint32_t most_connections;
   loop::Workers& checkers;
+  loop::Workers& judges;
   observe::Metrics& metrics;
   observe::LogVoice voice;
   const std::vector<std::string>& listener_names;
@@ -37,11 +38,11 @@ class LoopThread {
   LoopThread& operator=(const LoopThread&) = delete;
   ~LoopThread();
 
-  // sockets   one for each listener of the policies
-  [[nodiscard]] std::expected<void, std::string> start(std::shared_ptr<const Policies> policies,
+  // sockets   one for each listener of the snapshot
+  [[nodiscard]] std::expected<void, std::string> start(std::shared_ptr<const Snapshot> snapshot,
                                                        const std::vector<int>& sockets);
-  // What a reload changes here; post() puts it in its place, and cannot fail.
-  [[nodiscard]] std::unique_ptr<loop::Posted> prepare(std::shared_ptr<const Policies> policies);
+  // What takes the place of the snapshot here; post() puts it there, and cannot fail.
+  [[nodiscard]] std::unique_ptr<loop::Posted> prepare(std::shared_ptr<const Snapshot> snapshot);
   void post(std::unique_ptr<loop::Posted> prepared) { loop_->post(std::move(prepared)); }
   // No new clients; who is at rest is told so now. `must_end`: everybody is.
   void shut_down(bool must_end);
@@ -70,9 +71,9 @@ class LoopThread {
 class LoopThreads {
  public:
   [[nodiscard]] std::expected<void, std::string> start(unsigned count, const Shared& shared,
-                                                       const std::shared_ptr<const Policies>& policies,
+                                                       const std::shared_ptr<const Snapshot>& snapshot,
                                                        Sockets& sockets);
-  [[nodiscard]] std::vector<std::unique_ptr<loop::Posted>> prepare(const std::shared_ptr<const Policies>& policies);
+  [[nodiscard]] std::vector<std::unique_ptr<loop::Posted>> prepare(const std::shared_ptr<const Snapshot>& snapshot);
   void post(std::vector<std::unique_ptr<loop::Posted>> prepared);
   void shut_down(bool must_end);
   [[nodiscard]] bool have_heard() const;

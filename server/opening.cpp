@@ -1,10 +1,10 @@
 #include "server/opening.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/handshake.hpp"
 #include "server/loop_context.hpp"
-#include "server/policies.hpp"
 #include "server/proxy_header.hpp"
 
 namespace postern::server {
@@ -27,12 +27,8 @@ OpeningWant turn_away(const Client& client, Event event, std::string_view text) 
   return session(event, text);
 }
 
-void take_class(Client& client, std::string_view value) {
-  client.served = client.context.policies->find(client.door.listener, value);
-}
-
 OpeningWant refuse(Client& client, Event event) {
-  take_class(client, {});
+  client.served = client.context.find_class(client.door.listener, {});
   return turn_away(client, event, {});
 }
 
@@ -42,6 +38,16 @@ limits::ClientTable::Standing standing_of(const Client& client) {
   const bool is_shut = client.served != nullptr && client.served->offers_auth() &&
                        context.guesses.is_shut(client.remote.address, context.loop.now());
   return is_shut ? limits::ClientTable::Standing::guesses : limits::ClientTable::Standing::clean;
+}
+
+// One that waits for its class counts, too: as many may wait as may be served.
+Event enter(Client& client) {
+  LoopContext& context = client.context;
+  const limits::Admission admission =
+      context.clients.admit(client.remote.address, context.loop.now(), standing_of(client));
+  client.is_admitted = admission == limits::Admission::ok;
+  if (client.is_admitted) context.metrics.session_opened();
+  return event_of(admission);
 }
 
 void discard_early_input(Stream& stream, std::span<char> room) {
@@ -60,6 +66,7 @@ OpeningWant Opening::begin(Client& client, Stream& stream) {
 OpeningWant Opening::advance(Client& client, Stream& stream) {
   switch (stage_) {
     case Stage::proxy: return read_proxy_header(client, stream);
+    case Stage::judging: return {};
     case Stage::handshake: return go_on(client, stream, continue_handshake(client, stream));
     case Stage::greet: break;
   }
@@ -70,6 +77,9 @@ OpeningWant Opening::advance(Client& client, Stream& stream) {
 OpeningWant Opening::time_passed(Client& client, Stream& stream) {
   switch (stage_) {
     case Stage::proxy: return refuse(client, Event::connect_malformed_proxy);
+    case Stage::judging:
+      client.journal().trouble("the class of this client could not be judged in time: a file that it names is slow");
+      return refuse(client, Event::connect_rules_unreadable);
     case Stage::handshake: give_up_handshake(client); return close("close");
     case Stage::greet: break;
   }
@@ -111,18 +121,31 @@ OpeningWant Opening::admit(Client& client, Stream& stream) {
   const config::ClientRule rule = context.find_rule(client.door.listener, client.remote.address);
   const bool has_class = rule.standing == config::ClientRule::Standing::allowed ||
                          rule.standing == config::ClientRule::Standing::not_found;
-  if (has_class) take_class(client, rule.value);
-  const limits::Admission admission =
-      context.clients.admit(client.remote.address, context.loop.now(), standing_of(client));
-  client.is_admitted = admission == limits::Admission::ok;
-  if (client.is_admitted) context.metrics.session_opened();
-  Event first = event_of(admission);  // of all that is true, what stands first in spec/events.toml
+  if (has_class) client.served = context.find_class(client.door.listener, rule.value);
+  Event first = enter(client);  // of all that is true, what stands first in spec/events.toml
+  if (has_class && client.served == nullptr && client.is_admitted) {
+    stage_ = Stage::judging;
+    return {.kind = Kind::judge, .limit = longest_judgement, .text = rule.value};
+  }
   if (rule.standing == config::ClientRule::Standing::denied) first = std::min(first, Event::connect_denied);
   if (rule.standing == config::ClientRule::Standing::unreadable) {
     client.journal().trouble("the tcprules cannot be read: make them again with tcprules");
     first = std::min(first, Event::connect_rules_unreadable);
   }
-  const Listing* const listing = has_class && client.served->listing ? &*client.served->listing : nullptr;
+  return let_in(client, stream, first);
+}
+
+OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<const Served> served) {
+  client.served = std::move(served);
+  if (client.served == nullptr) return refuse(client, Event::exhausted);
+  const bool guesses = standing_of(client) == limits::ClientTable::Standing::guesses;
+  return let_in(client, stream, guesses ? Event::connect_client_guesses : Event::connect_ready);
+}
+
+// first   what its rule and the limits say
+OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
+  const Listing* const listing =
+      client.served != nullptr && client.served->listing ? &*client.served->listing : nullptr;
   if (listing != nullptr && listing->event <= first) return turn_away(client, listing->event, listing->text);
   if (first != Event::connect_ready) return refuse(client, first);
   if (!client.served->is_implicit_tls()) return greet(client, stream);

@@ -1,11 +1,15 @@
-// From accept to the greeting: the PROXY header, whether the client is let in, implicit TLS, the delay before 220.
+// From accept to the greeting: the PROXY header, the class of the client, whether it is let in, implicit TLS, the delay before
+// 220.
 // in      readiness of the stream, the end of the time that it wanted
-// out     OpeningWant: to wait, the event that opens the session, or that nobody can be told anything
+// out     OpeningWant: to wait, for a class to be judged, too; the event that opens the session, or that nobody can be told
+//         anything
 // errors  connect_* events; one line each in the log
 // source  deviations D22, D32; haproxy proxy-protocol.txt 2; seed: GREETDELAY, DROP_PRE_GREET
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -16,10 +20,11 @@
 namespace postern::server {
 
 struct OpeningWant {
-  enum class Kind : std::uint8_t { wait, session, close } kind = Kind::wait;
-  std::optional<base::Interval> limit{};  // of wait, from now on; none: the last one holds
+  enum class Kind : std::uint8_t { wait, judge, session, close } kind = Kind::wait;
+  std::optional<base::Interval> limit{};  // of wait and judge, from now on; none: the last one holds
   spec::Event first{};                    // of session
-  std::string_view text{};  // of its reply, as long as `served` lives; of close: the word of the log for it
+  // Of its reply, as long as `served` lives; of close: the word of the log for it; of judge: the class, in this turn.
+  std::string_view text{};
 };
 
 class Opening {
@@ -27,19 +32,25 @@ class Opening {
   [[nodiscard]] OpeningWant begin(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant advance(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant time_passed(Client& client, Stream& stream);
+  // The answer to Kind::judge; null: there was no memory for it.
+  [[nodiscard]] OpeningWant judged(Client& client, Stream& stream, std::shared_ptr<const Served> served);
   // The server ends.
   [[nodiscard]] OpeningWant shut_down(const Client& client) const;
   [[nodiscard]] bool is_handshake() const { return stage_ == Stage::handshake; }
 
+  static constexpr std::chrono::seconds longest_judgement{10};
+
  private:
   enum class Stage : std::uint8_t {
     proxy,      // waits for the PROXY header
+    judging,    // waits for its class
     handshake,  // TLS begins
     greet,      // GREETDELAY runs
   };
 
   [[nodiscard]] OpeningWant read_proxy_header(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant admit(Client& client, Stream& stream);
+  [[nodiscard]] OpeningWant let_in(Client& client, Stream& stream, spec::Event first);
   [[nodiscard]] OpeningWant go_on(Client& client, Stream& stream, std::optional<spec::Event> handshake);
   [[nodiscard]] OpeningWant greet(Client& client, Stream& stream);
 

@@ -184,20 +184,32 @@ std::string Policies::sentence(ClassAt at, std::string_view problem) const {
 }
 
 std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_view class_value) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = classes_[listener].find(class_value);
-  // Why it is refused may pass: a descriptor that was missing, a folder that was not mounted.
-  constexpr std::chrono::seconds patience{5};
-  const base::Time now = std::chrono::steady_clock::now();
-  if (found != classes_[listener].end() && (found->second->is_served || now - found->second->judged < patience))
-    return found->second;
   const ClassAt at{.listener = listener, .value = class_value};
+  if (auto known = remembered(at)) return known;
+  const std::lock_guard one_at_a_time(judging_);
+  if (auto known = remembered(at)) return known;  // judged while this thread waited
   auto served = judge(at);
   certificates_.forget_failures();
-  served->judged = now;
+  served->judged = std::chrono::steady_clock::now();
   for (const std::string& problem : served->start.problems)
     observe::LogLine("config", voice_).note(sentence(at, problem)).write();
+  const std::lock_guard lock(mutex_);
   return classes_[listener].insert_or_assign(std::string(class_value), std::move(served)).first->second;
+}
+
+std::shared_ptr<const Served> Policies::remembered(ClassAt at) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = classes_[at.listener].find(at.value);
+  const bool is_known =
+      found != classes_[at.listener].end() && found->second->is_current(std::chrono::steady_clock::now());
+  return is_known ? found->second : nullptr;
+}
+
+std::vector<ClassTable> Policies::known_classes() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ClassTable> known;
+  for (const Classes& classes : classes_) known.emplace_back(classes.begin(), classes.end());
+  return known;
 }
 
 std::shared_ptr<Served> Policies::judge(ClassAt at) const {
@@ -325,7 +337,7 @@ bool Policies::runs_programs() const {
 }
 
 std::size_t Policies::certificate_loads() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(judging_);
   return certificates_.loads();
 }
 

@@ -3,7 +3,7 @@
 // out     Served, by listener and class of tcprules; the classes that the tcprules have are judged at once, what comes later
 //         when it is first asked for, and then kept; one that is refused is judged again after five seconds
 // lives   as long as a session or loop that uses it
-// threads find() is anybody's
+// threads find() is anybody's who may wait for files: not a loop's. It holds up nobody but who judges a class, too
 // errors  make() tells every sentence that is wrong with the configuration as a whole, every file that the process may
 //         not use as it is now, and every misspelt name that a class sets: then nothing is replaced. A class whose start is refused for what it sets is served with
 //         that refusal, and the log has its sentences once
@@ -66,6 +66,8 @@ class Policies {
   [[nodiscard]] std::expected<void, std::string> open_deliveries(Deliveries& deliveries, Programs programs) const;
 
   [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
+  // By listener: what find() has judged by now.
+  [[nodiscard]] std::vector<ClassTable> known_classes() const;
   [[nodiscard]] const config::Configuration& settings() const { return settings_; }
   [[nodiscard]] std::vector<std::string> warnings() const;
   // What refuses classes of clients, who are then served with that refusal; nothing of a listener as a whole.
@@ -99,6 +101,7 @@ class Policies {
     std::size_t listener = 0;
     std::string_view value;
   };
+  [[nodiscard]] std::shared_ptr<const Served> remembered(ClassAt at) const;
   [[nodiscard]] std::shared_ptr<Served> judge(ClassAt at) const;
   [[nodiscard]] std::string place(ClassAt at) const;
   [[nodiscard]] std::string sentence(ClassAt at, std::string_view problem) const;
@@ -124,9 +127,10 @@ class Policies {
   observe::LogVoice voice_;
   std::shared_ptr<KnownCertificates> known_;
   std::vector<std::string> list_warnings_;
+  mutable std::mutex judging_;                    // held while files are read; never by who has mutex_
+  mutable tls::SharedCertificates certificates_;  // under judging_
   mutable std::mutex mutex_;
-  mutable std::vector<Classes> classes_;          // by listener; under mutex_
-  mutable tls::SharedCertificates certificates_;  // under mutex_
+  mutable std::vector<Classes> classes_;  // by listener; under mutex_
 };
 
 }  // namespace postern::server

@@ -6,6 +6,8 @@
 // source  lib/config/start.hpp; tcprules(1)
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,7 +57,11 @@ struct Served {
   [[nodiscard]] std::span<char* const> check_program() const {
     return argument_pointers.size() < 3 ? std::span<char* const>() : std::span(argument_pointers).subspan(1);
   }
+  // Why a class is refused may pass: a descriptor that was missing, a folder that was not mounted.
+  [[nodiscard]] bool is_current(base::Time now) const { return is_served || now - judged < std::chrono::seconds(5); }
   [[nodiscard]] bool is_implicit_tls() const { return start.settings_and_facts.has(spec::bit::SSL); }
 };
+
+using ClassTable = std::map<std::string, std::shared_ptr<const Served>, std::less<>>;  // by their value in the tcprules
 
 }  // namespace postern::server

@@ -173,7 +173,9 @@ bool Server::start_threads() {
   guesses_ = std::make_unique<limits::GuessTable>(settings_.guesses, settings_.exempt_from_limits,
                                                   random_value<base::SipHash::Key>());
   checkers_.emplace(settings_.checkers);
-  if (!checkers_->has_threads()) return refused("no thread can be started: raise ulimit -u, or TasksMax=");
+  judges_.emplace(1);
+  if (!checkers_->has_threads() || !judges_->has_threads())
+    return refused("no thread can be started: raise ulimit -u, or TasksMax=");
   if (!sockets_) return refused("nothing is bound");
   const Shared shared{.clients = *clients_,
                       .guesses = *guesses_,
@@ -181,16 +183,18 @@ bool Server::start_threads() {
                       .open_connections = open_connections_,
                       .most_connections = capacity_.sessions + refused_connections,
                       .checkers = *checkers_,
+                      .judges = *judges_,
                       .metrics = *metrics_,
                       .voice = voice_,
                       .listener_names = listener_names_};
-  if (const auto started = threads_.start(settings_.loops, shared, policies_, *sockets_); !started)
+  watch_files();  // before the first look into one: a change from now on is a reload
+  snapshot_ = make_snapshot(policies_, nullptr, observe::Journal("none", {}, voice_));
+  if (const auto started = threads_.start(settings_.loops, shared, snapshot_, *sockets_); !started)
     return refused(started.error());
   return start_pages();
 }
 
 bool Server::start_pages() {
-  watch_files();
   if (!metrics_socket_.is_open()) return true;
   pages_.emplace(*metrics_, observe::Build{.version = start_.version, .policy = spec::policy_hash()}, phase_);
   pages_->set_certificates(policies_->certificate_ends());

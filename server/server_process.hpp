@@ -78,6 +78,8 @@ class Server {
 
   void wait_for_the_end();
   void tell_opened_gates();
+  void read_lists_again();
+  void serve_by(std::shared_ptr<const Snapshot> next, std::vector<std::unique_ptr<loop::Posted>> prepared);
   void watch_files() { watch_.watch(policies_->files(), policies_->files_read_live()); }
 
   void once_a_tick(int signal_number, pid_t asker);
@@ -130,7 +132,9 @@ class Server {
   Capacity capacity_{};
   std::optional<MessageSlots> slots_;
   std::atomic<std::uint32_t> open_connections_ = 0;
-  std::optional<loop::Workers> checkers_;
+  std::optional<loop::Workers> checkers_, judges_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  SnapshotShelf shelf_;
   LoopThreads threads_;
   config::FileWatch watch_;
   std::int64_t certificates_told_on_ = 0;  // a day since 1970

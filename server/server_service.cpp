@@ -48,6 +48,23 @@ void Server::once_a_tick(int signal_number, pid_t asker) {
   if (std::time(nullptr) / tls::day_seconds != certificates_told_on_) tell_certificates(Expired::untold);
   notifier_.watchdog();
   tell_opened_gates();
+  read_lists_again();
+  shelf_.forget_unused();
+}
+
+// What could not be read for a reason that may have passed, as a descriptor that was missing.
+void Server::read_lists_again() {
+  auto next = with_lists_read_again(*snapshot_);
+  if (next == nullptr) return;
+  auto prepared = threads_.prepare(next);
+  shelf_.make_room();
+  serve_by(std::move(next), std::move(prepared));
+}
+
+// Cannot fail.
+void Server::serve_by(std::shared_ptr<const Snapshot> next, std::vector<std::unique_ptr<loop::Posted>> prepared) {
+  shelf_.add(std::exchange(snapshot_, std::move(next)));
+  threads_.post(std::move(prepared));
 }
 
 void Server::reload(pid_t asker) {
@@ -109,13 +126,15 @@ std::expected<void, std::string> Server::read_and_judge() {
     return std::unexpected(sentence + ": restart, and it is let in");
   if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened) return opened;
   auto exempt = next.exempt_from_limits, exempt_again = exempt;
-  auto prepared = threads_.prepare(*made);
+  auto snapshot = make_snapshot(*made, snapshot_.get(), observe::Journal("none", {}, voice_));
+  auto prepared = threads_.prepare(snapshot);
+  shelf_.make_room();
   // All that can fail has not: from here on nothing allocates.
   settings_ = std::move(next);
-  const auto before = std::exchange(policies_, std::move(*made));  // its deliveries live until the new ones are there
+  policies_ = std::move(*made);
   clients_->set(settings_.clients, std::move(exempt));
   guesses_->set(settings_.guesses, std::move(exempt_again));
-  threads_.post(std::move(prepared));
+  serve_by(std::move(snapshot), std::move(prepared));
   return {};
 }
 

@@ -10,7 +10,7 @@ LIMITS = {"methods": 25, "fields": 12, "bools": 3}
 EXCEPTIONS = {
     "engine/session.hpp:Session": "it is the one state machine, and half of its methods only show what it knows",
     "server/server_process.hpp:Server": "the order of a start and of an end, step by step; its fields are the parts it owns",
-    "server/policies.hpp:Policies": "the judgement of each class and its reload share one lock",
+    "server/policies.hpp:Policies": "the judgement of each class and its reload share their locks",
     "testing/reference.hpp:Reference": "the second opinion: a whole server in one class, unlike ours on purpose",
     "testing/driver.hpp:Driver": "what a test wants to see of a dialogue, kept",
     "proptests/write_random_dialogues.cpp:Writer": "three opinions side by side, and what they said",
