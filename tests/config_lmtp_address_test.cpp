@@ -13,14 +13,14 @@ namespace postern::config {
 namespace {
 
 template <typename Address>
-Address as(const LmtpAddress& address) {
+Address as(const base::SocketAddress& address) {
   Address result;
   std::memcpy(&result, &address.storage, sizeof result);
   return result;
 }
 
 TEST(LmtpAddress, a_unix_socket) {
-  const LmtpAddress address = parse_lmtp_address("unix:/run/dovecot/lmtp").value();
+  const base::SocketAddress address = parse_lmtp_address("unix:/run/dovecot/lmtp").value();
   EXPECT_EQ(address.storage.ss_family, AF_UNIX);
   EXPECT_STREQ(static_cast<const char*>(as<sockaddr_un>(address).sun_path), "/run/dovecot/lmtp");
   EXPECT_EQ(address.text, "unix:/run/dovecot/lmtp");

@@ -13,15 +13,15 @@
 namespace postern::config {
 namespace {
 
-using Parsed = std::expected<LmtpAddress, std::string>;
+using Parsed = std::expected<base::SocketAddress, std::string>;
 
 constexpr std::string_view unix_kind = "unix:";
 constexpr std::string_view tcp_kind = "tcp:";
 
 // sockaddr_storage is there to be looked at as one of its kin: the octets are copied, so no alias rule is broken.
 template <typename Address>
-LmtpAddress address_of(const Address& address, std::size_t octets, std::string_view text) {
-  LmtpAddress result;
+base::SocketAddress address_of(const Address& address, std::size_t octets, std::string_view text) {
+  base::SocketAddress result;
   std::memcpy(&result.storage, &address, sizeof address);
   result.octets = static_cast<socklen_t>(octets);
   result.text = text;

@@ -19,7 +19,7 @@
 namespace postern::deliver {
 
 struct LmtpSettings {
-  config::LmtpAddress address;
+  base::SocketAddress address;
   std::string host;                  // ours, for LHLO
   std::string default_domain;        // of a recipient without a domain: control/me
   std::string file_folder = "/tmp";  // where a message waits that is too large for memory
