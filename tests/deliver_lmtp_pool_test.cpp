@@ -86,8 +86,14 @@ TEST(LmtpConnections, only_so_many_are_kept_and_only_so_long) {
   settings.max_idle = 2;
   settings.idle_seconds = 1;
   LmtpPool pool(settings);
-  const auto fresh = [&] { return LmtpLink::open(settings.address, settings.host, settings.timeouts).value(); };
-  for (int i = 0; i < 3; ++i) pool.give_back(fresh());
+  const LmtpMessage empty(settings.file_folder);
+  const Strings forward_paths{"a@x.example"};
+  const auto used = [&] {
+    LmtpLink link = LmtpLink::open(settings.address, settings.host, settings.timeouts).value();
+    link.transact({"me@client.example", forward_paths, empty}, base::after_seconds(10));
+    return link;
+  };
+  for (int i = 0; i < 3; ++i) pool.give_back(used());
   EXPECT_EQ(pool.idle(), 2U);
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   pool.close_old();

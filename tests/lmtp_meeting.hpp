@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/lmtp_address.hpp"
 #include "deliver/lmtp/lmtp.hpp"
 #include "spec/policy_row.hpp"
 #include "tests/lmtp_cluster.hpp"

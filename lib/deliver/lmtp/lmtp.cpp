@@ -102,14 +102,6 @@ bool has_mark(const std::vector<LmtpTaken::Mark>& marks, const LmtpTaken::Mark& 
   return std::ranges::find(marks, mark) != marks.end();
 }
 
-// The one who closes an idle connection tells nobody before the next MAIL: nothing has happened yet.
-bool is_of_dead_connection(const LmtpResult& result) {
-  constexpr int closing = 421;
-  if (result.has_sent_data) return false;
-  const bool has_ended = result.trouble && result.trouble->kind == LmtpTrouble::Kind::closed;
-  return result.of_all.code == closing || (has_ended && !result.has_been_answered);
-}
-
 }  // namespace
 
 std::string Lmtp::begin(MessageId, std::string_view received, std::string_view) {
@@ -174,17 +166,20 @@ Outcome Lmtp::deliver(const Work& work) {
 LmtpResult Lmtp::transact_with_pool(const Work& work) {
   const LmtpSettings& settings = pool_.settings();
   const LmtpMail mail{work.reverse_path, work.forward_paths, message_};
+  const base::Deadline end = base::after_seconds(settings.timeouts.delivery_seconds);
   if (auto idle = pool_.take()) {
-    LmtpResult result = transact(*idle, settings.timeouts, mail);
-    if (!is_of_dead_connection(result)) {
-      if (!result.trouble) pool_.give_back(std::move(*idle));
+    idle->transact(mail, end);
+    if (!idle->may_repeat()) {
+      LmtpResult result = idle->take_result();
+      pool_.give_back(std::move(*idle));
       return result;
     }
   }
   auto link = LmtpLink::open(settings.address, settings.host, settings.timeouts);
-  if (!link) return {.of_all = {}, .of_each = {}, .trouble = link.error(), .stage = "LHLO"};
-  LmtpResult result = transact(*link, settings.timeouts, mail);
-  if (!result.trouble) pool_.give_back(std::move(*link));
+  if (!link) return {.trouble = LmtpTrouble{LmtpTrouble::Kind::unreachable, link.error()}};
+  link->transact(mail, end);
+  LmtpResult result = link->take_result();
+  pool_.give_back(std::move(*link));
   return result;
 }
 

@@ -1,7 +1,7 @@
 // Hands over to a mail cluster by LMTP. Blocking: one object serves one message at a time, on one thread.
-// in      mail data; everything is collected, and finish does the whole transaction (lmtp_transaction.hpp)
+// in      mail data; everything is collected, and finish does the whole transaction (transaction.hpp)
 // out     one Outcome for all recipients, from the replies of the mail cluster:
-//           accepted  each recipient has taken it, by a 2xx of its own after the final dot, now or before (lmtp_taken.hpp)
+//           accepted  each recipient has taken it, by a 2xx of its own after the final dot, now or before (taken.hpp)
 //           deferred  anything temporary for anyone: a 4xx, no connection, no greeting, a timeout, an end, no valid reply
 //           refused   a 5xx for at least one, and no 4xx: named in the verdict
 //         A verdict has the mail cluster's words without their code, printable and cut, or a text of spec/replies.toml

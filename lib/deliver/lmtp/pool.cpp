@@ -14,7 +14,7 @@ std::optional<LmtpLink> LmtpPool::take() {
   while (!idle_.empty()) {
     LmtpLink link = std::move(idle_.back().link);
     idle_.pop_back();
-    if (link.is_quiet()) return link;
+    if (link.is_usable()) return link;
   }
   return std::nullopt;
 }
@@ -22,7 +22,7 @@ std::optional<LmtpLink> LmtpPool::take() {
 void LmtpPool::give_back(LmtpLink link) {
   const std::lock_guard lock(mutex_);
   drop_old();
-  if (!link.is_quiet()) return;
+  if (!link.is_usable()) return link.quit();
   if (settings_.max_idle == 0) return link.quit();
   if (idle_.size() == settings_.max_idle) {
     idle_.front().link.quit();

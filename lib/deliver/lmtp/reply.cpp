@@ -1,6 +1,7 @@
 #include "deliver/lmtp/reply.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "spec/limits.hpp"
 
@@ -25,6 +26,41 @@ std::optional<LmtpReplyLine> parse_lmtp_reply_line(std::string_view line) {
   if (line.size() == 3) return LmtpReplyLine{code, true, {}};
   if (line[3] != ' ' && line[3] != '-') return std::nullopt;
   return LmtpReplyLine{code, line[3] == ' ', line.substr(4)};
+}
+
+void LmtpReplyReader::add(std::string_view octets) {
+  unread_.erase(0, std::exchange(at_, 0));
+  unread_ += octets;
+}
+
+std::optional<std::string_view> LmtpReplyReader::next_line() {
+  const std::string_view unread = std::string_view(unread_).substr(at_);
+  const std::size_t end = unread.find("\r\n");
+  is_garbage_ |= std::min(end, unread.size()) + (end == std::string_view::npos ? 0 : 2) > max_lmtp_reply_line_octets;
+  if (is_garbage_ || end == std::string_view::npos) return std::nullopt;
+  at_ += end + 2;
+  return unread.substr(0, end);
+}
+
+bool LmtpReplyReader::take(const LmtpReplyLine& line) {
+  if (lines_ > 0 && line.code != reply_.code) return false;  // RFC 5321 4.2.1: each line has the same code
+  reply_.code = line.code;
+  if (lines_ > 0) reply_.text += '\n';
+  if (reply_.text.size() + line.text.size() < max_lmtp_reply_octets) reply_.text += line.text;
+  ++lines_;
+  return line.is_last || lines_ < max_lmtp_reply_lines;
+}
+
+std::optional<LmtpReply> LmtpReplyReader::next() {
+  for (auto line = next_line(); line; line = next_line()) {
+    const auto parsed = parse_lmtp_reply_line(*line);
+    is_garbage_ = !parsed || !take(*parsed);
+    if (is_garbage_) return std::nullopt;
+    if (!parsed->is_last) continue;
+    lines_ = 0;
+    return std::exchange(reply_, {});
+  }
+  return std::nullopt;
 }
 
 std::string printable_line(std::string_view text) {

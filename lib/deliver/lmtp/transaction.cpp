@@ -1,6 +1,7 @@
 #include "deliver/lmtp/transaction.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "deliver/received.hpp"
 
@@ -11,140 +12,152 @@ using Kind = LmtpTrouble::Kind;
 
 constexpr std::size_t max_group_octets = 8192;
 constexpr int go_ahead = 354;
+constexpr int closing = 421;
 
-class Transaction {
- public:
-  Transaction(LmtpLink& link, const LmtpTimeouts& timeouts, const LmtpMail& mail)
-      : link_(link), timeouts_(timeouts), mail_(mail) {
-    result_.of_each.resize(mail.forward_paths.size());
+std::string_view sentence_of(Kind kind) {
+  switch (kind) {
+    case Kind::unreachable: return "no connection";
+    case Kind::crowded: return "too many messages wait for a connection";
+    case Kind::unwilling: return "not greeted as LMTP is";
+    case Kind::timed_out: return "timed out";
+    case Kind::closed: return "connection closed";
+    case Kind::garbage: return "no valid reply";
+    case Kind::unread: break;
   }
-
-  LmtpResult run() {
-    // RFC 6152 3: nothing here could make such octets anything else.
-    result_.needs_8bitmime = mail_.message.has_8bit() && !link_.has_8bitmime();
-    if (result_.needs_8bitmime) return std::move(result_);
-    const bool is_complete = send_envelope() && begin_data() && send_data() && hear_deliveries();
-    if (!is_complete && !result_.trouble) reset();
-    return std::move(result_);
-  }
-
- private:
-  bool failed(LmtpTrouble trouble) {
-    result_.trouble = trouble;
-    return false;
-  }
-
-  bool send(std::string_view octets) {
-    const auto trouble = link_.send(octets, timeouts_.reply_seconds);
-    return trouble ? failed(*trouble) : true;
-  }
-
-  bool hear(LmtpReply& into, base::Deadline deadline) {
-    auto reply = link_.receive(deadline);
-    if (!reply) return failed(reply.error());
-    into = std::move(*reply);
-    result_.has_been_answered = true;
-    return true;
-  }
-
-  bool hear_judgement(LmtpReply& into, base::Deadline deadline) {
-    if (!hear(into, deadline)) return false;
-    return into.is_judgement() || failed({Kind::garbage});
-  }
-
-  // Command 0 is MAIL, the others are RCPT.
-  [[nodiscard]] std::size_t commands() const { return mail_.forward_paths.size() + 1; }
-
-  [[nodiscard]] std::string command(std::size_t index) const {
-    if (index > 0) return "RCPT TO:" + angle_path(mail_.forward_paths[index - 1]) + "\r\n";
-    std::string line = "MAIL FROM:" + angle_path(mail_.reverse_path);
-    if (link_.has_size()) line += " SIZE=" + std::to_string(mail_.message.wire_octets());  // RFC 1870 6
-    if (mail_.message.has_8bit()) line += " BODY=8BITMIME";
-    return line + "\r\n";
-  }
-
-  // True when everybody was taken.
-  bool send_envelope() {
-    std::string group;
-    std::size_t answered = 0;
-    for (std::size_t sent = 0; sent < commands();) {
-      group += command(sent++);
-      if (link_.has_pipelining() && group.size() < max_group_octets && sent < commands()) continue;
-      if (!send(group)) return false;
-      group.clear();
-      for (; answered < sent; ++answered)
-        if (!hear_about(answered)) return false;
-      if (result_.of_all.code != 0) return false;
-    }
-    return std::ranges::all_of(result_.of_each, &LmtpReply::is_positive);
-  }
-
-  bool hear_about(std::size_t index) {
-    const base::Deadline deadline = base::after_seconds(timeouts_.reply_seconds);
-    if (index > 0) {
-      result_.stage = "RCPT";
-      return hear_judgement(result_.of_each[index - 1], deadline);
-    }
-    LmtpReply reply;
-    if (!hear_judgement(reply, deadline)) return false;
-    if (!reply.is_positive()) result_.of_all = std::move(reply);
-    return true;
-  }
-
-  bool begin_data() {
-    result_.stage = "DATA";
-    LmtpReply reply;
-    if (!send("DATA\r\n") || !hear(reply, base::after_seconds(timeouts_.reply_seconds))) return false;
-    if (reply.code == go_ahead) return true;
-    if (!reply.is_temporary() && !reply.is_permanent()) return failed({Kind::garbage});
-    result_.of_all = std::move(reply);
-    return false;
-  }
-
-  bool send_data() {
-    result_.stage = "mail data";
-    result_.has_sent_data = true;
-    std::ranges::fill(result_.of_each, LmtpReply{});  // that they were taken says nothing of their delivery
-    LmtpWire wire(mail_.message);
-    for (;;) {
-      const auto piece = wire.next();
-      if (!piece) return failed({Kind::unread, piece.error()});  // without the final dot: nobody takes half a message
-      if (piece->empty()) return true;
-      if (!send(*piece)) return false;
-    }
-  }
-
-  // RFC 2033 4.2: one reply for each recipient that was taken, in the order of RCPT
-  bool hear_deliveries() {
-    result_.stage = "delivery";
-    const base::Deadline deadline = base::after_seconds(timeouts_.delivery_seconds);
-    return std::ranges::all_of(result_.of_each, [&](LmtpReply& reply) { return hear_judgement(reply, deadline); });
-  }
-
-  // 421 at any place: the mail cluster is closing.
-  [[nodiscard]] bool is_closing() const {
-    constexpr int closing = 421;
-    return result_.of_all.code == closing ||
-           std::ranges::any_of(result_.of_each, [](const LmtpReply& reply) { return reply.code == closing; });
-  }
-
-  // What the envelope left there must not meet the next one. The result is known already: trouble is the link's alone.
-  void reset() {
-    if (is_closing() || link_.send("RSET\r\n", timeouts_.reply_seconds)) return link_.quit();
-    const auto reply = link_.receive(base::after_seconds(timeouts_.reply_seconds));
-    if (!reply || !reply->is_positive()) link_.quit();
-  }
-
-  LmtpLink& link_;
-  const LmtpTimeouts& timeouts_;
-  const LmtpMail& mail_;
-  LmtpResult result_;
-};
+  return "own temporary file";
+}
 
 }  // namespace
 
-LmtpResult transact(LmtpLink& link, const LmtpTimeouts& timeouts, const LmtpMail& mail) {
-  return Transaction(link, timeouts, mail).run();
+std::string describe(LmtpTrouble trouble) {
+  return std::string(sentence_of(trouble.kind)) + base::error_in_words(trouble.error);
+}
+
+LmtpTrouble trouble_of(const base::StreamFailure& failure) {
+  switch (failure.kind) {
+    case base::StreamFailure::Kind::unreachable: return {Kind::unreachable, failure.error};
+    case base::StreamFailure::Kind::timed_out: return {Kind::timed_out, failure.error};
+    case base::StreamFailure::Kind::closed: return {Kind::closed, failure.error};
+    case base::StreamFailure::Kind::crowded: break;
+  }
+  return {Kind::crowded, failure.error};
+}
+
+LmtpTransaction::Step LmtpTransaction::begin() {
+  result_.stage = "MAIL";
+  result_.of_each.resize(mail_.forward_paths.size());
+  // RFC 6152 3: nothing here could make such octets anything else.
+  result_.needs_8bitmime = mail_.message.has_8bit() && !offers_.eight_bit_mime;
+  if (result_.needs_8bitmime) return Step::complete;
+  say_group();
+  return Step::goes_on;
+}
+
+LmtpTransaction::Step LmtpTransaction::fail(LmtpTrouble trouble) {
+  result_.trouble = trouble;
+  return Step::broken;
+}
+
+std::string LmtpTransaction::command(std::size_t index) const {
+  if (index > 0) return "RCPT TO:" + angle_path(mail_.forward_paths[index - 1]) + "\r\n";
+  std::string line = "MAIL FROM:" + angle_path(mail_.reverse_path);
+  if (offers_.size) line += " SIZE=" + std::to_string(mail_.message.wire_octets());  // RFC 1870 6
+  if (mail_.message.has_8bit()) line += " BODY=8BITMIME";
+  return line + "\r\n";
+}
+
+void LmtpTransaction::say_group() {
+  do {
+    group_ += command(said_++);
+  } while (offers_.pipelining && group_.size() < max_group_octets && said_ < commands());
+}
+
+LmtpTransaction::Step LmtpTransaction::sent(std::size_t octets) {
+  if (!group_.empty()) {
+    group_.erase(0, octets);
+    return Step::goes_on;
+  }
+  piece_.remove_prefix(octets);
+  return piece_.empty() && stage_ == Stage::mail_data ? take_piece() : Step::goes_on;
+}
+
+LmtpTransaction::Step LmtpTransaction::take_piece() {
+  const auto piece = wire_->next();
+  if (!piece) return fail({Kind::unread, piece.error()});  // without the final dot: nobody takes half a message
+  piece_ = *piece;
+  if (!piece_.empty()) return Step::goes_on;
+  stage_ = Stage::delivery;
+  result_.stage = "delivery";
+  heard_ = 0;
+  return Step::goes_on;
+}
+
+LmtpTransaction::Step LmtpTransaction::hear(LmtpReply reply) {
+  result_.has_been_answered = true;
+  switch (stage_) {
+    case Stage::envelope: return hear_of_envelope(std::move(reply));
+    case Stage::data: return hear_of_data(std::move(reply));
+    case Stage::mail_data: return hear_early(std::move(reply));
+    case Stage::delivery: break;
+  }
+  return hear_delivery(std::move(reply));
+}
+
+LmtpTransaction::Step LmtpTransaction::hear_of_envelope(LmtpReply reply) {
+  if (heard_ > 0) result_.stage = "RCPT";
+  if (heard_ == said_ || !reply.is_judgement()) return fail({Kind::garbage});
+  if (heard_ > 0)
+    result_.of_each[heard_ - 1] = std::move(reply);
+  else if (!reply.is_positive())
+    result_.of_all = std::move(reply);
+  if (++heard_ < said_) return Step::goes_on;
+  if (result_.of_all.code != 0) return give_up();
+  if (said_ < commands()) {
+    say_group();
+    return Step::goes_on;
+  }
+  if (!std::ranges::all_of(result_.of_each, &LmtpReply::is_positive)) return give_up();
+  stage_ = Stage::data;
+  result_.stage = "DATA";
+  group_ = "DATA\r\n";
+  return Step::goes_on;
+}
+
+LmtpTransaction::Step LmtpTransaction::hear_of_data(LmtpReply reply) {
+  if (reply.code != go_ahead) {
+    if (!reply.is_temporary() && !reply.is_permanent()) return fail({Kind::garbage});
+    result_.of_all = std::move(reply);
+    return give_up();
+  }
+  stage_ = Stage::mail_data;
+  result_.stage = "mail data";
+  result_.has_sent_data = true;
+  std::ranges::fill(result_.of_each, LmtpReply{});  // that they were taken says nothing of their delivery
+  wire_.emplace(mail_.message);
+  return take_piece();
+}
+
+LmtpTransaction::Step LmtpTransaction::hear_early(LmtpReply reply) {
+  if (!reply.is_temporary()) return fail({Kind::garbage});
+  result_.of_all = std::move(reply);
+  return Step::broken;
+}
+
+// RFC 2033 4.2: one reply for each recipient that was taken, in the order of RCPT
+LmtpTransaction::Step LmtpTransaction::hear_delivery(LmtpReply reply) {
+  if (!reply.is_judgement()) return fail({Kind::garbage});
+  result_.of_each[heard_] = std::move(reply);
+  if (++heard_ < result_.of_each.size()) return Step::goes_on;
+  return is_closing() ? Step::broken : Step::complete;
+}
+
+// What the envelope left there must not meet the next one.
+LmtpTransaction::Step LmtpTransaction::give_up() const { return is_closing() ? Step::broken : Step::given_up; }
+
+// 421 at any place: the mail cluster is closing.
+bool LmtpTransaction::is_closing() const {
+  return result_.of_all.code == closing ||
+         std::ranges::any_of(result_.of_each, [](const LmtpReply& reply) { return reply.code == closing; });
 }
 
 }  // namespace postern::deliver

@@ -1,0 +1,29 @@
+// One connection of a process that may wait: connects, and carries the octets of a protocol until its request has ended.
+// in      an address; a protocol that is busy; the moment at which the whole request must have ended
+// out     a connected socket that does not block; the protocol, not busy any more
+// bounds  no call outlasts its deadline, however slowly octets come
+// errors  connect_stream() gives errno, ETIMEDOUT at its deadline; carry() tells the protocol, by fail()
+// source  connect(2), poll(2); socket(7): SO_SNDTIMEO bounds connect
+#pragma once
+
+#include <expected>
+
+#include "base/child.hpp"
+#include "base/client_protocol.hpp"
+#include "base/socket_address.hpp"
+
+namespace postern::base {
+
+[[nodiscard]] std::expected<Descriptor, int> connect_stream(const SocketAddress& address, unsigned max_seconds);
+
+// address   of the other side, for the log
+void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address);
+
+// Whether nothing has come that nobody asked for: neither octets nor the end. An idle connection that is not quiet has
+// died, or is about to.
+[[nodiscard]] bool is_quiet(const Descriptor& socket);
+
+// Says farewell, if that can be done without waiting, and closes.
+void part(const ClientProtocol& protocol, Descriptor socket);
+
+}  // namespace postern::base
