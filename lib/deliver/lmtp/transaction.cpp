@@ -14,23 +14,21 @@ constexpr std::size_t max_group_octets = 8192;
 constexpr int go_ahead = 354;
 constexpr int closing = 421;
 
-std::string_view sentence_of(Kind kind) {
-  switch (kind) {
-    case Kind::unreachable: return "no connection";
-    case Kind::crowded: return "too many messages wait for a connection";
-    case Kind::unwilling: return "not greeted as LMTP is";
-    case Kind::timed_out: return "timed out";
-    case Kind::closed: return "connection closed";
-    case Kind::garbage: return "no valid reply";
-    case Kind::unread: break;
-  }
-  return "own temporary file";
-}
-
 }  // namespace
 
 std::string describe(LmtpTrouble trouble) {
-  return std::string(sentence_of(trouble.kind)) + base::error_in_words(trouble.error);
+  using Stream = base::StreamFailure::Kind;
+  const auto of_connection = [&](Stream kind) { return base::describe({.kind = kind, .error = trouble.error}); };
+  switch (trouble.kind) {
+    case Kind::unreachable: return of_connection(Stream::unreachable);
+    case Kind::crowded: return of_connection(Stream::crowded);
+    case Kind::timed_out: return of_connection(Stream::timed_out);
+    case Kind::closed: return of_connection(Stream::closed);
+    case Kind::unwilling: return "not greeted as LMTP is";
+    case Kind::garbage: return "no valid reply";
+    case Kind::unread: break;
+  }
+  return "own temporary file" + base::error_in_words(trouble.error);
 }
 
 LmtpTrouble trouble_of(const base::StreamFailure& failure) {

@@ -1,0 +1,58 @@
+// Where a service listens, and which of its addresses is worth a connection now.
+// in      addresses in the order in which they are wanted; how attempts to connect have ended; the present
+// out     the first address that is not resting. One that has failed rests for a while: twice as long each time, and half
+//         of that at least, by chance, so that many who have failed together do not come back together
+// probe   after its rest there is one attempt at a time, until one succeeds
+// errors  the last failure, for those who find none
+// source  exponential back-off with jitter: RFC 5321 4.5.4.1 wants the like of whoever retries
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "base/client_protocol.hpp"
+#include "base/socket_address.hpp"
+
+namespace postern::loop {
+
+class OutboundAddresses {
+ public:
+  struct Rest {
+    base::Interval first = std::chrono::milliseconds(100);
+    base::Interval longest = std::chrono::seconds(5);
+  };
+
+  // seed   of the chance
+  OutboundAddresses(std::vector<base::SocketAddress> addresses, const Rest& rest, std::uint32_t seed);
+
+  [[nodiscard]] const base::SocketAddress& at(std::size_t which) const { return all_[which].address; }
+  // None: all are resting, or are being probed.
+  [[nodiscard]] std::optional<std::size_t> pick(base::Time now) const;
+  // Each of begun() ends by one of the others.
+  void begun(std::size_t which);
+  void connected(std::size_t which);
+  void failed(std::size_t which, int error, base::Time now);
+
+  // When the first of them has rested.
+  [[nodiscard]] base::Time next() const;
+
+  [[nodiscard]] const base::StreamFailure& last_failure() const { return last_failure_; }
+
+ private:
+  struct Address {
+    base::SocketAddress address;
+    base::Interval rest{};  // none: the last attempt has succeeded
+    base::Time until{};
+    bool is_probed = false;
+  };
+
+  std::vector<Address> all_;
+  Rest rest_;
+  std::minstd_rand chance_;
+  base::StreamFailure last_failure_{.kind = base::StreamFailure::Kind::unreachable};
+};
+
+}  // namespace postern::loop
