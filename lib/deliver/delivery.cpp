@@ -66,6 +66,7 @@ class LmtpDelivery final : public Delivery {
   [[nodiscard]] std::unique_ptr<OutgoingMessage> open(const base::Environment&) override {
     return std::make_unique<Lmtp>(pool_);
   }
+  [[nodiscard]] LmtpPool* cluster() override { return &pool_; }
 
  private:
   LmtpPool pool_;

@@ -15,6 +15,7 @@
 
 #include "base/environment.hpp"
 #include "config/start.hpp"
+#include "deliver/lmtp/pool.hpp"
 #include "deliver/maildir/group.hpp"
 #include "deliver/outgoing_message.hpp"
 
@@ -31,6 +32,8 @@ class Delivery {
   [[nodiscard]] virtual std::unique_ptr<OutgoingMessage> open(const base::Environment& environment) = 0;
   // Null: each message is finished by itself.
   [[nodiscard]] virtual std::unique_ptr<MaildirGroup> make_group() { return nullptr; }
+  // The mail cluster that each message is for: then each is an Lmtp. Null: it is not for one.
+  [[nodiscard]] virtual LmtpPool* cluster() { return nullptr; }
   // Every message is accepted and none is kept: none needs to be opened, and the outcome is discarded().
   [[nodiscard]] virtual bool keeps_nothing() const { return false; }
 };

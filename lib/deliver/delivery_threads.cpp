@@ -11,44 +11,11 @@ constexpr unsigned appenders = 2;   // beside them
 
 }  // namespace
 
-StoreJob::StoreJob(loop::Loop& loop, Goal goal)
-    : loop::Job(loop),
-      outcome{.result = Outcome::Result::deferred,
-              .verdict = std::string(spec::text_of(spec::HandOverText::cannot_store)),
-              .cause = "no memory"},
-      goal_(goal) {}
-
-void StoreJob::append() {
-  message->append(buffer.octets());
-  buffer.clear();
-}
-
-void StoreJob::run() {
-  if (goal_ == Goal::finish && forget_if_withdrawn()) return;
-  try {
-    if (goal_ == Goal::append) append();
-    if (goal_ == Goal::finish) outcome = message->finish(buffer.octets(), envelope);
-  } catch (const std::bad_alloc&) {
-    has_failed = true;
-  }
-  if (goal_ != Goal::append) message.reset();
-}
-
-void StoreJob::join(MaildirGroup& group) {
-  if (!forget_if_withdrawn()) message->finish_in(group, buffer.octets(), envelope, outcome);
-}
-
-bool StoreJob::forget_if_withdrawn() {
-  if (!is_withdrawn_) return false;
-  outcome = withdrawn();
-  message.reset();
-  return true;
-}
-
-DeliveryThreads::DeliveryThreads(std::unique_ptr<Delivery> delivery, unsigned threads)
+DeliveryThreads::DeliveryThreads(std::unique_ptr<Delivery> delivery, unsigned at_once)
     : delivery_(std::move(delivery)),
       has_groups_(delivery_->make_group() != nullptr),
-      workers_(has_groups_ ? appenders : threads) {
+      workers_(has_groups_ || delivery_->cluster() != nullptr ? appenders : at_once) {
+  if (LmtpPool* cluster = delivery_->cluster()) loop_.emplace(*cluster, at_once);
   if (!has_groups_) return;
   committers_.reserve(committers);
   try {
@@ -77,7 +44,9 @@ void DeliveryThreads::end() {
 }
 
 void DeliveryThreads::submit(std::unique_ptr<StoreJob> job) {
-  if (!has_groups_ || job->goal() != StoreJob::Goal::finish) return workers_.submit(std::move(job));
+  if (job->goal() != StoreJob::Goal::finish) return workers_.submit(std::move(job));
+  if (loop_) return loop_->submit(std::move(job));
+  if (!has_groups_) return workers_.submit(std::move(job));
   {
     const std::lock_guard lock(mutex_);
     waiting_.push(std::move(job));

@@ -142,33 +142,40 @@ std::optional<Lmtp::Work> Lmtp::work_for(std::string_view envelope_octets) const
 }
 
 Outcome Lmtp::finish(std::string_view octets, std::string_view envelope_octets) {
+  if (auto outcome = prepare(octets, envelope_octets)) return std::move(*outcome);
+  return conclude(transact_with_pool());
+}
+
+std::optional<Outcome> Lmtp::prepare(std::string_view octets, std::string_view envelope_octets) {
   append(octets);
-  const std::optional<Work> work = work_for(envelope_octets);
-  Outcome outcome = !has_begun_             ? not_stored("no message")
-                    : !work                 ? not_stored("no whole envelope")
-                    : message_.error() != 0 ? not_collected(message_.error(), pool_.settings().file_folder)
-                                            : deliver(*work);
+  auto outcome = outcome_without_cluster(envelope_octets);
+  if (outcome) abandon();
+  return outcome;
+}
+
+std::optional<Outcome> Lmtp::outcome_without_cluster(std::string_view envelope_octets) {
+  auto work = work_for(envelope_octets);
+  if (!has_begun_) return not_stored("no message");
+  if (!work) return not_stored("no whole envelope");
+  if (message_.error() != 0) return not_collected(message_.error(), pool_.settings().file_folder);
+  work_ = std::move(*work);
+  if (!work_.forward_paths.empty()) return std::nullopt;
+  pool_.taken().forget(work_.taken_before);
+  return accepted({});
+}
+
+Outcome Lmtp::conclude(const LmtpResult& result) {
+  Outcome outcome = outcome_of(result, work_.forward_paths, pool_.settings().address.text);
+  keep_account(result, outcome);
   abandon();
   return outcome;
 }
 
-Outcome Lmtp::deliver(const Work& work) {
-  if (work.forward_paths.empty()) {
-    pool_.taken().forget(work.taken_before);
-    return accepted({});
-  }
-  const LmtpResult result = transact_with_pool(work);
-  Outcome outcome = outcome_of(result, work.forward_paths, pool_.settings().address.text);
-  keep_account(work, result, outcome);
-  return outcome;
-}
-
-LmtpResult Lmtp::transact_with_pool(const Work& work) {
+LmtpResult Lmtp::transact_with_pool() {
   const LmtpSettings& settings = pool_.settings();
-  const LmtpMail mail{work.reverse_path, work.forward_paths, message_};
   const base::Deadline end = base::after_seconds(settings.timeouts.delivery_seconds);
   if (auto idle = pool_.take()) {
-    idle->transact(mail, end);
+    idle->transact(mail(), end);
     if (!idle->may_repeat()) {
       LmtpResult result = idle->take_result();
       pool_.give_back(std::move(*idle));
@@ -177,22 +184,22 @@ LmtpResult Lmtp::transact_with_pool(const Work& work) {
   }
   auto link = LmtpLink::open(settings.address, settings.host, settings.timeouts);
   if (!link) return {.trouble = LmtpTrouble{LmtpTrouble::Kind::unreachable, link.error()}};
-  link->transact(mail, end);
+  link->transact(mail(), end);
   LmtpResult result = link->take_result();
   pool_.give_back(std::move(*link));
   return result;
 }
 
 // Once the client knows where it stands there is nothing left to spare anybody.
-void Lmtp::keep_account(const Work& work, const LmtpResult& result, const Outcome& outcome) {
+void Lmtp::keep_account(const LmtpResult& result, const Outcome& outcome) {
   if (outcome.result != Result::deferred) {
-    pool_.taken().forget(work.marks);
-    pool_.taken().forget(work.taken_before);
+    pool_.taken().forget(work_.marks);
+    pool_.taken().forget(work_.taken_before);
     return;
   }
-  std::vector<LmtpTaken::Mark> takers = work.taken_before;
+  std::vector<LmtpTaken::Mark> takers = work_.taken_before;
   for (std::size_t i = 0; i < result.of_each.size(); ++i)
-    if (result.has_sent_data && result.of_each[i].is_positive()) takers.push_back(work.marks[i]);
+    if (result.has_sent_data && result.of_each[i].is_positive()) takers.push_back(work_.marks[i]);
   pool_.taken().remember(takers);
 }
 
@@ -200,6 +207,7 @@ void Lmtp::abandon() {
   received_.clear();
   message_.clear();
   hash_ = pool_.taken().begin();
+  work_ = {};
   has_begun_ = false;
 }
 

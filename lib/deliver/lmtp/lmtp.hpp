@@ -1,5 +1,6 @@
-// Hands over to a mail cluster by LMTP. Blocking: one object serves one message at a time, on one thread.
-// in      mail data; everything is collected, and finish does the whole transaction (transaction.hpp)
+// Hands over to a mail cluster by LMTP: one object serves one message at a time.
+// in      mail data; everything is collected, and then there is one transaction (transaction.hpp): finish() waits for it,
+//         an event loop goes on between prepare() and conclude()
 // out     one Outcome for all recipients, from the replies of the mail cluster:
 //           accepted  each recipient has taken it, by a 2xx of its own after the final dot, now or before (taken.hpp)
 //           deferred  anything temporary for anyone: a 4xx, no connection, no greeting, a timeout, an end, no valid reply
@@ -38,8 +39,14 @@ class Lmtp final : public OutgoingMessage {
 
   std::string begin(MessageId id, std::string_view received, std::string_view reverse_path) override;
   void append(std::string_view octets) override;
+  // prepare(), the transaction, and conclude(): waits.
   [[nodiscard]] Outcome finish(std::string_view octets, std::string_view envelope_octets) override;
   void abandon() override;
+
+  // An outcome when there is nothing to say to the mail cluster; else mail() is to be said. The envelope stays until then.
+  [[nodiscard]] std::optional<Outcome> prepare(std::string_view octets, std::string_view envelope_octets);
+  [[nodiscard]] LmtpMail mail() const { return {work_.reverse_path, work_.forward_paths, message_}; }
+  [[nodiscard]] Outcome conclude(const LmtpResult& result);
 
  private:
   // What is to be done for one message. The marks of a recipient stand at its index.
@@ -51,15 +58,16 @@ class Lmtp final : public OutgoingMessage {
   };
 
   [[nodiscard]] std::optional<Work> work_for(std::string_view envelope_octets) const;
-  [[nodiscard]] Outcome deliver(const Work& work);
-  [[nodiscard]] LmtpResult transact_with_pool(const Work& work);
-  void keep_account(const Work& work, const LmtpResult& result, const Outcome& outcome);
+  [[nodiscard]] std::optional<Outcome> outcome_without_cluster(std::string_view envelope_octets);
+  [[nodiscard]] LmtpResult transact_with_pool();
+  void keep_account(const LmtpResult& result, const Outcome& outcome);
 
   LmtpPool& pool_;
   std::string received_;  // until it is in the message
   LmtpMessage message_;
   base::SipHash hash_;  // of the message without our Received, which is another one each time
   bool has_begun_ = false;
+  Work work_;  // of prepare()
 };
 
 }  // namespace postern::deliver

@@ -1,0 +1,43 @@
+#include "deliver/store_job.hpp"
+
+#include <new>
+
+#include "spec/policy_row.hpp"
+
+namespace postern::deliver {
+
+StoreJob::StoreJob(loop::Loop& loop, Goal goal)
+    : loop::Job(loop),
+      outcome{.result = Outcome::Result::deferred,
+              .verdict = std::string(spec::text_of(spec::HandOverText::cannot_store)),
+              .cause = "no memory"},
+      goal_(goal) {}
+
+void StoreJob::append() {
+  message->append(buffer.octets());
+  buffer.clear();
+}
+
+void StoreJob::run() {
+  if (goal_ == Goal::finish && forget_if_withdrawn()) return;
+  try {
+    if (goal_ == Goal::append) append();
+    if (goal_ == Goal::finish) outcome = message->finish(buffer.octets(), envelope);
+  } catch (const std::bad_alloc&) {
+    has_failed = true;
+  }
+  if (goal_ != Goal::append) message.reset();
+}
+
+void StoreJob::join(MaildirGroup& group) {
+  if (!forget_if_withdrawn()) message->finish_in(group, buffer.octets(), envelope, outcome);
+}
+
+bool StoreJob::forget_if_withdrawn() {
+  if (!is_withdrawn_) return false;
+  outcome = withdrawn();
+  message.reset();
+  return true;
+}
+
+}  // namespace postern::deliver

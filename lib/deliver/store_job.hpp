@@ -1,0 +1,53 @@
+// What is to be done with one message next, on a thread of its way out: append to it, finish it, or abandon it.
+// in      the message and its octets, from a loop; for a message that is finished its envelope
+// out     done() on that loop, with an Outcome when the message was finished
+// lives   the message is with its session or in one job, never both
+// errors  in the Outcome, as outgoing_message.hpp has it
+// source  deviation D26; RFC 1047
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "deliver/mail_buffer.hpp"
+#include "deliver/maildir/group.hpp"
+#include "deliver/outgoing_message.hpp"
+#include "loop/workers.hpp"
+
+namespace postern::deliver {
+
+// A message that is too large for memory goes to a thread in pieces of about this size.
+inline constexpr std::size_t piece_octets = std::size_t{64} * 1024;
+
+// What is to be done with one message next: it takes `octets` first.
+class StoreJob : public loop::Job {
+ public:
+  enum class Goal : std::uint8_t { append, finish, abandon };
+
+  StoreJob(loop::Loop& loop, Goal goal);
+  void run() final;
+  [[nodiscard]] Goal goal() const { return goal_; }
+  // The client has left: what has not begun to be made durable is not stored. Called on the loop's thread until done().
+  void withdraw() { is_withdrawn_ = true; }
+  // Asked where making durable begins; then the message is forgotten, and `outcome` says so.
+  [[nodiscard]] bool forget_if_withdrawn();
+  // Finished by what finishes the group: its outcome is there then.
+  void join(MaildirGroup& group);
+
+  std::unique_ptr<OutgoingMessage> message;
+  MailBuffer buffer;  // empty after append
+  std::string envelope;
+  Outcome outcome;          // deferred, until there is another
+  bool has_failed = false;  // memory ended in the middle of the octets: the message can only be abandoned
+
+ private:
+  void append();
+
+  Goal goal_;
+  std::atomic<bool> is_withdrawn_ = false;
+};
+
+}  // namespace postern::deliver
