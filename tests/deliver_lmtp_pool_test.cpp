@@ -14,26 +14,30 @@
 namespace postern::deliver {
 namespace {
 
+class LmtpConnections : public ::testing::TestWithParam<By> {};
+INSTANTIATE_TEST_SUITE_P(By, LmtpConnections, both_ways, name_of);
+
+class LmtpTakenBefore : public ::testing::TestWithParam<By> {};
+INSTANTIATE_TEST_SUITE_P(By, LmtpTakenBefore, both_ways, name_of);
+
 // ---- connections
 
-TEST(LmtpConnections, are_used_again) {
+TEST_P(LmtpConnections, are_used_again) {
   Meeting meeting({Manner{}});
   for (int i = 0; i < 3; ++i) EXPECT_EQ(meeting.deliver().result, Result::accepted);
   EXPECT_EQ(meeting.cluster.connections(), 1U);
   EXPECT_EQ(std::ranges::count(meeting.cluster.commands(), "LHLO mx.example.org"), 1);
 }
 
-TEST(LmtpConnections, one_that_ended_while_idle_is_replaced) {
+TEST_P(LmtpConnections, one_that_ended_while_idle_is_replaced) {
   Cluster other({Manner{}});
-  LmtpPool pool(settings_for(other.address()));
-  EXPECT_EQ(deliver(pool).result, Result::accepted);
+  Way way(settings_for(other.address()));
+  EXPECT_EQ(deliver(way).result, Result::accepted);
   other.stop();
-  EXPECT_EQ(pool.idle(), 1U);
-  expect_deferred(deliver(pool), spec::HandOverText::cluster_unreachable);
-  EXPECT_EQ(pool.idle(), 0U);
+  expect_deferred(deliver(way), spec::HandOverText::cluster_unreachable);
 }
 
-TEST(LmtpConnections, one_that_ends_at_mail_is_replaced_once) {
+TEST_P(LmtpConnections, one_that_ends_at_mail_is_replaced_once) {
   for (const std::string last_word : {"", "421 4.4.2 idle too long\r\n"}) {  // until its second MAIL it looks alive
     Meeting meeting({Manner{.second = {last_word, ""}}, Manner{}});
     EXPECT_EQ(meeting.deliver().result, Result::accepted);
@@ -43,28 +47,28 @@ TEST(LmtpConnections, one_that_ends_at_mail_is_replaced_once) {
   }
 }
 
-TEST(LmtpConnections, one_that_ends_later_is_not_replaced) {
+TEST_P(LmtpConnections, one_that_ends_later_is_not_replaced) {
   Meeting meeting({Manner{.second = {"250 ok\r\n", ""}}, Manner{}});
   EXPECT_EQ(meeting.deliver().result, Result::accepted);
   expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
   EXPECT_EQ(meeting.cluster.connections(), 1U);
 }
 
-TEST(LmtpConnections, a_new_one_that_ends_at_mail_is_not_replaced) {
+TEST_P(LmtpConnections, a_new_one_that_ends_at_mail_is_not_replaced) {
   Meeting meeting({Manner{.mail = ""}, Manner{}});
   expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
   EXPECT_EQ(meeting.cluster.connections(), 1U);
 }
 
-TEST(LmtpConnections, one_with_an_unasked_word_is_not_used_again) {
+TEST_P(LmtpConnections, one_with_an_unasked_word_is_not_used_again) {
   Meeting meeting({with_delivery({"250 ok\r\n250 and more\r\n"})});
   EXPECT_EQ(meeting.deliver().result, Result::accepted);
-  EXPECT_EQ(meeting.pool.idle(), 0U);
+  EXPECT_TRUE(meeting.cluster.has_open(0));
   EXPECT_EQ(meeting.deliver().result, Result::accepted);
   EXPECT_EQ(meeting.cluster.connections(), 2U);
 }
 
-TEST(LmtpConnections, a_word_said_while_idle_answers_no_command) {
+TEST_P(LmtpConnections, a_word_said_while_idle_answers_no_command) {
   Meeting meeting({Manner{.late_word = "250 as if asked\r\n"}, Manner{.mail = "451 no\r\n"}});
   EXPECT_EQ(meeting.deliver().result, Result::accepted);
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -72,47 +76,23 @@ TEST(LmtpConnections, a_word_said_while_idle_answers_no_command) {
   EXPECT_EQ(meeting.cluster.connections(), 2U);
 }
 
-TEST(LmtpConnections, one_that_says_421_is_left_at_once) {
+TEST_P(LmtpConnections, one_that_says_421_is_left_at_once) {
   Meeting meeting({Manner{.rcpt = {"421 closing\r\n"}, .rset = silence}});
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(meeting.deliver().verdict, "<a@x.example>: closing");
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
-  EXPECT_EQ(meeting.pool.idle(), 0U);
+  EXPECT_TRUE(meeting.cluster.has_open(0));
 }
 
-TEST(LmtpConnections, only_so_many_are_kept_and_only_so_long) {
+TEST_P(LmtpConnections, are_kept_only_so_long) {
   Cluster cluster({Manner{}});
   LmtpSettings settings = settings_for(cluster.address());
-  settings.max_idle = 2;
   settings.idle_seconds = 1;
-  LmtpPool pool(settings);
-  const LmtpMessage empty(settings.file_folder);
-  const Strings forward_paths{"a@x.example"};
-  const auto used = [&] {
-    LmtpLink link = LmtpLink::open(settings.address, settings.host, settings.timeouts).value();
-    link.transact({"me@client.example", forward_paths, empty}, base::after_seconds(10));
-    return link;
-  };
-  for (int i = 0; i < 3; ++i) pool.give_back(used());
-  EXPECT_EQ(pool.idle(), 2U);
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
-  pool.close_old();
-  EXPECT_EQ(pool.idle(), 0U);
-  EXPECT_FALSE(pool.take().has_value());
-}
-
-TEST(LmtpConnections, many_threads_share_them) {
-  Meeting meeting({Manner{}});
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 8; ++i)
-      threads.emplace_back([&] {
-        for (int j = 0; j < 20; ++j) EXPECT_EQ(meeting.deliver().result, Result::accepted);
-      });
-  }
-  EXPECT_EQ(meeting.cluster.mails().size(), 160U);
-  EXPECT_LE(meeting.cluster.connections(), 160U / 2) << "they are used again";
-  EXPECT_LE(meeting.pool.idle(), meeting.pool.settings().max_idle);
+  Way way(settings);
+  EXPECT_EQ(deliver(way).result, Result::accepted);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  EXPECT_EQ(deliver(way).result, Result::accepted);
+  EXPECT_EQ(cluster.connections(), 2U);
 }
 
 // ---- RFC 2033 4.2, RFC 5321 6.1: sent again, and not taken twice
@@ -133,7 +113,7 @@ Manner one_transaction(Strings delivery) { return {.delivery = std::move(deliver
 
 const Strings three{"a@x.example", "b@x.example", "c@x.example"};
 
-TEST(LmtpTakenBefore, those_who_took_it_are_spared_when_it_comes_again) {
+TEST_P(LmtpTakenBefore, those_who_took_it_are_spared_when_it_comes_again) {
   Meeting meeting({one_transaction({kept, full, kept}), one_transaction({full}), Manner{}});
   EXPECT_EQ(meeting.deliver(three).result, Result::deferred);
   EXPECT_EQ(meeting.deliver(three).result, Result::deferred);
@@ -142,7 +122,7 @@ TEST(LmtpTakenBefore, those_who_took_it_are_spared_when_it_comes_again) {
   EXPECT_EQ(transactions(meeting.cluster), (std::vector<Strings>{three, {"b@x.example"}, {"b@x.example"}, three}));
 }
 
-TEST(LmtpTakenBefore, nobody_is_asked_when_everybody_has_it) {
+TEST_P(LmtpTakenBefore, nobody_is_asked_when_everybody_has_it) {
   Meeting meeting({one_transaction({kept, full}), Manner{}});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
   const Outcome outcome = meeting.deliver({"a@x.example"});  // a client that sends to each by itself
@@ -155,7 +135,7 @@ TEST(LmtpTakenBefore, nobody_is_asked_when_everybody_has_it) {
 }
 
 // What would be lost mail: RCPT was taken, and nothing was delivered.
-TEST(LmtpTakenBefore, who_was_only_taken_at_rcpt_is_not_spared) {
+TEST_P(LmtpTakenBefore, who_was_only_taken_at_rcpt_is_not_spared) {
   Meeting meeting({with_rcpt({kept, full, kept, kept})});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
   Meeting other({Manner{.delivery = {""}}, Manner{}});
@@ -167,9 +147,9 @@ TEST(LmtpTakenBefore, who_was_only_taken_at_rcpt_is_not_spared) {
   }
 }
 
-TEST(LmtpTakenBefore, one_hand_over_serves_one_message_after_the_other) {
+TEST_P(LmtpTakenBefore, one_hand_over_serves_one_message_after_the_other) {
   Meeting meeting({one_transaction({kept, full}), Manner{}});
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   const auto send = [&](const std::string& mail) {
     lmtp.begin({}, "Received: x\n", "me@client.example");
     lmtp.append(mail);
@@ -181,42 +161,42 @@ TEST(LmtpTakenBefore, one_hand_over_serves_one_message_after_the_other) {
   EXPECT_EQ(transactions(meeting.cluster).back(), Strings{"b@x.example"});
 }
 
-TEST(LmtpTakenBefore, are_remembered_as_long_as_the_client_tries_again) {
+TEST_P(LmtpTakenBefore, are_remembered_as_long_as_the_client_tries_again) {
   Cluster cluster({one_transaction({kept, full}), one_transaction({full}), Manner{}});
   LmtpSettings settings = settings_for(cluster.address());
   settings.taken_seconds = 4;
-  LmtpPool pool(std::move(settings));
+  Way way(std::move(settings));
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(deliver(pool, {"a@x.example", "b@x.example"}).result, Result::deferred);
+    EXPECT_EQ(deliver(way, {"a@x.example", "b@x.example"}).result, Result::deferred);
     std::this_thread::sleep_for(std::chrono::seconds(3));
   }
-  EXPECT_EQ(deliver(pool, {"a@x.example", "b@x.example"}).result, Result::accepted);
+  EXPECT_EQ(deliver(way, {"a@x.example", "b@x.example"}).result, Result::accepted);
   EXPECT_EQ(transactions(cluster).back(), Strings{"b@x.example"});
 }
 
-TEST(LmtpTakenBefore, another_message_sender_or_recipient_is_not_spared) {
+TEST_P(LmtpTakenBefore, another_message_sender_or_recipient_is_not_spared) {
   Meeting meeting({one_transaction({kept, full}), Manner{}});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
   EXPECT_EQ(meeting.deliver({"a@x.example"}, message + "!").result, Result::accepted);
   EXPECT_EQ(meeting.deliver({"A@x.example"}).result, Result::accepted);
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   lmtp.begin({}, "Received: x\n", "other@client.example");
   lmtp.append(message);
   EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example"}, "other@client.example")).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.mails().size(), 4U);
 }
 
-TEST(LmtpTakenBefore, another_received_field_is_the_same_message) {
+TEST_P(LmtpTakenBefore, another_received_field_is_the_same_message) {
   Meeting meeting({one_transaction({kept, full}), Manner{}});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::deferred);
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   lmtp.begin({}, "Received: at another time\n", "me@client.example");
   for (const char octet : message) lmtp.append({&octet, 1});
   EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example", "b@x.example"})).result, Result::accepted);
   EXPECT_EQ(transactions(meeting.cluster).back(), Strings{"b@x.example"});
 }
 
-TEST(LmtpTakenBefore, the_log_hears_how_many_took_it) {
+TEST_P(LmtpTakenBefore, the_log_hears_how_many_took_it) {
   Meeting meeting({one_transaction({kept, full, kept}), one_transaction({refused}), Manner{.delivery = {kept, ""}}});
   EXPECT_EQ(meeting.deliver(three).cause, "mail cluster answered 452, 2 of 3 recipients took it");
   EXPECT_EQ(meeting.deliver(three).result, Result::refused);

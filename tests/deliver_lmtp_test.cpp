@@ -23,8 +23,11 @@ std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
+class LmtpOutcomes : public ::testing::TestWithParam<By> {};
+INSTANTIATE_TEST_SUITE_P(By, LmtpOutcomes, both_ways, name_of);
+
 // RFC 2033 4.1, 4.2; RFC 1870 6; RFC 6152 2
-TEST(Lmtp, says_what_is_to_be_said) {
+TEST_P(LmtpOutcomes, says_what_is_to_be_said) {
   Meeting meeting({Manner{}});
   const Outcome outcome = meeting.deliver({"a@x.example", "b c@x.example"});
   EXPECT_EQ(outcome.result, Result::accepted);
@@ -34,7 +37,7 @@ TEST(Lmtp, says_what_is_to_be_said) {
   EXPECT_EQ(meeting.cluster.mails(), Strings{"Received: x\r\nSubject: t\r\n\r\nhello\r\n.\r\n"});
 }
 
-TEST(Lmtp, asks_for_nothing_that_is_not_offered) {
+TEST_P(LmtpOutcomes, asks_for_nothing_that_is_not_offered) {
   Meeting meeting({Manner{.lhlo = "250 cluster\r\n"}});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example"}).result, Result::accepted);
   EXPECT_EQ(meeting.cluster.commands()[1], "MAIL FROM:<me@client.example>");
@@ -42,12 +45,12 @@ TEST(Lmtp, asks_for_nothing_that_is_not_offered) {
 }
 
 // RFC 2920 3.1
-TEST(Lmtp, sends_the_envelope_at_once_where_pipelining_is_offered) {
+TEST_P(LmtpOutcomes, sends_the_envelope_at_once_where_pipelining_is_offered) {
   Meeting meeting({Manner{.answers_after_recipients = 3}});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example", "c@x.example"}).result, Result::accepted);
 }
 
-TEST(Lmtp, serves_a_thousand_recipients_of_any_length) {
+TEST_P(LmtpOutcomes, serves_a_thousand_recipients_of_any_length) {
   Meeting meeting({Manner{}});
   Strings forward_paths;
   for (int i = 0; i < 1000; ++i) forward_paths.push_back(std::to_string(i) + std::string(80, 'a') + "@x.example");
@@ -55,15 +58,15 @@ TEST(Lmtp, serves_a_thousand_recipients_of_any_length) {
   EXPECT_EQ(meeting.cluster.commands().size(), 1003U);
 }
 
-TEST(Lmtp, the_null_reverse_path_is_empty) {
+TEST_P(LmtpOutcomes, the_null_reverse_path_is_empty) {
   Meeting meeting({Manner{}});
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   lmtp.begin({}, "Received: x\n", "");
   EXPECT_EQ(lmtp.finish({}, envelope_for({"a@x.example"}, "")).result, Result::accepted);
   EXPECT_TRUE(meeting.cluster.commands()[1].starts_with("MAIL FROM:<> "));
 }
 
-TEST(Lmtp, names_each_recipient_once_and_with_a_domain) {
+TEST_P(LmtpOutcomes, names_each_recipient_once_and_with_a_domain) {
   Meeting meeting({Manner{}});
   EXPECT_EQ(meeting.deliver({"postmaster", "a@x.example", "postmaster", "postmaster@example.org"}).result,
             Result::accepted);
@@ -72,7 +75,7 @@ TEST(Lmtp, names_each_recipient_once_and_with_a_domain) {
             (Strings{"RCPT TO:<postmaster@example.org>", "RCPT TO:<a@x.example>", "DATA"}));
 }
 
-TEST(Lmtp, takes_replies_in_any_pieces) {
+TEST_P(LmtpOutcomes, takes_replies_in_any_pieces) {
   Meeting meeting({Manner{.delivery = {"250-2.0.0 one\r\n250 2.0.0 two\r\n"}, .answers_octet_by_octet = true}});
   const Outcome outcome = meeting.deliver();
   EXPECT_EQ(outcome.result, Result::accepted);
@@ -80,7 +83,7 @@ TEST(Lmtp, takes_replies_in_any_pieces) {
 }
 
 // RFC 5321 4.5.2
-TEST(Lmtp, stuffs_dots_and_passes_every_other_octet) {
+TEST_P(LmtpOutcomes, stuffs_dots_and_passes_every_other_octet) {
   Meeting meeting({Manner{}});
   const std::string odd = ".\n..\nx.\n.a\n\n\x00\xff\x80 \t\n.\n"s;
   EXPECT_EQ(meeting.deliver({"a@x.example"}, odd).result, Result::accepted);
@@ -90,7 +93,7 @@ TEST(Lmtp, stuffs_dots_and_passes_every_other_octet) {
                      "Received: x\r\nno end of line\r\n.\r\n"}));
 }
 
-TEST(Lmtp, a_large_message_goes_through_a_file_and_comes_out_the_same) {
+TEST_P(LmtpOutcomes, a_large_message_goes_through_a_file_and_comes_out_the_same) {
   Meeting meeting({Manner{}});
   std::string large, wire = "Received: x\r\n";
   for (int i = 0; i < 100'000; ++i) {
@@ -103,28 +106,29 @@ TEST(Lmtp, a_large_message_goes_through_a_file_and_comes_out_the_same) {
   EXPECT_TRUE(meeting.cluster.commands()[1].ends_with(" SIZE=" + std::to_string(12 + 1 + large.size() + 100'000)));
 }
 
-TEST(Lmtp, without_room_for_a_file_the_message_is_deferred) {
+TEST_P(LmtpOutcomes, without_room_for_a_file_the_message_is_deferred) {
   Cluster cluster({Manner{}});
   LmtpSettings settings = settings_for(cluster.address());
   settings.file_folder = "/nonexistent";
   LmtpSettings early = settings;
   early.opens_file_at_once = true;
-  LmtpPool pool(std::move(settings)), pool_of_one(std::move(early));
-  EXPECT_TRUE(Lmtp(pool_of_one).begin({}, "", "").contains("ENOENT")) << "which the client is to hear at DATA";
-  const Outcome outcome = deliver(pool, {"a@x.example"}, std::string(200'000, 'x'));
+  Way way(std::move(settings));
+  LmtpPool early_pool(std::move(early));
+  EXPECT_TRUE(Lmtp(early_pool).begin({}, "", "").contains("ENOENT")) << "which the client is to hear at DATA";
+  const Outcome outcome = deliver(way, {"a@x.example"}, std::string(200'000, 'x'));
   expect_deferred(outcome, spec::HandOverText::cannot_store);
   EXPECT_TRUE(outcome.cause.contains("ENOENT")) << outcome.cause;
-  EXPECT_EQ(deliver(pool).result, Result::accepted) << "small ones need none";
+  EXPECT_EQ(deliver(way).result, Result::accepted) << "small ones need none";
 }
 
-TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
+TEST_P(LmtpOutcomes, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
   Meeting meeting({Manner{}});
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit small{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   lmtp.begin({}, "Received: x\n", "me@client.example");
   const std::size_t open_before = open_descriptors();
   lmtp.append(std::string(300'000, 'x'));
@@ -137,7 +141,7 @@ TEST(Lmtp, a_file_that_cannot_grow_defers_the_message_and_is_given_back) {
 }
 
 // RFC 6152 2, 3; RFC 3463 3.7
-TEST(Lmtp, octets_above_ascii_go_only_where_they_are_welcome) {
+TEST_P(LmtpOutcomes, octets_above_ascii_go_only_where_they_are_welcome) {
   const std::string wide = "Subject: t\n\nh\xc3\xa9llo\n";
   Meeting meeting({Manner{}});
   EXPECT_EQ(meeting.deliver({"a@x.example"}, wide).result, Result::accepted);
@@ -154,7 +158,7 @@ TEST(Lmtp, octets_above_ascii_go_only_where_they_are_welcome) {
 }
 
 // RFC 5321 4.2.5: each kind of answer, wherever it comes
-TEST(Lmtp, one_outcome_for_all_recipients) {
+TEST_P(LmtpOutcomes, one_outcome_for_all_recipients) {
   struct Case {
     Manner manner;
     Result result;
@@ -187,7 +191,7 @@ TEST(Lmtp, one_outcome_for_all_recipients) {
   }
 }
 
-TEST(Lmtp, nobody_gets_anything_when_one_is_refused_at_rcpt) {
+TEST_P(LmtpOutcomes, nobody_gets_anything_when_one_is_refused_at_rcpt) {
   Meeting meeting({Manner{.rcpt = {"250 ok\r\n", "550 gone\r\n", "250 ok\r\n"}}});
   EXPECT_EQ(meeting.deliver({"a@x.example", "b@x.example", "c@x.example"}).result, Result::refused);
   EXPECT_TRUE(meeting.cluster.mails().empty());
@@ -196,7 +200,7 @@ TEST(Lmtp, nobody_gets_anything_when_one_is_refused_at_rcpt) {
   EXPECT_EQ(meeting.cluster.connections(), 1U);
 }
 
-TEST(Lmtp, what_does_not_speak_lmtp_refuses_no_message) {
+TEST_P(LmtpOutcomes, what_does_not_speak_lmtp_refuses_no_message) {
   for (const Manner& manner : {Manner{.greeting = "554 go away\r\n"}, Manner{.greeting = "421 busy\r\n"},
                                Manner{.lhlo = "500 what?\r\n"}, Manner{.greeting = "SSH-2.0-x\r\n"}}) {
     Meeting meeting({manner});
@@ -204,7 +208,7 @@ TEST(Lmtp, what_does_not_speak_lmtp_refuses_no_message) {
   }
 }
 
-TEST(Lmtp, garbage_is_deferred_wherever_it_comes) {
+TEST_P(LmtpOutcomes, garbage_is_deferred_wherever_it_comes) {
   const std::vector<std::string> garbage{"hello\r\n",     "25\r\n",
                                          "250_ok\r\n",    "999 x\r\n",
                                          "354 again\r\n", "250-a\r\n251 b\r\n",
@@ -213,19 +217,19 @@ TEST(Lmtp, garbage_is_deferred_wherever_it_comes) {
     for (const Manner& manner : {Manner{.mail = reply}, with_rcpt({reply}), with_delivery({reply})}) {
       Meeting meeting({manner});
       expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
-      EXPECT_EQ(meeting.pool.idle(), 0U) << "such a connection is not used again";
+      EXPECT_TRUE(meeting.cluster.has_open(0)) << "such a connection is not used again";
     }
   }
 }
 
-TEST(Lmtp, a_reply_without_end_is_deferred) {
+TEST_P(LmtpOutcomes, a_reply_without_end_is_deferred) {
   std::string endless;
   for (int i = 0; i < 101; ++i) endless += "250-more\r\n";
   Meeting meeting({with_delivery({endless + "250 end\r\n"})});
   expect_deferred(meeting.deliver(), spec::HandOverText::cluster_failed);
 }
 
-TEST(Lmtp, the_end_of_the_connection_is_deferred_wherever_it_comes) {
+TEST_P(LmtpOutcomes, the_end_of_the_connection_is_deferred_wherever_it_comes) {
   for (const Manner& manner :
        {Manner{.greeting = ""}, Manner{.lhlo = ""}, Manner{.mail = ""}, with_rcpt({""}), Manner{.data = ""},
         with_delivery({""}), with_delivery({"250 ok\r\n", ""}), Manner{.dies_after_data_octets = 100}}) {
@@ -237,7 +241,7 @@ TEST(Lmtp, the_end_of_the_connection_is_deferred_wherever_it_comes) {
 }
 
 // RFC 5321 4.5.3.2
-TEST(Lmtp, silence_is_deferred_wherever_it_comes) {
+TEST_P(LmtpOutcomes, silence_is_deferred_wherever_it_comes) {
   for (const Manner& manner :
        {Manner{.mail = "250 a bare LF ends no line\n"}, Manner{.greeting = silence}, Manner{.lhlo = silence},
         Manner{.mail = silence}, with_rcpt({silence}), Manner{.data = silence}, with_delivery({silence})}) {
@@ -250,7 +254,7 @@ TEST(Lmtp, silence_is_deferred_wherever_it_comes) {
   }
 }
 
-TEST(Lmtp, a_reply_that_trickles_does_not_last_longer_than_its_time) {
+TEST_P(LmtpOutcomes, a_reply_that_trickles_does_not_last_longer_than_its_time) {
   Meeting meeting({Manner{.greeting = "220 " + std::string(100, 'x') + "\r\n",
                           .answers_octet_by_octet = true,
                           .octet_milliseconds = 100}},
@@ -261,34 +265,34 @@ TEST(Lmtp, a_reply_that_trickles_does_not_last_longer_than_its_time) {
 }
 
 // RFC 3463 3.5
-TEST(Lmtp, a_cluster_that_is_down_is_deferred_at_once) {
-  LmtpPool nowhere(settings_for("unix:/nonexistent/lmtp"));
+TEST_P(LmtpOutcomes, a_cluster_that_is_down_is_deferred_at_once) {
+  Way nowhere(settings_for("unix:/nonexistent/lmtp"));
   expect_deferred(deliver(nowhere), spec::HandOverText::cluster_unreachable);
-  LmtpPool refused(settings_for("tcp:127.0.0.1:1"));
+  Way refused(settings_for("tcp:127.0.0.1:1"));
   const Outcome outcome = deliver(refused);
   expect_deferred(outcome, spec::HandOverText::cluster_unreachable);
   EXPECT_EQ(outcome.cause, "no connection, ECONNREFUSED: tcp:127.0.0.1:1");
 }
 
-TEST(Lmtp, what_the_cluster_says_is_one_printable_line) {
+TEST_P(LmtpOutcomes, what_the_cluster_says_is_one_printable_line) {
   Meeting meeting({with_delivery({"550-\x1b[2J\"quoted\"\xff\r\n550 " + std::string(1000, 'y') + "\r\n"})});
   const Outcome outcome = meeting.deliver();
   EXPECT_EQ(outcome.verdict.size(), spec::max_verdict_octets);
   EXPECT_TRUE(outcome.verdict.starts_with("<a@x.example>: ?[2J\"quoted\"? yyy")) << outcome.verdict;
 }
 
-TEST(Lmtp, an_address_that_cannot_be_written_goes_nowhere) {
+TEST_P(LmtpOutcomes, an_address_that_cannot_be_written_goes_nowhere) {
   Meeting meeting({Manner{}});
   expect_deferred(meeting.deliver({"a@x.example\r\nRCPT TO:<b@x.example>"}), spec::HandOverText::cannot_store);
   expect_deferred(meeting.deliver({}), spec::HandOverText::cannot_store);
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   expect_deferred(lmtp.finish({}, envelope_for({"a@x.example"})), spec::HandOverText::cannot_store);
   EXPECT_EQ(meeting.cluster.connections(), 0U);
 }
 
-TEST(Lmtp, an_abandoned_message_is_gone) {
+TEST_P(LmtpOutcomes, an_abandoned_message_is_gone) {
   Meeting meeting({Manner{}});
-  Lmtp lmtp(meeting.pool);
+  Sending lmtp(meeting.way);
   lmtp.begin({}, "Received: x\n", "me@client.example");
   lmtp.append(std::string(200'000, 'x'));
   lmtp.abandon();

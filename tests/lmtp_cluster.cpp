@@ -77,12 +77,16 @@ class Cluster::Conversation {
       const std::size_t taken = found == std::string::npos ? unread_.size() : found + end.size() - mail.size();
       mail += unread_.substr(0, taken);
       unread_.erase(0, taken);
-      if (manner_.dies_after_data_octets > 0 && mail.size() >= manner_.dies_after_data_octets) return false;
+      if (manner_.dies_after_data_octets > 0 && mail.size() >= manner_.dies_after_data_octets) {
+        if (!manner_.early_word.empty()) static_cast<void>(send(manner_.early_word));
+        return false;
+      }
     }
     {
       const std::lock_guard lock(cluster_.mutex_);
       cluster_.mails_.push_back(mail.substr(2));
     }
+    std::this_thread::sleep_for(std::chrono::milliseconds(manner_.delivery_milliseconds));
     for (std::size_t i = 0; i < recipients_; ++i)
       if (!say(at(manner_.delivery, i))) return false;
     if (!manner_.late_word.empty()) {
@@ -139,7 +143,7 @@ Cluster::Cluster(std::vector<Manner> manners) : manners_(std::move(manners)) {
   address.sun_family = AF_UNIX;
   path_.string().copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
   if (::bind(listener_.number(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_.number(), 16) != 0)
+      ::listen(listener_.number(), 64) != 0)
     std::abort();
   thread_ = std::jthread([this] { listen(); });
 }
@@ -164,7 +168,10 @@ void Cluster::listen() {
     const Manner& manner = manners_[std::min(connections_++, manners_.size() - 1)];
     conversations_.emplace_back([this, &manner, socket = std::move(socket)]() mutable {
       Conversation(*this, std::move(socket), manner).run();
+      const std::lock_guard ended(mutex_);
+      --open_;
     });
+    ++open_;
   }
 }
 
@@ -181,6 +188,17 @@ std::vector<std::string> Cluster::mails() {
 std::size_t Cluster::connections() {
   const std::lock_guard lock(mutex_);
   return connections_;
+}
+
+bool Cluster::has_open(std::size_t connections) {
+  for (int i = 0; i < 500; ++i) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (open_ == connections) return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
 }
 
 bool Cluster::was_hasty() {

@@ -30,6 +30,8 @@ struct Manner {
   std::vector<std::string> second{};         // what MAIL, then DATA is answered in the second transaction
   std::string late_word{};                   // said unasked, 50 ms after those replies
   bool closes_after_mail = false;            // after all replies to one message
+  std::string early_word{};                  // said in the middle of mail data, after dies_after_data_octets
+  int delivery_milliseconds = 0;             // before the replies to one message
 };
 
 class Cluster {
@@ -45,6 +47,8 @@ class Cluster {
   [[nodiscard]] std::vector<std::string> commands();  // of all connections: "LHLO host", "MAIL ...", ...
   [[nodiscard]] std::vector<std::string> mails();     // mail data as it came, final dot included
   [[nodiscard]] std::size_t connections();
+  // Whether so many connections are open, now or soon.
+  [[nodiscard]] bool has_open(std::size_t connections);
   [[nodiscard]] bool was_hasty();  // a command came before the one before it was answered
 
  private:
@@ -58,7 +62,7 @@ class Cluster {
   std::atomic<bool> is_ending_ = false;
   std::mutex mutex_;
   std::vector<std::string> commands_, mails_;
-  std::size_t connections_ = 0;
+  std::size_t connections_ = 0, open_ = 0;
   bool was_hasty_ = false;
   std::vector<std::jthread> conversations_;
   std::jthread thread_;

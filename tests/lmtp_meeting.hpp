@@ -1,14 +1,18 @@
-// What tests of the hand-over by LMTP share: a cluster that does as told, a pool that knows it, and a message.
+// What tests of the hand-over by LMTP share: a cluster that does as told, a way to it, and a message.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config/lmtp_address.hpp"
 #include "deliver/lmtp/lmtp.hpp"
+#include "deliver/lmtp_loop.hpp"
 #include "spec/policy_row.hpp"
 #include "tests/lmtp_cluster.hpp"
 
@@ -37,24 +41,89 @@ inline LmtpSettings settings_for(const std::string& address, LmtpTimeouts timeou
           .timeouts = timeouts};
 }
 
-inline Outcome deliver(LmtpPool& pool, const Strings& forward_paths = {"a@x.example"},
-                       const std::string& mail = message) {
-  Lmtp lmtp(pool);
-  lmtp.begin({}, "Received: x\n", "me@client.example");
-  return lmtp.finish(mail, envelope_for(forward_paths));
+// Who hands over: a process that waits, or one loop for many. Both say the same.
+enum class By : std::uint8_t { waiting, loop };
+
+// A way to one cluster.
+struct Way {
+  explicit Way(LmtpSettings settings, By by = ::testing::WithParamInterface<By>::GetParam(),
+               unsigned max_in_flight = 32)
+      : pool(std::move(settings)) {
+    if (by == By::loop) loop.emplace(pool, max_in_flight);
+  }
+  LmtpPool pool;
+  std::optional<LmtpLoop> loop;
+};
+
+class SentJob final : public StoreJob {
+ public:
+  SentJob(loop::Loop& loop, Outcome& into) : StoreJob(loop, Goal::finish), into_(into) {}
+  void done() override {
+    into_ = std::move(outcome);
+    loop().stop();
+  }
+
+ private:
+  Outcome& into_;
+};
+
+// One message after the other over a way.
+class Sending {
+ public:
+  explicit Sending(Way& way) : way_(way) {}
+
+  void begin(MessageId id, std::string_view received, std::string_view reverse_path) {
+    message_ = std::make_unique<Lmtp>(way_.pool);
+    message_->begin(id, received, reverse_path);
+  }
+  void append(std::string_view octets) { message_->append(octets); }
+  void abandon() { message_.reset(); }
+  [[nodiscard]] Outcome finish(std::string_view octets, const std::string& envelope) {
+    if (message_ == nullptr) message_ = std::make_unique<Lmtp>(way_.pool);
+    auto whole = std::move(message_);
+    return way_.loop ? finish_by_loop(std::move(whole), octets, envelope) : whole->finish(octets, envelope);
+  }
+
+ private:
+  [[nodiscard]] Outcome finish_by_loop(std::unique_ptr<Lmtp> whole, std::string_view octets,
+                                       const std::string& envelope) {
+    Outcome outcome{};
+    const auto loop = loop::Loop::make().value();
+    auto job = std::make_unique<SentJob>(*loop, outcome);
+    job->message = std::move(whole);
+    job->buffer.append(octets);
+    job->envelope = envelope;
+    way_.loop->submit(std::move(job));
+    loop->run();
+    return outcome;
+  }
+
+  Way& way_;
+  std::unique_ptr<Lmtp> message_;
+};
+
+inline Outcome deliver(Way& way, const Strings& forward_paths = {"a@x.example"}, const std::string& mail = message) {
+  Sending sending(way);
+  sending.begin({}, "Received: x\n", "me@client.example");
+  return sending.finish(mail, envelope_for(forward_paths));
 }
 
 struct Meeting {
   explicit Meeting(std::vector<Manner> manners, LmtpTimeouts timeouts = patient)
-      : cluster(std::move(manners)), pool(settings_for(cluster.address(), timeouts)) {}
+      : cluster(std::move(manners)), way(settings_for(cluster.address(), timeouts)) {}
 
   [[nodiscard]] Outcome deliver(const Strings& forward_paths = {"a@x.example"}, const std::string& mail = message) {
-    return deliver::deliver(pool, forward_paths, mail);
+    return deliver::deliver(way, forward_paths, mail);
   }
 
   Cluster cluster;
-  LmtpPool pool;
+  Way way;
 };
+
+inline const auto both_ways = ::testing::Values(By::waiting, By::loop);
+inline std::string name_of(const ::testing::TestParamInfo<By>& by) {
+  return by.param == By::waiting ? "waiting" : "loop";
+}
 
 inline void expect_deferred(const Outcome& outcome, spec::HandOverText text) {
   EXPECT_EQ(outcome.result, Result::deferred);

@@ -212,6 +212,21 @@ TEST_F(Outbound, after_a_failure_nobody_connects_for_a_while) {
   EXPECT_TRUE(!service || service->connections() == 0);
 }
 
+TEST_F(Outbound, who_comes_shortly_before_the_end_of_a_rest_waits_for_it) {
+  TakenPort port;
+  const base::SocketAddress address = port.address();
+  settings_.rest = {.first = 450ms, .longest = 450ms};
+  settings_.max_waiting = 1;
+  make({address});
+  std::optional<Service> service;
+  ask_in_turn({"a", "b"}, 0ms);
+  Next up([&] { service.emplace(echo, std::move(port)); });
+  loop_->post([&] { up.in(*loop_, 20ms); });
+  run();
+  EXPECT_TRUE(questions_.front().failure) << "it had its attempt";
+  EXPECT_EQ("re b\n", questions_.back().answer);
+}
+
 TEST_F(Outbound, a_service_that_comes_back_is_found) {
   TakenPort port;
   const base::SocketAddress address = port.address();

@@ -144,18 +144,15 @@ class MaildirDelivery final : public Delivery {
   Caller caller_;
 };
 
-// One client at a time uses one connection again.
 std::expected<LmtpSettings, std::string> lmtp_settings(const config::Start& start, const base::Environment& environment,
                                                        Caller caller) {
   auto address = config::parse_lmtp_address(start.hand_over_path);
   if (!address) return std::unexpected(std::move(address.error()));
-  LmtpSettings settings{.address = std::move(*address),
-                        .host = std::string(config::host_name(start)),
-                        .default_domain = config::own_domain(start),
-                        .file_folder = spool_folder(environment),
-                        .opens_file_at_once = caller == Caller::waits};
-  if (caller == Caller::waits) settings.max_idle = 1;
-  return settings;
+  return LmtpSettings{.address = std::move(*address),
+                      .host = std::string(config::host_name(start)),
+                      .default_domain = config::own_domain(start),
+                      .file_folder = spool_folder(environment),
+                      .opens_file_at_once = caller == Caller::waits};
 }
 
 }  // namespace

@@ -21,6 +21,10 @@ std::optional<std::size_t> OutboundAddresses::pick(base::Time now) const {
 
 base::Time OutboundAddresses::next() const { return std::ranges::min(all_, {}, &Address::until).until; }
 
+bool OutboundAddresses::is_worth_waiting(base::Time now) const {
+  return last_failed_ != now && next() - now <= rest_.worth_waiting;
+}
+
 void OutboundAddresses::begun(std::size_t which) { all_[which].is_probed = all_[which].rest != base::Interval{}; }
 
 void OutboundAddresses::connected(std::size_t which) {
@@ -30,6 +34,7 @@ void OutboundAddresses::connected(std::size_t which) {
 
 void OutboundAddresses::failed(std::size_t which, int error, base::Time now) {
   Address& one = all_[which];
+  last_failed_ = now;
   last_failure_ = {.kind = base::StreamFailure::Kind::unreachable, .error = error, .address = one.address.text};
   const bool is_known = one.rest != base::Interval{} && !one.is_probed;  // several were begun before the first failed
   one.is_probed = false;

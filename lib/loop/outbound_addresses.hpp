@@ -23,6 +23,7 @@ class OutboundAddresses {
   struct Rest {
     base::Interval first = std::chrono::milliseconds(100);
     base::Interval longest = std::chrono::seconds(5);
+    base::Interval worth_waiting = std::chrono::milliseconds(500);  // for its end
   };
 
   // seed   of the chance
@@ -38,6 +39,8 @@ class OutboundAddresses {
 
   // When the first of them has rested.
   [[nodiscard]] base::Time next() const;
+  // Whether who finds none shall wait for that: not for long, and not when an attempt has failed just now.
+  [[nodiscard]] bool is_worth_waiting(base::Time now) const;
 
   [[nodiscard]] const base::StreamFailure& last_failure() const { return last_failure_; }
 
@@ -52,6 +55,7 @@ class OutboundAddresses {
   std::vector<Address> all_;
   Rest rest_;
   std::minstd_rand chance_;
+  base::Time last_failed_{};
   base::StreamFailure last_failure_{.kind = base::StreamFailure::Kind::unreachable};
 };
 

@@ -55,6 +55,10 @@ void OutboundPool::serve_waiting() {
   }
 }
 
+bool OutboundPool::is_stuck() const {
+  return !waiting_.empty() && streams_.size() == idle_.size() && !addresses_.is_worth_waiting(loop_.now());
+}
+
 void OutboundPool::match() {
   while (!waiting_.empty() && serve_by_idle()) {
   }

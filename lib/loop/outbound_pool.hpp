@@ -7,7 +7,7 @@
 //         once. max_idle idle connections, the one used last is used first; none is idle for longer than max_idle_age,
 //         and one that its server closes is closed at once
 // down    addresses rest after a failed attempt (outbound_addresses.hpp). When none is left and no connection is there
-//         either, all that wait fail at once
+//         either, all that wait fail at once; who comes shortly before the end of a rest waits for it
 // memory  but for a new connection, none is asked for: its lack is ENOMEM of that attempt
 // lives   a request until it has ended; the pool until none is left; all on the loop's thread, which outlives both
 // errors  base::StreamFailure: which address, what, errno
@@ -86,7 +86,8 @@ class OutboundPool final : private OutboundStream::Owner {
   [[nodiscard]] int connect(std::size_t which);
   void keep(OutboundStream& stream);
   void drop(OutboundStream& stream);
-  [[nodiscard]] bool is_stuck() const { return !waiting_.empty() && streams_.size() == idle_.size(); }
+  // Nobody who waits will be served soon.
+  [[nodiscard]] bool is_stuck() const;
 
   // While requests wait: the next address has rested.
   class Rested final : public Timer {
