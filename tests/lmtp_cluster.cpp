@@ -37,9 +37,9 @@ class Cluster::Conversation {
     while (read_line(command)) {
       {
         const std::lock_guard lock(cluster_.mutex_);
-        cluster_.commands_.push_back(command);
+        cluster_.seen_.commands.push_back(command);
         if (!manner_.lhlo.contains("PIPELINING") && (!unread_.empty() || is_readable(socket_.number(), 30)))
-          cluster_.was_hasty_ = true;
+          cluster_.seen_.was_hasty = true;
       }
       if (!obey(command)) return;
     }
@@ -84,7 +84,7 @@ class Cluster::Conversation {
     }
     {
       const std::lock_guard lock(cluster_.mutex_);
-      cluster_.mails_.push_back(mail.substr(2));
+      cluster_.seen_.mails.push_back(mail.substr(2));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(manner_.delivery_milliseconds));
     for (std::size_t i = 0; i < recipients_; ++i)
@@ -165,36 +165,36 @@ void Cluster::listen() {
     if (!is_readable(listener_.number(), 20)) continue;
     base::Descriptor socket(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
     const std::lock_guard lock(mutex_);
-    const Manner& manner = manners_[std::min(connections_++, manners_.size() - 1)];
+    const Manner& manner = manners_[std::min(seen_.connections++, manners_.size() - 1)];
     conversations_.emplace_back([this, &manner, socket = std::move(socket)]() mutable {
       Conversation(*this, std::move(socket), manner).run();
       const std::lock_guard ended(mutex_);
-      --open_;
+      --seen_.open;
     });
-    ++open_;
+    ++seen_.open;
   }
 }
 
 std::vector<std::string> Cluster::commands() {
   const std::lock_guard lock(mutex_);
-  return commands_;
+  return seen_.commands;
 }
 
 std::vector<std::string> Cluster::mails() {
   const std::lock_guard lock(mutex_);
-  return mails_;
+  return seen_.mails;
 }
 
 std::size_t Cluster::connections() {
   const std::lock_guard lock(mutex_);
-  return connections_;
+  return seen_.connections;
 }
 
 bool Cluster::has_open(std::size_t connections) {
   for (int i = 0; i < 500; ++i) {
     {
       const std::lock_guard lock(mutex_);
-      if (open_ == connections) return true;
+      if (seen_.open == connections) return true;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
@@ -203,7 +203,7 @@ bool Cluster::has_open(std::size_t connections) {
 
 bool Cluster::was_hasty() {
   const std::lock_guard lock(mutex_);
-  return was_hasty_;
+  return seen_.was_hasty;
 }
 
 }  // namespace postern::deliver

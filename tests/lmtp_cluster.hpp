@@ -53,6 +53,11 @@ class Cluster {
 
  private:
   class Conversation;
+  struct Seen {
+    std::vector<std::string> commands, mails;
+    std::size_t connections = 0, open = 0;
+    bool was_hasty = false;
+  };
 
   void listen();
 
@@ -61,9 +66,7 @@ class Cluster {
   base::Descriptor listener_;
   std::atomic<bool> is_ending_ = false;
   std::mutex mutex_;
-  std::vector<std::string> commands_, mails_;
-  std::size_t connections_ = 0, open_ = 0;
-  bool was_hasty_ = false;
+  Seen seen_;  // under mutex_
   std::vector<std::jthread> conversations_;
   std::jthread thread_;
 };

@@ -24,7 +24,7 @@ esac
 """
 
 
-MOST_IDLE = 8  # connections to a mail cluster, of lib/deliver/lmtp/pool.hpp
+MOST_IDLE = 8  # connections to a mail cluster, of lib/deliver/lmtp_loop.cpp
 MOST_PROGRAMS = 32  # hand_overs of lib/config/configuration.hpp
 
 
@@ -37,7 +37,7 @@ class Cluster(threading.Thread):
 
     def __init__(self, address=("127.0.0.1", 0)):
         super().__init__(daemon=True)
-        self.taken, self.clients, self.manner, self.is_stopped = [], [], "well", False
+        self.taken, self.clients, self.manner, self.is_stopped, self.broken = [], [], "well", False, 0
         self.listening = socket.create_server(address)
         self.address = self.listening.getsockname()
         self.start()
@@ -70,6 +70,16 @@ class Cluster(threading.Thread):
         except (OSError, ValueError):
             pass
 
+    def break_up(self, say, recipients):
+        """After the final dot, in one manner after the other: no reply, garbage, 421, a flood."""
+        self.broken += 1
+        if self.broken % 4 == 1:
+            say("what?")
+        elif self.broken % 4 == 2:
+            say(*["421 closing"] * recipients)
+        elif self.broken % 4 == 3:
+            say(*["250-more"] * 100_000)
+
     def converse(self, file):
         def say(*lines):
             file.write("".join(line + "\r\n" for line in lines).encode())
@@ -88,6 +98,10 @@ class Cluster(threading.Thread):
                     text += line
                 if not line or self.manner == "dies at the dot":
                     return
+                if self.manner == "slow":
+                    time.sleep(1)
+                if self.manner == "breaks":
+                    return self.break_up(say, recipients)
                 if self.manner == "defers":
                     say(*["451 later"] * recipients)
                 else:
@@ -153,6 +167,23 @@ class Backend(listening.Case):
         self.assertEqual(senders.other + senders.broken, [])
         self.assertTrue(server.is_idle())
 
+    def test_a_slow_cluster_holds_no_threads(self):
+        """200 messages at once, each answered after a second: hand_overs of them at a time, over one loop."""
+        cluster = Cluster()
+        cluster.manner = "slow"
+        server = self.serve(maildir=None, POSTERN_LMTP=f"tcp:127.0.0.1:{cluster.address[1]}", TMPDIR=self.home.path)
+        threads = server.threads()
+        began = time.monotonic()
+        senders = self.load(server, 200, sizes=(300,), per_session=1)
+        self.assertTrue(peer.until(lambda: len(cluster.clients) == MOST_PROGRAMS))
+        self.assertLessEqual(server.threads(), threads)
+        self.assertTrue(peer.until(lambda: len(senders.answered) >= 200))
+        self.assertLess(time.monotonic() - began, listening.seconds(20))
+        self.assertLessEqual(len(cluster.clients), MOST_PROGRAMS)
+        cluster.manner = "well"
+        senders.stop()
+        self.judge(senders, cluster.fall())
+
     def test_a_cluster_that_dies_and_comes_back(self):
         cluster = Cluster()
         address, taken = cluster.address, []
@@ -162,7 +193,7 @@ class Backend(listening.Case):
         senders = self.load(server)
         end = time.monotonic() + listening.seconds(6)
         while time.monotonic() < end:
-            for manner in ("well", "defers", "dies at the dot"):
+            for manner in ("well", "defers", "dies at the dot", "breaks"):
                 cluster.manner = manner
                 time.sleep(0.2 + random.random() * 0.2)
             taken += cluster.fall()
