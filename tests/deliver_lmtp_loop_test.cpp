@@ -72,12 +72,13 @@ TEST(LmtpLoop, two_hundred_messages_to_a_slow_cluster_end_soon_and_hold_no_threa
 
 TEST(LmtpLoop, never_more_connections_than_messages_may_be_in_flight) {
   Cluster cluster({Manner{.delivery_milliseconds = 20}});
-  Way way(settings_for(cluster.address()), By::loop, 3);
-  Crowd crowd(way, 30);
-  for (int i = 0; i < 30; ++i) crowd.submit();
+  Way way(settings_for(cluster.address()), By::loop, 20);
+  Crowd crowd(way, 200);
+  for (int i = 0; i < 200; ++i) crowd.submit();
   crowd.run();
-  EXPECT_EQ(30, crowd.count(Result::accepted));
-  EXPECT_LE(cluster.connections(), 3U);
+  EXPECT_EQ(200, crowd.count(Result::accepted));
+  EXPECT_LE(cluster.connections(), 20U) << "each is used again while messages wait";
+  EXPECT_TRUE(cluster.has_open(8)) << "idle ones, then";
 }
 
 TEST(LmtpLoop, a_cluster_that_hangs_holds_up_only_what_is_in_flight) {

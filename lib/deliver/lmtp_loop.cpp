@@ -1,9 +1,11 @@
 #include "deliver/lmtp_loop.hpp"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <new>
-#include <random>
 #include <utility>
 
 #include "deliver/lmtp/lmtp.hpp"
@@ -13,6 +15,12 @@ namespace {
 
 constexpr std::size_t most_idle = 8;
 
+std::uint32_t seed() {
+  std::uint32_t octets = 1;
+  static_cast<void>(!::getrandom(&octets, sizeof octets, 0));  // without it, the same one: nothing secret hangs on it
+  return octets;
+}
+
 loop::OutboundSettings settings_for(const LmtpSettings& cluster, std::size_t max_in_flight) {
   return {.addresses = {cluster.address},
           .connect_patience = std::chrono::seconds(cluster.timeouts.connect_seconds),
@@ -20,7 +28,7 @@ loop::OutboundSettings settings_for(const LmtpSettings& cluster, std::size_t max
           .max_waiting = max_in_flight,  // for a connection that comes free, while no new one can be made
           .max_idle = std::min(max_in_flight, most_idle),
           .max_idle_age = std::chrono::seconds(cluster.idle_seconds),
-          .seed = std::random_device()()};
+          .seed = seed()};
 }
 
 }  // namespace
@@ -71,6 +79,7 @@ class LmtpLoop::Request final : public loop::OutboundRequest {
     std::unique_ptr<loop::Job> job = std::move(job_);
     loop::give_back({&job, 1});
     of_.free_.push_back(this);
+    of_.take_jobs();  // now, or its connection would be one too many to be kept
   }
 
   LmtpLoop& of_;
@@ -121,7 +130,14 @@ std::unique_ptr<StoreJob> LmtpLoop::next_job() {
   return std::unique_ptr<StoreJob>(static_cast<StoreJob*>(waiting_.pop().release()));
 }
 
+// One that ends while it begins leaves its place to the next turn of this.
 void LmtpLoop::take_jobs() {
+  if (std::exchange(is_taking_, true)) return;
+  take_jobs_of_free_places();
+  is_taking_ = false;
+}
+
+void LmtpLoop::take_jobs_of_free_places() {
   while (!free_.empty()) {
     auto job = next_job();
     if (job == nullptr) return;

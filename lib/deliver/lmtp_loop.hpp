@@ -38,12 +38,14 @@ class LmtpLoop {
 
   [[nodiscard]] std::unique_ptr<StoreJob> next_job();
   void take_jobs();
+  void take_jobs_of_free_places();
 
   LmtpPool& cluster_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<loop::OutboundPool> connections_;
   std::vector<std::unique_ptr<Request>> requests_;
   std::vector<Request*> free_;
+  bool is_taking_ = false;
   std::mutex mutex_;
   loop::PostedQueue waiting_;  // of StoreJobs; under mutex_
   bool is_ending_ = false;     // under mutex_
