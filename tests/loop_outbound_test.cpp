@@ -31,6 +31,15 @@ TEST_F(Outbound, connections_are_used_again) {
   EXPECT_EQ(1U, pool_->idle());
 }
 
+TEST_F(Outbound, a_question_asked_at_the_end_of_another_goes_over_its_connection) {
+  Service service(echo);
+  make({service.address()});
+  ask_at_once({"a", "b", "c", "d"});
+  run();
+  for (const Question& question : questions_) EXPECT_FALSE(question.answer.empty());
+  EXPECT_EQ(1U, service.connections());
+}
+
 TEST_F(Outbound, never_more_at_once_than_allowed_and_all_are_served) {
   Service service([](Peer& peer, std::size_t) {
     while (const auto line = peer.hear()) {

@@ -105,9 +105,15 @@ class Outbound : public ::testing::Test {
     pause_ = pause;
     loop_->post([this] { ask_next(); });
   }
+  // The same, each at the very end of the one before it.
+  void ask_at_once(std::vector<std::string> lines) {
+    is_at_once_ = true;
+    ask_in_turn(std::move(lines));
+  }
   void ask_next() {
     if (lines_.empty()) return loop_->stop();
-    Question& question = questions_.emplace_back(lines_.front(), 5s, [this] { next_.in(*loop_, pause_); });
+    Question& question =
+        questions_.emplace_back(lines_.front(), 5s, [this] { is_at_once_ ? ask_next() : next_.in(*loop_, pause_); });
     lines_.erase(lines_.begin());
     if (const auto failure = pool_->submit(question, 8s)) question.failed(*failure);
   }
@@ -129,7 +135,7 @@ class Outbound : public ::testing::Test {
   base::Interval pause_{};
   Next next_{[this] { ask_next(); }};
   int asked_ = 0, ended_ = 0;
-  bool ends_with_all_ = true;
+  bool ends_with_all_ = true, is_at_once_ = false;
 };
 
 }  // namespace postern::loop

@@ -32,9 +32,10 @@ std::optional<base::StreamFailure> OutboundPool::submit(OutboundRequest& request
   request.pool_ = this;
   request.stream_ = nullptr;
   request.is_repeated_ = false;
-  match();
+  if (!is_returning_) match();
   const bool waits = !waiting_.empty() && waiting_.back() == &request;
-  const bool has_no_place = waiting_.size() > connecting_ + settings_.max_waiting;
+  const std::size_t soon_served = connecting_ + (is_returning_ ? 1 : 0);
+  const bool has_no_place = waiting_.size() > soon_served + settings_.max_waiting;
   if (!waits || (!is_stuck() && !has_no_place)) {
     loop_.arm(request, patience);
     return std::nullopt;
@@ -132,7 +133,9 @@ void OutboundPool::on_ended(OutboundStream& stream, OutboundRequest& request) {
     waiting_.insert(waiting_.begin(), &request);
   } else {
     request.disarm();
+    is_returning_ = true;
     request.ended(protocol);
+    is_returning_ = false;
   }
   if (is_usable && stream.is_quiet())
     keep(stream);

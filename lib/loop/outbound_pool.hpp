@@ -107,6 +107,7 @@ class OutboundPool final : private OutboundStream::Owner {
   std::vector<std::unique_ptr<OutboundStream>> streams_;
   std::vector<OutboundStream*> idle_;  // the one used last at the end
   std::size_t connecting_ = 0;
+  bool is_returning_ = false;  // a connection is, from a request that may submit the next one
   Rested rested_{*this};
 };
 
