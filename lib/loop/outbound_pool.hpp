@@ -11,7 +11,7 @@
 // memory  but for a new connection, none is asked for: its lack is ENOMEM of that attempt
 // lives   a request until it has ended; the pool until none is left; all on the loop's thread, which outlives both
 // errors  base::StreamFailure: which address, what, errno
-// source  docs/decisions/0012-outbound.md
+// source  docs/decisions/0013-outbound.md
 #pragma once
 
 #include <cstddef>
