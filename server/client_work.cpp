@@ -102,22 +102,27 @@ void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
   if (want.question == engine::Question::credentials && is_gated())
     return connection_.talk_.answer(want.ticket, {Event::credentials_user_gated});
+  ask::Finding finding{.answer = engine::nobody_answers(want.question)};
   try {
     ClientFacts facts(client(), session(), connection_.talk_.stream.socket());
     ask::Asked asked = ask::ask(want.question, facts, *client().context.recipients);
     if (auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&asked))
       return ask_on_a_thread(want.ticket, std::move(*inquiry));
-    return found(want.ticket, std::get<ask::Finding>(asked));
+    finding = std::move(std::get<ask::Finding>(asked));
   } catch (const std::bad_alloc&) {
     client().journal().trouble("no memory to find out what this client asks");
     if (want.question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
   }
-  connection_.talk_.answer(want.ticket, engine::nobody_answers(want.question));
+  found(want.ticket, finding);
 }
 
-void ClientWork::note_no_answer(engine::Question question) {
-  client().journal().trouble("no answer in time: who judges passwords is too slow, or is asked too often");
-  if (question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
+bool ClientWork::gives_up_question() {
+  const engine::Conversation& talk = connection_.talk_.conversation();
+  if (engine_time(client().context.loop.now()) < talk.deadline()) return false;
+  client().journal().trouble("no answer in time: passwords are judged too slowly, or too many are asked about");
+  if (talk.want().question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
+  connection_.awaited_ = Ticket::none;
+  return true;
 }
 
 // deviation D22: the first gate. Who stands before it waits as one whose password is wrong, and learns nothing about it.

@@ -27,8 +27,8 @@ class ClientWork {
   void note(const engine::Note& note);
   // Answers at once, or begins a job that does.
   void ask(const engine::Want& want);
-  // A question has come to its time limit.
-  void note_no_answer(engine::Question question);
+  // Whether the time of the question that is open is over. Whoever answers it after all is not heard.
+  [[nodiscard]] bool gives_up_question();
 
   ClientMessage message;
 

@@ -57,21 +57,13 @@ void Connection::take_time() {
     case Phase::talking: break;
   }
   if (work_.message.holds_up_client()) return;
-  if (talk_.wants() == Kind::answer && !give_up_question()) return;
+  if (talk_.wants() == Kind::answer && !work_.gives_up_question()) return;
   if (is_in_handshake()) {
     give_up_handshake(client_);
     return talk_.happen(context().is_shutting_down ? Event::shutting_down : Event::timeout);
   }
   talk_.time_passed();
   go_on();
-}
-
-// Whether its time is over. Whoever answers it after all is not heard.
-bool Connection::give_up_question() {
-  if (engine_time(context().loop.now()) < talk_.conversation().deadline()) return false;
-  work_.note_no_answer(talk_.conversation().want().question);
-  awaited_ = engine::Ticket::none;
-  return true;
 }
 
 // A job has the session: of a question, or of a large message that comes faster than it is written.

@@ -74,7 +74,6 @@ class Connection final : public loop::Watcher, public loop::Timer {
 
   void advance();
   void take_time();
-  [[nodiscard]] bool give_up_question();
   void obey(const OpeningWant& want);
   void go_on();
   void shake_hands();
