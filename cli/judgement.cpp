@@ -7,7 +7,7 @@
 #include "cli/surroundings.hpp"
 #include "config/settings_env.hpp"
 #include "config/variables.hpp"
-#include "server/listing.hpp"
+#include "server/client/listing.hpp"
 
 namespace postern::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "server/proxy_header.hpp"
+#include "server/client/proxy_header.hpp"
 #include "testing/guard_page.hpp"
 
 namespace {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 
 namespace postern::server {
 namespace {

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 
 namespace postern::server {
 namespace {

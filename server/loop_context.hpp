@@ -26,8 +26,8 @@
 #include "observe/journal.hpp"
 #include "observe/metrics.hpp"
 #include "server/capacity.hpp"
+#include "server/client/turn.hpp"
 #include "server/snapshot.hpp"
-#include "server/turn.hpp"
 
 namespace postern::server {
 

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 
 namespace postern::server {
 

@@ -19,7 +19,7 @@
 #include "deliver/delivery_threads.hpp"
 #include "engine/session.hpp"
 #include "loop/timer_wheel.hpp"
-#include "server/listing.hpp"
+#include "server/client/listing.hpp"
 #include "tls/certificates.hpp"
 
 namespace postern::server {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "server/proxy_header.hpp"
+#include "server/client/proxy_header.hpp"
 #include "testing/guard_page.hpp"
 
 namespace postern::server {

@@ -1,4 +1,4 @@
-#include "server/proxy_header.hpp"
+#include "server/client/proxy_header.hpp"
 
 #include <algorithm>
 #include <array>

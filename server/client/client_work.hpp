@@ -13,7 +13,7 @@
 #include "ask/inquiry.hpp"
 #include "engine/conversation.hpp"
 #include "limits/guess_table.hpp"
-#include "server/client_message.hpp"
+#include "server/client/client_message.hpp"
 
 namespace postern::server {
 

@@ -1,4 +1,4 @@
-#include "server/client_talk.hpp"
+#include "server/client/client_talk.hpp"
 
 #include <string.h>
 

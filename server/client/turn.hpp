@@ -5,7 +5,7 @@
 #include <span>
 
 #include "engine/output.hpp"
-#include "server/client_work.hpp"
+#include "server/client/client_work.hpp"
 
 namespace postern::server {
 

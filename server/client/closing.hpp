@@ -8,7 +8,7 @@
 #include <chrono>
 #include <span>
 
-#include "server/stream.hpp"
+#include "server/client/stream.hpp"
 
 namespace postern::server {
 

@@ -1,4 +1,4 @@
-#include "server/handshake.hpp"
+#include "server/client/handshake.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
-#include "server/class_job.hpp"
+#include "server/client/class_job.hpp"
 
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 
 namespace postern::server {
 

@@ -1,11 +1,11 @@
-#include "server/client_message.hpp"
+#include "server/client/client_message.hpp"
 
 #include <ctime>
 #include <new>
 #include <string>
 #include <utility>
 
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 
 namespace postern::server {
 

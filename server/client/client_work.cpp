@@ -1,4 +1,4 @@
-#include "server/client_work.hpp"
+#include "server/client/client_work.hpp"
 
 #include <new>
 #include <span>
@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "ask/auth_environment.hpp"
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 #include "server/policies.hpp"
 
 namespace postern::server {

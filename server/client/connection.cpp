@@ -1,12 +1,12 @@
-#include "server/connection.hpp"
+#include "server/client/connection.hpp"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <utility>
 
-#include "server/class_job.hpp"
-#include "server/handshake.hpp"
+#include "server/client/class_job.hpp"
+#include "server/client/handshake.hpp"
 
 namespace postern::server {
 

@@ -15,9 +15,9 @@
 
 #include "engine/conversation.hpp"
 #include "loop/carry.hpp"
-#include "server/client.hpp"
-#include "server/client_work.hpp"
-#include "server/stream.hpp"
+#include "server/client/client.hpp"
+#include "server/client/client_work.hpp"
+#include "server/client/stream.hpp"
 
 namespace postern::server {
 

@@ -1,4 +1,4 @@
-#include "server/stream.hpp"
+#include "server/client/stream.hpp"
 
 #include <sys/epoll.h>
 

@@ -13,8 +13,8 @@
 #include <optional>
 #include <string_view>
 
-#include "server/client.hpp"
-#include "server/stream.hpp"
+#include "server/client/client.hpp"
+#include "server/client/stream.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::server {

@@ -15,12 +15,12 @@
 #include <new>
 #include <string_view>
 
-#include "server/client.hpp"
-#include "server/client_talk.hpp"
-#include "server/client_work.hpp"
-#include "server/closing.hpp"
+#include "server/client/client.hpp"
+#include "server/client/client_talk.hpp"
+#include "server/client/client_work.hpp"
+#include "server/client/closing.hpp"
+#include "server/client/opening.hpp"
 #include "server/loop_context.hpp"
-#include "server/opening.hpp"
 
 namespace postern::server {
 

@@ -6,8 +6,8 @@
 
 #include <optional>
 
-#include "server/client.hpp"
-#include "server/stream.hpp"
+#include "server/client/client.hpp"
+#include "server/client/stream.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::server {

@@ -1,11 +1,11 @@
-#include "server/opening.hpp"
+#include "server/client/opening.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "server/handshake.hpp"
+#include "server/client/handshake.hpp"
+#include "server/client/proxy_header.hpp"
 #include "server/loop_context.hpp"
-#include "server/proxy_header.hpp"
 
 namespace postern::server {
 

@@ -1,4 +1,4 @@
-#include "server/listing.hpp"
+#include "server/client/listing.hpp"
 
 #include <algorithm>
 
