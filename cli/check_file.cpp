@@ -11,7 +11,7 @@
 #include "audit/explanation_text.hpp"
 #include "cli/serve_start.hpp"
 #include "config/cdb_file.hpp"
-#include "server/rehearsal.hpp"
+#include "server/dry_run.hpp"
 #include "server/sandbox/privileges.hpp"
 
 namespace postern::cli {
@@ -139,7 +139,7 @@ FileJudgement judge_file(const audit::Policy& policy, const audit::Comparison& c
       judged.advice.push_back({audit::Grade::refusal, "file", sentence, source});
     return judged;
   }
-  const auto notices = server::rehearse_apart(*start);
+  const auto notices = server::dry_run_apart(*start);
   if (!notices) throw std::runtime_error(notices.error());
   for (const server::Notice& notice : *notices) judged.advice.push_back(advice_of(notice));
   std::ranges::stable_sort(judged.advice, {}, &audit::Advice::grade);

@@ -1,7 +1,7 @@
 // `postern check -c`: what `postern serve -c` would refuse, in its own words, and what each of its listeners is told.
 // in      the path of the file; this process may become one that knows no other root and home than the file's
 // out     FileJudgement: advice on the start as a whole, a judgement for each listener and each class of its tcprules
-// how     the file is read as serve reads it, and the start is rehearsed (server/server.hpp) by who calls
+// how     the file is read as serve reads it, and the start is tried (server/server.hpp) by who calls
 // errors  std::runtime_error: no process or pipe to be had
 // source  docs/operating.md
 #pragma once

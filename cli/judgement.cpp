@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/explanation_text.hpp"
-#include "cli/surroundings.hpp"
+#include "cli/detected_facts.hpp"
 #include "config/settings_env.hpp"
 #include "config/variables.hpp"
 #include "server/client/listing.hpp"
@@ -85,7 +85,7 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
                 const audit::SaidFacts& said, audit::Clients clients) {
   const std::vector<const char*> environment = variables.environment();
   const auto values = config::read_variables(base::Environment(environment.data()), variables.origin);
-  Surroundings around = look_around(policy, variables, said);
+  DetectedFacts around = detect_facts(policy, variables, said);
   const audit::Configuration configuration = configuration_of(policy, values, around.facts);
 
   Judgement judgement{.title = variables.origin,

@@ -11,7 +11,7 @@
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
 #include "config/variables.hpp"
-#include "server/rehearsal.hpp"
+#include "server/dry_run.hpp"
 
 namespace postern::cli {
 namespace {
@@ -60,7 +60,7 @@ bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const 
 // What a start would refuse of the rest, were the file right.
 std::vector<std::string> also_wrong(const ServeFileFaults& faults) {
   if (!faults.understood) return {};
-  const auto notices = server::rehearse_apart(
+  const auto notices = server::dry_run_apart(
       {.settings = *faults.understood, .read_again = {}, .environment = environ, .version = POSTERN_VERSION});
   std::vector<std::string> sentences;
   for (const server::Notice& notice : notices.value_or(std::vector<server::Notice>()))

@@ -34,7 +34,7 @@ class NoStarter final : public TlsStarter {
   const Journal& journal_;
 };
 
-struct Surroundings {
+struct DetectedFacts {
   const Start& start;
   const Environment& environment;
   const Journal& journal;
@@ -51,13 +51,13 @@ std::expected<TlsContext, std::string> load_context(const Start& start) {
 // For postern-smtpd, before it offers STARTTLS: exit code 0, or a sentence on standard output.
 int judge(const Start& start) {
   const auto context = load_context(start);
-  const auto rehearsed = context ? context->rehearse() : std::unexpected(context.error());
-  if (rehearsed) return 0;
-  std::fputs(rehearsed.error().c_str(), stdout);
+  const auto tried = context ? context->try_handshake() : std::unexpected(context.error());
+  if (tried) return 0;
+  std::fputs(tried.error().c_str(), stdout);
   return 1;
 }
 
-TlsTransport::Accepted accept(const Surroundings& around) {
+TlsTransport::Accepted accept(const DetectedFacts& around) {
   const auto context = load_context(around.start);
   if (!context) return std::unexpected(HandshakeFailure{.io = Io::closed, .reason = context.error()});
   if (!context->warning().empty()) around.journal.trouble(context->warning());

@@ -74,8 +74,8 @@ void Acceptor::begin(base::Descriptor socket, const base::Endpoint& remote) {
     const auto& proxies = context_.snapshot->policies->settings().listeners[listener_].proxies;
     const bool has_proxy =
         std::ranges::any_of(proxies, [&](const base::Network& n) { return n.contains(remote.address); });
-    const Door door{.listener = listener_, .has_proxy = has_proxy};
-    made = &context_.add(std::make_unique<Connection>(context_, remote, door));
+    const ListenerRef listener{.index = listener_, .has_proxy = has_proxy};
+    made = &context_.add(std::make_unique<Connection>(context_, remote, listener));
   } catch (const std::bad_alloc&) {
     tell("cannot serve more clients just now", ENOMEM);
     return refuse(std::move(socket), remote);

@@ -82,7 +82,7 @@ config::ClientRule LoopContext::find_rule(std::size_t listener, const base::Addr
   return own->find({.address = address, .host = {}, .info = {}}, rule_key);
 }
 
-std::shared_ptr<const Served> LoopContext::find_class(std::size_t listener, std::string_view value) const {
+std::shared_ptr<const ServiceProfile> LoopContext::find_class(std::size_t listener, std::string_view value) const {
   for (const ClassTable* classes : {&judged_later[listener], &snapshot->classes[listener]}) {
     const auto found = classes->find(value);
     if (found != classes->end() && (value.empty() || found->second->is_current(loop.now()))) return found->second;
@@ -92,7 +92,7 @@ std::shared_ptr<const Served> LoopContext::find_class(std::size_t listener, std:
 
 // One that was judged by what a reload has replaced is for the client that waited, and for nobody else.
 void LoopContext::keep_class(const Snapshot& judged_by, std::size_t listener, const std::string& value,
-                             std::shared_ptr<const Served> served) {
+                             std::shared_ptr<const ServiceProfile> served) {
   if (judged_by.policies == snapshot->policies) judged_later[listener].insert_or_assign(value, std::move(served));
 }
 

@@ -20,8 +20,8 @@
 #include "engine/session.hpp"
 #include "limits/client_table.hpp"
 #include "limits/guess_table.hpp"
-#include "loop/headroom.hpp"
 #include "loop/loop.hpp"
+#include "loop/memory_probe.hpp"
 #include "loop/workers.hpp"
 #include "observe/journal.hpp"
 #include "observe/metrics.hpp"
@@ -66,7 +66,7 @@ struct LoopContext {
   bool must_end = false;  // and there is no more patience with what is in hand, but for a job
   std::uint64_t sessions_begun = 0;
   deliver::MessageIds message_ids{};
-  loop::Headroom headroom{};
+  loop::MemoryProbe memory{};
   std::vector<std::unique_ptr<Connection>> connections{};
   base::Descriptor spare_descriptor{};  // closed for a moment, to tell a client that there is none left
 
@@ -85,14 +85,14 @@ struct LoopContext {
   // Its value lives as long as the snapshot.
   [[nodiscard]] config::ClientRule find_rule(std::size_t listener, const base::Address& address);
   // Null: to be judged, and then kept. The listener's own class, whose value is empty, is always there.
-  [[nodiscard]] std::shared_ptr<const Served> find_class(std::size_t listener, std::string_view value) const;
+  [[nodiscard]] std::shared_ptr<const ServiceProfile> find_class(std::size_t listener, std::string_view value) const;
   void keep_class(const Snapshot& judged_by, std::size_t listener, const std::string& value,
-                  std::shared_ptr<const Served> served);
+                  std::shared_ptr<const ServiceProfile> served);
   // Its views live until the next call.
   [[nodiscard]] observe::Journal journal_of(const base::Endpoint& client, std::uint64_t session,
                                             std::string_view listener = {});
 
-  [[nodiscard]] bool has_memory() { return headroom.is_there(loop.now()); }
+  [[nodiscard]] bool has_memory() { return memory.is_there(loop.now()); }
 
   [[nodiscard]] observe::Journal own_journal() const { return observe::Journal("none", {}, voice); }
 

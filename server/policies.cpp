@@ -97,7 +97,7 @@ Policies::Made Policies::make(config::Configuration settings, const char* const*
   made->certificates_.forget_failures();
   made->warn_of_maildir_limits();
   std::vector<std::string> problems, hindered;
-  for (const ServedFile& file : made->all_files()) {
+  for (const ProfileFile& file : made->all_files()) {
     auto obstacle = obstacle_to(file);
     if (!obstacle) continue;
     problems.push_back(std::move(*obstacle));
@@ -157,7 +157,7 @@ void Policies::warn_of_maildir_limits() {
 // What is wrong with a listener for everybody.
 std::vector<std::string> Policies::problems_of_listener(std::size_t listener) const {
   const ClassAt at{.listener = listener, .value = {}};
-  const Served& served = *classes_[listener].begin()->second;
+  const ServiceProfile& served = *classes_[listener].begin()->second;
   std::vector<std::string> problems;
   for (const std::string& problem : served.start.problems) problems.push_back(sentence(at, problem));
   if (served.start.problems.empty() && !served.is_served) problems.push_back(sentence(at, served.refusal));
@@ -183,7 +183,7 @@ std::string Policies::sentence(ClassAt at, std::string_view problem) const {
   return place(at) + ": " + std::string(problem);
 }
 
-std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_view class_value) const {
+std::shared_ptr<const ServiceProfile> Policies::find(std::size_t listener, std::string_view class_value) const {
   const ClassAt at{.listener = listener, .value = class_value};
   if (auto known = remembered(at)) return known;
   const std::lock_guard one_at_a_time(judging_);
@@ -197,7 +197,7 @@ std::shared_ptr<const Served> Policies::find(std::size_t listener, std::string_v
   return classes_[listener].insert_or_assign(std::string(class_value), std::move(served)).first->second;
 }
 
-std::shared_ptr<const Served> Policies::remembered(ClassAt at) const {
+std::shared_ptr<const ServiceProfile> Policies::remembered(ClassAt at) const {
   const std::lock_guard lock(mutex_);
   const auto found = classes_[at.listener].find(at.value);
   const bool is_known =
@@ -212,9 +212,9 @@ std::vector<ClassTable> Policies::known_classes() const {
   return known;
 }
 
-std::shared_ptr<Served> Policies::judge(ClassAt at) const {
+std::shared_ptr<ServiceProfile> Policies::judge(ClassAt at) const {
   const config::ListenerSettings& listener = settings_.listeners[at.listener];
-  auto served = std::make_shared<Served>();
+  auto served = std::make_shared<ServiceProfile>();
   served->variables = variables_of(process_environment_, listener, at.value);
   for (const std::string& variable : served->variables) served->pointers.push_back(variable.c_str());
   served->pointers.push_back(nullptr);
@@ -236,7 +236,7 @@ std::shared_ptr<Served> Policies::judge(ClassAt at) const {
 }
 
 // A class without what its operator meant to set would be served by fewer rules than he wrote.
-void Policies::judge_names(Served& served, std::string_view class_value) {
+void Policies::judge_names(ServiceProfile& served, std::string_view class_value) {
   config::TcpRuleItems items(class_value);
   while (const auto item = items.next()) {
     if (item->kind != config::TcpRuleItem::Kind::sets || config::is_known(item->name)) continue;
@@ -251,7 +251,7 @@ void Policies::judge_names(Served& served, std::string_view class_value) {
 }
 
 // deviation D32
-void Policies::judge_listing(Served& served, std::string_view value) {
+void Policies::judge_listing(ServiceProfile& served, std::string_view value) {
   auto listing = read_listing(value);
   if (listing)
     served.listing = std::move(*listing);
@@ -261,7 +261,7 @@ void Policies::judge_listing(Served& served, std::string_view value) {
 
 // Without a certificate at the usual place nobody encrypts; but where one was served, or others are named beside it, that
 // is no wish of the operator's.
-void Policies::judge_absence(Served& served, const config::ListenerSettings& listener) const {
+void Policies::judge_absence(ServiceProfile& served, const config::ListenerSettings& listener) const {
   const config::Start& start = served.start;
   const bool is_absent = start.event == spec::Event::connect_ready &&
                          !start.settings_and_facts.has(spec::bit::SSL | spec::bit::DENY_TLS | spec::bit::certificate);
@@ -276,7 +276,7 @@ void Policies::judge_absence(Served& served, const config::ListenerSettings& lis
 }
 
 // A Maildir is looked at again: by now the process may be somebody who may not write there.
-void Policies::open_delivery(Served& served, const base::Environment& environment) const {
+void Policies::open_delivery(ServiceProfile& served, const base::Environment& environment) const {
   const config::Start& start = served.start;
   if (programs_ == Programs::refused && needs_program(start))
     return refuse(served, spec::Event::connect_no_hand_over,
@@ -362,7 +362,7 @@ std::vector<tls::CertificateEnd> Policies::certificate_ends() const {
 }
 
 // What the policy itself says of these settings: a session is tried that nobody is in.
-void Policies::judge_session(Served& served) {
+void Policies::judge_session(ServiceProfile& served) {
   engine::LoneSession trial(served.service());
   const engine::Step step = trial.report(served.start.event);
   served.is_served = step.code == 220;
@@ -373,14 +373,14 @@ void Policies::judge_session(Served& served) {
   }
 }
 
-void Policies::refuse(Served& served, spec::Event event, std::string sentence) {
+void Policies::refuse(ServiceProfile& served, spec::Event event, std::string sentence) {
   served.is_served = false;
   served.start.event = event;
   served.start.problems.push_back(std::move(sentence));
 }
 
 // Who may not start is told so inside TLS, where TLS comes first: as postern-smtpd does.
-void Policies::load_certificates(Served& served, const config::ListenerSettings& listener) const {
+void Policies::load_certificates(ServiceProfile& served, const config::ListenerSettings& listener) const {
   const bool has_use = served.is_implicit_tls() || served.start.settings_and_facts.has(spec::bit::certificate);
   if (!has_use || !(served.is_served || served.is_implicit_tls())) return;
   const auto& loaded = certificates_.load(tls_settings(settings_, served.start), listener.certificates);

@@ -1,6 +1,6 @@
 // How every class of clients of every listener is served: made from one configuration, and replaced as a whole by a reload.
 // in      a configuration; the variables of the process; the ways out that are there already
-// out     Served, by listener and class of tcprules; the classes that the tcprules have are judged at once, what comes later
+// out     ServiceProfile, by listener and class of tcprules; the classes that the tcprules have are judged at once, what comes later
 //         when it is first asked for, and then kept; one that is refused is judged again after five seconds
 // lives   as long as a session or loop that uses it
 // threads find() is anybody's who may wait for files: not a loop's. It holds up nobody but who judges a class, too
@@ -23,9 +23,9 @@
 #include "config/client_classes.hpp"
 #include "config/configuration.hpp"
 #include "observe/journal.hpp"
+#include "server/profile_files.hpp"
 #include "server/sandbox/landlock.hpp"
-#include "server/served.hpp"
-#include "server/served_files.hpp"
+#include "server/service_profile.hpp"
 #include "tls/certificate_end.hpp"
 #include "tls/shared_certificates.hpp"
 
@@ -65,7 +65,7 @@ class Policies {
   enum class Programs : std::uint8_t { allowed, refused };
   [[nodiscard]] std::expected<void, std::string> open_deliveries(Deliveries& deliveries, Programs programs) const;
 
-  [[nodiscard]] std::shared_ptr<const Served> find(std::size_t listener, std::string_view class_value) const;
+  [[nodiscard]] std::shared_ptr<const ServiceProfile> find(std::size_t listener, std::string_view class_value) const;
   // By listener: what find() has judged by now.
   [[nodiscard]] std::vector<ClassTable> known_classes() const;
   [[nodiscard]] const config::Configuration& settings() const { return settings_; }
@@ -75,9 +75,9 @@ class Policies {
   // Whether a client may have a program run for it: a queue program or a check program.
   [[nodiscard]] bool runs_programs() const;
   // Where files are read and written, for the sandbox: real folders, of all classes.
-  [[nodiscard]] Reach reach() const;
+  [[nodiscard]] SandboxPaths sandbox_paths() const;
   // What a sandbox that was entered does not reach, in a sentence with its place; empty when it reaches all.
-  [[nodiscard]] std::string beyond(const Reach& entered) const;
+  [[nodiscard]] std::string beyond(const SandboxPaths& entered) const;
   // Of all that clients were or will be served with, each file once, with the earlier end while it is being renewed.
   [[nodiscard]] std::vector<tls::CertificateEnd> certificate_ends() const;
   // How often certificates were read and tried, for this judgement and what came later.
@@ -95,29 +95,30 @@ class Policies {
         voice_(voice),
         known_(std::move(known)) {}
 
-  using Classes = std::map<std::string, std::shared_ptr<Served>, std::less<>>;  // by their value in the tcprules
+  using Classes =
+      std::map<std::string, std::shared_ptr<ServiceProfile>, std::less<>>;  // by their value in the tcprules
   // A class by its value; the empty value is the listener's own.
   struct ClassAt {
     std::size_t listener = 0;
     std::string_view value;
   };
-  [[nodiscard]] std::shared_ptr<const Served> remembered(ClassAt at) const;
-  [[nodiscard]] std::shared_ptr<Served> judge(ClassAt at) const;
+  [[nodiscard]] std::shared_ptr<const ServiceProfile> remembered(ClassAt at) const;
+  [[nodiscard]] std::shared_ptr<ServiceProfile> judge(ClassAt at) const;
   [[nodiscard]] std::string place(ClassAt at) const;
   [[nodiscard]] std::string sentence(ClassAt at, std::string_view problem) const;
   void judge_classes(std::size_t listener);
   [[nodiscard]] std::vector<std::string> judge_lists_once();
   void warn_of_maildir_limits();
-  [[nodiscard]] std::vector<ServedFile> files_of(ClassAt at, const Served& served) const;
-  [[nodiscard]] std::vector<ServedFile> all_files() const;
+  [[nodiscard]] std::vector<ProfileFile> files_of(ClassAt at, const ServiceProfile& served) const;
+  [[nodiscard]] std::vector<ProfileFile> all_files() const;
   [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
-  void open_delivery(Served& served, const base::Environment& environment) const;
-  static void judge_session(Served& served);
-  static void judge_names(Served& served, std::string_view class_value);
-  static void judge_listing(Served& served, std::string_view value);
-  void judge_absence(Served& served, const config::ListenerSettings& listener) const;
-  static void refuse(Served& served, spec::Event event, std::string sentence);
-  void load_certificates(Served& served, const config::ListenerSettings& listener) const;
+  void open_delivery(ServiceProfile& served, const base::Environment& environment) const;
+  static void judge_session(ServiceProfile& served);
+  static void judge_names(ServiceProfile& served, std::string_view class_value);
+  static void judge_listing(ServiceProfile& served, std::string_view value);
+  void judge_absence(ServiceProfile& served, const config::ListenerSettings& listener) const;
+  static void refuse(ServiceProfile& served, spec::Event event, std::string sentence);
+  void load_certificates(ServiceProfile& served, const config::ListenerSettings& listener) const;
 
   config::Configuration settings_;
   const char* const* process_environment_;

@@ -40,7 +40,7 @@ std::vector<std::string> wants_restart(const config::Configuration& serving, con
   return names;
 }
 
-std::string beyond_reach(const Reach& entered, const Reach& wanted) {
+std::string beyond_reach(const SandboxPaths& entered, const SandboxPaths& wanted) {
   std::vector<std::string> readable = entered.readable;
   readable.insert(readable.end(), entered.writable.begin(), entered.writable.end());
   if (std::string path = first_path_beyond(readable, wanted.readable); !path.empty()) return path;

@@ -17,6 +17,6 @@ namespace postern::server {
                                                      const config::Configuration& next);
 
 // Empty when all of it is within reach.
-[[nodiscard]] std::string beyond_reach(const Reach& entered, const Reach& wanted);
+[[nodiscard]] std::string beyond_reach(const SandboxPaths& entered, const SandboxPaths& wanted);
 
 }  // namespace postern::server

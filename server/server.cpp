@@ -36,8 +36,8 @@ int Server::run() {
   return 0;
 }
 
-std::vector<Notice> Server::rehearse() {
-  is_rehearsal_ = true;
+std::vector<Notice> Server::dry_run() {
+  is_dry_run_ = true;
   if (go_home() && judge() && change_identity() && judge_as_who_serves())
     if (const auto opened = policies_->open_deliveries(deliveries_, programs_); !opened) refused(opened.error());
   return std::move(notices_);
@@ -54,7 +54,7 @@ void Server::block_signals() {
 
 // Before anything is bound that a client could meet. Without a child to spare for it, it is judged at the real start.
 bool Server::is_fit() {
-  std::vector<Notice> notices = rehearse_apart(start_).value_or(std::vector<Notice>());
+  std::vector<Notice> notices = dry_run_apart(start_).value_or(std::vector<Notice>());
   std::erase_if(notices, [](const Notice& notice) { return notice.event != "config"; });
   for (const Notice& notice : notices) log(notice.event, notice.sentence);
   return notices.empty();
@@ -144,7 +144,7 @@ bool Server::change_identity() {
   if (account_)
     if (const auto dropped = drop_privileges(*account_); !dropped) return refused(dropped.error());
   if (settings_.is_sandboxed && !runs_programs) {
-    reach_ = policies_->reach();
+    reach_ = policies_->sandbox_paths();
     if (!shut_in(enter_strict_sandbox(reach_))) return false;
     is_confined_ = sandbox_ && sandbox_->landlock.abi != 0;
     programs_ = Policies::Programs::refused;
@@ -223,7 +223,7 @@ bool Server::refused(std::string_view sentence) {
 }
 
 void Server::log(std::string_view event, std::string_view sentence) {
-  if (is_rehearsal_)
+  if (is_dry_run_)
     notices_.push_back({std::string(event), std::string(sentence)});
   else
     observe::LogLine(event, voice_).note(sentence).write();
@@ -231,6 +231,6 @@ void Server::log(std::string_view event, std::string_view sentence) {
 
 int serve(const ServerStart& start) { return Server(start).run(); }
 
-std::vector<Notice> rehearse(const ServerStart& start) { return Server(start).rehearse(); }
+std::vector<Notice> dry_run(const ServerStart& start) { return Server(start).dry_run(); }
 
 }  // namespace postern::server

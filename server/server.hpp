@@ -2,7 +2,7 @@
 // in      a configuration; how to read it again; the variables of the process
 // out     the exit code: 0 after SIGTERM or SIGINT, 100 when the configuration or the machine does not allow a start: then
 //         sentences on the log, and nothing was bound that a client could have met
-// order   rehearse in a child, then change root, judge, bind, drop privileges, shut in, judge again, then threads: nothing of
+// order   dry_run in a child, then change root, judge, bind, drop privileges, shut in, judge again, then threads: nothing of
 //         a client is ever touched with privileges, and nothing is found fit that only root could read
 // reload  SIGHUP, or a file that changed: everything is made again next to what serves, and takes its place as a whole; what
 //         is wrong is told loudly, and what serves goes on. Sessions end as they began
@@ -36,6 +36,6 @@ struct Notice {
 };
 // The start, but for its sockets: what of it does not hang on what else runs here. The process changes as it would at a
 // start, for ever: call it in a child.
-[[nodiscard]] std::vector<Notice> rehearse(const ServerStart& start);
+[[nodiscard]] std::vector<Notice> dry_run(const ServerStart& start);
 
 }  // namespace postern::server

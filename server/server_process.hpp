@@ -1,7 +1,7 @@
-// One server from its start to its end: what serve() and rehearse() do, in the order in which it is done.
+// One server from its start to its end: what serve() and dry_run() do, in the order in which it is done.
 // in      a ServerStart, which outlives it
 // lives   on the thread that calls run(); the loops have threads of their own (loop_thread.hpp)
-// errors  each sentence on the log, or among the notices of a rehearsal; a refused start is exit code 100
+// errors  each sentence on the log, or among the notices of a dry run; a refused start is exit code 100
 // source  docs/operating.md
 #pragma once
 
@@ -21,9 +21,9 @@
 #include "observe/http_pages.hpp"
 #include "observe/log_buffer.hpp"
 #include "server/capacity.hpp"
+#include "server/dry_run.hpp"
 #include "server/loop_thread.hpp"
 #include "server/policies.hpp"
-#include "server/rehearsal.hpp"
 #include "server/reload_verdict.hpp"
 #include "server/restart.hpp"
 #include "server/sandbox/privileges.hpp"
@@ -52,7 +52,7 @@ class Server {
 
   int run();
 
-  std::vector<Notice> rehearse();
+  std::vector<Notice> dry_run();
 
  private:
   // ---- start
@@ -117,7 +117,7 @@ class Server {
   std::shared_ptr<const Policies> policies_;
   Policies::Programs programs_ = Policies::Programs::allowed;
   std::optional<Sandbox> sandbox_;
-  Reach reach_;
+  SandboxPaths reach_;
   bool is_confined_ = false;  // to reach_
   std::optional<Sockets> sockets_;
   std::vector<std::string> listener_names_;  // where each listens, for the log
@@ -138,7 +138,7 @@ class Server {
   LoopThreads threads_;
   config::FileWatch watch_;
   std::int64_t certificates_told_on_ = 0;  // a day since 1970
-  bool is_rehearsal_ = false;
+  bool is_dry_run_ = false;
   std::vector<Notice> notices_;
 };
 

@@ -67,7 +67,7 @@ std::shared_ptr<const Snapshot> with_lists_read_again(const Snapshot& before) {
 void SnapshotShelf::forget_unused() {
   for (std::shared_ptr<const Snapshot>& each : snapshots_) {
     if (each.use_count() != 1) continue;
-    std::vector<std::shared_ptr<const Served>> last;
+    std::vector<std::shared_ptr<const ServiceProfile>> last;
     if (each->policies.use_count() == 1)
       for (const ClassTable& classes : each->policies->known_classes())
         for (const auto& [value, served] : classes) last.push_back(served);

@@ -41,7 +41,7 @@ class SnapshotShelf {
 
  private:
   std::vector<std::shared_ptr<const Snapshot>> snapshots_;
-  std::vector<std::shared_ptr<const Served>> served_;  // of snapshots that are gone: sessions may have it still
+  std::vector<std::shared_ptr<const ServiceProfile>> served_;  // of snapshots that are gone: sessions may have it still
 };
 
 }  // namespace postern::server

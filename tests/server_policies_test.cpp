@@ -238,12 +238,12 @@ TEST_F(Judging, a_class_that_wants_a_program_is_refused_once_the_sandbox_has_non
 
 TEST_F(Judging, the_reach_is_the_home_and_where_mail_goes) {
   const std::string home = std::filesystem::canonical(".").string();
-  const Reach reach = made({{}})->reach();
+  const SandboxPaths reach = made({{}})->sandbox_paths();
   EXPECT_EQ(std::vector<std::string>{home + "/mail"}, reach.writable);
   EXPECT_NE(reach.readable.end(), std::ranges::find(reach.readable, home));
   EXPECT_TRUE(reach.tcp_connect.empty());
   std::filesystem::create_directory("spool");
-  const Reach lmtp = made({{"POSTERN_LMTP=tcp:127.0.0.1:24", "TMPDIR=spool"}})->reach();
+  const SandboxPaths lmtp = made({{"POSTERN_LMTP=tcp:127.0.0.1:24", "TMPDIR=spool"}})->sandbox_paths();
   EXPECT_EQ(std::vector<std::string>{home + "/spool"}, lmtp.writable);
   EXPECT_EQ(std::vector<std::uint16_t>{24}, lmtp.tcp_connect);
 }
@@ -282,13 +282,13 @@ TEST_F(Judging, what_a_class_brings_is_within_reach_and_a_program_of_its_own_is_
   const auto policies = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
   ASSERT_TRUE(policies) << policies.error().front();
   const std::string home = std::filesystem::canonical(".").string();
-  const Reach reach = (*policies)->reach();
+  const SandboxPaths reach = (*policies)->sandbox_paths();
   for (const std::string folder : {"/mail", "/other"})
     EXPECT_NE(reach.writable.end(), std::ranges::find(reach.writable, home + folder)) << folder;
   EXPECT_EQ(std::vector<std::uint16_t>{24}, reach.tcp_connect);
   EXPECT_FALSE((*policies)->runs_programs());
   EXPECT_EQ("", (*policies)->beyond(reach));
-  Reach less = reach;
+  SandboxPaths less = reach;
   less.tcp_connect.clear();
   EXPECT_EQ("here, class 11. of rules.cdb: the sandbox was entered without port 24", (*policies)->beyond(less));
   less = reach;

@@ -9,7 +9,7 @@
 #include "base/real_path.hpp"
 #include "config/client_classes.hpp"
 #include "config/file_watch.hpp"
-#include "server/served_files.hpp"
+#include "server/profile_files.hpp"
 #include "tests/daemon_home.hpp"
 #include "tests/in_a_child.hpp"
 
@@ -101,7 +101,7 @@ TEST_F(RealPath, what_only_another_user_may_use_is_told_with_the_remedy) {
   ASSERT_EQ(0, ::chmod("closed", 0700));
   const int failed = tests::in_a_child([&] {
     if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0) return 9;
-    const auto says = [](const server::ServedFile& file, std::string_view wanted) {
+    const auto says = [](const server::ProfileFile& file, std::string_view wanted) {
       const auto sentence = server::obstacle_to(file);
       return sentence && sentence->contains(wanted);
     };
@@ -111,7 +111,7 @@ TEST_F(RealPath, what_only_another_user_may_use_is_told_with_the_remedy) {
     if (!says({.place = {}, .path = "closed/key"},
               "may not enter the folder " + base_ + "/closed (mode 0700, root:root)"))
       return 2;
-    if (!says({.place = {}, .path = "closed", .use = server::ServedFile::Use::written_in},
+    if (!says({.place = {}, .path = "closed", .use = server::ProfileFile::Use::written_in},
               "closed: user nobody may not write in it"))
       return 3;
     return server::obstacle_to({.place = {}, .path = "none"}) ? 4 : 0;

@@ -50,7 +50,7 @@ TEST(Restart, a_listener_elsewhere_wants_one) {
 }
 
 TEST(Restart, a_folder_holds_what_is_in_it) {
-  const Reach entered{.writable = {"/mail"}, .readable = {".", "/etc/ssl"}, .tcp_connect = {24}, .tcp_bind = {}};
+  const SandboxPaths entered{.writable = {"/mail"}, .readable = {".", "/etc/ssl"}, .tcp_connect = {24}, .tcp_bind = {}};
   const auto readable = [&](const std::string& path) {
     return beyond_reach(entered, {.writable = {}, .readable = {path}, .tcp_connect = {}, .tcp_bind = {}});
   };
@@ -61,7 +61,7 @@ TEST(Restart, a_folder_holds_what_is_in_it) {
 }
 
 TEST(Restart, what_may_be_read_may_not_be_written) {
-  const Reach entered{.writable = {"/mail"}, .readable = {"/etc"}, .tcp_connect = {24}, .tcp_bind = {}};
+  const SandboxPaths entered{.writable = {"/mail"}, .readable = {"/etc"}, .tcp_connect = {24}, .tcp_bind = {}};
   const auto beyond = [&](std::vector<std::string> writable, std::vector<std::uint16_t> ports) {
     return beyond_reach(
         entered, {.writable = std::move(writable), .readable = {}, .tcp_connect = std::move(ports), .tcp_bind = {}});

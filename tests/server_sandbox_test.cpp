@@ -71,7 +71,7 @@ class Sandboxed : public ::testing::Test {
   }
 
   std::string folder_;
-  Reach reach_;
+  SandboxPaths reach_;
 };
 
 int error_of(long result) { return result == -1 ? errno : 0; }
@@ -277,7 +277,7 @@ TEST_F(Sandboxed, an_abort_is_an_abort) {
 }
 
 // Whether a connection to a listening port of ours succeeds inside, with these ports allowed.
-int connects(const Reach& reach, std::uint16_t port) {
+int connects(const SandboxPaths& reach, std::uint16_t port) {
   return in_a_child([&] {
     if (!enter_strict_sandbox(reach)) return 99;
     const int socket = ::socket(AF_INET, SOCK_STREAM, 0);

@@ -83,8 +83,8 @@ TEST_F(Snapshots, what_a_session_has_of_a_replaced_snapshot_ends_on_the_shelf) {
   auto first = make();
   ASSERT_NE(nullptr, first);
   auto second = std::make_shared<const Snapshot>(*first);
-  std::shared_ptr<const Served> session = first->classes[0].find("")->second;
-  const std::weak_ptr<const Served> in_use = session, unused = first->classes[1].find("")->second;
+  std::shared_ptr<const ServiceProfile> session = first->classes[0].find("")->second;
+  const std::weak_ptr<const ServiceProfile> in_use = session, unused = first->classes[1].find("")->second;
   const std::weak_ptr<const Policies> policies = first->policies;
   SnapshotShelf shelf;
   shelf.make_room();

@@ -42,7 +42,7 @@ class Snapshot : public ::testing::Test {
   }
 
   Whole whole_;
-  Reach reach_;
+  SandboxPaths reach_;
   std::string original_;
 };
 

@@ -131,7 +131,7 @@ std::string shortened(const std::string& text) {
 
 bool openssl_takes(const std::string& path, std::string& why) {
   const auto loaded = TlsContext::load({.certificate_path = path, .ciphers = {}, .now_seconds = std::time(nullptr)});
-  const auto tried = loaded ? loaded->rehearse() : std::unexpected(loaded.error());
+  const auto tried = loaded ? loaded->try_handshake() : std::unexpected(loaded.error());
   if (!tried) why = tried.error();
   return tried.has_value();
 }
@@ -279,7 +279,7 @@ TEST(Certificate, ciphers_that_are_sure_to_work_do) {
   const auto works = [](const std::string& path, const std::string& ciphers) {
     const auto loaded =
         TlsContext::load({.certificate_path = path, .ciphers = ciphers, .now_seconds = std::time(nullptr)});
-    return loaded && loaded->rehearse();
+    return loaded && loaded->try_handshake();
   };
   for (const auto& row : rows) {
     EXPECT_EQ(row.is_sure_for_ec, surely_selects(row.ciphers, KeyKind::ec)) << row.ciphers;

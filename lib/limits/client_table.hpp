@@ -13,7 +13,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/keyed_pool.hpp"
+#include "base/fixed_hash_map.hpp"
 #include "base/network.hpp"
 #include "base/sliding_count.hpp"
 #include "spec/limits.hpp"
@@ -70,7 +70,7 @@ class ClientTable {
   struct Open {
     std::uint32_t sessions = 0;
   };
-  using Clients = base::KeyedPool<Client>;
+  using Clients = base::FixedHashMap<Client>;
   using Index = Clients::Index;
 
   // Clients without a session, by when they were last seen.
@@ -91,7 +91,7 @@ class ClientTable {
   std::vector<base::Network> exempt_;
   std::uint32_t sessions_ = 0;
   Clients clients_;
-  base::KeyedPool<Open> networks_;
+  base::FixedHashMap<Open> networks_;
   Idle idle_;
 };
 

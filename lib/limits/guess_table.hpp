@@ -16,7 +16,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/keyed_pool.hpp"
+#include "base/fixed_hash_map.hpp"
 #include "base/network.hpp"
 #include "base/sip_hash.hpp"
 #include "base/sliding_count.hpp"
@@ -79,7 +79,7 @@ class GuessTable {
     std::uint32_t older = 0, newer = 0;
     base::Address address{};
   };
-  using Pool = base::KeyedPool<Gate>;
+  using Pool = base::FixedHashMap<Gate>;
   using Index = Pool::Index;
 
   struct List {

@@ -65,7 +65,7 @@ int choose_certificates(SSL* session, void* certificates) {
 std::expected<TlsContext, std::string> load_and_try(const TlsSettings& settings) {
   auto loaded = TlsContext::load(settings);
   if (!loaded) return loaded;
-  if (auto tried = loaded->rehearse(); !tried) return std::unexpected(std::move(tried.error()));
+  if (auto tried = loaded->try_handshake(); !tried) return std::unexpected(std::move(tried.error()));
   return loaded;
 }
 

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "tls/ciphers.hpp"
-#include "tls/rehearsal.hpp"
+#include "tls/dry_run.hpp"
 
 namespace postern::tls {
 namespace {
@@ -201,8 +201,8 @@ TlsContext::Validity TlsContext::validity() const {
           .ends_seconds = seconds_of(X509_get0_notAfter(certificate))};
 }
 
-std::expected<void, std::string> TlsContext::rehearse() const {
-  auto met = rehearse_handshake(native());
+std::expected<void, std::string> TlsContext::try_handshake() const {
+  auto met = try_handshake(native());
   if (met) return {};
   if (named_ciphers_.empty())
     return Failure(certificate_path_ + ": " + met.error() +

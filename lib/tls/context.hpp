@@ -38,8 +38,8 @@ class TlsContext {
  public:
   [[nodiscard]] static std::expected<TlsContext, std::string> load(const TlsSettings& settings);
   [[nodiscard]] std::string_view warning() const { return warning_; }
-  // A whole handshake in memory: what load() does not find out (tls_rehearsal.hpp).
-  [[nodiscard]] std::expected<void, std::string> rehearse() const;
+  // A whole handshake in memory: what load() does not find out (dry_run.hpp).
+  [[nodiscard]] std::expected<void, std::string> try_handshake() const;
 
   [[nodiscard]] const std::string& certificate_path() const { return certificate_path_; }
   struct Validity {

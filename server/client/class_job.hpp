@@ -31,7 +31,7 @@ class ClassJob final : public loop::Job {
   Connection& connection_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::string value_;
-  std::shared_ptr<const Served> served_;  // null: no memory
+  std::shared_ptr<const ServiceProfile> served_;  // null: no memory
 };
 
 }  // namespace postern::server

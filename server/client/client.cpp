@@ -18,7 +18,7 @@ void Client::speaks_for(const base::Endpoint& source, const base::Endpoint& dest
 observe::Journal Client::journal() const { return context.journal_of(remote, number); }
 
 observe::Journal Client::journal_of_decisions() const {
-  return context.journal_of(remote, number, context.listener_names[door.listener]);
+  return context.journal_of(remote, number, context.listener_names[listener.index]);
 }
 
 const base::Endpoint& Client::local(int socket) {

@@ -12,16 +12,16 @@
 #include "base/network.hpp"
 #include "config/tcpserver_env.hpp"
 #include "observe/journal.hpp"
-#include "server/served.hpp"
+#include "server/service_profile.hpp"
 
 namespace postern::server {
 
 struct LoopContext;
 
 // Where a client comes to: a listener of the configuration, as one set of policies has it.
-struct Door {
-  std::size_t listener;  // its place in the configuration
-  bool has_proxy;        // the peer is a proxy that says for whom it speaks
+struct ListenerRef {
+  std::size_t index;  // its place in the configuration
+  bool has_proxy;     // the peer is a proxy that says for whom it speaks
 };
 
 class Client {
@@ -32,8 +32,8 @@ class Client {
     config::Peer peer;
   };
 
-  Client(LoopContext& loop, base::Endpoint from, Door to, std::uint64_t in_log)
-      : context(loop), remote(from), door(to), number(in_log) {}
+  Client(LoopContext& loop, base::Endpoint from, ListenerRef to, std::uint64_t in_log)
+      : context(loop), remote(from), listener(to), number(in_log) {}
 
   // As a proxy names it.
   void speaks_for(const base::Endpoint& source, const base::Endpoint& destination);
@@ -47,9 +47,9 @@ class Client {
 
   LoopContext& context;
   base::Endpoint remote;
-  const Door door;
+  const ListenerRef listener;
   const std::uint64_t number;
-  std::shared_ptr<const Served> served;
+  std::shared_ptr<const ServiceProfile> served;
   bool is_admitted = false;  // ClientTable counts it
 
  private:

@@ -244,7 +244,7 @@ void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::
 bool ClientMessage::is_client_gone() {
   const std::string_view ahead = client().context.ahead;
   return connection_.talk_.stream.has_hung_up() &&
-         connection_.talk_.stream.channel().has_left(ahead.empty() ? connection_.talk_.carry.octets() : ahead);
+         connection_.talk_.stream.channel().has_left(ahead.empty() ? connection_.talk_.unread_tail.octets() : ahead);
 }
 
 void ClientMessage::withdraw_if_gone() {

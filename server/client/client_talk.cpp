@@ -54,7 +54,7 @@ void ClientTalk::serve(ClientWork& work) {
   if (!listens() || stream.has_unsent() || !(is_resumed_ || stream.is_readable())) return;
   const std::span<char> input(context_.input);
   is_input_lost_ = true;  // until what is left of it is kept
-  std::size_t octets = carry.take_into(input);
+  std::size_t octets = unread_tail.take_into(input);
   bool has_ended = false;
   if (!std::exchange(is_resumed_, false)) {
     const Stream::Read got = stream.read(input.subspan(octets).first(LoopContext::input_octets));
@@ -64,7 +64,7 @@ void ClientTalk::serve(ClientWork& work) {
   }
   const std::size_t consumed = feed(input.first(octets), work);
   const std::span<char> rest = input.subspan(consumed, octets - consumed);
-  carry.keep(rest);
+  unread_tail.keep(rest);
   is_input_lost_ = false;
   explicit_bzero(rest.data(), rest.size());
   if (!listens()) return;
@@ -130,7 +130,7 @@ void ClientTalk::send_kept() {
     is_lost_ = true;
   } else if (!stream.has_unsent()) {
     conversation().begin_patience(engine_time(context_.loop.now()));
-    is_resumed_ = carry.size() != 0;
+    is_resumed_ = unread_tail.size() != 0;
   }
 }
 

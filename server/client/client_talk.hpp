@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "engine/conversation.hpp"
-#include "loop/carry.hpp"
+#include "loop/unread_tail.hpp"
 #include "server/client/client.hpp"
 #include "server/client/client_work.hpp"
 #include "server/client/stream.hpp"
@@ -63,7 +63,7 @@ class ClientTalk {
   void settle_workspace();
 
   Stream stream;
-  loop::Carry carry;
+  loop::UnreadTail unread_tail;
 
  private:
   [[nodiscard]] std::size_t feed(std::span<char> unread, ClientWork& work);

@@ -69,7 +69,7 @@ class InquiryJob final : public loop::Job {
  private:
   Connection& connection_;
   Ticket ticket_;
-  std::shared_ptr<const Served> served_;  // of the facts
+  std::shared_ptr<const ServiceProfile> served_;  // of the facts
   std::unique_ptr<ask::Inquiry> inquiry_;
 };
 

@@ -13,8 +13,8 @@ namespace postern::server {
 using Kind = engine::Want::Kind;
 using spec::Event;
 
-Connection::Connection(LoopContext& context, base::Endpoint remote, Door door)
-    : client_(context, remote, door, ++context.sessions_begun), talk_(context) {
+Connection::Connection(LoopContext& context, base::Endpoint remote, ListenerRef listener)
+    : client_(context, remote, listener, ++context.sessions_begun), talk_(context) {
   ++context.open_connections;
 }
 
@@ -152,7 +152,7 @@ void Connection::lose_client() {
 
 void Connection::close_gracefully() {
   const bool is_quit = talk_.has_ended_by_quit();
-  if (is_quit && talk_.carry.size() == 0 && !closing_.is_draining()) {
+  if (is_quit && talk_.unread_tail.size() == 0 && !closing_.is_draining()) {
     if (talk_.stream.channel().has_tls()) talk_.stream.channel().end_output();
     return die("quit");
   }

@@ -26,7 +26,7 @@ namespace postern::server {
 
 class Connection final : public loop::Watcher, public loop::Timer {
  public:
-  Connection(LoopContext& context, base::Endpoint remote, Door door);
+  Connection(LoopContext& context, base::Endpoint remote, ListenerRef listener);
   ~Connection() override { --context().open_connections; }
 
   // Once LoopContext::connections has it.

@@ -28,7 +28,7 @@ OpeningWant turn_away(const Client& client, Event event, std::string_view text) 
 }
 
 OpeningWant refuse(Client& client, Event event) {
-  client.served = client.context.find_class(client.door.listener, {});
+  client.served = client.context.find_class(client.listener.index, {});
   return turn_away(client, event, {});
 }
 
@@ -59,7 +59,7 @@ void discard_early_input(Stream& stream, std::span<char> room) {
 }  // namespace
 
 OpeningWant Opening::begin(Client& client, Stream& stream) {
-  if (client.door.has_proxy) return {.limit = seconds(spec::max_proxy_header_seconds)};
+  if (client.listener.has_proxy) return {.limit = seconds(spec::max_proxy_header_seconds)};
   return admit(client, stream);
 }
 
@@ -118,10 +118,10 @@ OpeningWant Opening::read_proxy_header(Client& client, Stream& stream) {
 
 OpeningWant Opening::admit(Client& client, Stream& stream) {
   LoopContext& context = client.context;
-  const config::ClientRule rule = context.find_rule(client.door.listener, client.remote.address);
+  const config::ClientRule rule = context.find_rule(client.listener.index, client.remote.address);
   const bool has_class = rule.standing == config::ClientRule::Standing::allowed ||
                          rule.standing == config::ClientRule::Standing::not_found;
-  if (has_class) client.served = context.find_class(client.door.listener, rule.value);
+  if (has_class) client.served = context.find_class(client.listener.index, rule.value);
   Event first = enter(client);  // of all that is true, what stands first in spec/events.toml
   if (has_class && client.served == nullptr && client.is_admitted) {
     stage_ = Stage::judging;
@@ -135,7 +135,7 @@ OpeningWant Opening::admit(Client& client, Stream& stream) {
   return let_in(client, stream, first);
 }
 
-OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<const Served> served) {
+OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<const ServiceProfile> served) {
   client.served = std::move(served);
   if (client.served == nullptr) return refuse(client, Event::exhausted);
   const bool guesses = standing_of(client) == limits::ClientTable::Standing::guesses;

@@ -33,7 +33,7 @@ class Opening {
   [[nodiscard]] OpeningWant advance(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant time_passed(Client& client, Stream& stream);
   // The answer to Kind::judge; null: there was no memory for it.
-  [[nodiscard]] OpeningWant judged(Client& client, Stream& stream, std::shared_ptr<const Served> served);
+  [[nodiscard]] OpeningWant judged(Client& client, Stream& stream, std::shared_ptr<const ServiceProfile> served);
   // The server ends.
   [[nodiscard]] OpeningWant shut_down(const Client& client) const;
   [[nodiscard]] bool is_handshake() const { return stage_ == Stage::handshake; }

@@ -109,7 +109,7 @@ int landlock_abi() {
   return static_cast<int>(std::max(abi, 0L));
 }
 
-std::expected<Landlock, std::string> restrict_reach(const Reach& reach) {
+std::expected<Landlock, std::string> restrict_reach(const SandboxPaths& reach) {
   const int abi = landlock_abi();
   if (abi < oldest_abi_that_links) return Landlock{};
   Rules rules(abi);

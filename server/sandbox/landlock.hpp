@@ -1,5 +1,5 @@
 // Which files this process may reach, and which TCP ports: Landlock, by its three system calls.
-// in      Reach: folders (what is in them counts, also what comes later) and files. A file that is replaced by renaming is
+// in      SandboxPaths: folders (what is in them counts, also what comes later) and files. A file that is replaced by renaming is
 //         another file: name its folder. What does not exist, or this user may not reach, is left out, but a
 //         writable one must exist
 // out     the ABI that is in force, 0 when the kernel has none that serves us. /proc/self is always readable
@@ -20,7 +20,7 @@
 
 namespace postern::server {
 
-struct Reach {
+struct SandboxPaths {
   std::vector<std::string> writable;       // folders: read, write, make and remove files in them; with LMTP also TMPDIR
   std::vector<std::string> readable;       // folders and files
   std::vector<std::uint16_t> tcp_connect;  // ports of any host; no others
@@ -37,6 +37,6 @@ struct Landlock {
 };
 
 [[nodiscard]] int landlock_abi();  // of the kernel
-[[nodiscard]] std::expected<Landlock, std::string> restrict_reach(const Reach& reach);
+[[nodiscard]] std::expected<Landlock, std::string> restrict_reach(const SandboxPaths& reach);
 
 }  // namespace postern::server

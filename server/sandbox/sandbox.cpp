@@ -34,7 +34,7 @@ bool names_the_root_folder(const std::vector<std::string>& paths) {
   return std::ranges::find(paths, "/") != paths.end();
 }
 
-Result confine(Sandbox& sandbox, const Reach& reach) {
+Result confine(Sandbox& sandbox, const SandboxPaths& reach) {
   if (auto landlock = restrict_reach(reach))
     sandbox.landlock = std::move(*landlock);
   else
@@ -66,7 +66,7 @@ bool has_filter() { return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_F
 
 }  // namespace
 
-std::expected<Sandbox, std::string> enter_strict_sandbox(const Reach& reach) {
+std::expected<Sandbox, std::string> enter_strict_sandbox(const SandboxPaths& reach) {
   Sandbox sandbox;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return std::unexpected(std::string("cannot give up new privileges: ") + ::strerror(errno));

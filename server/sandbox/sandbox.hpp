@@ -24,7 +24,7 @@ struct Sandbox {
   Landlock landlock;
 };
 
-[[nodiscard]] std::expected<Sandbox, std::string> enter_strict_sandbox(const Reach& reach);
+[[nodiscard]] std::expected<Sandbox, std::string> enter_strict_sandbox(const SandboxPaths& reach);
 [[nodiscard]] std::expected<Sandbox, std::string> enter_open_sandbox();
 
 }  // namespace postern::server

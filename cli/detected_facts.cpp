@@ -1,4 +1,4 @@
-#include "cli/surroundings.hpp"
+#include "cli/detected_facts.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -44,7 +44,7 @@ class Looker {
     has_home_ = said.home_is_here || fs::is_directory(home_ / "control");
   }
 
-  Surroundings look() {
+  DetectedFacts look() {
     look_for_backend();
     look_for_certificate();
     look_for_rcpthosts();
@@ -134,7 +134,7 @@ class Looker {
                                                 .now_seconds = std::time(nullptr),
                                                 .key_path = files.key});
     if (!context) return context.error();
-    const auto tried = context->rehearse();
+    const auto tried = context->try_handshake();
     return tried ? "" : tried.error();
   }
 
@@ -213,12 +213,12 @@ class Looker {
   audit::SaidFacts said_;
   fs::path home_;
   bool has_home_ = false;
-  Surroundings found_;
+  DetectedFacts found_;
 };
 
 }  // namespace
 
-Surroundings look_around(const audit::Policy& policy, const Variables& variables, const audit::SaidFacts& said) {
+DetectedFacts detect_facts(const audit::Policy& policy, const Variables& variables, const audit::SaidFacts& said) {
   return Looker(policy, variables, said).look();
 }
 

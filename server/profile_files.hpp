@@ -12,13 +12,13 @@
 
 namespace postern::server {
 
-struct ServedFile {
+struct ProfileFile {
   enum class Use : std::uint8_t { read, read_secret, written_in };
   std::string place;  // where it is named: `postern.toml line 7: AUTH_CDB`; empty where the path says it all
   std::string path;
   Use use = Use::read;
 };
 
-[[nodiscard]] std::optional<std::string> obstacle_to(const ServedFile& file);
+[[nodiscard]] std::optional<std::string> obstacle_to(const ProfileFile& file);
 
 }  // namespace postern::server

@@ -1,6 +1,6 @@
 // What one class of clients is served with: its variables, judged once, and what follows from them.
 // in      the variables of the process, of a listener and of a tcprules class; the later ones win
-// out     Served: the start as postern-smtpd judges it, certificates, the way out; shared by all sessions of the class
+// out     ServiceProfile: the start as postern-smtpd judges it, certificates, the way out; shared by all sessions of the class
 // lives   as long as a session that is served with it, over any number of reloads
 // errors  in `start`: an event with a row and a reply, and problems in sentences
 // source  lib/config/start.hpp; tcprules(1)
@@ -24,7 +24,7 @@
 
 namespace postern::server {
 
-struct Served {
+struct ServiceProfile {
   std::vector<std::string> variables;    // NAME=VALUE, each name once
   std::vector<const char*> pointers;     // to them, and a null pointer
   std::vector<std::string> arguments;    // hostname checkprogram subprogram...
@@ -62,6 +62,7 @@ struct Served {
   [[nodiscard]] bool is_implicit_tls() const { return start.settings_and_facts.has(spec::bit::SSL); }
 };
 
-using ClassTable = std::map<std::string, std::shared_ptr<const Served>, std::less<>>;  // by their value in the tcprules
+using ClassTable =
+    std::map<std::string, std::shared_ptr<const ServiceProfile>, std::less<>>;  // by their value in the tcprules
 
 }  // namespace postern::server

@@ -16,12 +16,12 @@
 
 namespace postern::loop {
 
-class Carry {
+class UnreadTail {
  public:
-  Carry() = default;
-  Carry(const Carry&) = delete;
-  Carry& operator=(const Carry&) = delete;
-  ~Carry() { wipe(); }
+  UnreadTail() = default;
+  UnreadTail(const UnreadTail&) = delete;
+  UnreadTail& operator=(const UnreadTail&) = delete;
+  ~UnreadTail() { wipe(); }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::string_view octets() const { return {octets_.get(), size_}; }

@@ -1,10 +1,10 @@
-#include "loop/headroom.hpp"
+#include "loop/memory_probe.hpp"
 
 #include <sys/mman.h>
 
 namespace postern::loop {
 
-bool Headroom::is_there(base::Time now) {
+bool MemoryProbe::is_there(base::Time now) {
   if (now - looked_ < moment) return is_there_;
   looked_ = now;
   void* const room = ::mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

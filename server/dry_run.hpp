@@ -13,6 +13,6 @@
 
 namespace postern::server {
 
-[[nodiscard]] std::expected<std::vector<Notice>, std::string> rehearse_apart(const ServerStart& start);
+[[nodiscard]] std::expected<std::vector<Notice>, std::string> dry_run_apart(const ServerStart& start);
 
 }  // namespace postern::server

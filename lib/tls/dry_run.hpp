@@ -14,6 +14,6 @@ struct ssl_ctx_st;
 
 namespace postern::tls {
 
-[[nodiscard]] std::expected<void, std::string> rehearse_handshake(ssl_ctx_st* server);
+[[nodiscard]] std::expected<void, std::string> try_handshake(ssl_ctx_st* server);
 
 }  // namespace postern::tls

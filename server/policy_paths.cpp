@@ -13,7 +13,7 @@
 namespace postern::server {
 namespace {
 
-using Use = ServedFile::Use;
+using Use = ProfileFile::Use;
 constexpr std::array<std::string_view, 10> control_files{
     "me",        "smtpgreeting",      "localiphost", "databytes", "timeoutsmtpd",
     "rcpthosts", "morercpthosts.cdb", "badmailfrom", "maxrcpt",   "tlsserverciphers"};
@@ -29,12 +29,12 @@ void add(std::vector<std::string>& paths, std::string path) {
   if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
 }
 
-void add(std::vector<ServedFile>& files, ServedFile file) {
-  if (std::ranges::find(files, file.path, &ServedFile::path) == files.end()) files.push_back(std::move(file));
+void add(std::vector<ProfileFile>& files, ProfileFile file) {
+  if (std::ranges::find(files, file.path, &ProfileFile::path) == files.end()) files.push_back(std::move(file));
 }
 
 // A Maildir that may not be written in is no way out any more, but still named.
-bool names_a_maildir(const Served& served) {
+bool names_a_maildir(const ServiceProfile& served) {
   using config::HandOverKind;
   const base::Environment environment(served.pointers.data());
   return served.start.hand_over == HandOverKind::maildir ||
@@ -42,7 +42,7 @@ bool names_a_maildir(const Served& served) {
           served.start.hand_over_path == environment.value_of("POSTERN_MAILDIR"));
 }
 
-void add_reach(Reach& reach, const Served& served) {
+void add_reach(SandboxPaths& reach, const ServiceProfile& served) {
   const base::Environment environment(served.pointers.data());
   const std::string& path = served.start.hand_over_path;
   if (served.start.hand_over == config::HandOverKind::maildir) {
@@ -54,19 +54,19 @@ void add_reach(Reach& reach, const Served& served) {
   if (const auto port = lmtp_port(path)) reach.tcp_connect.push_back(*port);
 }
 
-void add_reach(Reach& reach, const std::vector<ServedFile>& files) {
-  for (const ServedFile& file : files)
+void add_reach(SandboxPaths& reach, const std::vector<ProfileFile>& files) {
+  for (const ProfileFile& file : files)
     if (file.use != Use::written_in)
       for (std::string& folder : base::folders_that_hold(file.path)) add(reach.readable, std::move(folder));
 }
 
 }  // namespace
 
-std::vector<ServedFile> Policies::files_of(ClassAt at, const Served& served) const {
+std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& served) const {
   const std::string begin = place(at) + ": ";
   const config::ListenerSettings& listener = settings_.listeners[at.listener];
   const config::Start& start = served.start;
-  std::vector<ServedFile> files;
+  std::vector<ProfileFile> files;
   const bool may_encrypt =
       start.settings_and_facts.has(spec::bit::SSL) || !start.settings_and_facts.has(spec::bit::DENY_TLS);
   if (may_encrypt) {
@@ -91,8 +91,8 @@ std::vector<ServedFile> Policies::files_of(ClassAt at, const Served& served) con
 }
 
 // A file that several name is named once, where it is named first.
-std::vector<ServedFile> Policies::all_files() const {
-  std::vector<ServedFile> files;
+std::vector<ProfileFile> Policies::all_files() const {
+  std::vector<ProfileFile> files;
   if (!settings_.file.empty()) files.push_back({.place = {}, .path = settings_.file});
   for (const std::string_view name : control_files) {
     const bool is_read = name != "rcpthosts" || settings_.domains.empty();
@@ -103,12 +103,12 @@ std::vector<ServedFile> Policies::all_files() const {
       files.push_back({.place = {}, .path = "control/" + std::string(row.name)});
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const auto& [value, served] : classes_[i])
-      for (ServedFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));
+      for (ProfileFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));
   return files;
 }
 
-Reach Policies::reach() const {
-  Reach reach{.writable = {}, .readable = system_folders(), .tcp_connect = {}, .tcp_bind = {}};
+SandboxPaths Policies::sandbox_paths() const {
+  SandboxPaths reach{.writable = {}, .readable = system_folders(), .tcp_connect = {}, .tcp_bind = {}};
   add(reach.readable, base::real_path("."));  // the home
   const std::lock_guard lock(mutex_);
   add_reach(reach, all_files());
@@ -118,18 +118,18 @@ Reach Policies::reach() const {
   return reach;
 }
 
-std::string Policies::beyond(const Reach& entered) const {
+std::string Policies::beyond(const SandboxPaths& entered) const {
   const std::lock_guard lock(mutex_);
-  const auto is_beyond = [&](const Reach& wanted) { return beyond_reach(entered, wanted); };
-  for (const ServedFile& file : all_files()) {
-    Reach of_file;
+  const auto is_beyond = [&](const SandboxPaths& wanted) { return beyond_reach(entered, wanted); };
+  for (const ProfileFile& file : all_files()) {
+    SandboxPaths of_file;
     add_reach(of_file, std::vector{file});
     if (const std::string folder = is_beyond(of_file); !folder.empty())
       return file.place + (file.place.empty() ? "" : " ") + file.path + ": the sandbox was entered without " + folder;
   }
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const auto& [value, served] : classes_[i]) {
-      Reach of_class;
+      SandboxPaths of_class;
       if (served->is_served) add_reach(of_class, *served);
       if (const std::string what = is_beyond(of_class); !what.empty())
         return sentence({.listener = i, .value = value}, "the sandbox was entered without " + what);
@@ -140,7 +140,7 @@ std::string Policies::beyond(const Reach& entered) const {
 std::vector<std::string> Policies::files() const {
   std::vector<std::string> paths;
   const std::lock_guard lock(mutex_);
-  for (const ServedFile& file : all_files())
+  for (const ProfileFile& file : all_files())
     if (file.use != Use::written_in) add(paths, file.path);
   for (const std::string& live : files_read_live()) std::erase(paths, live);
   return paths;

@@ -14,13 +14,13 @@
 namespace postern::base {
 
 template <typename Value>
-class KeyedPool {
+class FixedHashMap {
  public:
   using Key = std::array<std::uint8_t, 16>;
   using Index = std::uint32_t;
   static constexpr Index none = ~Index{0};
 
-  KeyedPool(Index capacity, std::uint64_t seed)
+  FixedHashMap(Index capacity, std::uint64_t seed)
       : seed_(seed), capacity_(capacity), buckets_(std::bit_ceil(std::size_t{capacity} + 1), none) {
     entries_.reserve(capacity);  // memory becomes ours as it is used
   }

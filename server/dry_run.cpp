@@ -1,4 +1,4 @@
-#include "server/rehearsal.hpp"
+#include "server/dry_run.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@ std::string_view take_word(std::string_view& text) {
 }
 
 [[noreturn]] void play(const ServerStart& start, int to) {
-  const std::string text = packed(rehearse(start));
+  const std::string text = packed(dry_run(start));
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t octets = ::write(to, rest.data(), rest.size());
@@ -48,19 +48,19 @@ std::string read_all(int from) {
 
 }  // namespace
 
-std::expected<std::vector<Notice>, std::string> rehearse_apart(const ServerStart& start) {
+std::expected<std::vector<Notice>, std::string> dry_run_apart(const ServerStart& start) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) return std::unexpected("no descriptor is left for a pipe");
   base::Descriptor reading(ends[0]), writing(ends[1]);
   const pid_t child = ::fork();
-  if (child < 0) return std::unexpected("cannot start a child for the rehearsal of the start");
+  if (child < 0) return std::unexpected("cannot start a child for a dry run of the start");
   if (child == 0) play(start, ends[1]);
   writing = base::Descriptor();
   const std::string text = read_all(ends[0]);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (status != 0) return std::vector<Notice>{{.event = "config", .sentence = "the rehearsal of the start broke off"}};
+  if (status != 0) return std::vector<Notice>{{.event = "config", .sentence = "the dry run of the start broke off"}};
   std::vector<Notice> notices;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view event = take_word(rest), sentence = take_word(rest);

@@ -1,4 +1,4 @@
-#include "tls/rehearsal.hpp"
+#include "tls/dry_run.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -80,7 +80,7 @@ struct Version {
 
 }  // namespace
 
-std::expected<void, std::string> rehearse_handshake(ssl_ctx_st* server) {
+std::expected<void, std::string> try_handshake(ssl_ctx_st* server) {
   constexpr std::array versions{Version{TLS1_3_VERSION, "TLS 1.3"}, Version{TLS1_2_VERSION, "TLS 1.2"}};
   for (const Version& version : versions) {
     if (version.number < SSL_CTX_get_min_proto_version(server)) continue;

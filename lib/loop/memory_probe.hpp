@@ -15,7 +15,7 @@
 
 namespace postern::loop {
 
-class Headroom {
+class MemoryProbe {
  public:
   static constexpr std::size_t octets = std::size_t{16} << 20U;
   static constexpr base::Interval moment = std::chrono::milliseconds(10);

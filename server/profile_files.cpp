@@ -1,4 +1,4 @@
-#include "server/served_files.hpp"
+#include "server/profile_files.hpp"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -17,7 +17,7 @@
 namespace postern::server {
 namespace {
 
-using Use = ServedFile::Use;
+using Use = ProfileFile::Use;
 
 std::string user_name(uid_t id) {
   const passwd* const entry = ::getpwuid(id);
@@ -57,9 +57,9 @@ std::string remedy_for(Use use) {
   return remedy;
 }
 
-std::string named(const ServedFile& file) { return file.place + (file.place.empty() ? "" : " ") + file.path; }
+std::string named(const ProfileFile& file) { return file.place + (file.place.empty() ? "" : " ") + file.path; }
 
-std::string forbidden(const ServedFile& file) {
+std::string forbidden(const ProfileFile& file) {
   const std::string real = base::real_path(file.path);
   const std::string sentence = named(file) + ": " + reader();
   if (const std::string folder = closed_folder(real); !folder.empty())
@@ -68,31 +68,31 @@ std::string forbidden(const ServedFile& file) {
   return sentence + std::string(verb) + ownership(real) + ": " + remedy_for(file.use);
 }
 
-std::string shut_out(const ServedFile& file) {
+std::string shut_out(const ProfileFile& file) {
   const std::string real = base::real_path(file.path);
   const std::string leads = real == file.path ? ": " : " leads to " + real + ": ";
   const std::string folder = file.use == Use::written_in ? real : base::folder_of(real);
   return named(file) + leads + "the sandbox was entered without the folder " + folder + ": restart, and it is let in";
 }
 
-bool may_use(const ServedFile& file) {
+bool may_use(const ProfileFile& file) {
   const int wanted = file.use == Use::written_in ? R_OK | W_OK | X_OK : R_OK;
   return ::access(file.path.c_str(), wanted) == 0 || errno != EACCES;
 }
 
-bool is_waited_for(const ServedFile& file) {
+bool is_waited_for(const ProfileFile& file) {
   struct stat about{};
   return ::stat(file.path.c_str(), &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
 }
 
-bool is_shut_out(const ServedFile& file) {
+bool is_shut_out(const ProfileFile& file) {
   const base::Descriptor opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   return !opened.is_open() && errno == EACCES;
 }
 
 }  // namespace
 
-std::optional<std::string> obstacle_to(const ServedFile& file) {
+std::optional<std::string> obstacle_to(const ProfileFile& file) {
   if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and no file";
   if (!may_use(file)) return forbidden(file);
   if (is_shut_out(file)) return shut_out(file);

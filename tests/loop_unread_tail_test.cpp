@@ -1,4 +1,4 @@
-// What a Carry gives back to the allocator is looked at: half a line may be half a password.
+// What an UnreadTail gives back to the allocator is looked at: half a line may be half a password.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "loop/carry.hpp"
+#include "loop/unread_tail.hpp"
 
 namespace {
 // The allocator has no other place to remember: the size of arrays stands before them.
@@ -43,38 +43,38 @@ constexpr std::size_t header_octets = 16;
 namespace postern::loop {
 namespace {
 
-std::string take(Carry& carry) {
+std::string take(UnreadTail& tail) {
   std::array<char, 64> room{};
-  return {room.data(), carry.take_into(room)};
+  return {room.data(), tail.take_into(room)};
 }
 
-TEST(Carry, gives_back_what_it_was_given_and_only_once) {
-  Carry carry;
-  carry.keep(std::string("AUTH PLAIN c2Vj"));
-  EXPECT_EQ(15U, carry.size());
-  EXPECT_EQ("AUTH PLAIN c2Vj", take(carry));
-  EXPECT_EQ(0U, carry.size());
-  EXPECT_EQ("", take(carry));
+TEST(UnreadTail, gives_back_what_it_was_given_and_only_once) {
+  UnreadTail tail;
+  tail.keep(std::string("AUTH PLAIN c2Vj"));
+  EXPECT_EQ(15U, tail.size());
+  EXPECT_EQ("AUTH PLAIN c2Vj", take(tail));
+  EXPECT_EQ(0U, tail.size());
+  EXPECT_EQ("", take(tail));
 }
 
-TEST(Carry, nothing_to_keep_is_nothing_to_hold) {
+TEST(UnreadTail, nothing_to_keep_is_nothing_to_hold) {
   freed() = {};
   {
-    Carry carry;
-    carry.keep({});
-    EXPECT_EQ(0U, carry.size());
+    UnreadTail tail;
+    tail.keep({});
+    EXPECT_EQ(0U, tail.size());
   }
   EXPECT_EQ(0U, freed().arrays);
 }
 
-TEST(Carry, wipes_when_it_is_taken_from_and_when_it_dies) {
+TEST(UnreadTail, wipes_when_it_is_taken_from_and_when_it_dies) {
   freed() = {};
   {
-    Carry carry;
-    carry.keep(std::string("wonderland"));
-    EXPECT_EQ("wonderland", take(carry));
+    UnreadTail tail;
+    tail.keep(std::string("wonderland"));
+    EXPECT_EQ("wonderland", take(tail));
     EXPECT_EQ(1U, freed().arrays);
-    carry.keep(std::string("looking glass"));
+    tail.keep(std::string("looking glass"));
   }
   EXPECT_EQ(2U, freed().arrays);
   EXPECT_TRUE(freed().all_wiped);
