@@ -79,15 +79,16 @@ std::string what_to_do(const Policy& policy, std::uint64_t bits, spec::Guards gu
 
 std::optional<std::vector<std::uint64_t>> smallest_cause(const Policy& policy, spec::Guards guards,
                                                          std::uint64_t may_name, const Claim& claim) {
-  std::vector<std::uint64_t> counter_examples;
-  for (const spec::Guards other : policy.configurations()) {
-    if (!claim(other)) counter_examples.push_back(other.bits);
-  }
+  const std::vector<spec::Guards> configurations = policy.configurations();
+  std::vector<std::uint64_t> counter_examples;  // that were met
   // Enough when every configuration for which the claim fails differs in one of the bits named.
   for (const std::uint64_t subset : subsets_by_size(may_name)) {
-    const bool is_enough = std::ranges::none_of(
-        counter_examples, [&](std::uint64_t other) { return ((other ^ guards.bits) & subset) == 0; });
-    if (is_enough) return bits_in(policy, subset);
+    const auto agrees = [&](std::uint64_t other) { return ((other ^ guards.bits) & subset) == 0; };
+    if (std::ranges::any_of(counter_examples, agrees)) continue;
+    const auto counter_example =
+        std::ranges::find_if(configurations, [&](spec::Guards other) { return agrees(other.bits) && !claim(other); });
+    if (counter_example == configurations.end()) return bits_in(policy, subset);
+    counter_examples.push_back(counter_example->bits);
   }
   return std::nullopt;
 }
