@@ -240,6 +240,16 @@ TEST_P(LmtpOutcomes, the_end_of_the_connection_is_deferred_wherever_it_comes) {
   }
 }
 
+// RFC 5321 3.8
+TEST_P(LmtpOutcomes, a_421_in_the_middle_of_mail_data_is_heard) {
+  Meeting meeting({Manner{.dies_after_data_octets = 100, .early_word = "421 4.3.2 closing\r\n"}, Manner{}});
+  const Outcome outcome = meeting.deliver({"a@x.example"}, std::string(2'000'000, 'x'));
+  EXPECT_EQ(outcome.result, Result::deferred);
+  EXPECT_EQ(outcome.verdict, "4.3.2 closing");
+  EXPECT_EQ(outcome.cause, "mail cluster answered 421");
+  EXPECT_EQ(meeting.cluster.connections(), 1U) << "something of it was sent";
+}
+
 // RFC 5321 4.5.3.2
 TEST_P(LmtpOutcomes, silence_is_deferred_wherever_it_comes) {
   for (const Manner& manner :
