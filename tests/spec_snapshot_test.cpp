@@ -42,7 +42,7 @@ class Snapshot : public ::testing::Test {
   }
 
   Whole whole_;
-  SandboxPaths reach_;
+  Reach reach_;
   std::string original_;
 };
 

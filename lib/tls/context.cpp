@@ -202,7 +202,7 @@ TlsContext::Validity TlsContext::validity() const {
 }
 
 std::expected<void, std::string> TlsContext::try_handshake() const {
-  auto met = try_handshake(native());
+  auto met = tls::try_handshake(native());
   if (met) return {};
   if (named_ciphers_.empty())
     return Failure(certificate_path_ + ": " + met.error() +
