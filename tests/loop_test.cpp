@@ -146,7 +146,7 @@ TEST_F(Looping, who_is_disposed_of_hears_of_no_event_of_the_same_turn) {
     ASSERT_EQ(0, ::pipe(pipes[i].data()));
     ears[i] = std::make_unique<Ear>([&, i](std::uint32_t) {
       ++heard;
-      loop_->forget(pipes[i][0]);
+      for (const auto& pipe : pipes) loop_->forget(pipe[0]);
       Ear* const other = ears[1 - i].release();
       loop_->dispose(std::unique_ptr<Watcher>(other));
       loop_->dispose(std::unique_ptr<Watcher>(other));  // as a caller might that is called once more
