@@ -167,7 +167,7 @@ class Guesses(Case):
         self.assertEqual(second.reply()[:3], "454")
         self.assertEqual(second.reply(), "250 ok")
         self.assertEqual(first.reply()[:3], "454")
-        self.assertIn("no answer in time", server.log())
+        self.assertIn("no answer in time", server.wait_for_log("no answer in time"))
         (self.home.path / "judged").touch()
         self.assertTrue(peer.until(lambda: len(server.others()) == 0))
         self.assertEqual(second.say("NOOP"), "250 ok")
