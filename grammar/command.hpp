@@ -12,6 +12,7 @@
 //   lenient_underscore       `RCPT TO:<a@my_host>`  `_` counts as a letter of a domain (some hosts are named so)
 //   lenient_dots             `RCPT TO:<.a..b.@c>`   dots at the ends or doubled in a local part without quotes
 //                                                   (carriers gave such addresses out); an Atom must be there
+//   lenient_auth_spaces      `AUTH  PLAIN   dGlt`   more than one space before the mechanism or the initial response
 //   lenient_trailing_blanks  `AUTH PLAIN dGlt \t`   spaces and tabs after an initial response
 //   lenient_client_name      `EHLO two words`       any printable argument in the place of a domain
 //   lenient_argument         `NOOP a b`, `VRFY a@`  any printable argument in the place of a String

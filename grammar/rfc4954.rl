@@ -11,7 +11,9 @@ Auth_parameter = (A U T H) >auth_keyword equals xtext >auth_mailbox_begins %auth
 # RFC 4954 4: AUTH mechanism [initial-response]; which mechanisms there are is not a matter of grammar
 auth_octet = visible_ascii | beyond_ascii;
 mechanism = auth_octet+ >mechanism_begins %mechanism_ends;
-initial_response = auth_octet >initial_response_begins lenient_octet*;
+initial_response = auth_octet >initial_response_begins printable*;
 lenient_trailing_blanks = (SP | HT)*;  # of base64.rl, too: deviation D14
-auth_argument = (SP+ mechanism (SP+ (initial_response (HT lenient_trailing_blanks)?)?)?)? lenient_trailing_spaces;
+lenient_auth_spaces = SP+;  # RFC 4954 8: one SP
+blanks_forgiven = initial_response (HT lenient_trailing_blanks)?;
+auth_argument = (lenient_auth_spaces mechanism (lenient_auth_spaces blanks_forgiven?)?)? lenient_trailing_spaces;
 }%%

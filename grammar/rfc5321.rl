@@ -74,10 +74,10 @@ Reverse_path = Path | less greater;
 Forward_path = Path | less Postmaster >local_part_begins %local_part_ends greater;
 
 # RFC 5321 4.1.1: arguments
-lenient_octet = SP | visible_ascii | beyond_ascii;
-lenient_argument = (SP lenient_octet*)?;  # 4.1.1.6 to 4.1.1.9: String
-lenient_client_name = (SP lenient_octet*)?;  # 4.1.1.1: Domain or address-literal
-unwanted_argument = (SP lenient_octet*)?;  # 4.1.1.4, 4.1.1.5, 4.1.1.10, RFC 3207 4: read, so that it can be refused
+printable = SP | visible_ascii | beyond_ascii;
+lenient_argument = (SP printable*)?;  # 4.1.1.6 to 4.1.1.9: String
+lenient_client_name = (SP printable*)?;  # 4.1.1.1: Domain or address-literal
+unwanted_argument = (SP printable*)?;  # 4.1.1.4, 4.1.1.5, 4.1.1.10, RFC 3207 4: read, so that it can be refused
 lenient_trailing_spaces = SP*;
 lenient_colon_spaces = SP*;
 
