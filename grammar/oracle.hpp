@@ -47,6 +47,7 @@ class MailDataMachine {
   [[nodiscard]] bool saw_bare_lf() const { return saw_bare_lf_; }
   [[nodiscard]] bool saw_nul() const { return saw_nul_; }
   [[nodiscard]] std::uint32_t hops() const { return hops_; }
+  [[nodiscard]] int state() const { return cs_; }  // of Ragel's machine
 
  private:
   int cs_ = 0;

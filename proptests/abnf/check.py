@@ -24,16 +24,17 @@ SEXTETS = {"six_bits", "three_octets", "two_octets", "one_octet"}
 
 
 class Texts:
-    """The files of this folder; a control hands in changed ones."""
+    """The files of this folder, and the automata that are made from them; a control hands in changed ones."""
 
     def __init__(self, **changed):
         self.smtp, self.edits, self.streams = (
             changed.get(name) or (HERE / f"{name}.abnf").read_text() for name in ("smtp", "edits", "streams"))
+        self.built = {}
 
-    def grammar(self, without=frozenset(), kinds=None):
+    def grammar(self, without=frozenset(), kinds=KINDS):
         grammar = Grammar(self.smtp)
         for edit in edits_of(self.edits):
-            if edit.name not in without and (kinds is None or edit.kind in kinds):
+            if edit.name not in without and edit.kind in kinds:
                 edit.apply(grammar)
         return grammar
 
@@ -43,15 +44,19 @@ class Texts:
             grammar.change(statement)
         return grammar
 
-
-def any_of(grammar, names):
-    return Builder(grammar).build(("alt", [("field", f"is_{name}", ("name", name)) for name in names]))
+    def nfa(self, *names, of=grammar, **options):
+        """What any of the productions produces, each marked as its own kind."""
+        key = (names, of, str(options))
+        if key not in self.built:
+            kinds = [("field", f"is_{name}", ("name", name)) for name in names]
+            self.built[key] = Builder(of(self, **options)).build(("alt", kinds))
+        return self.built[key]
 
 
 def verb_lines():
     """Which lines are a command at all, and whose: the verb in any case, then the end or SP and any octets."""
-    text = "".join(f'is-{verb} = "{verb}" [SP *OCTET]\n' for verb in VERBS) + "SP = %x20\nOCTET = %x00-FF\n"
-    return Builder(Grammar(text)).build(("alt", [("field", f"is_{verb}", ("name", f"is-{verb}")) for verb in VERBS]))
+    text = "".join(f'{verb} = "{verb}" [SP *OCTET]\n' for verb in VERBS) + "SP = %x20\nOCTET = %x00-FF\n"
+    return Builder(Grammar(text)).build(("alt", [("field", f"is_{verb}", ("name", verb)) for verb in VERBS]))
 
 
 class AnyOctets:
@@ -67,49 +72,73 @@ class AnyOctets:
         return self.machine.end(state)[0].verb if state is not None else None
 
 
-def check_commands(texts, command):
-    grammar = texts.grammar()
-    uncut = texts.grammar(kinds=KINDS - {"capture"})
-    for name, productions in (("every verb", uncut), ("every verb, with fields", grammar)):
-        yield name, compare.languages(any_of(productions, VERBS), compare.Lines(command, lambda state: state.verb))
-    strict = any_of(texts.grammar(without=STRICT), VERBS)
-    yield "every verb, STRICT_ADDRESSES=1", compare.languages(strict, compare.Lines(
-        command, lambda state: None if "is_lenient" in state.facts else state.verb), stops=False)
-    yield "which verb a line has", compare.languages(verb_lines(), AnyOctets(command), stops=False)
-    for verb in ("mail", "rcpt", "auth"):
-        yield f"fields of {verb}", compare.Fields(nfa_of(grammar, verb), command, {"size_octets"}, FIELDS).compare()
+def verb_of(state):
+    return state.verb
 
 
-def check_base64(texts, base64):
-    grammar = texts.grammar()
-    yield "base64", compare.languages(any_of(grammar, ["auth-response"]), compare.Lines(
-        base64, lambda state: "auth-response"))
-    yield "base64: sextets and quantums", compare.Fields(
-        nfa_of(grammar, "auth-response"), base64, SEXTETS, set()).compare()
+def strict_verb_of(state):
+    return None if "is_lenient" in state.facts else state.verb
 
 
-def check_line(texts, line):
-    grammar = texts.streams_grammar()
-    yield "lines", compare.languages(any_of(grammar, ["stream"]), compare.Streams(line, lambda state: "stream"))
-    yield "lines: where they end", compare.Fields(
-        nfa_of(grammar, "stream"), line, {"complete", "bare_lf"}).compare()
+def one_verb(verb):
+    """Only for controls, which are in a hurry."""
+    return lambda texts, command: compare.languages(
+        texts.nfa(verb, kinds=KINDS - {"capture"}),
+        compare.Lines(command, lambda state: verb if state.verb == verb else None), stops=False)
 
 
-def check_mail_data(texts, data):
-    grammar = texts.streams_grammar()
-
-    def ended_without(fact, kind):
-        return compare.Streams(data, lambda state: kind if "ended" in state.facts and fact not in state.facts else None)
-
-    yield "mail data: where they end", compare.languages(
-        any_of(grammar, ["mail-data"]), ended_without(None, "mail-data"))
-    yield "mail data: output", compare.outputs(nfa_of(grammar, "mail-data"), data)
-    yield "mail data: hops", compare.Fields(nfa_of(grammar, "mail-data"), data, {"hop"}).compare()
-    for kind, fact in (("no-bare-CR", "saw_bare_cr"), ("no-bare-LF", "saw_bare_lf"), ("no-NUL", "saw_nul")):
-        yield f"mail data: {fact}", compare.languages(any_of(grammar, [kind]), ended_without(fact, kind), stops=False)
+def fields_of(verb):
+    return lambda texts, command: compare.Fields(texts.nfa(verb), command, {"size_octets"}, FIELDS).compare()
 
 
-CHECKS = {"command": check_commands, "base64": check_base64, "line": check_line, "mail_data": check_mail_data}
+def of_streams(kind, label, **options):
+    return lambda texts, machine_: compare.languages(
+        texts.nfa(kind, of=Texts.streams_grammar), compare.Streams(machine_, label), **options)
+
+
+def octets_of(kind, counted):
+    return lambda texts, machine_: compare.Fields(
+        texts.nfa(kind, of=Texts.streams_grammar), machine_, counted).compare()
+
+
+def mail_data_without(fact, kind):
+    return of_streams(
+        kind, lambda state: kind if "ended" in state.facts and fact not in state.facts else None, stops=False)
+
+
+COMPARISONS = {
+    "command": {
+        "every verb": lambda texts, command: compare.languages(
+            texts.nfa(*VERBS, kinds=KINDS - {"capture"}), compare.Lines(command, verb_of)),
+        "every verb, with fields": lambda texts, command: compare.languages(
+            texts.nfa(*VERBS), compare.Lines(command, verb_of)),
+        "every verb, STRICT_ADDRESSES=1": lambda texts, command: compare.languages(
+            texts.nfa(*VERBS, without=STRICT), compare.Lines(command, strict_verb_of), stops=False),
+        "which verb a line has": lambda texts, command: compare.languages(
+            verb_lines(), AnyOctets(command), stops=False),
+        "fields of mail": fields_of("mail"),
+        "fields of rcpt": fields_of("rcpt"),
+        "fields of auth": fields_of("auth"),
+    },
+    "base64": {
+        "language": lambda texts, base64: compare.languages(
+            texts.nfa("auth-response"), compare.Lines(base64, lambda state: "auth-response")),
+        "sextets and quantums": lambda texts, base64: compare.Fields(
+            texts.nfa("auth-response"), base64, SEXTETS, set()).compare(),
+    },
+    "line": {
+        "language": of_streams("stream", lambda state: "stream"),
+        "where lines end": octets_of("stream", {"complete", "bare_lf"}),
+    },
+    "mail_data": {
+        "language": of_streams("mail-data", lambda state: "mail-data" if "ended" in state.facts else None),
+        "output": lambda texts, data: compare.outputs(texts.nfa("mail-data", of=Texts.streams_grammar), data),
+        "hops": octets_of("mail-data", {"hop"}),
+        "saw_bare_cr": mail_data_without("saw_bare_cr", "no-bare-CR"),
+        "saw_bare_lf": mail_data_without("saw_bare_lf", "no-bare-LF"),
+        "saw_nul": mail_data_without("saw_nul", "no-NUL"),
+    },
+}
 
 
 def is_empty(nfa):
@@ -135,12 +164,13 @@ def check_names(texts, folder):
         yield f"{name} is not in all of: the machines, the heads of their headers, the edits"
 
 
-def print_comparisons(title, comparisons):
+def print_comparisons(title, machine_, texts, comparisons):
     failures = 0
-    for name, (difference, pairs) in comparisons:
+    for name, comparison in comparisons.items():
+        difference, pairs = comparison(texts, machine_)
         failures += difference is not None
         said = "equal" if difference is None else f"DIFFERS: {difference.what}: {difference.octets!r}"
-        print(f"{title:18} {name:32} {pairs:6} pairs  {said}", flush=True)
+        print(f"{title:16} {name:31} {pairs:6} pairs  {said}", flush=True)
     return failures
 
 
@@ -150,11 +180,10 @@ def main(folder, alphabets):
     for why in [*check_names(texts, folder), *check_parts(texts)]:
         print(why)
         failures += 1
-    for alphabet in ("classes", "octets"):
-        command = machine.compiled(folder, "command", alphabets / alphabet)
-        failures += print_comparisons(f"command {alphabet}", check_commands(texts, command))
-    for name in ("base64", "line", "mail_data"):
-        failures += print_comparisons(name, CHECKS[name](texts, machine.compiled(folder, name)))
+    for name, comparisons in COMPARISONS.items():
+        for alphabet in ("classes", "octets") if name == "command" else (None,):
+            compiled = machine.compiled(folder, name, alphabet and alphabets / alphabet)
+            failures += print_comparisons(f"{name} {alphabet or ''}", compiled, texts, comparisons)
     return 1 if failures else 0
 
 

@@ -134,7 +134,7 @@ Reading = namedtuple("Reading", "q state here past open body mark fields ended")
 
 class Fields:
     """Walks all ways to read a line by the productions beside the machine. A field of the machine agrees when it was
-    cut where the productions begin and end theirs: `mark` is which of their fields begin where the machine's mark is."""
+    cut where the productions begin and end theirs: `mark` is which of theirs begin where the machine's mark is."""
 
     def __init__(self, nfa, machine, counted, fields=None):
         self.nfa, self.machine, self.counted, self.fields, self.rows = nfa, machine, counted, fields or set(), {}
