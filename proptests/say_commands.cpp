@@ -1,14 +1,13 @@
-// Says what parse_command_over makes of lines, for proptests/abnf/compiled.py.
-//   say_commands classes|octets <LINES
+// Says what parse_command makes of lines, for proptests/abnf/compiled.py.
+//   say_commands <LINES
 // in      a line of hexadecimal digits for each command line
 // out     a line each: `unknown`, `error OFFSET`, or `ok VERB` and the fields as offset and length (-1 0: not there)
-// errors  exit status 1 for arguments that are not as above
+// errors  none
 #include <cstdio>
 #include <iostream>
 #include <string>
 #include <string_view>
 
-#include "grammar/alphabets.hpp"
 #include "grammar/command.hpp"
 
 namespace postern::proptests {
@@ -39,11 +38,10 @@ void say(const Command& command, std::string_view line) {
               static_cast<int>(command.parameters.body));
 }
 
-template <typename Alphabet>
-void say_all(Alphabet alphabet) {
+void say_all() {
   for (std::string digits; std::getline(std::cin, digits);) {
     const std::string line = from_hex(digits);
-    const auto command = parse_command_over(alphabet, line);
+    const auto command = grammar::parse_command(line);
     if (!command) {
       std::printf("error %zu\n", command.error().offset);
     } else if (command->verb == grammar::Verb::unknown) {
@@ -57,11 +55,4 @@ void say_all(Alphabet alphabet) {
 }  // namespace
 }  // namespace postern::proptests
 
-int main(int argc, char** argv) {
-  using namespace postern;
-  const std::string_view alphabet = argc == 2 ? argv[1] : "";
-  if (alphabet == "classes") return proptests::say_all(grammar::Classes{}), 0;
-  if (alphabet == "octets") return proptests::say_all(grammar::Octets{}), 0;
-  std::fprintf(stderr, "say_commands classes|octets <LINES\n");
-  return 1;
-}
+int main() { postern::proptests::say_all(); }
