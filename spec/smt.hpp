@@ -15,7 +15,13 @@ namespace postern::spec {
 
 // Sorts, the rules as one nested ite in the order of their steps, the state after each rule, the start.
 [[nodiscard]] std::string smt_policy(const Model& model);
-// Declares one decision: the state before, the event, and every name that a law may use of it.
+// question.credentials.waits, .effect, .nobody: for each question what its row says.
+[[nodiscard]] std::string smt_questions(const Model& model);
+// Declares the state before a decision.
+[[nodiscard]] std::string smt_state(const Model& model);
+// Declares what a decision of `event` does, and every name that a law may use of it; `decide` is the rule.
+[[nodiscard]] std::string smt_outcome(const Model& model, const Laws& laws, const std::string& decide);
+// Declares one decision of any event: the state before, the event, and every name that a law may use of it.
 [[nodiscard]] std::string smt_decision(const Model& model, const Laws& laws);
 // One law: what its invariants need (base, step), the law, and a control a condition that must be satisfiable.
 [[nodiscard]] std::string smt_law(const Model& model, const Laws& laws, const Law& law);

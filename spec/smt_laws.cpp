@@ -94,17 +94,19 @@ std::string heading(const Law& law) {
 
 }  // namespace
 
-std::string smt_decision(const Model& model, const Laws& laws) {
-  std::string out = "; ---- one decision\n(declare-const event Event)\n(assert (is-Event event))\n";
-  std::string arguments = "event";
+std::string smt_state(const Model& model) {
+  std::string out;
   for (const Variable& variable : model.variables) {
     out += "(declare-const " + variable.name + " " + sort_of(variable) + ")\n";
     if (!variable.is_boolean) out += "(assert (is-" + sort_of(variable) + " " + variable.name + "))\n";
-    arguments += " " + variable.name;
   }
-  out += define("happens", "Bool", "(can-happen event waiting)") + name("rule", "Rule", "(decide " + arguments + ")") +
-         name("reply", "Reply", "(reply-of rule)") + name("code", "Code", "(code-of rule)") +
-         name("effect", "Effect", "(effect-of rule)");
+  return out;
+}
+
+std::string smt_outcome(const Model& model, const Laws& laws, const std::string& decide) {
+  std::string out = define("happens", "Bool", "(can-happen event waiting)") + name("rule", "Rule", decide) +
+                    name("reply", "Reply", "(reply-of rule)") + name("code", "Code", "(code-of rule)") +
+                    name("effect", "Effect", "(effect-of rule)");
   for (const State& state : model.states) {
     const Variable& variable = model.variables[state.variable];
     out += name("after." + variable.name, sort_of(variable), "(next." + variable.name + " rule " + variable.name + ")");
@@ -121,6 +123,13 @@ std::string smt_decision(const Model& model, const Laws& laws) {
     if (derived.is_theorem) out += define(derived.name, "Bool", to_smt(derived.condition, model.variables));
   }
   return out;
+}
+
+std::string smt_decision(const Model& model, const Laws& laws) {
+  std::string arguments;
+  for (const Variable& variable : model.variables) arguments += " " + variable.name;
+  return "; ---- one decision\n(declare-const event Event)\n(assert (is-Event event))\n" + smt_state(model) +
+         smt_outcome(model, laws, "(decide event" + arguments + ")");
 }
 
 std::string smt_law(const Model& model, const Laws& laws, const Law& law) {

@@ -174,6 +174,18 @@ std::string to_smt(const Expression& e, const std::vector<Variable>& variables) 
   std::unreachable();
 }
 
+std::string smt_questions(const Model& model) {
+  const Variable& waiting = model.variables[model.waiting_variable()];
+  std::string out;
+  for (const QuestionText& row : model.questions) {
+    const std::string name = "(define-fun question." + row.name;
+    out += name + ".waits () Waiting " + value_of(waiting, row.waits) + ")\n";
+    out += name + ".effect () Effect effect." + model.effects[row.effect].name + ")\n";
+    out += name + ".nobody () Event event." + model.events[row.nobody].name + ")\n";
+  }
+  return out;
+}
+
 std::string smt_policy(const Model& model) {
   return "(set-logic QF_BV)\n; ---- the policy, from spec/*.toml\n" + sorts(model) + decide(model) + outcomes(model) +
          world(model);
