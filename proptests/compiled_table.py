@@ -156,13 +156,14 @@ def word(table, prefix):
 
 
 class Policy:
-    """What `write_proofs --policy` prints: what is common to all events, and what is decided of each."""
+    """What `write_proofs --policy` prints: what is common to all events, and what is decided of each. To it is added what word a
+    state is, by the numbers of the table."""
 
     def __init__(self, text, table):
-        common, *events = re.split(r"^; event (.*)\n", text, flags=re.M)
-        self.constants = CONSTANT.findall(text)
+        self.text, self.constants = text, CONSTANT.findall(text)
+        self.common, *events = re.split(r"^; event (.*)\n", text, flags=re.M)
         codes = [(f"(= code code.{name})", f"(_ bv{name} 16)") for kind, name, _ in self.constants if kind == "code"]
-        self.common = common + named("word", "(_ BitVec 64)", word(table, ""))
+        self.state = named("word", "(_ BitVec 64)", word(table, ""))
         outcome = named("word-after", "(_ BitVec 64)", word(table, "after."))
         outcome += f"(define-fun code-number () (_ BitVec 16) {chosen(codes, '(_ bv65535 16)')})\n"
         self.events = {name: text + outcome for name, text in zip(events[::2], events[1::2])}
@@ -187,7 +188,8 @@ def definitions(table, event):
     lines = [f"(define-fun {name} () Bool {fits(row)})" for name, row in zip(conditions, rows)]
 
     def define(name, sort, otherwise, value):
-        lines.append(f"(define-fun table.{name} () {sort} {chosen([(c, value(r)) for c, r in zip(conditions, rows)], otherwise)})")
+        cases = [(condition, value(row)) for condition, row in zip(conditions, rows)]
+        lines.append(f"(define-fun table.{name} () {sort} {chosen(cases, otherwise)})")
 
     lines.append(f"(define-fun table.happens () Bool (and (distinct (bvand word {octets(table.events[event].waiting)}) "
                  f"{octets(0)}) (or false {' '.join(conditions)})))")
@@ -220,7 +222,8 @@ def about_event(policy, table, name, questions):
 def event_differs(table, name, expected, what):
     """Is there a state in which the rows and the policy do not say the same of this event?"""
     event = table.events[table.names["event"][name]]
-    differs = " ".join([f"(not (= {one} {other}))" for one, other in PAIRS] + [other_way(table, each) for each in table.names["question"]])
+    differs = " ".join([f"(not (= {one} {other}))" for one, other in PAIRS] +
+                       [other_way(table, each) for each in table.names["question"]])
     counts = f"(not (= auth_attempt {true(event.auth_attempt)})) (not (= forgives {true(event.forgives)}))"
     shown = SHOWN + ["table.happens"] + [one for one, _ in PAIRS]
     return question(expected, what, f"(assert (or {counts} (not (= happens table.happens)) (and happens (or {differs}))))",
@@ -256,7 +259,7 @@ def capabilities_differ(policy, table, spec, expected, what):
 
 def all_questions(policy, table, spec):
     names = [row["name"] for row in spec.rows("events", "question")]
-    parts = [policy.common]
+    parts = [policy.common, policy.state]
     for event in [row["name"] for row in spec.events]:
         asked = [event_differs(table, event, "unsat", f"event {event}"),
                  question("sat", f"control: {event} may happen", "(assert table.happens)")]
@@ -294,7 +297,7 @@ def witness(policy, table, values):
     """The state, and what each side says of it, from the values of a solver."""
     names = {(kind, int(bits, 2)): name for kind, name, bits in policy.constants}
     found = {}
-    for name, base, digits, truth in re.findall(r"\((\S+) (?:#([xb])(\w+)|(true|false))\)", values):
+    for name, base, digits, truth in re.findall(r"\(([^\s()]+) (?:#([xb])(\w+)|(true|false))\)", values):
         found[name] = truth or int(digits, 16 if base == "x" else 2)
     lines = [f"    state: {table.state(found['word'])}"]
     for side, happens, pairs in (("policy", "happens", SHOWN[2:]), ("table", "table.happens", [one for one, _ in PAIRS])):
@@ -335,7 +338,7 @@ def show_differences(policy, table, spec, path, problems):
     """Asks again about the events in which there is a difference, for a state to look at."""
     names = [row["name"] for row in spec.events if any(f" for event {row['name']}, " in problem for problem in problems)]
     if names:
-        path.write_text(policy.common + "".join(
+        path.write_text(policy.common + policy.state + "".join(
             about_event(policy, table, name, [event_differs(table, name, "sat", name)]) for name in names))
         for _, name, answer, values in ask("z3", path):
             print(f"  {name}:\n{witness(policy, table, values)}" if answer == "sat" else f"  {name}: {answer}")
