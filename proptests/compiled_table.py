@@ -238,11 +238,13 @@ def other_way(table, name):
 
 
 def question_differs(table, name, expected, what):
-    """Is there a state in which this question is open by its row and not by the spec? Or has it another answer of nobody?"""
-    waiting, nobody = table.questions[table.names["question"][name]]
+    """Is there a state in which this question is open by its row and not by the spec? Or has it another answer of nobody, or
+    another time?"""
+    waiting, nobody, seconds = table.questions[table.names["question"][name]]
     is_open = f"(distinct (bvand word {octets(waiting)}) {octets(0)})"
     differs = (f"(not (= {is_open} (= waiting question.{name}.waits))) "
-               f"(not (= event.{table.name_of('event', nobody)} question.{name}.nobody))")
+               f"(not (= event.{table.name_of('event', nobody)} question.{name}.nobody)) "
+               f"(not (= (_ bv{seconds} 16) question.{name}.seconds))")
     return question(expected, what, f"(assert (or {differs}))", ["word"] if expected == "sat" else ())
 
 

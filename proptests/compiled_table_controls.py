@@ -83,6 +83,7 @@ CAPABILITY_DEFECTS = [
 QUESTION_DEFECTS = [
     ("question: when it is open", "hand_over", lambda s: s.table.questions[s.number("question", "hand_over")].__setitem__(0, s.bit("waiting.mail_data"))),
     ("question: the answer of nobody", "credentials", lambda s: s.table.questions[s.number("question", "credentials")].__setitem__(1, s.number("event", "credentials.accepted"))),
+    ("question: its time", "credentials", lambda s: s.table.questions[s.number("question", "credentials")].__setitem__(2, 91)),
 ]
 # What no solver is asked about: a name of the part that must find it, and how it is spoiled.
 DATA_DEFECTS = [

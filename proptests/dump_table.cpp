@@ -57,7 +57,7 @@ void dump_numbered_rows() {
   }
   for (unsigned i = 0; i < question_count; ++i) {
     const QuestionRow& row = question_row(static_cast<Question>(i));
-    std::printf("question\t%u\t%" PRIu64 "\t%u\n", i, row.waiting, static_cast<unsigned>(row.nobody));
+    std::printf("question\t%u\t%" PRIu64 "\t%u\t%u\n", i, row.waiting, static_cast<unsigned>(row.nobody), row.seconds);
   }
   for (unsigned i = 0; i < hand_over_text_count; ++i)
     std::printf("hand_over_text\t%u\t%s\n", i, text(text_of(static_cast<HandOverText>(i))).c_str());

@@ -286,7 +286,7 @@ def write_events(spec):
         yield f"effect {row['name']} | {row['meaning']}"
     for row in spec.rows("events", "question"):
         yield (f"question {row['name']} | asked by {row['effect']} | waits {row['waits']} | nobody {row['nobody']} | "
-               f"{row['meaning']} | {row['source']}")
+               f"seconds {row['seconds']} | {row['meaning']} | {row['source']}")
 
 
 def is_permanent(row):

@@ -71,8 +71,8 @@ class Table:
     def take_reply(self, _number, *fields):
         self.replies.append(Reply(*fields))
 
-    def take_question(self, _number, waiting, nobody):
-        self.questions.append([waiting, nobody])
+    def take_question(self, _number, waiting, nobody, seconds):
+        self.questions.append([waiting, nobody, seconds])
 
     def take_hand_over_text(self, _number, text):
         self.hand_over_texts.append(text)

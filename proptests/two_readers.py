@@ -42,6 +42,7 @@ CHANGED = {
     ("events", "question", "effect"): ('"hand_over"', '"abandon_message"'),
     ("events", "question", "waits"): ('"recipient"', '"credentials"'),
     ("events", "question", "nobody"): ('"credentials.broken"', '"credentials.rejected"'),
+    ("events", "question", "seconds"): ("90", "91"),
     ("replies", "reply", "code"): ("421", "422"),
     ("replies", "reply", "lines"): ('lines = "capabilities"\n', ""),
     ("replies", "reply", "mistake"): ("true", "false"),

@@ -115,6 +115,7 @@ void write_events(const Model& model) {
         .field("asked by " + model.effects[row.effect].name)
         .field("waits " + waiting[row.waits])
         .field("nobody " + model.events[row.nobody].name)
+        .field("seconds " + std::to_string(row.seconds))
         .field(row.meaning)
         .field(row.source)
         .end();

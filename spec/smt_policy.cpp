@@ -182,6 +182,7 @@ std::string smt_questions(const Model& model) {
     out += name + ".waits () Waiting " + value_of(waiting, row.waits) + ")\n";
     out += name + ".effect () Effect effect." + model.effects[row.effect].name + ")\n";
     out += name + ".nobody () Event event." + model.events[row.nobody].name + ")\n";
+    out += name + ".seconds () (_ BitVec 16) (_ bv" + std::to_string(row.seconds) + " 16))\n";
   }
   return out;
 }
