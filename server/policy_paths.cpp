@@ -83,7 +83,9 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
   if (!listener.tcprules.empty()) add(files, {.place = begin + "tcprules", .path = listener.tcprules});
   if (names_a_maildir(served))
     add(files, {.place = begin + "POSTERN_MAILDIR", .path = start.hand_over_path, .use = Use::written_in});
-  if (start.hand_over == config::HandOverKind::lmtp)
+  const bool waits_in_a_file =
+      start.hand_over == config::HandOverKind::lmtp || start.hand_over == config::HandOverKind::queue_program;
+  if (waits_in_a_file)
     add(files, {.place = begin + "TMPDIR",
                 .path = deliver::spool_folder(base::Environment(served.pointers.data())),
                 .use = Use::written_in});

@@ -224,6 +224,13 @@ TEST_F(Judging, the_way_out_is_shared_by_classes_and_kept_over_a_reload) {
   EXPECT_EQ(delivery, after->find(0, {})->delivery);
 }
 
+TEST_F(Judging, a_queue_program_wants_a_folder_for_large_messages) {
+  home_.write_program("queue", "#!/bin/sh\n");
+  const auto refused = make({{"QMAILQUEUE=queue", "TMPDIR=nowhere"}});
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().front().contains("TMPDIR")) << refused.error().front();
+}
+
 TEST_F(Judging, a_class_that_wants_a_program_is_refused_once_the_sandbox_has_none) {
   home_.write_program("queue", "#!/bin/sh\n");
   Deliveries deliveries;

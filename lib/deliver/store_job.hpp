@@ -19,10 +19,7 @@
 
 namespace postern::deliver {
 
-// A message that is too large for memory goes to a thread in pieces of about this size.
-inline constexpr std::size_t piece_octets = std::size_t{64} * 1024;
-
-// What is to be done with one message next: it takes `octets` first.
+// What is to be done with one message next: it takes what is in `buffer` first.
 class StoreJob : public loop::Job {
  public:
   enum class Goal : std::uint8_t { append, finish, abandon };
