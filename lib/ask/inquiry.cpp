@@ -30,7 +30,7 @@ class CredentialsInquiry final : public Inquiry {
  public:
   explicit CredentialsInquiry(Facts& facts)
       : start_(facts.start()),
-        environment_(facts.environment()),
+        environment_(facts.environment().pointers()),
         check_program_(facts.check_program()),
         username_(facts.session().username()),
         password_(facts.session().password()) {}
@@ -52,12 +52,15 @@ class CredentialsInquiry final : public Inquiry {
   }
 
   [[nodiscard]] Finding finding() const override {
-    return {.answer = engine::answer_of(result_.verdict), .credentials = &result_, .environment_pairs = pairs_};
+    return {.answer = engine::answer_of(result_.verdict),
+            .credentials = &result_,
+            .environment_pairs = pairs_,
+            .username = username_};
   }
 
  private:
   const config::Start& start_;
-  const base::Environment& environment_;
+  base::Environment environment_;  // as it was: that of the session may change before this one has its turn
   std::span<char* const> check_program_;
   std::string username_, password_;
   CheckResult result_{Verdict::broken, "nobody judged"};

@@ -1,8 +1,9 @@
 // A question of a session, from what is known of the session to its answer: the same for both programs.
 // in      Facts of the session, as they are when the question is asked
 // out     ask(): the finding, where nothing has to be waited for; else an Inquiry, which finds it for as long as that takes
-// lives   what start(), environment() and check_program() name as long as the inquiry; the views of a finding as long as its inquiry, those
-//         of a finding without one until recipients are judged again
+// lives   what start(), environment() and check_program() name as long as the inquiry; variables that are set meanwhile do not
+//         reach it. The views of a finding live as long as its inquiry, those of a finding without one until recipients are
+//         judged again
 // threads run() is anybody's, all else is of the session's thread
 // errors  std::bad_alloc, from ask(): then the answer is engine::nobody_answers()
 // source  spec/events.toml: [[question]]
@@ -42,6 +43,7 @@ struct Finding {
   std::string trouble{};                     // for the log
   const CheckResult* credentials = nullptr;  // of credentials alone
   std::string_view environment_pairs{};      // for enter_auth_environment(), where they were accepted
+  std::string_view username{};               // whose they are
 };
 
 class Inquiry {

@@ -29,6 +29,8 @@ observe::MessageResult counted(Outcome::Result result) {
   return observe::MessageResult::deferred;
 }
 
+constexpr std::uint32_t most_jobs = 2;  // of one session that begins a message
+
 bool is_full(const deliver::MailBuffer& buffer) {
   return !buffer.has_room(deliver::MailBuffer::read_octets + deliver::MailBuffer::decode_octets);
 }
@@ -80,6 +82,8 @@ std::unique_ptr<ClientMessage::InHand> ClientMessage::make() {
     client().journal().trouble(sentence);
     return nullptr;
   };
+  if (connection_.jobs_ >= most_jobs)
+    return lacks("no room for another message: threads are busy with those of this session that were given up");
   MessageSlot slot = context.slots.take();
   if (!slot.is_taken()) return lacks("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
   if (!context.has_memory())
@@ -118,15 +122,15 @@ std::span<char> ClientMessage::room_for_mail_data(std::size_t octets, std::span<
 }
 
 void ClientMessage::keep(std::string_view mail_data) try {
-  if (message_ != nullptr) message_->buffer.append(mail_data);
+  if (message_ == nullptr) return;
+  message_->buffer.append(mail_data);
+  if (message_->is_away && is_full(message_->buffer)) message_->job_began = engine_time(client().context.loop.now());
 } catch (const std::bad_alloc&) {
   drop();
 }
 
 void ClientMessage::append_if_full() try {
-  if (message_ == nullptr || !is_full(message_->buffer)) return;
-  if (message_->is_away) return static_cast<void>(message_->job_began = engine_time(client().context.loop.now()));
-  submit(Goal::append, Ticket::none);
+  if (message_ != nullptr && !message_->is_away && is_full(message_->buffer)) submit(Goal::append, Ticket::none);
 } catch (const std::bad_alloc&) {
   drop();
 }

@@ -57,7 +57,7 @@ class ClientMessage {
     engine::Ticket whole = engine::Ticket::none;  // it is whole, and this question is open
     deliver::StoreJob* finishing = nullptr;
     deliver::MessageId id;
-    engine::Time job_began{};  // or the wait for one
+    engine::Time job_began{};  // or the wait for one, of a client that is held up
   };
 
   [[nodiscard]] std::unique_ptr<InHand> make();

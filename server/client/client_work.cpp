@@ -61,8 +61,10 @@ class InquiryJob final : public loop::Job {
   void run() override { inquiry_->run(); }
   void done() override {
     connection_.job_done([this] {
-      const bool is_awaited = connection_.awaited_ == ticket_;  // or it comes too late
-      if (is_awaited) connection_.work_.found(ticket_, inquiry_->finding());
+      if (connection_.awaited_ == ticket_)
+        connection_.work_.found(ticket_, inquiry_->finding());
+      else
+        connection_.work_.note_late(inquiry_->finding());
     });
   }
 
@@ -144,6 +146,14 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
   connection_.talk_.answer(ticket, finding.answer);
+}
+
+// The client has been answered. A wrong password was a guess all the same (deviation D22).
+void ClientWork::note_late(const ask::Finding& finding) {
+  if (finding.credentials == nullptr || finding.credentials->verdict != ask::Verdict::rejected) return;
+  client().journal_of_decisions().credentials(*finding.credentials, finding.username);
+  note_gates(client().context.guesses.rejected(client().remote.address, engine::mark_of(finding.username),
+                                               client().context.loop.now()));
 }
 
 void ClientWork::take_credentials(const ask::CheckResult& result, std::string_view pairs) {

@@ -38,6 +38,7 @@ class ClientWork {
   [[nodiscard]] bool is_gated();
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
+  void note_late(const ask::Finding& finding);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   void note_gates(const limits::GateChanges& changes);
   [[nodiscard]] Client& client();

@@ -183,17 +183,16 @@ void Connection::die(std::string_view how) {
   }
   context().turn.clear();
   if (client_.served != nullptr) client_.journal().end(how, end);
-  if (client_.is_admitted) {
-    context().clients.leave(client_.remote.address);
-    context().metrics.session_closed();
-  }
+  if (client_.is_admitted) context().metrics.session_closed();
   work_.message.drop();
   talk_.stream.close(context().loop);
 }
 
-// A job or Loop::again that still holds a pointer to it calls once more.
+// A job or Loop::again that still holds a pointer to it calls once more. Until then it counts against the limits of its
+// address: threads and memory are still at work for it.
 void Connection::leave_if_unused() {
   if (is_queued_ || jobs_ != 0 || place_ == nowhere) return;
+  if (client_.is_admitted) context().clients.leave(client_.remote.address);
   context().remove(std::exchange(place_, nowhere));
 }
 

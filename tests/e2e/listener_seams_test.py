@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import time
 
 import peer
@@ -241,6 +242,43 @@ class InHand(Case):
         time.sleep(0.4)
         second.send(b".\r\n")
         self.assertEqual(second.reply()[:3], "250")
+
+    def test_a_client_that_was_held_up_must_go_on_sending(self):  # deviation D24
+        server = self.serve_file(self.slow_queue(2), server="hand_overs = 1",
+                                 limits="min_data_octets_per_second = 100_000\ndata_rate_seconds = 1")
+        first, second = self.connect(server), self.connect(server)
+        second.send(ENVELOPE)
+        self.assertEqual([second.reply()[:3] for _ in range(3)], ["250", "250", "354"])
+        first.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n")
+        self.assertTrue(peer.until(lambda: len(server.others()) > 0))
+        second.send((b"x" * 70 + b"\r\n") * 5000)
+        self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+        began = time.monotonic()
+        self.assertEqual(second.reply()[:3], "421")
+        self.assertLess(time.monotonic() - began, 6)
+
+    def test_who_is_gone_counts_while_threads_work_for_it(self):
+        server = self.serve_file(self.slow_queue(5), server="hand_overs = 1", limits="sessions_per_address = 3\nexempt = []")
+        first = self.connect(server)
+        first.send(ENVELOPE + b"Subject: x\r\n\r\n.\r\n")
+        self.assertTrue(peer.until(lambda: len(server.others()) > 0))
+        for _ in range(2):
+            client = server.connect()
+            client.send(ENVELOPE)
+            self.assertEqual([client.reply()[:3] for _ in range(3)], ["250", "250", "354"])
+            client.send((b"x" * 70 + b"\r\n") * 3000)
+            time.sleep(0.3)
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        time.sleep(0.3)
+        self.assertEqual(self.connect(server, greeted=False).reply()[:3], "421")
+        self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+
+        def is_let_in():
+            with server.connect(greeted=False) as client:
+                return client.reply()[:3] == "220"
+
+        self.assertTrue(peer.until(is_let_in))
 
 
 class Reload(Case):
