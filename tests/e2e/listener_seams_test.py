@@ -266,7 +266,7 @@ class InHand(Case):
             client = server.connect()
             client.send(ENVELOPE)
             self.assertEqual([client.reply()[:3] for _ in range(3)], ["250", "250", "354"])
-            client.send((b"x" * 70 + b"\r\n") * 3000)
+            client.send((b"x" * 70 + b"\r\n") * 1100)  # one piece, which waits for the thread
             time.sleep(0.3)
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
