@@ -88,7 +88,8 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
   if (waits_in_a_file)
     add(files, {.place = begin + "TMPDIR",
                 .path = deliver::spool_folder(base::Environment(served.pointers.data())),
-                .use = Use::written_in});
+                .use = Use::written_in,
+                .must_be_there = true});
   return files;
 }
 

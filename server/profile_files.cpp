@@ -85,6 +85,11 @@ bool is_waited_for(const ProfileFile& file) {
   return ::stat(file.path.c_str(), &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
 }
 
+bool is_no_folder(const ProfileFile& file) {
+  struct stat about{};
+  return ::stat(file.path.c_str(), &about) != 0 ? errno == ENOENT || errno == ENOTDIR : !S_ISDIR(about.st_mode);
+}
+
 bool is_shut_out(const ProfileFile& file) {
   const base::Descriptor opened(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   return !opened.is_open() && errno == EACCES;
@@ -95,6 +100,7 @@ bool is_shut_out(const ProfileFile& file) {
 std::optional<std::string> obstacle_to(const ProfileFile& file) {
   if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and no file";
   if (!may_use(file)) return forbidden(file);
+  if (file.must_be_there && is_no_folder(file)) return named(file) + ": there is no such folder: make it";
   if (is_shut_out(file)) return shut_out(file);
   return std::nullopt;
 }

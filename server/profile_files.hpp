@@ -17,6 +17,7 @@ struct ProfileFile {
   std::string place;  // where it is named: `postern.toml line 7: AUTH_CDB`; empty where the path says it all
   std::string path;
   Use use = Use::read;
+  bool must_be_there = false;  // a folder; where others are missing, the start says so itself
 };
 
 [[nodiscard]] std::optional<std::string> obstacle_to(const ProfileFile& file);
