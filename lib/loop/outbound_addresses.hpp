@@ -4,7 +4,7 @@
 //         of that at least, by chance, so that many who have failed together do not come back together
 // probe   after its rest there is one attempt at a time, until one succeeds
 // errors  the last failure, for those who find none
-// source  exponential back-off with jitter: RFC 5321 4.5.4.1 wants the like of whoever retries
+// source  exponential back-off with jitter: RFC 5321 4.5.4.1 asks for it where mail is tried again
 #pragma once
 
 #include <cstddef>

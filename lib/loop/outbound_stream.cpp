@@ -59,7 +59,7 @@ void OutboundStream::finish_connecting(std::uint32_t events) {
   owner_.on_connected(*this);
 }
 
-// Its octets go in a turn of their own: whoever submits one request after the other never calls itself.
+// Its octets go in a turn of their own: so one that submits request after request never calls itself.
 void OutboundStream::serve(OutboundRequest& request) {
   request_ = &request;
   ++requests_;

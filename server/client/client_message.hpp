@@ -30,6 +30,7 @@ class ClientMessage {
  public:
   explicit ClientMessage(Connection& connection) : connection_(connection) {}
 
+  [[nodiscard]] Connection& connection() const { return connection_; }
   // Before DATA is answered: what a message wants is there, or the client hears that it is not.
   [[nodiscard]] bool reserve();
   [[nodiscard]] std::span<char> room_for_mail_data(std::size_t octets, std::span<char> scratch);

@@ -75,9 +75,9 @@ class InquiryJob final : public loop::Job {
   std::unique_ptr<ask::Inquiry> inquiry_;
 };
 
-Client& ClientWork::client() { return connection_.client_; }
+Client& ClientWork::client() { return connection().client_; }
 
-const engine::Session& ClientWork::session() const { return connection_.talk_.conversation().session(); }
+const engine::Session& ClientWork::session() const { return connection().talk_.conversation().session(); }
 
 void ClientWork::note(const engine::Note& note) {
   const engine::Step& step = note.step;
@@ -103,10 +103,10 @@ void ClientWork::note_gates(const limits::GateChanges& changes) {
 void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
   if (want.question == engine::Question::credentials && is_gated())
-    return connection_.talk_.answer(want.ticket, {Event::credentials_user_gated});
+    return connection().talk_.answer(want.ticket, {Event::credentials_user_gated});
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
   try {
-    ClientFacts facts(client(), session(), connection_.talk_.stream.socket());
+    ClientFacts facts(client(), session(), connection().talk_.stream.socket());
     ask::Asked asked = ask::ask(want.question, facts, *client().context.recipients);
     if (auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&asked))
       return ask_on_a_thread(want.ticket, std::move(*inquiry));
@@ -119,11 +119,11 @@ void ClientWork::ask(const engine::Want& want) {
 }
 
 bool ClientWork::gives_up_question() {
-  const engine::Conversation& talk = connection_.talk_.conversation();
+  const engine::Conversation& talk = connection().talk_.conversation();
   if (engine_time(client().context.loop.now()) < talk.deadline()) return false;
   client().journal().trouble("no answer in time: passwords are judged too slowly, or too many are asked about");
   if (talk.want().question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
-  connection_.awaited_ = Ticket::none;
+  connection().awaited_ = Ticket::none;
   return true;
 }
 
@@ -135,17 +135,17 @@ bool ClientWork::is_gated() {
 
 // What it answers stands in a workspace that no other session is lent.
 void ClientWork::ask_on_a_thread(Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry) {
-  connection_.talk_.keep_workspace();
-  client().context.checkers.submit(std::make_unique<InquiryJob>(connection_, ticket, std::move(inquiry)));
-  ++connection_.jobs_;
-  connection_.awaited_ = ticket;
+  connection().talk_.keep_workspace();
+  client().context.checkers.submit(std::make_unique<InquiryJob>(connection(), ticket, std::move(inquiry)));
+  ++connection().jobs_;
+  connection().awaited_ = ticket;
 }
 
 void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
-  connection_.awaited_ = Ticket::none;
+  connection().awaited_ = Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
-  connection_.talk_.answer(ticket, finding.answer);
+  connection().talk_.answer(ticket, finding.answer);
 }
 
 // The client has been answered. A wrong password was a guess all the same (deviation D22).
@@ -162,11 +162,11 @@ void ClientWork::take_credentials(const ask::CheckResult& result, std::string_vi
   client().journal_of_decisions().credentials(result, session().username());
   const engine::UserMark user = engine::mark_of(session().username());
   if (result.verdict == ask::Verdict::accepted) {
-    Client::Facts& facts = client().facts(connection_.talk_.stream.socket());
+    Client::Facts& facts = client().facts(connection().talk_.stream.socket());
     ask::enter_auth_environment(facts.environment, session().username(), pairs);
     facts.peer = config::read_peer(facts.environment);
     const config::SizeAndRecipients limits = config::read_limits(client().served->start, facts.environment);
-    connection_.talk_.conversation().set_limits(limits.databytes, limits.max_recipients);
+    connection().talk_.conversation().set_limits(limits.databytes, limits.max_recipients);
   }
   context.metrics.auth(counted(result.verdict));
   if (result.verdict == ask::Verdict::accepted) note_gates(context.guesses.accepted(from, user));

@@ -22,12 +22,12 @@ class Connection;
 
 class ClientWork {
  public:
-  explicit ClientWork(Connection& connection) : message(connection), connection_(connection) {}
+  explicit ClientWork(Connection& connection) : message(connection) {}
 
   void note(const engine::Note& note);
   // Answers at once, or begins a job that does.
   void ask(const engine::Want& want);
-  // Whether the time of the question that is open is over. Whoever answers it after all is not heard.
+  // Whether the time of the question that is open is over. An answer that comes after it is not heard.
   [[nodiscard]] bool gives_up_question();
 
   ClientMessage message;
@@ -43,8 +43,7 @@ class ClientWork {
   void note_gates(const limits::GateChanges& changes);
   [[nodiscard]] Client& client();
   [[nodiscard]] const engine::Session& session() const;
-
-  Connection& connection_;
+  [[nodiscard]] Connection& connection() const { return message.connection(); }
 };
 
 }  // namespace postern::server

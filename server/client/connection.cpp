@@ -13,6 +13,8 @@ namespace postern::server {
 using Kind = engine::Want::Kind;
 using spec::Event;
 
+static_assert(sizeof(Connection) <= 816, "what a client at rest takes has grown: see the head of the header");
+
 Connection::Connection(LoopContext& context, base::Endpoint remote, ListenerRef listener)
     : client_(context, remote, listener, ++context.sessions_begun), talk_(context) {
   ++context.open_connections;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Files that hardly answer: a control file, the tcprules, a certificate, of which each open(2) takes a second. Whoever reads
+"""Files that hardly answer: a control file, the tcprules, a certificate, of which each open(2) takes a second. A program that reads
 them waits; the sessions of everybody else go on as if nothing were, and no event loop ever asks for a file by its name.
 """
 
