@@ -61,11 +61,11 @@ class Adviser {
     if (!explanation_.password_in_clear) return;
     tell(Grade::danger, "password_in_clear",
          "passwords can cross the network in clear: AUTH is advertised and obeyed before the channel is encrypted. "
-         "Right only where the path is secured otherwise (a VPN, one machine)",
+         "Do that only where something else secures the path (a VPN, one machine)",
          "seed: ALLOW_INSECURE_AUTH; RFC 4954 4, 9");
     if (guards_.has(bit::FORCE_TLS) && !explanation_.mail_in_clear)
       tell(Grade::danger, "force_tls_does_not_stop_auth",
-           "FORCE_TLS=1 does not stop AUTH in clear: it holds back MAIL only. Set ALLOW_INSECURE_AUTH=0",
+           "FORCE_TLS=1 does not stop AUTH in clear: it delays MAIL only. Set ALLOW_INSECURE_AUTH=0",
            "seed: FORCE_TLS (\"not accept ANY incoming mail\"), ALLOW_INSECURE_AUTH");
   }
 
@@ -126,7 +126,7 @@ class Adviser {
     if (asks_for_auth)
       tell(Grade::warning, "require_auth_on_port_25",
            "REQUIRE_AUTH=1 on port 25: other servers have mail for your domains and no password here, and are refused",
-           "seed: red text; RFC 3207 4 (the like of it); RFC 6409 4.3");
+           "seed: red text; RFC 3207 4 (by analogy); RFC 6409 4.3");
   }
 
   void tell_port() {
@@ -166,7 +166,7 @@ class Adviser {
                   name + " has no effect" + because(bits, comparison_.words), setting.source);
     if (comparison_.codes.alike(guards_, {guards_.bits ^ bits}))
       tell(Grade::note, "redundant_" + lower(setting.name),
-           name + " changes no more than the words of a refusal" + because(bits, comparison_.codes), setting.source);
+           name + " changes only the words of a refusal" + because(bits, comparison_.codes), setting.source);
   }
 
   // The fewest other settings and facts that make it so.

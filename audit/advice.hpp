@@ -28,7 +28,7 @@ struct Advice {
 using AdviceCounts = std::array<std::size_t, 4>;
 void count(const std::vector<Advice>& advice, AdviceCounts& counts);
 
-// Whom the configuration holds for.
+// The clients for which the configuration holds.
 enum class Clients : std::uint8_t { unknown, everybody, chosen };
 
 // What advice compares configurations by; made once, used for many.

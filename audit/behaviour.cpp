@@ -119,7 +119,7 @@ class Pairs {
  public:
   Pairs(const Policy& policy, Compared compared) : policy_(policy), observer_(compared) {}
 
-  // No session tells them apart.
+  // No session distinguishes them.
   bool are_alike(spec::Guards one, spec::Guards other) {
     reach({spec::start(one), spec::start(other)});
     for (std::size_t next = 0; next < todo_.size(); ++next) {

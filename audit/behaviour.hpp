@@ -1,4 +1,4 @@
-// Which configurations behave alike: no client can tell them apart, whatever it says and in whatever order.
+// Which configurations behave alike: no client can distinguish them, whatever it says and in whatever order.
 // in      what a client looks at: the codes of replies, which is all it may act on (RFC 5321 4.2), or their words, too
 // out     whether two are alike: equal replies, capability lines and effects for ever after a start that is judged by its
 //         settings and facts alone (`connect.ready`)

@@ -40,7 +40,7 @@ void take_word(const Policy& policy, Configuration& configuration, const std::st
                                    : ": there is no setting or fact of that name, only " + joined(names, ", ")));
   }
   if (value != "0" && value != "1") throw UsageError(word + ": write " + name + "=0 or " + name + "=1");
-  if ((configuration.said & bits) != 0) throw UsageError(word + ": " + name + " is said twice");
+  if ((configuration.said & bits) != 0) throw UsageError(word + ": " + name + " is given twice");
   say(configuration, bits, value == "1");
 }
 

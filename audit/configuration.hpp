@@ -33,14 +33,14 @@ struct Configuration {
 // What is said about a configuration besides its settings; none: look, or assume.
 struct SaidFacts {
   std::optional<bool> certificate, backend, relay_client, local_only;
-  bool home_is_here = false;  // then what is not found in it is not there
+  bool home_is_here = false;  // then what is not found in it does not exist
 };
 
 [[nodiscard]] Configuration parse_configuration(const Policy& policy, const std::vector<std::string>& words,
                                                 const SaidFacts& facts = {});
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text);
 
-// Fills in what nobody said: AUTH follows the backend, else the backend AUTH; a certificate is assumed.
+// Fills in what is not given: AUTH follows the backend, else the backend AUTH; a certificate is assumed.
 void complete(const Policy& policy, Configuration& configuration);
 
 // `SSL=0 FORCE_TLS=1 ...`: the six switches; with facts: `certificate=1 ...`, too.

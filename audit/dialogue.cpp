@@ -165,7 +165,7 @@ class Parser {
     if (who == "M") return add({.kind = ItemKind::message, .octets = ended_by("\n")}, times);
     if (who == "F") return add({.kind = ItemKind::reverse_path, .octets = *octets}, 1);
     if (who == "T") return add({.kind = ItemKind::forward_path, .octets = *octets}, 1);
-    fail("nobody is called `" + std::string(who) + "`");
+    fail("nobody has the name `" + std::string(who) + "`");
   }
 
   // What the client repeats is one burst; what the server repeats is as many lines.

@@ -1,6 +1,6 @@
 // A dialogue of client and server as data: what tests, fuzzer and operators replay alike.
 // in      the text of a .smtp file (its format: tests/dialogues/README.md)
-// out     Dialogue: what the session is served with, and who says what in which order
+// out     Dialogue: what the session is served with, and the lines of both sides in order
 // errors  "file:line: sentence", the first one only
 // source  RFC 5321 appendix D (the notation)
 #pragma once
@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/question.hpp"
 #include "engine/session.hpp"
 #include "spec/policy_row.hpp"
 
@@ -70,7 +71,15 @@ struct Dialogue {
 [[nodiscard]] std::string written(const Item& item);
 [[nodiscard]] std::string escaped(std::string_view octets);
 
-// Outcomes of effects can be told ahead (pipelining); the others happen at their place.
+// Outcomes of effects can be given in advance (pipelining); the others happen at their place.
 [[nodiscard]] bool is_outcome_of_a_look_up(spec::Event event);
+
+// The answer that a line `= EVENT TEXT` gives to a question. The text of a listed client is the words of its reply, that of any other
+// event what the answer carries; a recipient that no text names is the one asked about, which is `mailbox` (else empty).
+[[nodiscard]] inline engine::Answer answer_as_written(spec::Event event, std::string_view text,
+                                                      std::string_view mailbox) {
+  const bool has_words = event == spec::Event::recipient_client_listed;
+  return {event, text.empty() || has_words ? mailbox : text, has_words ? text : std::string_view()};
+}
 
 }  // namespace postern::audit

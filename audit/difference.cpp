@@ -135,7 +135,7 @@ std::string_view name_of(Change change) {
   switch (change) {
     case Change::refused_now: return "accepted by A, refused by B";
     case Change::accepted_now: return "refused by A, accepted by B";
-    case Change::other_effect: return "the session goes on otherwise";
+    case Change::other_effect: return "the session continues differently";
     case Change::other_lines: return "something else is advertised";
     case Change::other_reply: return "another reply";
     case Change::other_rule: return "another rule, the same reply";
@@ -153,7 +153,7 @@ std::string witness_file(const Policy& policy, const std::vector<Told>& witness,
     if (!can_be_shown(decision.event) || (decision.before.bits & policy.counted()) != 0) return {};
     for (const std::string& line : sample_lines(decision.event, decision.before)) out += line + "\n";
     const bool has_reply = decision.code() != 0;
-    std::string reply = Policy::reply_text(decision, has_size ? 1000 : 0, "as the queue says");
+    std::string reply = Policy::reply_text(decision, has_size ? 1000 : 0, sample_words(decision.event));
     if (has_reply) out += "S: " + replaced(std::move(reply), "\n", "\nS: ") + "\n";
     if (decision.row->effect == spec::Effect::close) out += "S closes\n";
   }

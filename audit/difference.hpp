@@ -1,4 +1,4 @@
-// Which sessions end otherwise under two configurations: the first decision at which they part, for each way to part.
+// Which sessions end differently under two configurations: the first decision at which they part, for each way to part.
 // in      two configurations
 // out     Partings, the shortest witness each; a session changes its outcome exactly when it comes by one of them
 // how     breadth first through pairs of states, the same happens to both sides; a pair is left where one side accepts and
@@ -18,10 +18,10 @@ namespace postern::audit {
 enum class Change : std::uint8_t {
   refused_now,   // accepted by A, refused by B
   accepted_now,  // the other way round
-  other_effect,  // both accept or both refuse, and the session goes on otherwise
+  other_effect,  // both accept or both refuse, and the session continues differently
   other_lines,   // EHLO advertises something else
   other_reply,   // another code or other words; the session goes on alike
-  other_rule,    // nobody can see it
+  other_rule,    // no client can see it
 };
 [[nodiscard]] std::string_view name_of(Change change);
 

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "audit/behaviour_groups.hpp"
 #include "audit/diagram.hpp"
 #include "audit/laws.hpp"
 #include "audit/matrix_text.hpp"
+#include "audit/questions.hpp"
+#include "audit/requirements.hpp"
 #include "audit/resources.hpp"
+#include "spec/limits.hpp"
 #include "spec/verify.hpp"
 
 namespace postern::audit {
@@ -44,7 +48,7 @@ Section state_section(const spec::Model& model) {
 
 Section derived_section(const spec::Model& model) {
   Section section{"Derived names",
-                  {"Names for conditions; the rules use them in their place. A theorem gates nothing: "
+                  {"Names for conditions; the rules use them in their place. A theorem guards no rule: "
                    "it follows from the rules and is proved."},
                   {{"name", "is", "meaning", "source"}},
                   ""};
@@ -142,25 +146,98 @@ Section limits_section() {
   return section;
 }
 
+// What shows a law besides its proof: the requirements that name it, and the dialogues that those name with it.
+std::vector<std::string> shown_by(const ToldLaw& law) {
+  std::vector<std::string> ids;
+  std::set<std::string> dialogues;
+  for (const Requirement* requirement : requirements_of_law(law.name)) {
+    ids.push_back(requirement->id);
+    for (std::string& dialogue : requirement->covers("dialogue")) dialogues.insert(std::move(dialogue));
+  }
+  return {joined(ids, ", "), joined({dialogues.begin(), dialogues.end()}, ", ")};
+}
+
+// A possibility is a promise that something can be reached, which only a walk shows.
+std::string proof_of(const ToldLaw& law) {
+  return law.kind == "possibility" ? "a walk through all states" : "every decision; z3; cvc5";
+}
+
 Section laws_section(const spec::Reach& reach) {
-  Section section{"Laws",
-                  {"What must be true, whatever the rules say: laws of decisions, invariants of states, and what "
-                   "must be possible. When the policy is built each is checked on every one of the " +
-                   std::to_string(reach.decisions) +
-                   " decisions; a rule that breaks one does not build. Each is proved, too, from the rules as SMT-LIB "
-                   "by z3 and by cvc5 (proptests/prove.py)."},
-                  {{"law", "kind", "sentence", "statement", "source"}},
-                  "law"};
-  for (const ToldLaw& law : told_laws())
-    section.table.push_back({law.name, law.kind, law.sentence, joined(law.statements, "\n"), law.source});
+  NoticedMutants noticed = noticed_mutants();
+  Section section{
+      "Laws",
+      {"What must be true, whatever the rules say: laws of decisions, invariants of states, and what must be possible. "
+       "When the policy is built each is checked on every one of the " +
+       std::to_string(reach.decisions) +
+       " decisions; a rule that breaks one does not build. Each is proved, too, from the rules as SMT-LIB by z3 and by "
+       "cvc5 (proptests/prove.py). No law is idle: proptests/kill_mutants makes each single change of the spec, " +
+       std::to_string(noticed.total) +
+       " mutants, and each has to be noticed; of those that a law notices the first one is counted (0: others notice "
+       "them sooner). The requirements "
+       "are those of the table below, the dialogues files of tests/dialogues."},
+      {{"law", "kind", "sentence", "statement", "source", "proved by", "mutants first noticed", "requirements",
+        "dialogues"}},
+      "law"};
+  for (const ToldLaw& law : told_laws()) {
+    const std::vector<std::string> shown = shown_by(law);
+    section.table.push_back({law.name, law.kind, law.sentence, joined(law.statements, "\n"), law.source, proof_of(law),
+                             std::to_string(noticed.first_noticed_by[law.name]), shown[0], shown[1]});
+  }
   if (section.table.size() == 1) return {"Laws", {"This program was built without spec/laws.toml."}, {}, ""};
   return section;
+}
+
+Section requirements_section() {
+  Section section{
+      "Requirements",
+      {"What the RFCs and the seed demand of a server, in our words, and what makes each sure: a law, a rule, a "
+       "dialogue, a test, a deviation, or a gap with its reason (docs/requirements.toml)."},
+      {{"requirement", "level", "binds", "what", "verified by"}},
+      ""};
+  for (const Requirement& requirement : requirements())
+    section.table.push_back(
+        {requirement.id, requirement.level, requirement.binds, requirement.text, joined(requirement.covered_by, "\n")});
+  return section;
+}
+
+// Words that rules, laws and events use, and that mean something of their own here.
+Section words_section(const spec::Model& model) {
+  std::vector<std::string> mistakes, attempts, forgiving;
+  for (const spec::ReplyText& reply : model.replies)
+    if (reply.is_mistake) mistakes.push_back(reply.name + " (" + std::to_string(reply.code) + ")");
+  for (const spec::EventRow& event : model.events) {
+    if (event.is_auth_attempt) attempts.push_back(event.name);
+    if (event.forgives_mistakes) forgiving.push_back(event.name);
+  }
+  const std::string most = std::to_string(spec::max_errors);
+  return {
+      "Words",
+      {},
+      {{"word", "meaning"},
+       {"mistake", "a command that is answered by one of: " + joined(mistakes, ", ") +
+                       ". What the server cannot do for now is none. The client has " + most + " of them until " +
+                       joined(forgiving, " or ") + "."},
+       {"AUTH attempt", "one of " + joined(attempts, ", ") + ", answered or refused. Nothing forgives them."},
+       {"usable",
+        "of a certificate: its chain and its private key could be read, belong together, and can be served "
+        "with. Of STARTTLS and AUTH: as the derived names starttls_usable and auth_usable say."},
+       {"order of events",
+        "at the start several things may be true: the first one in the table of events is the event. After that only "
+        "one can happen at a time: a line is one event, by the grammar's verdict on all of it; an answer of the "
+        "outside "
+        "is one; silence and the end come when nothing else is waited for."},
+       {"step", "of one event's rules that hold, the one with the lowest step decides."},
+       {"refused", "answered 4yz or 5yz; or closed in place of a greeting."},
+       {"question",
+        "what only the outside knows. While one is open nothing else happens in the session, and an answer "
+        "counts only while it is waited for."}},
+      ""};
 }
 
 Section law_words_section() {
   Section section{"Words of the laws",
                   {"The laws have names of their own, made from settings and facts alone, so that they "
-                   "do not bend when the rules do."},
+                   "do not change when the rules do."},
                   {{"name", "is", "meaning"}},
                   ""};
   for (const LawWord& word : words_of_laws()) section.table.push_back({word.name, word.is, word.meaning});
@@ -179,6 +256,30 @@ Section summary_section(const spec::Model& model, const spec::Reach& reach) {
            counts},
           {},
           ""};
+}
+
+Section questions_section(const Policy& policy) {
+  Section section{"What an auditor asks",
+                  {"Each sentence is counted from the decisions of all configurations, in all states. "
+                   "`postern explain SETTING=VALUE...` answers for one configuration."},
+                  {},
+                  ""};
+  for (const AuditorsAnswer& answer : answer_auditor(policy))
+    section.items.push_back({answer.question, answer.sentence, joined(answer.laws, ", "), answer.witness});
+  return section;
+}
+
+std::string markdown_of(const Item& item) {
+  return "\n### " + item.title + "\n\n" + item.text + "\n\nPromised by " + item.laws + ".\n" +
+         (item.session.empty() ? "" : "\n```\n" + item.session + "```\n");
+}
+
+std::string html_of(const Item& item) {
+  return "<h3>" + html_escaped(item.title) + "</h3>\n<p>" + html_escaped(item.text) + "</p>\n<p><small>Promised by " +
+         html_escaped(item.laws) + ".</small></p>\n" +
+         (item.session.empty()
+              ? ""
+              : "<details><summary>a session</summary><pre>" + html_escaped(item.session) + "</pre></details>\n");
 }
 
 std::string html_head(const std::vector<std::string>& head) {
@@ -213,19 +314,10 @@ std::string html_table(const Section& section) {
 std::vector<Section> document_of(const Policy& policy) {
   const spec::Model& model = policy.model();
   const spec::Reach reach = spec::explore(model, nullptr);
-  return {summary_section(model, reach),
-          settings_section(model),
-          facts_section(model),
-          state_section(model),
-          derived_section(model),
-          rules_section(model),
-          capabilities_section(model),
-          laws_section(reach),
-          law_words_section(),
-          replies_section(model),
-          events_section(model),
-          effects_section(model),
-          limits_section()};
+  return {summary_section(model, reach), questions_section(policy), settings_section(model), facts_section(model),
+          state_section(model),          derived_section(model),    words_section(model),    rules_section(model),
+          capabilities_section(model),   laws_section(reach),       law_words_section(),     requirements_section(),
+          replies_section(model),        events_section(model),     effects_section(model),  limits_section()};
 }
 
 std::string markdown_of(const Policy& policy, const std::vector<Section>& sections) {
@@ -234,6 +326,7 @@ std::string markdown_of(const Policy& policy, const std::vector<Section>& sectio
     out += "\n## " + section.title + "\n";
     for (const std::string& paragraph : section.paragraphs) out += "\n" + paragraph + "\n";
     if (!section.table.empty()) out += "\n" + markdown_table(section.table);
+    for (const Item& item : section.items) out += markdown_of(item);
   }
   out += "\n" + matrix_markdown(policy, make_matrix(policy));
   out += "\n## State diagrams\n\nOne machine a state of the session, with the rules that change it (Graphviz).\n";
@@ -248,6 +341,7 @@ std::string html_of(const Section& section, Folded folded) {
       html_escaped(section.title) + (rows == 0 ? "" : " <small>" + std::to_string(rows) + "</small>") + "</summary>\n";
   for (const std::string& paragraph : section.paragraphs) out += "<p>" + html_escaped(paragraph) + "</p>\n";
   if (!section.table.empty()) out += html_table(section);
+  for (const Item& item : section.items) out += html_of(item);
   return out + "</details>\n";
 }
 

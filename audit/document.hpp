@@ -12,11 +12,16 @@
 
 namespace postern::audit {
 
+struct Item {
+  std::string title, text, laws;
+  std::string session;  // a dialogue file; empty: none
+};
 struct Section {
   std::string title;
   std::vector<std::string> paragraphs;
   Rows table;                 // the first row is the head; empty: no table
   std::string class_of_rows;  // HTML: every row carries data-CLASS with its first cell
+  std::vector<Item> items{};
 };
 
 [[nodiscard]] std::vector<Section> document_of(const Policy& policy);

@@ -188,7 +188,7 @@ std::vector<std::string> prose_of(const Policy& policy, const Explanation& expla
   const std::string reply = Policy::reply_text(explanation.start);
   if (!explanation.is_live()) {
     const std::string& reason = policy.rule(explanation.start.row->rule).reason;
-    prose.push_back("Every client is answered " + reply + " and sent away" +
+    prose.push_back("Every client gets " + reply + ", and the session ends" +
                     (reason.empty() ? "." : ": " + reason + "."));
     return prose;
   }

@@ -148,7 +148,7 @@ std::string figures(const Policy& policy) {
     const std::string svg = svg_of(diagram);
     out += "<figure><figcaption><b>" + html_escaped(diagram.name) + "</b>: " + html_escaped(diagram.meaning) +
            "</figcaption>\n" +
-           (svg.empty() ? "<p>Not drawn: Graphviz (dot) was not there when this page was written.</p>"
+           (svg.empty() ? "<p>Not drawn: Graphviz (dot) was not installed when this page was written.</p>"
                         : "<div class=\"wide\">" + svg + "</div>") +
            "</figure>\n";
   }
@@ -164,7 +164,8 @@ std::string explorer_page(const Policy& policy) {
   page = replaced(std::move(page), "<!-- figures -->", figures(policy));
   std::string laws, document;
   for (const Section& section : document_of(policy)) {
-    const bool is_about_laws = section.title == "Laws" || section.title == "Words of the laws";
+    const bool is_about_laws =
+        section.title == "Laws" || section.title == "Words of the laws" || section.title == "Requirements";
     if (is_about_laws)
       laws += html_of(section, section.title == "Laws" ? Folded::no : Folded::yes);
     else

@@ -52,4 +52,13 @@ std::vector<LawWord> words_of_laws() {
   return words;
 }
 
+NoticedMutants noticed_mutants() {
+  const toml::table counts = toml::parse(killed_mutants_toml());
+  NoticedMutants noticed{.total = counts["mutants"].value_or(std::size_t{0}), .first_noticed_by = {}};
+  if (const toml::table* by = counts["first_noticed_by"].as_table()) {
+    for (const auto& [law, count] : *by) noticed.first_noticed_by.emplace(law.str(), count.value_or(std::size_t{0}));
+  }
+  return noticed;
+}
+
 }  // namespace postern::audit

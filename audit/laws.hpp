@@ -1,8 +1,10 @@
 // The laws of the policy as a reader sees them: name, sentence, what they forbid, source.
 // in      spec/laws.toml as it was when this program was built; none when there was no such file
-// source  spec/laws.toml
+// source  spec/laws.toml, proptests/killed_mutants.toml
 #pragma once
 
+#include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,5 +22,12 @@ struct LawWord {
 
 [[nodiscard]] std::vector<ToldLaw> told_laws();
 [[nodiscard]] std::vector<LawWord> words_of_laws();
+
+// Of the single changes of the spec that proptests/kill_mutants tries how many a law is the first to notice.
+struct NoticedMutants {
+  std::size_t total = 0;
+  std::map<std::string, std::size_t> first_noticed_by;
+};
+[[nodiscard]] NoticedMutants noticed_mutants();
 
 }  // namespace postern::audit

@@ -18,10 +18,10 @@ struct Clause {
 };
 
 constexpr std::array clauses = {
-    Clause{bit::FORCE_TLS, true, "FORCE_TLS=1 wants STARTTLS before mail"},
+    Clause{bit::FORCE_TLS, true, "FORCE_TLS=1 requires STARTTLS before mail"},
     Clause{bit::REQUIRE_AUTH, true, "AUTH is required"},
     Clause{bit::AUTH, false, "AUTH=0 switches AUTH off"},
-    Clause{bit::backend, false, "nobody can judge a password (no check program, no AUTH_CDB)"},
+    Clause{bit::backend, false, "nothing can check a password (no check program, no AUTH_CDB)"},
     Clause{bit::ALLOW_INSECURE_AUTH, false, "AUTH is only offered under TLS"},
     Clause{bit::DENY_TLS, true, "DENY_TLS=1 removes TLS"},
     Clause{bit::certificate, false, "there is no usable certificate for TLS"},
@@ -71,7 +71,7 @@ spec::Guards flipped(const Configuration& configuration, std::uint64_t bits) {
 // A setting is written; a fact is brought about.
 std::string what_to_do(const Policy& policy, std::uint64_t bits, spec::Guards guards) {
   if (bits == bit::certificate) return "a usable certificate (TLS_SERVER_CERT)";
-  if (bits == bit::backend) return "somebody who judges passwords (AUTH_CDB or a check program)";
+  if (bits == bit::backend) return "something that checks passwords (AUTH_CDB or a check program)";
   return policy.written(bits, {~guards.bits});
 }
 

@@ -17,7 +17,7 @@ bool is_waited_for(const Policy& policy, spec::Guards guards, spec::Event event)
   return std::ranges::find(events, event) != events.end();
 }
 
-// Lends room for one reply, and so takes each decision by itself. A pause is over at once.
+// Lends room for one reply, and so takes each decision alone. A pause is over at once.
 class Player final : private engine::Output {
  public:
   Player(const Policy& policy, const Dialogue& dialogue)
@@ -60,7 +60,7 @@ class Player final : private engine::Output {
 
   void send(const Item& item) {
     said_ = written(item);
-    if (want_.kind == Kind::end || want_.kind == Kind::tls) return;  // RFC 3207 4.2: for nobody
+    if (want_.kind == Kind::end || want_.kind == Kind::tls) return;  // RFC 3207 4.2: dropped
     unread_ += item.octets;
     pump();
   }
@@ -112,9 +112,9 @@ class Player final : private engine::Output {
       mismatch(said_, "(the session waits for something else)");
       return false;
     }
-    const bool is_recipient = want_.question == engine::Question::recipient && item.octets.empty();
-    const std::string text = is_recipient ? std::string(talk_->session().mailbox()) : item.octets;
-    go_on(talk_->answer(want_.ticket, {item.event, text}, engine::Time(), *this));
+    const bool is_recipient = want_.question == engine::Question::recipient;
+    const std::string mailbox(is_recipient ? talk_->session().mailbox() : std::string_view());
+    go_on(talk_->answer(want_.ticket, answer_as_written(item.event, item.octets, mailbox), engine::Time(), *this));
     return true;
   }
 

@@ -12,7 +12,9 @@ namespace postern::audit {
 [[nodiscard]] std::string_view policy_toml();
 [[nodiscard]] std::string_view replies_toml();
 [[nodiscard]] std::string_view limits_hpp();
-[[nodiscard]] std::string_view laws_toml();      // empty when it was not there
+[[nodiscard]] std::string_view laws_toml();  // empty when it was missing
+[[nodiscard]] std::string_view requirements_toml();
+[[nodiscard]] std::string_view killed_mutants_toml();
 [[nodiscard]] std::string_view explorer_html();  // the template of the explorer
 
 }  // namespace postern::audit

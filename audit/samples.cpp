@@ -80,11 +80,17 @@ bool is_of_the_world(std::string_view name) {
 
 }  // namespace
 
+std::string_view sample_words(Event event) {
+  const std::string_view name = spec::name_of(event);
+  if (name.starts_with("hand_over.") || name.starts_with("connect.listed_")) return "as the queue says";
+  if (event == Event::connect_dns_listed || event == Event::recipient_client_listed)
+    return "192.0.2.1 is on zen.example";
+  return event == Event::recipient_program_refused ? "nobody of that name" : "";
+}
+
 Lines sample_lines(Event event, spec::Guards before) {
   const std::string_view name = spec::name_of(event);
-  // Their replies have the words of a queue program, or of a list (RBLSMTPD).
-  if (name.starts_with("hand_over.") || name.starts_with("connect.listed_"))
-    return {outcome(event, "as the queue says")};
+  if (const std::string_view words = sample_words(event); !words.empty()) return {outcome(event, std::string(words))};
   if (is_of_the_world(name)) return {outcome(event)};
   if (name.starts_with("recipient.")) return {outcome(event, our_address)};
   if (event == Event::response_valid) return response(before);

@@ -1,6 +1,6 @@
 // The seed's table of 14 cells, and where a configuration stands in it.
 // out     the cells whose settings are nearest (one, exactly, when nothing differs), what differs, and which cells behave
-//         like the configuration though they are set otherwise
+//         like the configuration though their settings differ
 // lives   cells point into the policy's model
 // source  seed: table; spec/settings.toml ([[cell]])
 #pragma once

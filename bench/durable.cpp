@@ -7,7 +7,7 @@
 //         postern    MaildirGroup itself: the above and its names, envelopes, Outcomes; postern/50: a mailbox for each
 //         log        the ceiling: one append to a preallocated file and one fdatasync for all
 // out     cpu: user and system of this process; kernel: of the kernel's threads that work for the disk (kworker, jbd2),
-//         which is in nobody's figure, and here includes what other programs caused. Microseconds a message
+//         which is in no program's figure, and here includes what other programs caused. Microseconds a message
 // beware  each figure has a folder of its own and nothing is removed, since creating is slow after removing: remove
 //         FOLDER at the end. On an idle virtual machine waking up is the dearest part of a wait for the disk: with
 //         BUSY=1 in the environment a loop of the lowest priority keeps each core awake, as clients would

@@ -2,7 +2,8 @@
 """Instructions that `postern serve` takes in user space, counted by callgrind: bench/instructions_serve.py --build BUILD_FOLDER.
 
 A session after the other, or a message: the difference of a long run and a short one, so that start and end do not count.
-Prints each figure against the last one of bench/instructions.txt, and fails where it is more than 3 % above. `--append LABEL`
+Prints each figure against the last one of bench/instructions.txt, and fails where it is more than 3 % above. A busy machine only
+adds to it, because a message then comes in more pieces: what is above is counted again, and the least counts. `--append LABEL`
 adds a line to that file: the version, or the version and what has changed.
 
   build   cmake --preset bench && cmake --build --preset bench --target serve_alone load
@@ -19,6 +20,7 @@ import servers
 HERE = pathlib.Path(__file__).resolve().parent
 FIGURES = HERE / "instructions.txt"
 SHORT, LONG = 200, 1200
+MOST, TRIES = 1.03, 4
 WORK = {  # one session at once: what many share a turn of the loop for is not shared
     "session": "mode=ehlo",                          # greeting, EHLO, QUIT
     "message": "a_session=100000",                   # 1 KiB, discarded
@@ -44,6 +46,17 @@ def run(build, work, count):
         return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE).group(1))
 
 
+def count(build, work, before):
+    """Of one session or message: the least of TRIES, or the first that is not above MOST times `before`."""
+    least = None
+    for _ in range(TRIES):
+        figure = (run(build, work, LONG) - run(build, work, SHORT)) // (LONG - SHORT)
+        least = figure if least is None else min(least, figure)
+        if before is None or least <= MOST * before:
+            break
+    return least
+
+
 def last_figures():
     """{work: instructions} of the last line."""
     lines = [line for line in FIGURES.read_text().splitlines() if line and not line.startswith("#")]
@@ -58,13 +71,13 @@ def main():
     args = parser.parse_args()
     before, figures, build = last_figures(), {}, args.build.resolve()
     for work in args.work.split(","):
-        figures[work] = (run(build, work, LONG) - run(build, work, SHORT)) // (LONG - SHORT)
+        figures[work] = count(build, work, before.get(work))
         trend = f", {100 * figures[work] / before[work] - 100:+.1f} %" if work in before else ""
         print(f"{work:10} {figures[work]:7} instructions{trend}", flush=True)
     if args.append:
         with open(FIGURES, "a") as file:
-            file.write(" ".join(f"{work}={count}" for work, count in figures.items()) + f"  {args.append}\n")
-    sys.exit(any(count > 1.03 * before.get(work, count) for work, count in figures.items()))
+            file.write(" ".join(f"{work}={figure}" for work, figure in figures.items()) + f"  {args.append}\n")
+    sys.exit(any(figure > MOST * before.get(work, figure) for work, figure in figures.items()))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,13 @@
 namespace {
 
 using namespace postern;
+using loop::Channel;
+using loop::Loop;
+using loop::Progress;
+using loop::Timer;
+using loop::Transfer;
+using loop::Watcher;
+using tls::Certificates;
 
 // Begins again with each command, as that of a server does.
 constexpr std::chrono::seconds patience{300};

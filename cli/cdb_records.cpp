@@ -51,7 +51,7 @@ std::optional<struct stat> status_of(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;
 }
 
-// A file beside the one to be replaced; gone unless it got the name.
+// A file beside the one to be replaced; removed unless it got the name.
 class Draft {
  public:
   explicit Draft(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX") {

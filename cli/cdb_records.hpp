@@ -14,7 +14,7 @@ namespace postern::cli {
 using CdbRecords = std::vector<std::pair<std::string, std::string>>;
 
 [[nodiscard]] CdbRecords read_cdb(const std::string& path);
-// new_mode   of a file that was not there
+// new_mode   of a file that did not exist
 void write_cdb(const std::string& path, const CdbRecords& records, unsigned new_mode);
 
 }  // namespace postern::cli

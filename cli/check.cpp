@@ -8,7 +8,9 @@
 
 #include "audit/text.hpp"
 #include "cli/check_file.hpp"
+#include "cli/dns_check.hpp"
 #include "cli/verbs.hpp"
+#include "config/variables.hpp"
 
 namespace postern::cli {
 namespace {
@@ -33,7 +35,7 @@ std::string count_of(const audit::AdviceCounts& counts, audit::Grade grade) {
   return count == 0 ? "" : std::to_string(count) + " " + std::string(audit::name_of(grade)) + (count == 1 ? "" : "s");
 }
 
-// What is said, in brief. `refused`: the classes of clients that a start refuses which is otherwise fine.
+// A summary of what was said. `refused`: the classes of clients that a start refuses which is otherwise fine.
 struct Verdict {
   audit::AdviceCounts counts{};
   std::vector<std::string> refused;
@@ -59,7 +61,7 @@ std::string verdict_line(const Verdict& verdict, int code) {
   const std::string said = code == exit_refused ? refusal_sentence(verdict)
                            : is_dangerous       ? "dangerous: it would start, but read the dangers above"
                                                 : "fit to start";
-  const std::string found = parts.empty() ? "nothing to say against it" : audit::joined(parts, ", ");
+  const std::string found = parts.empty() ? "no objection" : audit::joined(parts, ", ");
   return "verdict  " + said + "; " + found + " (exit code " + std::to_string(code) + ")\n";
 }
 
@@ -83,10 +85,14 @@ void must_be_readable(const std::string& file) {
     throw audit::UsageError(file + ": cannot be read: " + std::strerror(errno));
 }
 
-std::vector<std::string> names_of(const Variables& variables) {
-  std::vector<std::string> names;
-  for (const std::string& each : variables.strings) names.push_back(each.substr(0, each.find('=')));
-  return names;
+// Among the variables of this process are those of many programs: they are asked about as postern-smtpd asks.
+std::vector<std::string> misspellings_of(const Variables& base, const Options& options) {
+  if (options.file.empty() && options.folder.empty())
+    return config::misspellings_in(base::Environment(base.environment().data()));
+  std::vector<std::string> sentences;
+  for (const std::string& each : base.strings)
+    if (auto sentence = config::misspelling(each.substr(0, each.find('=')))) sentences.push_back(std::move(*sentence));
+  return sentences;
 }
 
 int check(const audit::Policy& policy, const Options& options) {
@@ -101,12 +107,14 @@ int check(const audit::Policy& policy, const Options& options) {
   Verdict verdict;
   if (options.tcprules.empty()) {
     Judgement judgement = judge(policy, comparison, base, options.facts.said(), audit::Clients::everybody);
-    if (!options.file.empty() || !options.folder.empty()) warn_of_misspellings(judgement.advice, names_of(base));
+    warn_of_misspellings(judgement.advice, misspellings_of(base, options));
+    advise_on_dns_lists(base, judgement.advice);
     audit::count(judgement.advice, verdict.counts);
     return tell(write_text(policy, judgement), to_json(policy, judgement), verdict, options);
   }
-  const auto classes =
-      judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
+  auto classes = judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
+  for (ClassJudgement& each : classes)
+    for (Judgement& judgement : each.judgement) warn_of_misspellings(judgement.advice, misspellings_of(base, options));
   count(classes, verdict.counts);
   if (RefusedClasses refused = refused_classes(classes); !refused.are_all) verdict.refused = std::move(refused.titles);
   const audit::Json json = {{"of", options.tcprules}, {"classes", to_json(policy, classes)}};
@@ -125,7 +133,7 @@ void add_check(CLI::App& app, Program& program) {
       "  postern check                                   the environment of this process\n"
       "  postern check --env /service/smtpd/run          a run script, or a file of NAME=VALUE lines\n"
       "  postern check --envdir /service/smtpd/env --strict\n"
-      "  postern check --env smtpd.env --tcprules /etc/tcp/smtp.cdb    each class of clients by itself\n"
+      "  postern check --env smtpd.env --tcprules /etc/tcp/smtp.cdb    each class of clients separately\n"
       "  postern check -c /etc/postern/postern.toml      all of what `postern serve -c` would refuse, and each "
       "listener\n"
       "\n"
@@ -141,7 +149,7 @@ void add_check(CLI::App& app, Program& program) {
   verb->add_option("--tcprules", options->tcprules, "and each class of a tcprules cdb on top of them")
       ->type_name("CDB");
   CLI::Option* config = verb->add_option("-c,--config", options->config,
-                                         "a file of postern serve; of the others only --strict and --json go with it")
+                                         "a file of postern serve; only --strict and --json may go with it")
                             ->type_name("FILE");
   options->facts.add_to(*verb, "control/servercert.pem of POSTERN_HOME", "AUTH_CDB is set, or AUTH=1");
   for (CLI::Option* option : verb->get_options())

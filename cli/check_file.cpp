@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "audit/explanation_text.hpp"
+#include "cli/dns_check.hpp"
 #include "cli/serve_start.hpp"
 #include "config/cdb_file.hpp"
 #include "server/dry_run.hpp"
@@ -50,7 +51,8 @@ class FileJudge {
       : policy_(policy), comparison_(comparison), settings_(settings) {}
 
   [[nodiscard]] ListenerJudgement judge(const ListenerSettings& listener) const {
-    const Variables variables = variables_of(listener);
+    Variables variables = variables_of(listener);
+    variables.set("POSTERN_DNS", settings_.dns);
     const audit::SaidFacts said = facts_of(listener, variables);
     const bool has_classes =
         !listener.tcprules.empty() && config::inspect_cdb(listener.tcprules.c_str()) == config::CdbCondition::usable;
@@ -60,6 +62,7 @@ class FileJudge {
                              .classes = {}};
     if (has_classes)
       judged.classes = judge_classes(policy_, comparison_, variables, {.path = listener.tcprules, .said = said});
+    advise_on_dns_lists(variables, judged.judgement.advice);
     amend(judged.judgement, listener, said);
     for (ClassJudgement& each : judged.classes)
       for (Judgement& judgement : each.judgement) amend(judgement, listener, said);
@@ -99,7 +102,7 @@ std::vector<audit::Advice> not_said_before(const FileJudgement& judged, const st
 audit::Grade FileJudgement::worst() const {
   audit::Grade worst = advice.empty() ? audit::Grade::note : advice.front().grade;
   for (const ListenerJudgement& each : listeners) {
-    // With tcprules nobody is served by the variables of the listener alone.
+    // With tcprules the variables of the listener alone serve no client.
     worst = std::min(worst, each.classes.empty() ? each.judgement.worst() : worst_of(each.classes));
   }
   return worst;

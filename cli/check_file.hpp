@@ -1,7 +1,7 @@
-// `postern check -c`: what `postern serve -c` would refuse, in its own words, and what each of its listeners is told.
+// `postern check -c`: what `postern serve -c` would refuse, in its own words, and the judgement of each listener.
 // in      the path of the file; this process may become one that knows no other root and home than the file's
 // out     FileJudgement: advice on the start as a whole, a judgement for each listener and each class of its tcprules
-// how     the file is read as serve reads it, and the start is tried (server/server.hpp) by who calls
+// how     the file is read as serve reads it, and the start is tried (server/server.hpp) as the caller
 // errors  std::runtime_error: no process or pipe to be had
 // source  docs/operating.md
 #pragma once
@@ -25,7 +25,7 @@ struct FileJudgement {
   std::vector<ListenerJudgement> listeners;  // none when the file cannot be understood
 
   [[nodiscard]] audit::Grade worst() const;
-  // Of what is told; what the start says and a listener repeats is counted once.
+  // Of what is reported; what the start says and a listener repeats is counted once.
   [[nodiscard]] audit::AdviceCounts counts() const;
   // Of a start that is fine: the classes of tcprules whose clients it would refuse.
   [[nodiscard]] std::vector<std::string> refused_classes() const;

@@ -9,7 +9,7 @@
 namespace postern::cli {
 namespace {
 
-// The class that holds for clients of whom no other record speaks.
+// The class that holds for clients that no other record names.
 bool holds_for_everybody(const TcpClass& tcp_class) { return tcp_class.address.empty() || tcp_class.address == "="; }
 
 std::string title_of(const TcpClass& tcp_class) {
@@ -27,9 +27,10 @@ Variables environment_of(const Variables& base, const TcpClass& tcp_class, const
 
 void tell_misspellings(ClassJudgement& result) {
   if (result.judgement.empty()) return;
-  std::vector<std::string> names;
-  for (const auto& [name, value] : result.tcp_class.sets) names.push_back(name);
-  warn_of_misspellings(result.judgement.front().advice, names);
+  std::vector<std::string> sentences;
+  for (const auto& [name, value] : result.tcp_class.sets)
+    if (auto sentence = config::misspelling(name)) sentences.push_back(std::move(*sentence));
+  warn_of_misspellings(result.judgement.front().advice, sentences);
 }
 
 }  // namespace

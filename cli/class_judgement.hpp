@@ -28,7 +28,7 @@ struct TcpRulesFile {
                                                         const TcpRulesFile& rules);
 
 void count(const std::vector<ClassJudgement>& classes, audit::AdviceCounts& counts);
-// Whom a start that is otherwise fine would refuse: `class 10.`; and whether it would serve anybody.
+// What an otherwise valid start would refuse: `class 10.`; and whether it would serve any client.
 struct RefusedClasses {
   std::vector<std::string> titles;
   bool are_all = false;

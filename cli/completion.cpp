@@ -1,5 +1,6 @@
 // postern completion: what a shell offers after `postern`, made from the verbs, their options and the table of settings.
 #include <algorithm>
+#include <utility>
 
 #include "audit/text.hpp"
 #include "cli/verbs.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 struct VerbWords {
   std::string name, words;
+  std::string settings;  // each wants its value at once
 };
 
 // `SSL= FORCE_TLS= ... PORT=`
@@ -23,12 +25,13 @@ std::string setting_words() {
 
 VerbWords words_of(const CLI::App& verb) {
   std::vector<std::string> words;
+  std::string settings;
   for (const CLI::Option* option : verb.get_options()) {
     for (const std::string& name : option->get_snames()) words.push_back("-" + name);
     for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
-    if (option->get_positional() && option->get_type_name().starts_with("SETTING")) words.push_back(setting_words());
+    if (option->get_positional() && option->get_type_name().starts_with("SETTING")) settings = setting_words();
   }
-  return {verb.get_name(), audit::joined(words, " ")};
+  return {.name = verb.get_name(), .words = audit::joined(words, " "), .settings = std::move(settings)};
 }
 
 std::vector<VerbWords> verbs_of(const CLI::App& app) {
@@ -43,11 +46,13 @@ std::string names_of(const std::vector<VerbWords>& verbs) {
   return audit::joined(names, " ");
 }
 
-// A name that ends in `=` wants its value at once; what is no word of ours may be a file.
+// What is no word of ours may be a file.
 std::string for_bash(const std::vector<VerbWords>& verbs) {
   std::string text = "_postern() {\n  local words=\n  if [ \"$COMP_CWORD\" = 1 ]; then\n    words='" + names_of(verbs) +
                      "'\n  else\n    case ${COMP_WORDS[1]} in\n";
-  for (const VerbWords& verb : verbs) text += "      " + verb.name + ") words='" + verb.words + "' ;;\n";
+  for (const VerbWords& verb : verbs)
+    text +=
+        "      " + verb.name + ") words='" + verb.words + (verb.settings.empty() ? "" : " ") + verb.settings + "' ;;\n";
   return text +
          "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$2\"))\n"
          "  case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n}\n"
@@ -57,7 +62,11 @@ std::string for_bash(const std::vector<VerbWords>& verbs) {
 std::string for_zsh(const std::vector<VerbWords>& verbs) {
   std::string text = "#compdef postern\nif (( CURRENT == 2 )); then\n  compadd -- " + names_of(verbs) +
                      "\nelse\n  case $words[2] in\n";
-  for (const VerbWords& verb : verbs) text += "    " + verb.name + ") compadd -- " + verb.words + " ;;\n";
+  for (const VerbWords& verb : verbs) {
+    text += "    " + verb.name + ") compadd -- " + verb.words;
+    if (!verb.settings.empty()) text += "; compadd -S '' -- " + verb.settings;
+    text += " ;;\n";
+  }
   return text + "  esac\n  _files\nfi\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include "ask/auth_records.hpp"
 #include "ask/rcpthosts.hpp"
+#include "ask/valid_records.hpp"
 #include "config/cdb_file.hpp"
 #include "config/control.hpp"
 #include "config/foreign_settings.hpp"
@@ -51,6 +52,7 @@ class Looker {
     look_for_cluster();
     look_for_maildir();
     look_for_foreign_settings();
+    if (has_home_ && said_.home_is_here) look_for_valid_recipients();
     if (has_home_ && !said_.home_is_here) look_at_start();
     found_.facts.relay_client = said_.relay_client.value_or(variables_.has("RELAYCLIENT"));
     found_.facts.local_only = said_.local_only.value_or(is_local_only());
@@ -67,7 +69,7 @@ class Looker {
   void look_for_backend() {
     if (said_.backend) {
       found_.facts.backend = said_.backend;
-      found_.backend_from = "said by --backend";
+      found_.backend_from = "given by --backend";
       return;
     }
     const std::string file = variables_.value_of("AUTH_CDB");
@@ -76,7 +78,7 @@ class Looker {
       found_.facts.backend = is_assumed;
       found_.backend_from = is_assumed
                                 ? "assumed with AUTH=1: a check program on the command line cannot be seen from here"
-                                : "no AUTH_CDB; a check program cannot be seen from here, say --backend yes";
+                                : "no AUTH_CDB; a check program cannot be seen from here, use --backend yes";
       return;
     }
     found_.facts.backend = true;
@@ -91,7 +93,7 @@ class Looker {
   void look_for_certificate() {
     if (said_.certificate) {
       found_.facts.certificate = said_.certificate;
-      found_.certificate_from = "said by --certificate";
+      found_.certificate_from = "given by --certificate";
       return;
     }
     tls::CertificatePlace place = place_of_certificate();
@@ -113,8 +115,8 @@ class Looker {
     if (objection.empty() || (!is_implicit && variables_.value_of("DENY_TLS") == "1")) return;
     if (!is_implicit) return refuse(spec::Event::connect_broken_certificate, "broken_certificate", objection);
     found_.advice.push_back({audit::Grade::warning, "broken_certificate",
-                             objection + ". With SSL=1 that is no service, unless a program before postern-smtpd "
-                                         "encrypts and says PROTO=SSL",
+                             objection + ". With SSL=1 nobody is served, unless a program before postern-smtpd "
+                                         "encrypts and sets PROTO=SSL",
                              "deviations D9, D12"});
   }
 
@@ -139,13 +141,25 @@ class Looker {
   }
 
   void look_for_rcpthosts() {
-    std::error_code error;  // what may not be looked at is said elsewhere
-    if (!has_home_ || fs::exists(home_ / "control/rcpthosts", error) || error) return;
-    found_.advice.push_back({audit::Grade::warning, "no_rcpthosts",
-                             "there is no " + (home_ / "control/rcpthosts").string() +
-                                 ": no domain is ours, and mail is taken only from those who may relay (the original "
-                                 "takes mail for every domain then, an open relay)",
-                             "deviation D12"});
+    if (!has_home_) return;
+    const InFolder home(home_);
+    ask::RcptHosts hosts;
+    hosts.read();
+    if (const std::string why(hosts.why_none_is_ours()); !why.empty())
+      found_.advice.push_back({audit::Grade::warning, "no_rcpthosts",
+                               why + " (the original takes mail for every domain without it, an open relay)",
+                               "deviation D12"});
+  }
+
+  // Serve says of its listeners what it finds, and of a class only that its clients are refused, when it begins.
+  void look_for_valid_recipients() {
+    const InFolder home(home_);
+    auto problem = config::find_problem_of_valid_recipients(variables_.value_of("VALIDRCPTTO_CDB"));
+    if (!problem) return;
+    if (problem->refuses_start)
+      return refuse(spec::Event::connect_bad_value, "no_list_of_recipients", std::move(problem->sentence));
+    found_.advice.push_back(
+        {audit::Grade::warning, "list_of_recipients", std::move(problem->sentence), "docs/operating.md"});
   }
 
   // The only way to hand over that can be judged from anywhere: its address is wrong here and there alike.
@@ -189,7 +203,10 @@ class Looker {
     for (const std::string& problem : start.problems)
       if (problem != certificate)
         refuse(is_of_certificate ? spec::Event::connect_bad_value : start.event, "start", problem);
-    for (std::vector<std::string> more : {ask::judge_more_rcpthosts(), ask::judge_auth_records(start.auth_cdb)})
+    ask::RcptHosts ours;
+    ours.read();
+    for (std::vector<std::string> more : {ask::judge_more_rcpthosts(), ask::judge_auth_records(start.auth_cdb),
+                                          ask::judge_valid_records(start.valid_recipients, ours)})
       for (std::string& warning : more)
         found_.advice.push_back({audit::Grade::warning, "records", std::move(warning), "docs/operating.md"});
     for (const std::string& warning : start.warnings)

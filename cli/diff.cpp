@@ -1,4 +1,4 @@
-// postern diff: which sessions end otherwise under two configurations, with a witness for each way.
+// postern diff: which sessions end differently under two configurations, with a witness for each way.
 #include <nlohmann/json.hpp>
 
 #include "audit/difference.hpp"
@@ -59,7 +59,8 @@ std::string as_text(const audit::Policy& policy, const audit::Configuration& a, 
   std::string out = "A: " + audit::settings_text(policy, a) + "  " + audit::facts_text(policy, a) +
                     "\nB: " + audit::settings_text(policy, b) + "  " + audit::facts_text(policy, b) + "\n\n";
   if (difference.partings.empty())
-    return out + "No session is decided otherwise (" + std::to_string(difference.decisions) + " decisions compared).\n";
+    return out + "No session is decided differently (" + std::to_string(difference.decisions) +
+           " decisions compared).\n";
   out += std::to_string(difference.decisions - difference.same) + " of " + std::to_string(difference.decisions) +
          " decisions differ, in " + std::to_string(difference.partings.size()) + " ways:\n";
   std::size_t number = 0;
@@ -109,13 +110,13 @@ int diff(const audit::Policy& policy, const Options& options) {
 void add_diff(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand(
       "diff",
-      "Which sessions end otherwise under two configurations: every way in which they part, with a shortest dialogue.\n"
+      "Which sessions end differently under two configurations: every difference, with a shortest dialogue.\n"
       "\n"
       "  postern diff 'AUTH=1' 'AUTH=1 FORCE_TLS=1'\n"
       "  postern diff '' 'relay_client=1' --backend no\n"
       "  postern diff 'AUTH=1 certificate=1' 'AUTH=1 certificate=0' --json\n"
       "\n"
-      "Exit code: 0 no session ends otherwise, 1 some do, 100 a configuration is not understood.");
+      "Exit code: 0 no session ends differently, 1 some do, 100 a configuration is not understood.");
   const auto options = std::make_shared<Options>();
   verb->add_option("A", options->a, "settings and facts, in one word")->required()->type_name("SETTING=VALUE...");
   verb->add_option("B", options->b, "the others")->required()->type_name("SETTING=VALUE...");

@@ -2,19 +2,51 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "audit/text.hpp"
+#include "base/json_escape.hpp"
+#include "base/spelling.hpp"
 #include "config/list_entries.hpp"
 
 namespace postern::cli {
 namespace {
 
-constexpr std::size_t max_shown_octets = 100;
-
-std::string names_of(const std::vector<FileKey>& keys) {
+std::vector<std::string> names_of(const std::vector<FileKey>& keys) {
   std::vector<std::string> names;
   for (const FileKey& each : keys) names.emplace_back(each.name);
-  return audit::joined(names, ", ");
+  return names;
+}
+
+// Of a word; a number that is no choice is not a misspelt one.
+std::string question_of_choice(std::string_view found, const std::vector<std::string_view>& words) {
+  const bool is_word = std::ranges::any_of(found, [](char c) { return c >= 'A' && c <= 'z'; });
+  const auto meant = is_word ? base::nearest_name(found, {words.begin(), words.end()}) : std::nullopt;
+  return meant ? ": did you mean \"" + *meant + "\"?" : "";
+}
+
+struct Line {
+  std::string text;
+  bool is_changed = false;
+};
+
+// What JSON need not escape is safe on a terminal and in a log, too.
+Line line_of(std::string_view octets, std::size_t most_octets) {
+  Line line;
+  while (!octets.empty()) {
+    const base::Escaped character = base::escape_for_json(octets);
+    const std::string_view plain = octets.substr(0, character.taken);
+    const bool is_safe = plain == "\"" || plain == "\\" || plain == character.text();
+    const std::string_view safe = is_safe ? plain : "?";
+    if (line.text.size() + safe.size() > most_octets) {
+      line.text += "...";
+      break;
+    }
+    line.text += safe;
+    line.is_changed = line.is_changed || !is_safe;
+    octets.remove_prefix(plain.size());
+  }
+  return line;
 }
 
 }  // namespace
@@ -44,10 +76,20 @@ std::string written(const toml::node& node) {
     else if constexpr (toml::is_value<decltype(value)>)
       out << value;
   });
-  std::string text = out.str();
-  if (!is_clean(text)) return "a text with control characters";
-  if (text.size() > max_shown_octets) text = text.substr(0, max_shown_octets) + "...";
-  return text;
+  const std::string text = shown(out.str());
+  return text.empty() ? "a text with control characters" : text;
+}
+
+std::string on_one_line(std::string_view octets, std::size_t most_octets) { return line_of(octets, most_octets).text; }
+
+std::string shown(std::string_view octets) {
+  Line line = line_of(octets, FileValue::max_shown_octets);
+  return line.is_changed ? "" : std::move(line.text);
+}
+
+std::string shown_key(std::string_view key) {
+  const std::string text = shown(key);
+  return text.empty() ? "a key that is empty or has control characters" : text;
 }
 
 bool is_clean(std::string_view text) {
@@ -83,6 +125,8 @@ void FileValue::texts(std::vector<std::string>& out) const {
 void FileValue::domains(std::vector<std::string>& out) const {
   texts(out);
   const toml::array* const array = node.as_array();
+  if (array != nullptr && array->empty())
+    return not_allowed("name at least one domain, or leave the key out: then control/rcpthosts has them");
   for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
     const auto text = (*array)[i].value_exact<std::string>();
     if (!text || text->empty() || !is_clean(*text)) continue;  // texts() has said so
@@ -103,7 +147,8 @@ void FileValue::networks(std::vector<base::Network>& out) const {
     if (network)
       found.push_back(*network);
     else
-      value.not_allowed(text ? network.error() : "only a network in quotes is allowed, as \"10.0.0.0/8\"");
+      value.not_allowed(text && shown(*text) == *text ? network.error()
+                                                      : "only a network in quotes is allowed, as \"10.0.0.0/8\"");
   }
   out = std::move(found);
 }
@@ -122,7 +167,7 @@ std::optional<std::size_t> FileValue::choice(const std::vector<std::string_view>
     if (*found == words[i]) return i;
   std::string allowed;
   for (const std::string_view word : words) allowed += (allowed.empty() ? "\"" : " and \"") + std::string(word) + "\"";
-  not_allowed("only " + allowed + " are allowed");
+  not_allowed("only " + allowed + " are allowed" + question_of_choice(found.value_or(""), words));
   return std::nullopt;
 }
 
@@ -131,6 +176,11 @@ std::optional<std::uint32_t> FileValue::number_between(std::uint32_t least, std:
   if (found && *found >= least && *found <= most) return static_cast<std::uint32_t>(*found);
   not_allowed("only a number from " + std::to_string(least) + " to " + std::to_string(most) + " is allowed");
   return std::nullopt;
+}
+
+std::string only_these(std::string_view word, const std::vector<std::string>& names) {
+  const std::string question = base::question_of(word, names);
+  return (question.empty() ? ", only " : question + " Only ") + audit::joined(names, ", ") + " are";
 }
 
 void take_table(const toml::table& table, const std::vector<FileKey>& keys, FileProblems& problems,
@@ -143,8 +193,8 @@ void take_table(const toml::table& table, const std::vector<FileKey>& keys, File
     }
     std::optional<std::string> sentence = elsewhere ? elsewhere(key.str()) : "";
     if (!sentence) continue;
-    if (sentence->empty()) sentence = "is no key here, only " + names_of(keys) + " are";
-    problems.add(key.source(), std::string(key.str()) + " " + *sentence);
+    if (sentence->empty()) sentence = "is not a key here" + only_these(key.str(), names_of(keys));
+    problems.add(key.source(), shown_key(key.str()) + " " + *sentence);
   }
 }
 

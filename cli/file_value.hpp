@@ -38,6 +38,7 @@ class FileProblems {
 };
 
 struct FileValue {
+  static constexpr std::size_t max_shown_octets = 100;  // of what the file has, before `...`
   std::string_view name;
   const toml::node& node;
   FileProblems& problems;
@@ -64,13 +65,23 @@ struct FileValue {
 
 [[nodiscard]] std::string written(const toml::node& node);  // as the file has it, on one line
 [[nodiscard]] bool is_clean(std::string_view text);         // no control octets
+// What the file has as a sentence may have it: whole characters, `...` for more than so many octets, and `?` for what is not
+// UTF-8, is a control character, or turns a line round.
+[[nodiscard]] std::string on_one_line(std::string_view octets, std::size_t most_octets);
+// The same with max_shown_octets, or nothing when a `?` would stand in it.
+[[nodiscard]] std::string shown(std::string_view octets);
+[[nodiscard]] std::string shown_key(std::string_view key);
+
+// What goes after `is no key`: `: did you mean loops? Only home, user, loops are`; `, only home, user, loops are` where none of
+// the names is near.
+[[nodiscard]] std::string only_these(std::string_view word, const std::vector<std::string>& names);
 
 struct FileKey {
   std::string_view name;
   std::function<void(const FileValue&)> take;
 };
 
-// Gives each value to its key; a key that is not there is a problem, which `elsewhere` may explain, or say to be none.
+// Gives each value to its key; an unknown key is a problem, which `elsewhere` may explain, or excuse.
 using Elsewhere = std::function<std::optional<std::string>(std::string_view key)>;
 void take_table(const toml::table& table, const std::vector<FileKey>& keys, FileProblems& problems,
                 const Elsewhere& elsewhere = {});

@@ -5,6 +5,7 @@
 
 #include "audit/explanation_text.hpp"
 #include "cli/detected_facts.hpp"
+#include "config/dns_lists.hpp"
 #include "config/settings_env.hpp"
 #include "config/variables.hpp"
 #include "server/client/listing.hpp"
@@ -68,8 +69,8 @@ std::optional<server::Listing> take_listing(Judgement& judgement, const Variable
   if (!value.empty())
     judgement.advice.push_back({audit::Grade::note, "listed",
                                 "RBLSMTPD=\"" + value +
-                                    "\": rblsmtpd refuses these clients, where it is run before postern-smtpd; "
-                                    "without it they are served as is said here",
+                                    "\": rblsmtpd refuses these clients, where it runs before postern-smtpd; "
+                                    "without it they are served as shown here",
                                 "rblsmtpd(1)"});
   return std::nullopt;
 }
@@ -100,6 +101,9 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
                       .listed = {},
                       .password = {}};
   tell_values(judgement, values.problems());
+  if (const auto lists = config::parse_dns_lists(variables.value_of("DNSBL")); !lists)
+    judgement.advice.push_back(
+        {audit::Grade::refusal, "bad_value", "DNSBL in " + variables.origin + ": " + lists.error(), "deviation D11"});
   const auto listing = take_listing(judgement, variables, said.home_is_here ? Listens::serve : Listens::another);
   const bool is_readable = std::ranges::none_of(
       judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });
@@ -111,7 +115,7 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
              is_listed ? std::string_view(listing->text) : std::string_view());
   if (is_listed) tell_listing(judgement);
   std::ranges::move(around.advice, std::back_inserter(judgement.advice));
-  if (!is_listed)  // what a client could do who is let in is no matter
+  if (!is_listed)  // what a client that is let in could do does not matter
     std::ranges::move(audit::advise(policy, comparison, judgement.explanation, clients),
                       std::back_inserter(judgement.advice));
   std::ranges::stable_sort(judgement.advice, {}, &audit::Advice::grade);
@@ -136,10 +140,9 @@ std::string write_text(const audit::Policy& policy, const Judgement& judgement) 
   return out + audit::write_text(judgement.advice) + audit::write_text(judgement.place);
 }
 
-void warn_of_misspellings(std::vector<audit::Advice>& advice, const std::vector<std::string>& names) {
-  for (const std::string& name : names)
-    if (const auto sentence = config::misspelling(name))
-      advice.push_back({audit::Grade::warning, "misspelt_variable", *sentence, "docs/operating.md"});
+void warn_of_misspellings(std::vector<audit::Advice>& advice, const std::vector<std::string>& sentences) {
+  for (const std::string& sentence : sentences)
+    advice.push_back({audit::Grade::warning, "misspelt_variable", sentence, "docs/operating.md"});
   std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
 }
 

@@ -34,8 +34,8 @@ struct Judgement {
 [[nodiscard]] Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison,
                               const Variables& variables, const audit::SaidFacts& said, audit::Clients clients);
 
-// Names that are nearly those of a variable: what they were meant to set is not set.
-void warn_of_misspellings(std::vector<audit::Advice>& advice, const std::vector<std::string>& names);
+// Of names that are nearly those of a variable (config/variables.hpp): what they were meant to set is not set.
+void warn_of_misspellings(std::vector<audit::Advice>& advice, const std::vector<std::string>& sentences);
 
 [[nodiscard]] std::string write_text(const audit::Policy& policy, const Judgement& judgement);
 [[nodiscard]] audit::Json to_json(const audit::Policy& policy, const Judgement& judgement);

@@ -15,22 +15,23 @@ namespace postern::cli {
 namespace {
 
 constexpr const char* about =
-    "postern receives mail, and answers for the policy by which it does, which is that of postern-smtpd, too.\n"
+    "postern receives mail, and answers questions about its policy, which is also that of postern-smtpd.\n"
     "\n"
     "  postern serve -c postern.toml        receives mail, for many clients at once\n"
-    "  postern reload PID                   it reads its files again: done, or refused and why\n"
+    "  postern reload PID                   makes it read its files again: done, or refused and why\n"
     "  postern check -c postern.toml        is this file fit to start with?\n"
     "  postern passwd users.cdb alice       sets the password of a user\n"
     "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
     "  postern explain FORCE_TLS=1 AUTH=1   what does a client see, and what is accepted when?\n"
     "  postern matrix                       the table of the 14 usual settings, and all 64 by behaviour\n"
-    "  postern diff 'AUTH=1' 'AUTH=1 FORCE_TLS=1'   which sessions end otherwise, with a dialogue for each\n"
-    "  postern rule mail.starttls_first     why a line of the log was refused: the rule, its reason, a session\n"
+    "  postern diff 'AUTH=1' 'AUTH=1 FORCE_TLS=1'   which sessions end differently, with a dialogue for each\n"
+    "  postern rule mail.starttls_first     why a line of the log says refuse: the rule, its reason, a session\n"
     "  postern replay session.smtp          a dialogue without network: state, rule and reply at each step\n"
+    "  postern judge 127.0.0.1:25           which laws hold for a server that runs, ours or not\n"
     "  postern spec --format html -o policy.html    the whole policy as a document and explorer\n"
     "\n"
     "Settings are SSL, FORCE_TLS, DENY_TLS, AUTH, REQUIRE_AUTH, ALLOW_INSECURE_AUTH (0 or 1) and PORT; facts are\n"
-    "certificate, backend (somebody can judge a password), relay_client (RELAYCLIENT is set) and local_only (nothing\n"
+    "certificate, backend (something can check a password), relay_client (RELAYCLIENT is set) and local_only (nothing\n"
     "carries accepted mail to other domains).";
 
 constexpr int exit_usage = 100;
@@ -54,8 +55,8 @@ void refuse_unknown_verb(const CLI::App& app, const std::string& word) {
   for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
   if (std::ranges::find(verbs, word) != verbs.end()) return;
   const std::string question = base::question_of(word, verbs);
-  throw audit::UsageError(word + " is no verb" + (question.empty() ? "." : question) + " There are " +
-                          audit::joined(verbs, ", ") + "; postern --help tells what they do");
+  throw audit::UsageError(word + " is not a verb" + (question.empty() ? "." : question) + " There are " +
+                          audit::joined(verbs, ", ") + "; postern --help says what they do");
 }
 
 int run(int argc, char** argv) {
@@ -71,6 +72,7 @@ int run(int argc, char** argv) {
   add_replay(app, program);
   add_passwd(app, program);
   add_rule(app, program);
+  add_judge(app, program);
   add_spec(app, program);
   add_serve(app, program);
   add_reload(app, program);
@@ -95,7 +97,7 @@ void FactOptions::add_to(CLI::App& verb, const std::string& certificate_auto, co
   verb.add_option("--certificate", certificate, "is there a usable certificate? auto: " + certificate_auto)
       ->check(words)
       ->type_name("yes|no|auto");
-  verb.add_option("--backend", backend, "can somebody judge a password? auto: " + backend_auto)
+  verb.add_option("--backend", backend, "can something check a password? auto: " + backend_auto)
       ->check(words)
       ->type_name("yes|no|auto");
 }
@@ -117,14 +119,13 @@ void print(const std::string& text) {
 namespace {
 
 void say_no_memory() {
-  std::fputs("postern: there is no memory for it: raise the limit (ulimit -v, softlimit -a, MemoryMax=)\n", stderr);
+  std::fputs("postern: out of memory: raise the limit (ulimit -v, softlimit -a, MemoryMax=)\n", stderr);
 }
 
-// Before main() nobody can catch what a static object of a library wants.
+// Before main() nothing can catch bad_alloc from a static object of a library.
 [[gnu::constructor(101)]] void refuse_without_memory() {
   std::set_new_handler([] {
-    constexpr std::string_view sentence =
-        "postern: there is no memory to start: raise the limit (ulimit -v, MemoryMax=)\n";
+    constexpr std::string_view sentence = "postern: no memory to start: raise the limit (ulimit -v, MemoryMax=)\n";
     static_cast<void>(!::write(STDERR_FILENO, sentence.data(), sentence.size()));
     ::_exit(postern::cli::exit_no_memory);
   });

@@ -51,7 +51,7 @@ void add_matrix(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand(
       "matrix",
       "The 14 usual settings, and all 64 grouped by behaviour: two settings are in one group when no client can tell\n"
-      "them apart. A certificate is there, a backend exactly when AUTH=1.\n"
+      "them apart. There is a certificate, and a backend exactly when AUTH=1.\n"
       "\n"
       "  postern matrix\n"
       "  postern matrix --format markdown >> docs/settings.md\n"

@@ -30,7 +30,7 @@ struct Options {
   bool deletes = false, lists = false;
 };
 
-// Nobody may read along.
+// The terminal must not show it.
 class NoEcho {
  public:
   NoEcho() {
@@ -175,11 +175,11 @@ void add_passwd(CLI::App& app, Program& program) {
       "  postern passwd users.cdb alice --delete\n"
       "  postern passwd users.cdb --list\n"
       "\n"
-      "A server that runs takes the change at the next AUTH. Exit code: 0; 100 nothing was changed.");
+      "A running server uses the change at the next AUTH. Exit code: 0; 100 nothing was changed.");
   const auto options = std::make_shared<Options>();
   verb->add_option("file", options->file, "the cdb")->required()->type_name("FILE");
-  verb->add_option("user", options->user, "as he sends it to AUTH")->type_name("USER");
-  CLI::Option* deletes = verb->add_flag("--delete", options->deletes, "the user is no more");
+  verb->add_option("user", options->user, "as the client sends it to AUTH")->type_name("USER");
+  CLI::Option* deletes = verb->add_flag("--delete", options->deletes, "removes the user");
   verb->add_flag("--list", options->lists, "the names of all users")->excludes(deletes);
   verb->callback([&program, options] {
     program.chosen = [options] { return options->lists ? list(*options) : change(*options); };

@@ -11,7 +11,7 @@ namespace postern::cli {
 namespace {
 
 constexpr const char* about =
-    "Asks a running `postern serve` to read its files again, waits, and says what became of it.\n"
+    "Asks a running `postern serve` to read its files again, waits, and reports the result.\n"
     "\n"
     "  postern reload 4711        4711 is its process id; for systemd: ExecReload=/usr/local/bin/postern reload "
     "$MAINPID\n"
@@ -38,7 +38,7 @@ bool serves(pid_t process) {
 int reload(const Options& options) {
   using server::ReloadVerdict;
   if (!serves(options.server)) {
-    std::fprintf(stderr, "reload: process %d is no postern serve\n", static_cast<int>(options.server));
+    std::fprintf(stderr, "reload: process %d is not postern serve\n", static_cast<int>(options.server));
     return exit_refused;
   }
   const ReloadVerdict verdict = server::ask_for_reload(options.server, std::chrono::seconds(options.patience_seconds));

@@ -77,7 +77,7 @@ std::expected<audit::Dialogue, std::string> find_dialogue(const audit::Policy& p
   if (!settings.empty()) under = audit::parse_configuration(policy, settings).settings_and_facts;
   const std::string text = audit::witness_of(policy, word, under);
   if (text.empty())
-    return std::unexpected(word + ": no session that can be shown comes by this rule" +
+    return std::unexpected(word + ": no session that can be shown reaches this rule" +
                            (settings.empty() ? "" : " under these settings") + "; postern rule " + word +
                            " explains it");
   return audit::parse_dialogue(text, word);
@@ -111,7 +111,8 @@ void add_replay(CLI::App& app, Program& program) {
       "\n"
       "Exit code: 0 as written, 1 the server says something else, 100 the file cannot be read.");
   const auto options = std::make_shared<Options>();
-  verb->add_option("words", options->words, "settings, if the file's are not meant; then the file, or the id of a rule")
+  verb->add_option("words", options->words,
+                   "settings that replace those of the file; then the file, or the id of a rule")
       ->required()
       ->type_name("[SETTING=VALUE...] FILE|RULE");
   verb->add_flag("--json", options->as_json, "the same as JSON");

@@ -67,7 +67,7 @@ std::string as_text(const audit::Policy& policy, const spec::RuleRow& rule) {
     out += "\nA shortest session in which it decides; `postern replay " + rule.id + "` shows each step:\n\n  " +
            audit::replaced(shown, "\n", "\n  ") + "\n";
   return out + "\nThis is policy " + std::string(spec::policy_hash().substr(0, 16)) +
-         "; a line of the log with another policy= was written by another version, and is explained by that.\n";
+         "; a line of the log with another policy= was written by another version: ask that version.\n";
 }
 
 audit::Json as_json(const audit::Policy& policy, const spec::RuleRow& rule) {
@@ -100,7 +100,7 @@ int rule_verb(const audit::Policy& policy, const Options& options) {
     std::vector<std::string> ids;
     for (const spec::RuleRow& each : rules) ids.push_back(each.id);
     const std::string question = base::question_of(options.id, ids);
-    throw audit::UsageError(options.id + " is no rule of policy " + std::string(spec::policy_hash().substr(0, 16)) +
+    throw audit::UsageError(options.id + " is not a rule of policy " + std::string(spec::policy_hash().substr(0, 16)) +
                             (question.empty() ? "." : question) + " `postern rule` lists all of them");
   }
   print(options.as_json ? audit::dumped(as_json(policy, *found)) : as_text(policy, *found));
@@ -112,7 +112,7 @@ int rule_verb(const audit::Policy& policy, const Options& options) {
 void add_rule(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand(
       "rule",
-      "Why was that refused? One rule of the log, by its id: when it decides, what it answers, who wanted it so, and\n"
+      "Why was that refused? One rule of the log, by its id: when it decides, what it answers, its source, and\n"
       "a shortest session in which it does.\n"
       "\n"
       "  postern rule mail.starttls_first      of a line with rule=mail.starttls_first\n"

@@ -14,7 +14,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> listens, domains;
-  std::string file, host, maildir, certificate, key;
+  std::string file, shadow, host, maildir, certificate, key;
   bool discards = false;
 };
 
@@ -52,11 +52,11 @@ config::Configuration configuration_of(Options options) {
 constexpr const char* about =
     "Receives mail: one process, many clients, no front end.\n"
     "\n"
-    "  postern serve -c /etc/postern/postern.toml      all that can be said, in a file\n"
-    "  postern check -c /etc/postern/postern.toml      what is wrong with it, before\n"
+    "  postern serve -c /etc/postern/postern.toml      all settings, in a file\n"
+    "  postern check -c /etc/postern/postern.toml      what is wrong with it, before the start\n"
     "\n"
     "  postern serve --listen 127.0.0.1:2525 --maildir mail --domain example.org\n"
-    "      a trial without file: mail for example.org goes to mail/example.org/USER/new\n"
+    "      a trial without a file: mail for example.org goes to mail/example.org/USER/new\n"
     "  postern serve --listen 127.0.0.1:2525 --discard --certificate server.pem\n"
     "      all mail is thrown away, STARTTLS is offered\n"
     "\n"
@@ -71,14 +71,15 @@ constexpr const char* about =
     "  ip = \"0.0.0.0\"\n"
     "  port = 25\n"
     "\n"
-    "SIGHUP, or a change of the file or of a control file: it is read again, for new sessions. SIGTERM, SIGINT: it "
+    "SIGHUP, or a change of the file or of a control file: the server reads all again, for new sessions. SIGTERM, "
+    "SIGINT: it "
     "ends.\n"
     "Exit code: 0 after a signal, 100 when the start is refused; the log, on standard error, says why.";
 
 constexpr int exit_refused = 100;
 
-int serve_file(const std::string& file) {
-  const auto start = start_of_file(file);
+int serve_file(const Options& options) {
+  const auto start = start_of_file(options.file, options.shadow);
   if (start) return server::serve(*start);
   for (const std::string& sentence : start.error())
     observe::LogLine("config", {.program = "postern"}).note(sentence).write();
@@ -86,7 +87,7 @@ int serve_file(const std::string& file) {
 }
 
 int serve(const Options& options) {
-  if (!options.file.empty()) return serve_file(options.file);
+  if (!options.file.empty()) return serve_file(options);
   if (options.listens.empty())
     throw audit::UsageError("serve what? -c FILE, or --listen ADDRESS:PORT; see postern serve --help");
   return server::serve(
@@ -99,14 +100,17 @@ void add_serve(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand("serve", about);
   const auto options = std::make_shared<Options>();
   CLI::Option* file =
-      verb->add_option("-c,--config", options->file, "the file; no other option goes with it")->type_name("FILE");
+      verb->add_option("-c,--config", options->file, "the file; only --shadow goes with it")->type_name("FILE");
+  verb->add_option("--shadow", options->shadow, "a second file, by which sessions are judged too, without effect")
+      ->needs(file)
+      ->type_name("FILE");
   const auto for_a_trial = [&](CLI::Option* option) { return option->excludes(file); };
-  for_a_trial(verb->add_option("--listen", options->listens, "address and port; more than once for several"))
+  for_a_trial(verb->add_option("--listen", options->listens, "address and port; may be repeated"))
       ->type_name("ADDRESS:PORT");
   for_a_trial(verb->add_option("--maildir", options->maildir, "where mail goes: DIR/DOMAIN/LOCAL-PART/new"))
       ->type_name("DIR");
   for_a_trial(
-      verb->add_option("--domain", options->domains, "whose mail is taken from everybody; more than once for several"))
+      verb->add_option("--domain", options->domains, "a domain whose mail is accepted from everybody; may be repeated"))
       ->type_name("DOMAIN");
   for_a_trial(verb->add_option("--host", options->host, "our name, for the greeting"))->type_name("NAME");
   for_a_trial(verb->add_option("--certificate", options->certificate, "PEM file with key, certificate and chain"))

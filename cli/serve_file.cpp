@@ -2,49 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <new>
 #include <utility>
 
 #include "base/spelling.hpp"
+#include "base/text_lines.hpp"
 #include "cli/file_value.hpp"
+#include "cli/parse_reserve.hpp"
 #include "cli/serve_variables.hpp"
 #include "config/configuration_keys.hpp"
+#include "config/variables.hpp"
 
 namespace postern::cli {
 namespace {
-
-// The parser of TOML ends the process when an allocation fails within it. So there is memory aside for it, given back at the
-// first failure; where even that is not there, the file is not parsed at all (std::bad_alloc).
-class ParseReserve {
- public:
-  ParseReserve() : before_(std::get_new_handler()) {
-    reserve_ = new char[octets];
-    std::set_new_handler(release);
-  }
-  ParseReserve(const ParseReserve&) = delete;
-  ParseReserve& operator=(const ParseReserve&) = delete;
-  ~ParseReserve() {
-    std::set_new_handler(before_);
-    delete[] reserve_.exchange(nullptr);
-  }
-
- private:
-  static constexpr std::size_t octets = std::size_t{4} << 20U;  // many times what a configuration takes
-  static void release() {
-    const char* const kept = reserve_.exchange(nullptr);
-    if (kept == nullptr) throw std::bad_alloc();
-    delete[] kept;
-  }
-
-  static inline std::atomic<char*> reserve_ = nullptr;
-  std::new_handler before_;
-};
 
 using config::ListenerSettings;
 using spec::Option;
@@ -88,7 +62,7 @@ const Assignment* find(const Assignments& assignments, std::string_view name) {
 constexpr std::array<std::string_view, 4> ways_out{"QMAILQUEUE", "POSTERN_LMTP", "POSTERN_MAILDIR", "POSTERN_DISCARD"};
 bool is_way_out(std::string_view name) { return std::ranges::find(ways_out, name) != ways_out.end(); }
 
-// The port that a socket of ours has (packaging/*.socket), when nobody says PORT.
+// The port that a socket of ours has (packaging/*.socket), without PORT.
 unsigned usual_port(std::string_view socket_name) {
   if (socket_name == "submission") return 587;
   return socket_name == "submissions" ? 465 : 25;
@@ -115,7 +89,7 @@ class Reader {
                 {"variables", table(&Reader::take_common)},
                 {"listener", [this](const FileValue& value) { take_listeners(value); }}},
                problems_, [this](std::string_view key) { return note_loss(key); });
-    if (!root.contains("listener")) problems_.add(root.source(), "there is no [[listener]]: nobody could come");
+    if (!root.contains("listener")) problems_.add(root.source(), "there is no [[listener]]: write one");
     if (!problems_.is_empty()) return std::unexpected(faults());
     return std::move(settings_);
   }
@@ -139,7 +113,7 @@ class Reader {
     return {};
   }
 
-  // Without it no path means anything, and nobody knows who opens it.
+  // Without it no path has a meaning, and the user who opens it is unknown.
   static bool is_place(Option option) {
     return option == Option::home || option == Option::user || option == Option::chroot;
   }
@@ -181,9 +155,9 @@ class Reader {
   void take_common(const toml::table& table) {
     const std::size_t before = problems_.count();
     for (const auto& [key, node] : table)
-      if (!is_variable(key.str())) problems_.add(key.source(), std::string(key.str()) + " " + no_variable(key.str()));
+      if (!is_variable(key.str())) problems_.add(key.source(), shown_key(key.str()) + " " + no_variable(key.str()));
     if (const Assignment* const port = find(common_, "PORT"); port != nullptr)
-      problems_.add(port->node->source(), "PORT is of one [[listener]]");
+      problems_.add(port->node->source(), "PORT belongs in a [[listener]]");
     has_lost_variables_ = has_lost_variables_ || problems_.count() != before;
   }
 
@@ -198,7 +172,7 @@ class Reader {
       if (!is_way_out(each.name)) continue;
       if (way_out != nullptr)
         problems_.add(each.node->source(),
-                      each.name + " and " + way_out->name + ": mail goes one way; write one of them");
+                      each.name + " and " + way_out->name + ": mail has one way out; write one of them");
       way_out = &each;
     }
   }
@@ -222,10 +196,12 @@ class Reader {
                             {"certificates", [&](const FileValue& v) { take_certificates(v, one); }},
                             {"check_program", [&](const FileValue& v) { take_check_program(v, one); }},
                             {"relay", [&](const FileValue& v) { take_relay(v, own); }},
+                            {"unknown_recipients", [&](const FileValue& v) { take_unknown_recipients(v, own); }},
                             {"tcprules", [&](const FileValue& v) { v.text(one.tcprules); }},
                             {"proxies", [&](const FileValue& v) { v.networks(one.proxies); }}});
     if (const Assignment* const cdb = find(own, "AUTH_CDB"); cdb != nullptr && !one.check_program.empty())
-      problems_.add(cdb->node->source(), "AUTH_CDB and check_program: one judges passwords; write one of them");
+      problems_.add(cdb->node->source(),
+                    "AUTH_CDB and check_program: one of them checks passwords; write only that one");
     if (problems_.count() != before) doubtful_.push_back(one.place);
     one.variables = variables_of(own, one);
     settings_.listeners.push_back(std::move(one));
@@ -233,19 +209,33 @@ class Reader {
 
   // The same as the variable, which a class of tcprules has too.
   void take_relay(const FileValue& value, Assignments& own) {
-    if (find(own, "POSTERN_RELAY") != nullptr) return value.not_allowed("POSTERN_RELAY says it too; write one of them");
+    if (find(own, "POSTERN_RELAY") != nullptr)
+      return value.not_allowed("POSTERN_RELAY sets the same; write one of them");
     bool relays = false;
     value.flag(relays);
     own.push_back({"POSTERN_RELAY", relays ? "POSTERN_RELAY=1" : "POSTERN_RELAY=0", &value.node});
   }
 
+  // As above.
+  void take_unknown_recipients(const FileValue& value, Assignments& own) {
+    constexpr std::string_view name = "POSTERN_UNKNOWN_RECIPIENTS";
+    if (find(own, name) != nullptr) return value.not_allowed(std::string(name) + " sets the same; write one of them");
+    const auto word = take_word(value, spec::row_of(Option::unknown_recipients));
+    if (word) own.push_back({std::string(name), std::string(name) + (*word != 0 ? "=refuse" : "=accept"), &value.node});
+  }
+
   void take_small_keys(const toml::table& table, const std::vector<FileKey>& keys) {
-    take_table(table, keys, problems_, [](std::string_view key) -> std::optional<std::string> {
+    take_table(table, keys, problems_, [&keys](std::string_view key) -> std::optional<std::string> {
       if (is_variable(key)) return std::nullopt;
       if (is_in_capitals(key)) return no_variable(key);
       std::string capitals(key);
       for (char& c : capitals) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-      return is_variable(capitals) ? "is written " + capitals : "";
+      if (is_variable(capitals)) return "is written " + capitals;
+      std::vector<std::string> names;
+      for (const FileKey& each : keys) names.emplace_back(each.name);
+      if (base::nearest_name(key, names)) return "";
+      const std::string question = base::question_of(key, config::variable_names());
+      return question.empty() ? "" : "is neither a key nor a variable" + question;
     });
   }
 
@@ -305,7 +295,7 @@ class Reader {
     const auto found = std::ranges::find_if(settings_.listeners, is_twin);
     if (found == settings_.listeners.end()) return;
     const std::string what =
-        one.socket_name.empty() ? std::string(base::write(one.at).view()) : "socket " + one.socket_name;
+        one.socket_name.empty() ? std::string(base::write(one.at).view()) : "socket " + shown(one.socket_name);
     problems_.add(table.source(), "a second listener at " + what + ": " + found->place + " is the first");
   }
 
@@ -330,25 +320,51 @@ class Reader {
   std::vector<std::string> doubtful_;
 };
 
+std::string line_of(std::string_view text, std::size_t number) {
+  base::TextLines lines(text);
+  auto line = lines.next();
+  while (line && line->number < number) line = lines.next();
+  return line ? shown(line->text) : "";
+}
+
+// The parser says neither which line it means nor what to write there.
+std::string sentence_of(const toml::parse_error& error, std::string_view text, const std::string& shown) {
+  constexpr std::string_view opening = "Error while parsing ";
+  constexpr std::size_t most_octets = 300;  // of what it says
+  std::string_view what = error.description();
+  if (what.starts_with(opening)) what.remove_prefix(opening.size());
+  const std::size_t number = error.source().begin.line;
+  const std::string line = line_of(text, number);
+  const bool is_value = what.contains("integer") || what.contains("value type") || what.contains("float");
+  return shown + " line " + std::to_string(number) + ": " + line + (line.empty() ? "" : ": ") +
+         "no TOML: " + on_one_line(what, most_octets) +
+         (is_value ? "; a number is digits alone, and any other text stands in quotes" : "");
+}
+
 }  // namespace
+
+ServeFile parse_serve_file(std::string_view text, const std::string& shown) {
+  try {
+    const ParseReserve reserve;
+    return Reader(shown).read(toml::parse(text, shown));
+  } catch (const toml::parse_error& error) {
+    return std::unexpected(ServeFileFaults{{sentence_of(error, text, shown)}, {}, {}});
+  }
+}
 
 ServeFile read_serve_file(const std::string& path, const std::string& shown) {
   const auto wrong = [](std::string sentence) {
     return std::unexpected(ServeFileFaults{{std::move(sentence)}, {}, {}});
   };
-  if (std::filesystem::is_directory(path)) return wrong(shown + ": is a folder; name the file in it");
+  std::error_code unknown;  // what cannot be looked at cannot be opened either, and that says why
+  if (std::filesystem::is_directory(path, unknown)) return wrong(shown + ": is a folder; name the file in it");
+  const config::FileWatch::State before = config::FileWatch::state_of(path);
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad()) return wrong(shown + ": cannot be read: " + std::strerror(errno));
-  try {
-    const ParseReserve reserve;
-    ServeFile made = Reader(shown).read(toml::parse(text, shown));
-    if (made) made->file = path;
-    return made;
-  } catch (const toml::parse_error& error) {
-    return wrong(shown + " line " + std::to_string(error.source().begin.line) + ": " +
-                 std::string(error.description()));
-  }
+  ServeFile made = parse_serve_file(text, shown);
+  if (made) made->file = path, made->file_state = before;
+  return made;
 }
 
 }  // namespace postern::cli

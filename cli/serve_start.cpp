@@ -84,21 +84,40 @@ std::vector<std::string> all_problems(ServeFile& read, std::vector<std::string> 
   return problems;
 }
 
+std::expected<config::Configuration, std::vector<std::string>> read_shadow(const std::string& path) {
+  ServeFile read = read_serve_file(path, path);
+  if (!read) return std::unexpected(std::move(read.error().sentences));
+  return std::move(*read);
+}
+
 }  // namespace
 
-std::expected<server::ServerStart, std::vector<std::string>> start_of_file(const std::string& file) {
+std::expected<server::ServerStart, std::vector<std::string>> start_of_file(const std::string& file,
+                                                                           const std::string& shadow) {
   const std::string path = std::filesystem::absolute(file).string();
+  const config::FileWatch::State by_its_real_path = config::FileWatch::state_of(base::real_path(path));
   ServeFile read = read_serve_file(path, file);
   std::vector<std::string> beside = variables_beside(file, environ);
   if (!read || !beside.empty()) return std::unexpected(all_problems(read, std::move(beside)));
   read->file = path_below(read->chroot, path);
-  const auto read_again = [path = read->file, file]() -> std::expected<config::Configuration, std::string> {
+  if (read->file != path) read->file_state = by_its_real_path;
+  const std::string shadow_path =
+      shadow.empty() ? std::string() : path_below(read->chroot, std::filesystem::absolute(shadow).string());
+  const auto with_shadow = [shadow_path](config::Configuration settings) {
+    if (!shadow_path.empty()) settings.shadow = shadow_path;
+    return settings;
+  };
+  const auto read_again = [path = read->file, file,
+                           with_shadow]() -> std::expected<config::Configuration, std::string> {
     ServeFile again = read_serve_file(path, file);
     if (!again) return std::unexpected(audit::joined(again.error().sentences, "; "));
-    return std::move(*again);
+    return with_shadow(std::move(*again));
   };
-  return server::ServerStart{
-      .settings = std::move(*read), .read_again = read_again, .environment = environ, .version = POSTERN_VERSION};
+  return server::ServerStart{.settings = with_shadow(std::move(*read)),
+                             .read_again = read_again,
+                             .environment = environ,
+                             .version = POSTERN_VERSION,
+                             .read_shadow = read_shadow};
 }
 
 }  // namespace postern::cli

@@ -1,5 +1,5 @@
 // What `postern serve -c FILE` starts with; the same for `postern check -c FILE`.
-// in      the file, as the caller wrote it; the environment of this process
+// in      the file, as the caller wrote it; a second one for the key `shadow`, or none; the environment of this process
 // out     ServerStart, which reads the file again by its absolute path; with chroot, by its path in there
 // errors  all sentences that are wrong with file and environment
 // source  docs/operating.md: The file, Reload
@@ -13,6 +13,7 @@
 
 namespace postern::cli {
 
-[[nodiscard]] std::expected<server::ServerStart, std::vector<std::string>> start_of_file(const std::string& file);
+[[nodiscard]] std::expected<server::ServerStart, std::vector<std::string>> start_of_file(
+    const std::string& file, const std::string& shadow = {});
 
 }  // namespace postern::cli

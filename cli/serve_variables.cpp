@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "audit/text.hpp"
 #include "config/settings_env.hpp"
 #include "config/variables.hpp"
 #include "spec/foreign.hpp"
@@ -26,6 +25,9 @@ std::optional<std::string> text_of(const FileValue& value, const spec::OptionRow
   return std::nullopt;
 }
 
+// What is set counts although it is empty. All others are as if they were unset then, as postern-smtpd reads them.
+bool counts_when_empty(std::string_view name) { return name == "RELAYCLIENT" || name == "AUTH_CDB"; }
+
 }  // namespace
 
 bool is_variable(std::string_view name) { return find_variable(name) != nullptr; }
@@ -36,13 +38,14 @@ bool is_in_capitals(std::string_view name) {
 
 std::string no_variable(std::string_view name) {
   if (name == "POSTERN_HOME") return "is home in [server] here";
+  if (name == "POSTERN_DNS") return "is dns in [server] here";
   for (const spec::ForeignRow& row : spec::foreign_rows())
     if (row.kind == spec::ForeignKind::variable && row.name == name)
       return "is of " + std::string(row.whose) + ", where it " + std::string(row.does) +
              "; here it has no effect: " + std::string(row.instead);
-  if (name.starts_with("TCP")) return "is of each client, and found by the listener itself";
-  return "is no variable of postern, only " + audit::joined(config::variable_names(), ", ") +
-         " are; one for a queue program or check program goes into the environment of the service";
+  if (name.starts_with("TCP")) return "is set for each client by the listener itself";
+  return "is not a variable of postern" + only_these(name, config::variable_names()) +
+         "; one for a queue program or check program goes into the environment of the service";
 }
 
 std::optional<std::string> take_variable(const FileValue& value) {
@@ -59,10 +62,12 @@ std::optional<std::string> take_variable(const FileValue& value) {
 std::vector<std::string> variables_beside(const std::string& file, const char* const* environment) {
   std::vector<std::string> sentences;
   for (; environment != nullptr && *environment != nullptr; ++environment) {
-    const std::string_view name = std::string_view(*environment).substr(0, std::string_view(*environment).find('='));
-    const bool is_read = (is_variable(name) && name != "TMPDIR") || name == "POSTERN_HOME";
+    const std::string_view variable = *environment, name = variable.substr(0, variable.find('='));
+    const bool is_empty = variable.size() == name.size() + 1;
+    if (is_empty && !counts_when_empty(name)) continue;
+    const bool is_read = (is_variable(name) && name != "TMPDIR") || name == "POSTERN_HOME" || name == "POSTERN_DNS";
     if (is_read)
-      sentences.push_back(std::string(name) + " in the environment: beside a file it has no say; write it into " +
+      sentences.push_back(std::string(name) + " in the environment: with a file it has no effect; write it into " +
                           file + ", or unset it");
   }
   return sentences;

@@ -1,7 +1,7 @@
 // The variables in capitals that postern-smtpd reads, as `postern serve` takes them from its file.
 // in      a value of the file: a number without quotes for switches and numbers, else a text
 // out     NAME=VALUE; the values are judged by the reader of the environment, one at a time for the sake of their places
-// errors  FileProblems; what a variable of the process would do beside a file: a sentence each
+// errors  FileProblems; what a variable of the process would do with a file: a sentence each
 // source  docs/operating.md: Variables; deviation D11
 #pragma once
 
@@ -21,7 +21,7 @@ namespace postern::cli {
 
 [[nodiscard]] std::optional<std::string> take_variable(const FileValue& value);
 
-// The environment has no say beside a file, and must not seem to.
+// The environment has no effect with a file, and must not seem to.
 [[nodiscard]] std::vector<std::string> variables_beside(const std::string& file, const char* const* environment);
 
 }  // namespace postern::cli

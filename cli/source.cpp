@@ -33,7 +33,7 @@ std::string_view trimmed(std::string_view text) {
   return end == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
 }
 
-// What a shell would make of it: quotes gone, a comment after a blank cut. Expansions stay as they are.
+// What a shell would make of it: without quotes, and without a comment after a blank. Expansions stay as they are.
 std::string unquoted(std::string_view text) {
   std::string value;
   char quote = '\0';
@@ -76,7 +76,7 @@ class FileReader {
     const bool is_assignment = equals != std::string_view::npos && is_name(name);
     const std::string at = "line " + std::to_string(number);
     if (!is_assignment) {
-      if (!is_script) variables_.remarks.push_back(at + " is no NAME=VALUE and was left out: " + std::string(line));
+      if (!is_script) variables_.remarks.push_back(at + " is not NAME=VALUE and was ignored: " + std::string(line));
       return;
     }
     const std::string value = unquoted(line.substr(equals + 1));

@@ -1,4 +1,4 @@
-// Where an operator keeps his variables: the process environment, a file, an envdir.
+// Where an operator keeps variables: the process environment, a file, an envdir.
 // out     Variables, NAME=VALUE, and where they came from; remarks on what was left out
 // errors  UsageError when it cannot be read
 // source  envdir(8): file name = variable, first line = value, NUL = newline, trailing blanks cut, empty file = unset;

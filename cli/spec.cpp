@@ -26,6 +26,8 @@ std::string as_json(const audit::Policy& policy) {
         row[section.table.front()[column]] = section.table[i][column];
       rows.push_back(std::move(row));
     }
+    for (const audit::Item& item : section.items)
+      rows.push_back({{"question", item.title}, {"answer", item.text}, {"laws", item.laws}, {"session", item.session}});
     json["sections"].push_back(
         {{"title", section.title}, {"paragraphs", section.paragraphs}, {"rows", std::move(rows)}});
   }
@@ -56,7 +58,7 @@ void add_spec(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand(
       "spec",
       "The whole policy: settings, rules, replies, laws, limits, each with its source, and the state diagrams.\n"
-      "As HTML it is an explorer, one file without network: turn the switches and see what follows.\n"
+      "As HTML it is an explorer, one file without network: set the switches and see the result.\n"
       "\n"
       "  postern spec | less\n"
       "  postern spec --format html -o policy.html\n"

@@ -34,7 +34,7 @@ void take_item(TcpClass& tcp_class, const config::TcpRuleItem& item) {
 
 TcpClass class_of(std::string_view key, std::string_view value) {
   TcpClass tcp_class{.address = std::string(key), .is_denied = false, .sets = {}, .problem = {}};
-  if (!can_match(key)) tcp_class.problem = "no client has such an address: the line was not meant as an address";
+  if (!can_match(key)) tcp_class.problem = "no client has such an address: did you mean an address?";
   config::TcpRuleItems items(value);
   while (const auto item = items.next()) take_item(tcp_class, *item);
   return tcp_class;

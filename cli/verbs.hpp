@@ -18,7 +18,7 @@ namespace postern::cli {
 
 struct Program {
   std::function<int()> chosen;
-  // Read when a verb first asks for it: who serves, reloads or sets a password does not wait for it.
+  // Read when a verb first asks for it: serve, reload and passwd do not wait for it.
   [[nodiscard]] const audit::Policy& policy() { return policy_ ? *policy_ : policy_.emplace(); }
 
  private:
@@ -31,13 +31,14 @@ void add_matrix(CLI::App& app, Program& program);
 void add_diff(CLI::App& app, Program& program);
 void add_replay(CLI::App& app, Program& program);
 void add_passwd(CLI::App& app, Program& program);
+void add_judge(CLI::App& app, Program& program);
 void add_rule(CLI::App& app, Program& program);
 void add_spec(CLI::App& app, Program& program);
 void add_reload(CLI::App& app, Program& program);
 void add_serve(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
 
-// `--certificate yes|no` and its kin, shared by the verbs that take a configuration.
+// `--certificate yes|no` and the like, shared by the verbs that take a configuration.
 struct FactOptions {
   std::string certificate = "auto", backend = "auto", relay_client = "auto";
   void add_to(CLI::App& verb, const std::string& certificate_auto, const std::string& backend_auto);

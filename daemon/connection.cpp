@@ -53,6 +53,10 @@ class ConnectionFacts final : public ask::Facts {
   [[nodiscard]] std::span<char* const> check_program() override { return parts_.check_program; }
   [[nodiscard]] std::string local_ip() override { return std::string(config::read_peer(parts_.environment).local_ip); }
   [[nodiscard]] std::string_view relay_value() override { return parts_.environment.value_of("RELAYCLIENT"); }
+  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits waits) override {
+    if (parts_.dns_listing == nullptr) return {};
+    return {.verdict = waits == ask::Waits::yes ? &parts_.dns_listing->verdict() : parts_.dns_listing->known()};
+  }
 
  private:
   const Parts& parts_;
@@ -68,9 +72,9 @@ Connection::Connection(const engine::Service& service, std::optional<engine::Cou
       talk_(with_room(service, *this), engine::Patience{}, counters),
       message_(parts.message) {}
 
-void Connection::run(Event first) {
+void Connection::run(Event first, std::string_view text) {
   try {
-    for (Want want = happen(first); want.kind != Kind::end;) want = satisfy(want);
+    for (Want want = happen(first, text); want.kind != Kind::end;) want = satisfy(want);
   } catch (const std::bad_alloc&) {
     run_out_of_memory();
   }
@@ -118,9 +122,9 @@ Want Connection::read_and_feed() {
   return feed();
 }
 
-Want Connection::happen(Event event) {
+Want Connection::happen(Event event, std::string_view text) {
   make_room();
-  return talk_.happen(event, now(), *this);
+  return talk_.happen(event, now(), *this, text);
 }
 
 // Nothing here allocates.
@@ -134,6 +138,7 @@ void Connection::run_out_of_memory() {
 }
 
 void Connection::note(const engine::Note& note) {
+  if (parts_.start.logs_decisions) parts_.journal.decision(note.step);
   if (note.step.code >= 400) parts_.journal.refusal(note.step, note.session);
 }
 
@@ -159,13 +164,15 @@ void Connection::flush() {
   const std::string_view unsent = replies();
   if (!unsent.empty() && parts_.transport.write(unsent) != Io::done) {
     talk_.lose(unsent);
-    talk_.end();  // nobody reads what would be said
+    talk_.end();  // nobody would read a reply
     message_.abandon();
+  } else if (parts_.start.logs_decisions) {
+    parts_.journal.sent(unsent);
   }
   clear();
 }
 
-// In a handshake nobody can be told anything.
+// In a handshake the server can send no reply.
 Want Connection::begin_tls() try {
   flush();
   if (talk_.want().kind != Kind::tls) return talk_.want();
@@ -191,11 +198,12 @@ Want Connection::ask(const Want& want) {
   try {
     asked = ask::ask(want.question, facts, parts_.recipients);
   } catch (const std::bad_alloc&) {
-    parts_.journal.trouble("no memory to find out what this client asks");
+    parts_.journal.trouble("no memory to answer what this client asks");
     return tell(want.ticket, engine::nobody_answers(want.question));
   }
   const auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&*asked);
   if (inquiry != nullptr) (*inquiry)->run();
+  // Never NotYet: dns_standing() waits itself.
   const ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
   if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
@@ -248,7 +256,7 @@ bool Connection::reserve() try {
   return false;
 }
 
-// None: there was no memory for it.
+// None if there was no memory for it.
 std::optional<deliver::Outcome> Connection::finish_message() try {
   if (!message_.is_begun()) return std::nullopt;
   const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});

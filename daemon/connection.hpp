@@ -3,8 +3,8 @@
 // out     run() returns when the session has ended; talk() and has_run_out() say how
 // writes  replies are gathered and leave in one write, just before the connection would wait
 // limits  input_octets of unread input, output_octets of replies; nothing grows
-// errors  told in the log, one line each; a client never sees more than a reply of the spec. Memory that is not there is
-//         the outcome `unknowable`, `broken`, `no_room` or `deferred` of the work that wanted it, or `exhausted`
+// errors  lines of the log, one each; a client never sees more than a reply of the spec. Lack of memory is
+//         the outcome `unknowable`, `broken`, `no_room` or `deferred` of the work that needed it, or `exhausted`
 // source  engine/conversation.hpp; RFC 5321 4.5.3.2; RFC 2920 3.2; RFC 3207 4.2
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "ask/inquiry.hpp"
 #include "base/environment.hpp"
 #include "config/start.hpp"
+#include "daemon/dns_listing.hpp"
 #include "daemon/transport.hpp"
 #include "deliver/buffered_message.hpp"
 #include "deliver/message_id.hpp"
@@ -43,6 +44,7 @@ struct Parts {
   const config::Start& start;
   base::Environment& environment;
   const observe::Journal& journal;
+  DnsListing* dns_listing;  // null: nobody asks
 };
 
 class Connection final : private engine::Output, private engine::Room {
@@ -50,10 +52,10 @@ class Connection final : private engine::Output, private engine::Room {
   // counters   of a session that began in clear, in another process
   Connection(const engine::Service& service, std::optional<engine::Counters> counters, Parts parts);
 
-  // `first` is the event that opens the session: connect_* or handshake_*.
-  void run(spec::Event first);
+  // `first` is the event that opens the session: connect_* or handshake_*; `text` is of its reply.
+  void run(spec::Event first, std::string_view text = {});
   [[nodiscard]] const engine::Conversation& talk() const { return talk_; }
-  // Memory ended, and the session with it.
+  // Memory ran out, and the session ended.
   [[nodiscard]] bool has_run_out() const { return has_run_out_; }
 
  private:
@@ -70,7 +72,7 @@ class Connection final : private engine::Output, private engine::Room {
   [[nodiscard]] engine::Want go_on(const engine::Want& want);
   [[nodiscard]] engine::Want answer(const engine::Want& want);
   [[nodiscard]] engine::Want tell(engine::Ticket ticket, const engine::Answer& answer);
-  [[nodiscard]] engine::Want happen(spec::Event event);
+  [[nodiscard]] engine::Want happen(spec::Event event, std::string_view text = {});
   [[nodiscard]] engine::Want begin_tls();
   void run_out_of_memory();
   void flush();

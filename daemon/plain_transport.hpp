@@ -12,7 +12,7 @@
 
 namespace postern::daemon {
 
-// A moment after which nobody waits any more.
+// The moment at which a wait ends.
 class Patience {
  public:
   explicit Patience(std::chrono::milliseconds from_now) : at_(std::chrono::steady_clock::now() + from_now) {}

@@ -8,8 +8,11 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <thread>
 
+#include "config/tcpserver_env.hpp"
 #include "config/variables.hpp"
+#include "daemon/dns_listing.hpp"
 #include "deliver/delivery.hpp"
 
 namespace postern::daemon {
@@ -28,7 +31,7 @@ bool speaks_within(const Transport& transport, unsigned seconds) {
   return transport.has_unread() || speaks_within(seconds);
 }
 
-// As in the original: what came before the greeting of a delayed service is never served.
+// As in the original: what the client sends before a delayed greeting is dropped.
 void discard_early_input(Transport& transport) {
   char octets[512];
   for (int piece = 0; piece < 64 && speaks_within(transport, 0); ++piece) {
@@ -36,16 +39,37 @@ void discard_early_input(Transport& transport) {
   }
 }
 
+// The delay pays for what DNS lists take.
+void delay_greeting(const config::Start& start, DnsListing* listing) {
+  const base::Deadline end = base::after_seconds(start.greet_delay_seconds);
+  if (listing != nullptr) listing->wait(end);
+  std::this_thread::sleep_until(end);
+}
+
+struct First {
+  Event event;
+  std::string_view text{};
+};
+
 // The event that opens the session, after the delay that the operator wants.
-Event open(const config::Start& start, Transport& transport) {
-  if (start.event != Event::connect_ready) return start.event;
+First open(const config::Start& start, Transport& transport, DnsListing* listing) {
+  if (start.event != Event::connect_ready) return {start.event};
   if (start.drops_early_talkers && speaks_within(transport, start.greet_delay_seconds))
-    return Event::connect_early_talker;
-  if (!start.drops_early_talkers && start.greet_delay_seconds > 0) {
-    sleep(start.greet_delay_seconds);
-    discard_early_input(transport);
-  }
-  return Event::connect_ready;
+    return {Event::connect_early_talker};
+  const bool is_delayed = !start.drops_early_talkers && start.greet_delay_seconds > 0;
+  if (is_delayed) delay_greeting(start, listing);
+  const ask::DnsVerdict* const verdict = listing != nullptr && start.dnsbl_at_connect ? &listing->verdict() : nullptr;
+  if (is_delayed) discard_early_input(transport);
+  if (verdict == nullptr) return {Event::connect_ready};
+  if (start.drops_early_talkers && speaks_within(transport, 0)) return {Event::connect_early_talker};
+  return verdict->is_listed ? First{Event::connect_dns_listed, verdict->words} : First{Event::connect_ready};
+}
+
+// One that was let in at its connection is not asked about again after STARTTLS.
+std::unique_ptr<DnsListing> begin_listing(const Client& client, bool goes_on) {
+  const config::Start& start = client.start;
+  if (start.dns_lists.empty() || !ask::asks_dns_lists(start) || (goes_on && start.dnsbl_at_connect)) return nullptr;
+  return DnsListing::begin(start, config::read_peer(client.environment).remote_ip, client.journal);
 }
 
 int converse(const Client& client) {
@@ -55,22 +79,25 @@ int converse(const Client& client) {
                                 .databytes = start.databytes,
                                 .max_recipients = start.max_recipients,
                                 .strict_addresses = start.strict_addresses};
-  // A refused start may have none: then nobody gets as far as to use it.
+  // A refused start may have none: then no session uses it.
   const auto delivery = deliver::make_delivery(start, client.environment, deliver::Caller::waits);
   const auto message = delivery ? (*delivery)->open(client.environment) : nullptr;
   ask::Recipients recipients;
+  const bool goes_on = client.opening == Opening::after_starttls;
+  const auto listing = begin_listing(client, goes_on);
   // hostname checkprogram subprogram...
   const std::span<char* const> check_program =
       start.backend == config::BackendKind::check_program ? client.arguments.subspan(1) : std::span<char* const>();
-  const bool goes_on = client.opening == Opening::after_starttls;
-  const auto connection = std::make_unique<Connection>(service, goes_on ? std::optional(client.counters) : std::nullopt,
-                                                       Parts{client.transport, *message, recipients, check_program,
-                                                             client.tls, start, client.environment, client.journal});
+  const auto connection =
+      std::make_unique<Connection>(service, goes_on ? std::optional(client.counters) : std::nullopt,
+                                   Parts{client.transport, *message, recipients, check_program, client.tls, start,
+                                         client.environment, client.journal, listing.get()});
   if (!goes_on) {
     for (const std::string& sentence : config::misspellings_in(client.environment)) client.journal.warning(sentence);
     client.journal.start(start);
   }
-  connection->run(goes_on ? Event::handshake_done : open(start, client.transport));
+  const First first = goes_on ? First{Event::handshake_done} : open(start, client.transport, listing.get());
+  connection->run(first.event, first.text);
   const engine::Conversation& talk = connection->talk();
   const std::string_view how = connection->has_run_out() ? "memory" : talk.has_ended_by_quit() ? "quit" : "close";
   client.journal.end(how, observe::end_of(talk));
@@ -81,7 +108,8 @@ int converse(const Client& client) {
 }  // namespace
 
 std::string to_word(engine::Counters counters) {
-  return "errors=" + std::to_string(counters.errors) + ",auth=" + std::to_string(counters.auth_attempts);
+  return "errors=" + std::to_string(counters.errors) + ",auth=" + std::to_string(counters.auth_attempts) +
+         ",unknown=" + std::to_string(counters.unknown_recipients);
 }
 
 engine::Counters counters_of(std::string_view word) {
@@ -92,6 +120,7 @@ engine::Counters counters_of(std::string_view word) {
   };
   number_after("errors=", counters.errors);
   number_after("auth=", counters.auth_attempts);
+  number_after("unknown=", counters.unknown_recipients);
   return counters;
 }
 

@@ -1,6 +1,6 @@
 // One client from its greeting to its end: what postern-smtpd and postern-smtpd-tls share.
 // in      a judged start, a transport, the arguments of the command line, and how the session opens
-// out     the exit code of the program: 0 after QUIT, exit_exhausted when memory ended, 1 otherwise
+// out     the exit code of the program: 0 after QUIT, exit_exhausted when memory ran out, 1 otherwise
 // memory  session and connection are allocated once; untouched buffers cost no page
 // source  qmail-smtpd(8): exit codes; seed: GREETDELAY, DROP_PRE_GREET
 #pragma once
@@ -13,7 +13,7 @@
 
 namespace postern::daemon {
 
-// Counters as a word of a command line: "errors=3,auth=2".
+// Counters as a word of a command line: "errors=3,auth=2,unknown=1".
 [[nodiscard]] std::string to_word(engine::Counters counters);
 [[nodiscard]] engine::Counters counters_of(std::string_view word);
 
@@ -37,7 +37,7 @@ inline constexpr int exit_exhausted = 111;  // trouble that may pass, as tcpserv
 
 [[nodiscard]] int serve(const Client& client);
 
-// For who has no session yet: a line of the log, and 421 where a transport can say it (in a handshake nobody can be told).
+// For a client without a session: a line of the log, and 421 where a transport can send it (not in a handshake).
 // Allocates nothing.
 void say_exhausted(const observe::Journal& journal, Transport* transport);
 

@@ -9,6 +9,7 @@
 #include <new>
 #include <string>
 
+#include "config/settings_env.hpp"
 #include "config/tcpserver_env.hpp"
 #include "daemon/plain_transport.hpp"
 #include "daemon/serve.hpp"
@@ -41,7 +42,7 @@ class SiblingStarter final : public TlsStarter {
   const Journal& journal_;
 };
 
-// A transport whose TLS is done by the program before us, as the Received line tells it.
+// A transport whose TLS is done by the program before us, as the Received line names it.
 class UpstreamTransport final : public Transport {
  public:
   UpstreamTransport(Transport& inner, UpstreamTls tls) : inner_(inner), version_(tls.version), cipher_(tls.cipher) {}
@@ -59,26 +60,26 @@ class UpstreamTransport final : public Transport {
 constexpr const char* about =
     "postern-smtpd [HOST CHECKPROGRAM SUBPROGRAM...]\n"
     "\n"
-    "Serves one SMTP client on descriptors 0 and 1, under tcpserver or sslserver, in the place of qmail-smtpd; the log "
+    "Serves one SMTP client on descriptors 0 and 1, under tcpserver or sslserver, instead of qmail-smtpd; the log "
     "is on 2.\n"
     "Its settings are variables and control files:\n"
     "\n"
     "  tcpserver -D -H -R -x tcp.smtp.cdb -c 200 -u UID -g GID 0 25 postern-smtpd\n"
     "  postern check      what it would refuse, and what is dangerous in these settings\n"
     "\n"
-    "Exit code: 0 after QUIT, 111 when memory ended, 1 otherwise.\n";
+    "Exit code: 0 after QUIT, 111 when memory ran out, 1 otherwise.\n";
 
-// No host name begins with a hyphen, so nobody who serves with it means this.
+// No host name begins with a hyphen, so this is never one.
 int answer(std::string_view option) {
   if (option == "--help" || option == "-h") return std::fputs(about, stdout) < 0 ? 1 : 0;
   if (option == "--version" || option == "-V")
     return std::printf("postern-smtpd %s, policy %s\n", POSTERN_VERSION, std::string(spec::policy_hash()).c_str()) < 0;
-  return std::fprintf(stderr, "postern-smtpd: %s is no option; --help and --version are\n", option.data()), 100;
+  return std::fprintf(stderr, "postern-smtpd: %s is not an option; --help and --version are\n", option.data()), 100;
 }
 
 const char* from_environment(const char* name) { return std::getenv(name); }
 
-// can_say   whether the client could be told something where this ends by std::bad_alloc
+// can_say   whether the client could get a reply where this ends by std::bad_alloc
 int serve_client(std::span<char* const> arguments, bool& can_say) {
   Environment environment(environ);
   const std::string client(read_peer(environment).remote_ip);
@@ -100,6 +101,7 @@ int serve_client(std::span<char* const> arguments, bool& can_say) {
   if (is_implicit && upstream.state == Upstream::silent) {  // deviation D9
     if (const std::string lack = lack_of_memory_for_tls(); !lack.empty()) journal.trouble(lack);
     tls.become_sibling(TlsStart::implicit, {});
+    journal.start(start);  // that program is not there
     return 1;
   }
   can_say = true;
@@ -123,7 +125,7 @@ std::string_view remote_ip() {
 
 bool is_implicit_tls() {
   const char* const value = from_environment("SSL");
-  return value != nullptr && std::string_view(value) == "1";
+  return value != nullptr && is_tls_first(value);
 }
 
 }  // namespace

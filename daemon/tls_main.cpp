@@ -76,6 +76,7 @@ int serve_client(std::string_view mode, std::string_view counters, std::span<cha
   if (mode == "judge") return judge(start);
   const auto transport = accept({.start = start, .environment = environment, .journal = journal});
   if (!transport) {
+    if (mode == "implicit" && !start.problems.empty()) journal.start(start);  // the client did not wait to hear it
     journal.trouble(transport.error().reason);
     return 1;
   }
@@ -103,7 +104,7 @@ int main(int argc, char** argv) {
   }
   try {
     return serve_client(mode, argv[2], std::span<char* const>(argv + 3, static_cast<std::size_t>(argc - 3)));
-  } catch (const std::bad_alloc&) {  // in a handshake, in which nobody can be told anything; serve() catches its own
+  } catch (const std::bad_alloc&) {  // in a handshake, in which no reply can be sent; serve() catches its own
     const char* const client = std::getenv("TCPREMOTEIP");
     say_exhausted(Journal(client == nullptr ? "unknown" : client), nullptr);
     return exit_exhausted;

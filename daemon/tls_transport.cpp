@@ -93,7 +93,7 @@ TlsTransport::Accepted TlsTransport::accept(const tls::TlsContext& context, Desc
     return std::unexpected(std::move(failure));
   }
   if (const Io sent = transport->flush(transport->wire_.deadline.left()); sent != Io::done) {
-    return std::unexpected(HandshakeFailure{sent, "the client did not take the end of the TLS handshake"});
+    return std::unexpected(HandshakeFailure{sent, "the client did not read the end of the TLS handshake"});
   }
   // In TLS 1.3 the client's Finished has no answer, as we give no tickets. A client that leaves Nagle on sends its EHLO
   // only when the Finished has been acknowledged.

@@ -2,8 +2,8 @@
 // read    waits at most the transport's timeout for the first octet, then gives what is there
 // write   sends all of the octets; waits at most the timeout for each bit of progress
 // views   the octets belong to the caller; a transport keeps none after a call returns
-// errors  Io::closed (end of file or any error: there is nobody to talk to) and Io::timed_out, after which a write may
-//         still tell the client so; allocates nothing in clear
+// errors  Io::closed (end of file or any error: the client is gone) and Io::timed_out, after which a write may
+//         still send a last reply; allocates nothing in clear
 // source  RFC 5321 4.5.3.2; deviation D16
 #pragma once
 
@@ -33,12 +33,12 @@ class Transport {
 
   // Octets that the next read gives without looking at the network: more than a poll of the descriptor can tell.
   [[nodiscard]] virtual bool has_unread() const { return false; }
-  // Whether the client has left (departure.hpp); held: what was read and is not yet obeyed. Waits for nobody.
+  // Whether the client has left (departure.hpp); held: what was read and is not yet obeyed. Does not wait.
   [[nodiscard]] virtual bool has_left(std::string_view held) {
     static_cast<void>(held);
     return false;
   }
-  // The last word: nothing may be written after it. Waits for nobody.
+  // The last word: nothing may be written after it. Does not wait.
   virtual void finish() {}
 
   // As the Received line names them; empty in clear. They live as long as the transport.

@@ -55,7 +55,7 @@ bool Conversation::listens() const {
   return !has_ended() && pause_end_ == never && !is_to_end() && session_.guards().has(waiting_for_octets);
 }
 
-// Nobody is told in the middle of a handshake, and before the greeting the shell says what opens the session.
+// No reply can be sent during a handshake, and before the greeting the shell says what opens the session.
 bool Conversation::is_to_end() const {
   const bool is_idle = !session_.guards().has(bit::waiting_mail_data);
   const bool is_due = course_ == Course::ends_at_once || (course_ == Course::ends_when_idle && is_idle);
@@ -91,14 +91,14 @@ Want Conversation::feed(std::span<char> octets, std::span<char> scratch, Time no
   return next;
 }
 
-// Where an end is due already, an earlier call has been taken, and there was no room left to say the end.
+// Where an end is due already, an earlier call has decided it, and there was no room left for its reply.
 Want Conversation::answer(Ticket ticket, const Answer& answer, Time now, Output& output) {
   if (!output.has_room()) return {.kind = Kind::room};
   if (is_to_end()) return proceed(now, output);
   const bool is_open = !has_ended() && session_.guards().has(bit::waiting_for_answer) && ticket == ticket_;
   if (!is_open) ++stray_;
   if (!is_open) return want();
-  const Step step = session_.report(answer.event, answer.text);
+  const Step step = session_.report(answer.event, answer.text, answer.words);
   if (!step.is_decision) return want();  // the event answers another question
   patience_.begin(now);
   take(step, now, output);
@@ -175,7 +175,7 @@ void Conversation::take(const Step& step, Time now, Output& output) {
   const bool is_answer = step.before.has(bit::waiting_for_answer);
   output.note({.step = step, .session = session_, .waited = is_answer ? now - asked_ : Interval{}});
   switch (step.effect) {
-    case Effect::delay:  // deviation D7: the client that guesses waits, nobody else does
+    case Effect::delay:  // deviation D7: only the client that guesses waits
       delayed_ = step.words;
       pause_end_ = now + seconds(spec::auth_failure_delay_seconds);
       return;

@@ -59,15 +59,15 @@ class Conversation {
   [[nodiscard]] Want time_passed(Time now, Output& output);
   // The server ends; said once or more often, it holds from now on.
   [[nodiscard]] Want shut_down(ShutDown how, Time now, Output& output);
-  // Memory has ended: the client is told, but in a handshake, and the conversation ends.
+  // Memory has run out: the client gets a reply, except in a handshake, and the conversation ends.
   [[nodiscard]] Want run_out(Time now, Output& output);
-  // Nobody can be told anything any more. What is kept of a message is the shell's to drop.
+  // No reply can be sent any more. The shell drops what it keeps of a message.
   void end();
 
   [[nodiscard]] Want want() const;
   // When time_passed() is to be called, where nothing else has come before.
   [[nodiscard]] Time deadline() const;
-  // Patience begins anew: the client has taken all that it was told, or it was we who did not listen to it for so long.
+  // Patience restarts: the client has taken all its replies, or we did not read from it for so long.
   void begin_patience(Time now, Interval not_listening = {}) { patience_.begin(now, not_listening); }
 
   [[nodiscard]] const Session& session() const { return session_; }
@@ -78,7 +78,7 @@ class Conversation {
   }
   [[nodiscard]] bool has_ended_by_quit() const { return course_ == Course::quit; }
   [[nodiscard]] std::uint32_t stray_reports() const { return session_.stray_reports() + stray_; }  // 0, or a defect
-  // Replies that were decided and that nobody heard: of what could not be sent the shell says so.
+  // Replies that were decided and never received; the shell reports what it could not send.
   [[nodiscard]] std::uint32_t lost_replies() const { return lost_replies_; }
   void lose(std::string_view replies);
 

@@ -3,7 +3,7 @@
 // in      Patience, as the operator sets it; what each reading came to; what time it is
 // out     the next moment at which patience can be over, and then the event: timeout or too_slow
 // rule    octets of mail data are progress; of a command only its end is, so that a line which grows octet by octet is not
-//         answered for ever. A line that begins is progress too: so silence is told from slowness
+//         answered for ever. A line that begins is progress too: that separates silence from slowness
 // errors  none; allocates nothing
 // source  RFC 5321 4.5.3.2; deviation D24
 #pragma once
@@ -37,7 +37,7 @@ class PatienceClock {
  public:
   explicit PatienceClock(Patience patience) : patience_(patience) {}
 
-  // The client has given a sign of life, or it is we who did not listen for so long.
+  // The client has shown that it is alive, or we did not read from it for so long.
   void begin(Time now, Interval not_listening = {}) {
     began_ = now;
     window_began_ = window_began_ + not_listening;

@@ -1,7 +1,7 @@
 // What a session asks of the world (the questions of spec/events.toml), and which event each answer is.
 // out     Question, which one is open, and Answer: an event of spec/events.toml
 // ticket  each question has its own; an answer that bears another one is late, and changes nothing
-// lives   the text of an answer until the call that it is given to returns
+// lives   the texts of an answer until the call that it is given to returns
 // source  spec/events.toml: [[question]]; docs/decisions/0009-one-conversation.md
 #pragma once
 
@@ -18,10 +18,12 @@ using spec::Question;
 
 enum class Ticket : std::uint32_t { none };
 
-// The address to keep is the text of recipient_*, the verdict that of hand_over_*.
+// The address to keep is the text of recipient_*; the verdict is the text of hand_over_* and recipient_program_refused, and the
+// words of recipient_client_listed, which has an address, too.
 struct Answer {
   spec::Event event;
   std::string_view text{};
+  std::string_view words{};
 };
 
 enum class CredentialsResult : std::uint8_t { accepted, rejected, broken };
@@ -30,7 +32,7 @@ enum class HandOverResult : std::uint8_t {
   accepted,     // 250
   deferred,     // 451
   refused,      // 554
-  client_gone,  // nobody is told, and nothing is stored (deviation D26)
+  client_gone,  // no reply is sent, and nothing is stored (deviation D26)
 };
 
 // The question that is open in this state.

@@ -78,7 +78,7 @@ ResponseKind Sasl::take_password(std::string_view base64) {
   return piece.is_base64 && is_usable(password_) ? ResponseKind::valid : ResponseKind::malformed;
 }
 
-void Sasl::wipe() {
+void Sasl::overwrite() {
   explicit_bzero(storage_.data(), used_);
   used_ = 0;
   username_ = password_ = {};

@@ -16,7 +16,7 @@
 
 namespace postern::engine {
 
-// By what a user is known where his name must not be kept: equal names have equal marks; 0 is nobody's. Names could be found
+// What identifies a user where the name must not be kept: equal names have equal marks; 0 is nobody's. Names could be found
 // that share a mark, but not one that shares the mark of a given name.
 using UserMark = std::uint64_t;
 [[nodiscard]] UserMark mark_of(std::string_view username);
@@ -29,7 +29,9 @@ class Sasl {
   [[nodiscard]] ResponseKind take_plain(std::string_view base64);
   [[nodiscard]] ResponseKind take_username(std::string_view base64);
   [[nodiscard]] ResponseKind take_password(std::string_view base64);
-  void wipe();
+  void wipe() {
+    if (used_ != 0) overwrite();  // else both are empty, as after most commands
+  }
 
   [[nodiscard]] std::string_view username() const { return username_; }
   [[nodiscard]] std::string_view password() const { return password_; }
@@ -41,6 +43,7 @@ class Sasl {
     std::string_view octets;
   };
   [[nodiscard]] Piece decode(std::string_view base64);
+  void overwrite();
 
   static constexpr std::size_t most_octets = spec::max_auth_line_octets / 4 * 3;
   std::size_t used_ = 0;

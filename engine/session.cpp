@@ -65,7 +65,7 @@ Step Session::step_command(std::string_view unread) {
   std::string_view auth_mailbox;
   const Event event = command_event(line.text, auth_mailbox);
   Step step = apply(event, line.consumed, auth_mailbox);
-  // RFC 3207 4.2: what is sent in clear after STARTTLS is for nobody, and no caller can forget that.
+  // RFC 3207 4.2: what is sent in clear after STARTTLS is dropped here, so no caller can forget it.
   if (step.effect == Effect::start_tls) step.consumed = unread.size();
   return step;
 }
@@ -147,9 +147,11 @@ Step Session::step_mail_data(std::string_view unread, std::span<char> scratch) {
   return step;
 }
 
-Step Session::report(Event event, std::string_view text) { return apply(event, 0, text); }
+Step Session::report(Event event, std::string_view text, std::string_view words) {
+  return apply(event, 0, text, words);
+}
 
-Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
+Step Session::apply(Event event, std::size_t consumed, std::string_view text, std::string_view words) {
   const bool is_answer = guards_.has(waits_for_response);
   spec::Guards before = guards_;
   before.set(bit::errors_spent, counters_.errors >= spec::max_errors);
@@ -162,7 +164,8 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text) {
   const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
   perform(row, event, text);
   count(row.reply, event);
-  const Fills fills{.host = service_.host, .verdict = text, .size_octets = service_.databytes};
+  const std::string_view verdict = event == Event::recipient_client_listed ? words : text;  // its text is an address
+  const Fills fills{.host = service_.host, .verdict = verdict, .size_octets = service_.databytes};
   return {.consumed = consumed,
           .is_decision = true,
           .holds_secret = is_answer || is_auth(event),
@@ -187,9 +190,10 @@ void Session::count(spec::Reply reply, Event event) {
   if (spec::reply_row(reply).is_mistake) ++counters_.errors;
   if (counts.forgives_mistakes) counters_.errors = 0;
   if (counts.is_auth_attempt) ++counters_.auth_attempts;
+  if (event == Event::recipient_unknown) ++counters_.unknown_recipients;
 }
 
-// A late answer authenticates nobody, and opens no transaction.
+// A late answer authenticates no client, and opens no transaction.
 Step Session::stray(Event event) {
   ++stray_reports_;
   return {.event = event};

@@ -29,7 +29,7 @@
 namespace postern::engine {
 
 // Where a message of this session would go. Asked at each DATA that is well-formed, before the client is told to send: what
-// was promised to a DATA that the policy then refuses is the owner's to give up, and so is what a second one finds there.
+// was promised to a DATA that the policy then refuses the owner gives up, and so what a second one finds there.
 class Room {
  public:
   [[nodiscard]] virtual bool reserve() = 0;
@@ -55,6 +55,7 @@ struct Service {
 struct Counters {
   std::uint32_t errors = 0;
   std::uint32_t auth_attempts = 0;
+  std::uint32_t unknown_recipients = 0;  // who answers about recipients may have a limit
 };
 
 struct Step {
@@ -94,14 +95,14 @@ class Session {
 
   // `scratch` takes decoded mail data and holds at least unread.size() + 2.
   [[nodiscard]] Step step(std::string_view unread, std::span<char> scratch);
-  // `text` is the address to keep for recipient_*, the verdict for hand_over_*. No decision: the event may not happen
-  // now (spec/events.toml, `while`).
-  [[nodiscard]] Step report(spec::Event event, std::string_view text = {});
+  // `text` is the address to keep for recipient_*, the verdict for hand_over_* and recipient_program_refused; `words` is the
+  // verdict for recipient_client_listed. No decision: the event may not happen now (spec/events.toml, `while`).
+  [[nodiscard]] Step report(spec::Event event, std::string_view text = {}, std::string_view words = {});
 
-  // A reply of which no text of the world is a part, once more or by itself.
+  // A reply that contains no text of the world, again or alone.
   [[nodiscard]] std::string_view write(spec::Reply reply);
 
-  // The size limit and bound on recipients that hold from now on (an authenticated user may have his own).
+  // The size limit and bound on recipients from now on (an authenticated user may have other ones).
   void set_limits(std::uint64_t databytes, std::size_t max_recipients);
   void set_room(Room& room) { service_.room = &room; }
 
@@ -127,7 +128,8 @@ class Session {
   [[nodiscard]] spec::Event response_event(std::string_view line);
   [[nodiscard]] bool is_refused_already() const;
   [[nodiscard]] spec::Event data_end_event() const;
-  [[nodiscard]] Step apply(spec::Event event, std::size_t consumed, std::string_view text = {});
+  [[nodiscard]] Step apply(spec::Event event, std::size_t consumed, std::string_view text = {},
+                           std::string_view words = {});
   void count(spec::Reply reply, spec::Event event);
   [[nodiscard]] Step stray(spec::Event event);
   void perform(const spec::PolicyRow& row, spec::Event event, std::string_view text);

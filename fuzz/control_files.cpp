@@ -16,15 +16,20 @@
 #include <utility>
 #include <vector>
 
+#include "ask/address_list.hpp"
 #include "ask/auth_cdb.hpp"
-#include "ask/badmailfrom.hpp"
+#include "ask/dns_lists.hpp"
 #include "ask/localiphost.hpp"
 #include "ask/rcpthosts.hpp"
+#include "ask/valid_recipients.hpp"
 #include "base/number.hpp"
 #include "config/cdb_file.hpp"
 #include "config/control.hpp"
+#include "config/dns_lists.hpp"
+#include "dns/name.hpp"
 #include "fuzz/cdb_of.hpp"
 #include "fuzz/mutate.hpp"
+#include "spec/limits.hpp"
 
 namespace {
 
@@ -109,17 +114,17 @@ void check_rcpthosts(Home& home, std::string_view address, std::string_view text
 
 void check_badmailfrom(Home& home, std::string_view address, std::string_view text) {
   home.write("control/badmailfrom", text);
-  BadMailFrom bad;
+  AddressList bad("badmailfrom");
   const auto listing = bad.listing_of(address);
-  BadMailFrom read_before;
+  AddressList read_before("badmailfrom");
   read_before.read();
   must(std::as_const(read_before).listing_of(address) == listing, "read before it is asked: another listing");
-  if (listing == BadMailFrom::Listing::unknowable) return must(!bad.problem().empty(), "unknowable without a reason");
+  if (listing == AddressList::Listing::unknowable) return must(!bad.problem().empty(), "unknowable without a reason");
   const auto entries = naive_entries(text);
   const std::size_t at = address.rfind('@');
   const bool is_listed =
       (!address.empty() && holds(entries, address)) || (at != address.npos && holds(entries, address.substr(at)));
-  must(is_listed == (listing == BadMailFrom::Listing::listed), "another listing");
+  must(is_listed == (listing == AddressList::Listing::listed), "another listing");
 }
 
 void check_line(Home& home, std::string_view text) {
@@ -204,10 +209,9 @@ Verdict naive_verdict(std::string_view pairs) {
   }
 }
 
-// spec/foreign.toml: who is to be judged by one of these is not let in without it.
+// spec/foreign.toml: a user whom one of these would judge is not let in without it.
 bool names_a_filter(std::string_view pairs) {
-  constexpr std::array<std::string_view, 5> names{"VALIDRCPTTO_CDB", "RCPTCHECK", "MFCHECK", "SPFBEHAVIOR",
-                                                  "SPF_BLOCK_PLUS_ALL"};
+  constexpr std::array<std::string_view, 3> names{"MFCHECK", "SPFBEHAVIOR", "SPF_BLOCK_PLUS_ALL"};
   return std::ranges::any_of(names, [&](std::string_view name) { return pairs.contains(name); });
 }
 
@@ -223,6 +227,73 @@ void check_pairs(Home& home, std::string_view written) {
   must(backend.environment_pairs() == (right == Verdict::accepted ? pairs : ""), "other pairs");
   const Verdict wrong = backend.check({.username = "tim", .password = "q"}, now_seconds).verdict;
   must(wrong == Verdict::rejected && backend.environment_pairs().empty(), "a wrong password is judged otherwise");
+}
+
+// All keys that could speak of an address, the first one first.
+std::vector<std::string> naive_keys(const std::string& address) {
+  const std::size_t at = address.rfind('@');
+  std::vector<std::string> keys{address};
+  for (std::size_t i = at; i > 0 && keys.size() <= spec::max_default_keys; --i)
+    if (address[i - 1] == '-') keys.push_back(address.substr(0, i) + "default" + address.substr(at));
+  keys.push_back(address.substr(at));
+  return keys;
+}
+
+// Of any file: what is valid has a key in it.
+void check_valid_recipients(Home& home, std::string_view address, std::string_view file) {
+  home.write("valid.cdb", file);
+  ValidRecipients asked("valid.cdb"), read_before("valid.cdb");
+  std::string problem;
+  const auto standing = asked.standing_of(address, problem);
+  must((standing == ValidRecipients::Standing::unknowable) == !problem.empty(), "a reason without need, or none");
+  read_before.read();
+  must(std::as_const(read_before).standing_of(address, problem) == standing, "read before: another standing");
+  if (standing != ValidRecipients::Standing::valid || !address.contains('@')) return;
+  const std::string lowered_address = lowered(address);
+  const auto is_there = [&](const std::string& key) { return file.contains(key); };
+  must(lowered_address.starts_with("postmaster@") || std::ranges::any_of(naive_keys(lowered_address), is_there),
+       "valid without a key");
+}
+
+// Of a file of one record, a line for its key and the rest for its value.
+void check_valid_record(Home& home, std::string_view address, std::string_view text) {
+  const std::string key = lowered(text.substr(0, text.find('\n')));
+  const std::string_view value = text.substr(std::min(text.find('\n'), text.size() - 1) + 1);
+  home.write("valid.cdb", fuzz::cdb_of(key, value));
+  ValidRecipients list("valid.cdb");
+  std::string problem;
+  const auto standing = list.standing_of(address, problem);
+  if (!address.contains('@')) return must(standing == ValidRecipients::Standing::valid, "not valid without a domain");
+  const std::string lowered_address = lowered(address);
+  const std::vector<std::string> keys = naive_keys(lowered_address);
+  const bool is_there = std::ranges::find(keys, key) != keys.end();
+  const bool is_valid = is_there ? !value.starts_with('-') : lowered_address.starts_with("postmaster@");
+  must(is_valid == (standing == ValidRecipients::Standing::valid), "another standing");
+}
+
+// DNSBL: what is taken can be asked, has no error of a list among its answers, and is the same however its entries stand apart.
+void check_dns_lists(std::string_view text) {
+  const auto lists = postern::config::parse_dns_lists(text);
+  if (!lists) {
+    // The one key of the only entry, long enough not to be a word of the sentence.
+    const std::string_view key = text.substr(0, text.find('@'));
+    const bool is_one =
+        key.size() > 24 && key.size() < text.size() && key.find_first_of(" ,\t") == std::string_view::npos;
+    must(!is_one || !lists.error().contains(key), "a key is shown");
+    return must(!lists.error().empty(), "refused without a sentence");
+  }
+  for (const postern::config::DnsList& list : *lists) {
+    const std::optional<std::string> name =
+        postern::ask::name_to_ask(list, *postern::base::parse_address(list.is_for_ipv4 ? "192.0.2.1" : "2001:db8::1"));
+    must(name && postern::dns::Name::of(*name).has_value(), "a name that cannot be asked for");
+    must(list.zone.ends_with(list.name) && list.weight != 0, "another zone, or no weight");
+    for (unsigned last = 0; last < 256; ++last)
+      must(!list.has({127, 255, 255, static_cast<std::uint8_t>(last)}), "an error of a list is a listing");
+  }
+  std::string apart(text);
+  std::ranges::replace(apart, ' ', ',');
+  const auto again = postern::config::parse_dns_lists(apart);
+  must(again && again->size() == lists->size(), "commas are not as good as blanks");
 }
 
 // RFC 5321 4.1.3: four Snum, and each is that of 192.0.2.1.
@@ -272,6 +343,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 7: check_localiphost(home, question, file); break;
     case 9: check_pairs(home, file); break;
     case 8: check_login(home, question, file); break;
+    case 10: check_valid_recipients(home, question, file); break;
+    case 11: check_valid_record(home, question, file); break;
+    case 12: check_dns_lists(file); break;
     default: check_cdb(home, question, file); break;
   }
   return 0;

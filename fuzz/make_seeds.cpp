@@ -24,7 +24,7 @@ std::uint8_t fate_of(Event outcome) {
                        : name.starts_with("credentials.") ? spec::bit::waiting_credentials
                                                           : spec::bit::waiting_hand_over;
   std::uint8_t fate = 0;
-  while (fate < 7 && testing::outcome_for({waiting}, fate) != outcome) ++fate;
+  while (fate < 15 && testing::outcome_for({waiting}, fate) != outcome) ++fate;
   return fate;
 }
 
@@ -67,6 +67,9 @@ void add_control_files(const Seeds& seeds) {
   using namespace std::string_literals;
   seeds.add("rcpthosts", "\0a@sub.example.org\0# ours\nexample.com\n.Example.org \n\n"s);
   seeds.add("badmailfrom", "\3a@bad.example\0spam@x.example\n@BAD.example\t\n"s);
+  seeds.add("valid_recipients", "\x0A"s + "Tim-x@example.org\0"s + cdb_of("tim-default@example.org", ""));
+  seeds.add("valid_record", "\x0B"s + "tim-a-b@example.org\0tim-default@example.org\n-moved"s);
+  seeds.add("dns_lists", "\x0C\0"s + "zen.example.org=127.0.0.[2..11]*3 ipv4:key@w.example=127.0.[0..255].[1;3]*-2");
   seeds.add("databytes", "\5\0"s + "10485760\n");
   seeds.add("cdb", "\x0F"s + "tim\0"s + cdb_of("tim", "x"));
   seeds.add("localiphost", "\7[192.0.02.001]\0mx.example \n"s);

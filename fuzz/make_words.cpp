@@ -1,5 +1,5 @@
 // Writes the words of SMTP as the grammar and the spec have them: make_words GRAMMAR_FOLDER SPEC_FOLDER OUTPUT_FOLDER
-// out     words.hpp, for the mutators; smtp.dict, for -dict= of any fuzzer
+// out     words.hpp, for the mutators; smtp.dict, for -dict= of any fuzzer; serve.dict, of the file of postern serve
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -86,6 +86,35 @@ const std::set<std::string> phrases{"\r\n",
                                     "\xF5",
                                     "GET / HTTP/1.1"};
 
+// The keys of spec/options.toml, and the tables in which they stand.
+std::set<std::string> serve_words(const std::string& options) {
+  std::set<std::string> found{"[[listener]]\nsocket = \"smtp\"\n",
+                              "[[listener]]\nip = \"127.0.0.1\"\nport = 0\n",
+                              "cert = \"a\"",
+                              "key = \"a\"",
+                              "\\u0000",
+                              "\"\"\"",
+                              "[[",
+                              "{",
+                              "= "};
+  static const std::regex name("(?:^|\n)name = \"(\\w+)\""), places("(?:^|\n)where = ([^\n]*)"), place("\"(\\w+)\"");
+  const auto each = [](const std::string& text, const std::regex& what, auto take) {
+    for (auto at = std::sregex_iterator(text.begin(), text.end(), what); at != std::sregex_iterator(); ++at)
+      take((*at)[1].str());
+  };
+  each(options, name, [&](const std::string& key) { found.insert(key + " = "); });
+  each(options, places, [&](const std::string& list) {
+    each(list, place, [&](const std::string& table) { found.insert('[' + table + "]\n"); });
+  });
+  found.erase("[class]\n"), found.erase("[environment]\n");
+  return found;
+}
+
+void write_dictionary(std::ostream& out, const std::set<std::string>& entries) {
+  out << "# Written by fuzz/make_words.cpp from grammar/*.rl and spec/*.toml.\n";
+  for (const std::string& entry : entries) out << '"' << escaped(entry, "\\x%02X") << "\"\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -98,14 +127,14 @@ int main(int argc, char** argv) {
   take_capabilities(spec::load_model(argv[2], problems), words);
   if (!problems.empty() || words.size() < 20) return std::fputs("make_words: found too little\n", stderr), 1;
   const std::filesystem::path out(argv[3]);
-  std::ofstream header(out / "words.hpp"), dictionary(out / "smtp.dict");
+  std::ofstream header(out / "words.hpp"), dictionary(out / "smtp.dict"), serve(out / "serve.dict");
   header << "// Written by fuzz/make_words.cpp from grammar/*.rl and spec/*.toml.\n#pragma once\n\n#include <array>\n"
             "#include <string_view>\n\nnamespace postern::fuzz {\n\ninline constexpr std::array<std::string_view, "
          << words.size() << "> words{\n";
   for (const std::string& word : words) header << "    \"" << escaped(word, "\\%03o") << "\",\n";
   header << "};\n\n}  // namespace postern::fuzz\n";
-  dictionary << "# Written by fuzz/make_words.cpp from grammar/*.rl and spec/*.toml.\n";
   words.insert(phrases.begin(), phrases.end());
-  for (const std::string& word : words) dictionary << '"' << escaped(word, "\\x%02X") << "\"\n";
-  return header && dictionary ? 0 : 1;
+  write_dictionary(dictionary, words);
+  write_dictionary(serve, serve_words(text_of(std::filesystem::path(argv[2]) / "options.toml")));
+  return header && dictionary && serve ? 0 : 1;
 }

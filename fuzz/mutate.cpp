@@ -10,7 +10,7 @@
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
-// The oracles ask for memory often; where from is told by the place of a crash, not by long stacks of each request.
+// The oracles ask for memory often; a crash shows where, so requests need no long stacks.
 extern "C" const char* __asan_default_options() { return "malloc_context_size=2:quarantine_size_mb=16"; }
 
 namespace postern::fuzz {

@@ -84,6 +84,7 @@ const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tes
   trace_->decisions.clear();
   trace_->said.clear();
   trace_->replies.clear();
+  course_.begin();
   asked_ = 0;
   is_closed_ = false;
   unread_ = {};
@@ -104,7 +105,7 @@ const Trace& Player::play(const SessionView& view, std::size_t piece_octets, tes
 
 void Player::play_part(std::string_view part, std::size_t piece_octets) {
   while (!part.empty() && !is_closed_) {
-    // RFC 3207 4.2: what comes between STARTTLS and the handshake is for nobody.
+    // RFC 3207 4.2: what comes between STARTTLS and the handshake is dropped.
     if (want_.kind == Kind::tls) return;
     // What is unread is laid before the page again each time: a long line comes in greater pieces.
     const std::string_view piece = part.substr(0, std::max(piece_octets, unread_.size() / 8));
@@ -118,7 +119,7 @@ void Player::play_part(std::string_view part, std::size_t piece_octets) {
   }
 }
 
-// What nobody will store ends at last (deviation D4); all else needs no eternity.
+// Data that is not stored has a bound (deviation D4); other data needs none here.
 void Player::play_for_ever(std::string_view part) {
   std::uint64_t sent = 0;
   const auto decisions = trace_->decisions.size();
@@ -170,7 +171,10 @@ void Player::go_on(Call call) {
   if (noted_) take(*noted_);
   if (!replies().empty()) (trace_->said += 'S') += replies(), trace_->replies += replies();
   clear();
-  if (want_.kind == Kind::end && !std::exchange(is_closed_, true)) trace_->said += 'X';
+  if (want_.kind == Kind::end && !std::exchange(is_closed_, true)) {
+    trace_->said += 'X';
+    complain(course_.end());
+  }
   if (noted_ && !is_closed_) report_late();
 }
 
@@ -266,6 +270,7 @@ void Player::take(const engine::Step& step) {
   trace_->decisions.push_back({before, step.event, step.rule, step.code, step.effect, session().guards()});
   const testing::Decision& decision = trace_->decisions.back();
   judge(decision);
+  complain(course_.take(decision));
   for (const testing::SessionLaw& law : testing::all_session_laws) {
     if (!law.is_kept({decision, step, session()})) complain(law.name);
   }

@@ -1,5 +1,5 @@
 // A whole session at speed: what testing/driver.hpp does, with storage that is kept from one session to the next.
-// in      SessionView; in which pieces the client's octets come, and who serves after STARTTLS
+// in      SessionView; in which pieces the client's octets come, and what serves after STARTTLS
 // out     Trace: each decision, and all that was said and handed over, in order; complaint() when something is wrong
 // judged  at every step: the laws, the second opinion, one reply a command; the input ends at an unreadable page; what
 //         the session shows lies in the input, in `scratch` or in itself; a conversation allocates nothing (where a
@@ -18,6 +18,7 @@
 
 #include "engine/conversation.hpp"
 #include "fuzz/session_input.hpp"
+#include "testing/course.hpp"
 #include "testing/driver.hpp"
 #include "testing/guard_page.hpp"
 #include "testing/judge.hpp"
@@ -84,8 +85,9 @@ class Player final : private engine::Output {
   Trace whole_, cut_;
   Trace* trace_ = nullptr;
   const Trace* model_ = nullptr;
-  std::optional<engine::Step> noted_;   // by the call that has just returned
-  std::string_view sent_, kept_;        // mail data that it consumed, and what is to be stored of it
+  std::optional<engine::Step> noted_;  // by the call that has just returned
+  std::string_view sent_, kept_;       // mail data that it consumed, and what is to be stored of it
+  testing::Course course_;
   std::optional<spec::Guards> before_;  // of a session that another one continues
   std::span<char> unread_;              // before the unreadable page
   std::string mail_data_;               // as the client sent it

@@ -4,6 +4,7 @@ Machine(path)            of one XML file
 untaken(steps)           edges that no step takes, a step being (state, octet); the last edge of a state is its misfits:
                          all octets that do not fit there, taken together
 Machine.way_to(edge)     octets that lead from the start over that edge
+numbers_by_step()        {(state, octet): the number of its edge}
 An octet here is what the machine reads: the number of its class, in a machine over classes.
 """
 import collections
@@ -64,3 +65,6 @@ class Machine:
         for state, octet in steps:
             taken[state].add(octet)
         return [(state, octets) for state, octets in self.edges if not octets & taken[state]]
+
+    def numbers_by_step(self):
+        return {(state, octet): number for number, (state, octets) in enumerate(self.edges) for octet in octets}

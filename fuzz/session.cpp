@@ -38,7 +38,10 @@ void count_changes(const fuzz::Trace& trace) {
   }
 }
 
+// One input in sixteen; while fuzz/minimise changes one, all.
 bool is_for_reference(std::span<const std::uint8_t> octets) {
+  static const bool asks_always = std::getenv("POSTERN_FUZZ_SECOND_OPINION") != nullptr;
+  if (asks_always) return true;
   unsigned sum = 0;
   for (const std::uint8_t octet : octets) sum = sum * 31 + octet;
   return sum % 16 == 0;

@@ -1,7 +1,7 @@
 // A session through a real handshake: an OpenSSL client and server in memory around the engine (input as for `session`).
 // What the client sends after STARTTLS in later pieces reaches the TLS server before the ClientHello; 0xF1 sends it the
 // part that follows instead of one.
-// oracle  what the client hears, in clear and then inside TLS, is what the symbolic session of fuzz/play.hpp says; a
+// oracle  what the client receives, in clear and then inside TLS, is what the symbolic session of fuzz/play.hpp says; a
 //         handshake succeeds exactly when nothing stands before it; nothing is said in clear once STARTTLS is accepted
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -61,6 +61,14 @@ class Transitions {
     return rows_.contains({event, &row}) &&
            (event == spec::Event::data_without_end || changes_.contains(change_of(row, before, event)));
   }
+  // Each row and each change of state, a blank before it; equal ones are equal within one process.
+  void list() const {
+    for (const auto& [event, row] : rows_)
+      std::printf(" %u.%p", static_cast<unsigned>(event), static_cast<const void*>(row));
+    for (const Change& change : changes_)
+      std::printf(" %u.%u.%llx.%llx", static_cast<unsigned>(change.event), static_cast<unsigned>(change.rule),
+                  static_cast<unsigned long long>(change.before), static_cast<unsigned long long>(change.after));
+  }
   // How many changes of state are not among these.
   [[nodiscard]] std::size_t missing_of(const Transitions& all) const { return all.changes_.size() - changes_.size(); }
   // How many of `all` are not among these.

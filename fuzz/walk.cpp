@@ -208,7 +208,7 @@ class Walk {
       has_been_long_ |= event == Event::line_too_long || event == Event::response_too_long;
     } else if (audit::is_outcome_of_a_look_up(event)) {
       std::uint8_t fate = 0;
-      while (fate < 7 && testing::outcome_for(guards_, fate) != event) ++fate;
+      while (fate < 15 && testing::outcome_for(guards_, fate) != event) ++fate;
       input_.script.fates.push_back(fate);
     } else if (guards_.has(bit::waiting_connect)) {
       input_.start = event;

@@ -1,4 +1,4 @@
-// The two alphabets that the command machine is built over; both accept the same language, which a test makes sure of.
+// The two alphabets that the command machine is built over; both accept the same language, which a test checks.
 // in, out, errors  as parse_command
 #pragma once
 

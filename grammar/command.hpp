@@ -57,7 +57,7 @@ struct Parameters {
   std::uint64_t size_octets = 0;  // SIZE= of at most 20 digits, saturated at the greatest value; only when has_size
   bool has_size = false;
   Body body = Body::unsaid;
-  std::string_view auth_mailbox;  // AUTH=, xtext as sent; `<>` when nobody vouches; empty when unsaid
+  std::string_view auth_mailbox;  // AUTH=, xtext as sent; `<>` when nobody vouches; empty when missing
 };
 
 struct Command {

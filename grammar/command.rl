@@ -95,7 +95,7 @@ std::uint64_t appended(std::uint64_t number, char digit) {
 
 bool is_control(char octet) { return static_cast<unsigned char>(octet) < 0x20 || octet == 0x7F; }
 
-// Up to `misfit` all was well, so no control octet stands before it; but of AUTH, where it may come after forgiven HT.
+// Up to `misfit` all octets fit, so no control octet stands before it, except in AUTH, after a forgiven HT.
 SyntaxError error_at(Verb verb, const char* misfit, std::string_view line, const char* path_end) {
   const char* const end = line.data() + line.size();
   const char* const control = std::find_if(verb == Verb::auth ? line.data() : misfit, end, is_control);

@@ -1,9 +1,9 @@
-// What the block scans share, for all that their registers differ.
+// What the block scans share, although their registers differ.
 //
 // A block is 64 octets without a bare CR or LF and without NUL, so what mail data loses of it is its CRs. It is stored whole; then, for
 // each CR, what follows is stored again, one place further down. So a line costs one more store, no inner copy, and
 // seldom a branch that a processor guesses wrong. What is stored beyond the block's end, the next block overwrites.
-// The lines of a header are looked at as they begin. Behind a dot that begins a line, a new block begins.
+// The lines of a header are looked at as they begin. After a dot that begins a line, a new block begins.
 // What is bare, NUL, and a dot before CR or LF, is left to the walk over octets.
 #pragma once
 

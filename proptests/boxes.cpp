@@ -23,17 +23,6 @@ Expression all_of(const std::vector<spec::Conjunct>& conjuncts) {
   return all;
 }
 
-// An invariant of the state before, said of the state after.
-Expression after(Expression e, const spec::Model& model, const spec::Vocabulary& words) {
-  for (std::size_t i = 0; e.kind == Kind::atom && i < model.states.size(); ++i) {
-    if (model.states[i].variable != e.variable) continue;
-    e.variable = words.after + i;
-    break;
-  }
-  for (Expression& part : e.parts) part = after(std::move(part), model, words);
-  return e;
-}
-
 Boxes meet(const Boxes& one, const Boxes& other) {
   Boxes result;
   for (const Box& a : one) {
@@ -59,6 +48,16 @@ Boxes join(Boxes one, const Boxes& other) {
 
 }  // namespace
 
+Expression said_after(Expression e, const spec::Model& model, const spec::Vocabulary& words) {
+  for (std::size_t i = 0; e.kind == Kind::atom && i < model.states.size(); ++i) {
+    if (model.states[i].variable != e.variable) continue;
+    e.variable = words.after + i;
+    break;
+  }
+  for (Expression& part : e.parts) part = said_after(std::move(part), model, words);
+  return e;
+}
+
 Forbidden::Forbidden(const spec::Model& model, const spec::Laws& laws)
     : model_(model), words_(laws.words), sizes_{model.effects.size()}, boxes_(1) {
   for (const spec::State& state : model.states) sizes_.push_back(model.variables[state.variable].values.size());
@@ -73,13 +72,19 @@ Forbidden::Forbidden(const spec::Model& model, const spec::Laws& laws)
   laws_ = clauses_.size();
   for (const spec::Law& law : laws.invariants) {
     for (const spec::Clause& clause : law.never)
-      clauses_.push_back({law.name, clause.text, after(all_of(clause.conjuncts), model, words_)});
+      clauses_.push_back({law.name, clause.text, said_after(all_of(clause.conjuncts), model, words_)});
   }
   known_.resize(clauses_.size() * model.events.size());
+  alike_.resize(model.events.size());
   for (std::size_t at = 0; at < known_.size(); ++at) {
     const Expression& condition = clauses_[at / model.events.size()].condition;
     known_[at].can_fit = can_fit(condition, true, at % model.events.size());
     collect_care(condition, known_[at].care);
+    if (!known_[at].can_fit) continue;
+    std::vector<Alike>& all = alike_[at % model.events.size()];
+    auto found = std::ranges::find(all, known_[at].care, &Alike::care);
+    if (found == all.end()) found = all.insert(all.end(), {.care = known_[at].care});
+    found->clauses.push_back(at / model.events.size());
   }
 }
 
@@ -120,12 +125,29 @@ Outcome Forbidden::outcome_of_start(const spec::Assignment& configuration) const
   return outcome;
 }
 
+Boxes Forbidden::boxes_of(const Expression& condition, std::size_t event, const spec::Assignment& before) const {
+  if (!can_fit(condition, true, event)) return {};
+  return fold(condition, true, event, before);
+}
+
 std::size_t Forbidden::number_of(std::size_t clause, std::size_t event, std::uint64_t word) {
   Known& known = known_[clause * model_.events.size() + event];
   if (!known.can_fit) return 0;
   const auto [found, is_new] = known.numbers.try_emplace(word & known.care, 0);
   if (is_new) found->second = number(fold(clauses_[clause].condition, true, event, to_assignment(word, model_)));
   return found->second;
+}
+
+std::vector<std::size_t> Forbidden::numbers_of(std::size_t event, std::uint64_t word) {
+  std::vector<std::size_t> all(clauses_.size());
+  for (Alike& alike : alike_[event]) {
+    std::vector<std::size_t>& numbers = alike.numbers[word & alike.care];
+    if (numbers.empty()) {
+      for (const std::size_t clause : alike.clauses) numbers.push_back(number_of(clause, event, word));
+    }
+    for (std::size_t i = 0; i < numbers.size(); ++i) all[alike.clauses[i]] = numbers[i];
+  }
+  return all;
 }
 
 std::uint64_t Forbidden::care_of(std::size_t event) const {
@@ -184,7 +206,7 @@ Boxes Forbidden::atom(const Expression& e, bool wanted, std::size_t event, const
   return slice(component, wanted ? mask : ~mask);
 }
 
-// The component of which it speaks, and the values there that it means.
+// The component that it names, and the values there that it means.
 std::pair<std::size_t, Mask> Forbidden::meant_by(const Expression& e, const spec::Assignment& before) const {
   Mask mask;
   mask.set(e.value);

@@ -32,6 +32,9 @@ struct LawClause {
   spec::Expression condition;
 };
 
+// An invariant of the state before, said of the state after.
+[[nodiscard]] spec::Expression said_after(spec::Expression e, const spec::Model& model, const spec::Vocabulary& words);
+
 class Forbidden {
  public:
   Forbidden(const spec::Model& model, const spec::Laws& laws);
@@ -54,8 +57,13 @@ class Forbidden {
   [[nodiscard]] Outcome outcome_of_start(const spec::Assignment& configuration) const;
   [[nodiscard]] bool is_of_states(std::size_t clause) const { return clause >= laws_; }
 
+  // Of any clause, as it would stand among the laws.
+  [[nodiscard]] Boxes boxes_of(const spec::Expression& condition, std::size_t event,
+                               const spec::Assignment& before) const;
   // By number of the clause; numbers of equal boxes are equal, 0 forbids nothing.
   [[nodiscard]] std::size_t number_of(std::size_t clause, std::size_t event, std::uint64_t word);
+  // All of them, clause after clause.
+  [[nodiscard]] std::vector<std::size_t> numbers_of(std::size_t event, std::uint64_t word);
   // The bits of the state before on which numbers and outcomes of a rule depend.
   [[nodiscard]] std::uint64_t care_of(std::size_t event) const;
   [[nodiscard]] const Boxes& boxes(std::size_t number) const { return boxes_[number]; }
@@ -65,6 +73,12 @@ class Forbidden {
     bool can_fit = true;
     std::uint64_t care = 0;  // bits of the state before that matter
     std::unordered_map<std::uint64_t, std::size_t> numbers;
+  };
+  // Clauses that fit one event, and to which the same bits matter: they are looked up together.
+  struct Alike {
+    std::uint64_t care = 0;
+    std::vector<std::size_t> clauses = {};
+    std::unordered_map<std::uint64_t, std::vector<std::size_t>> numbers = {};
   };
 
   [[nodiscard]] Boxes fold(const spec::Expression& e, bool wanted, std::size_t event,
@@ -87,7 +101,8 @@ class Forbidden {
   Box whole_;
   std::size_t laws_ = 0;  // clauses of laws; those of invariants follow
   std::vector<LawClause> clauses_;
-  std::vector<Known> known_;  // clause after clause, event after event
+  std::vector<Known> known_;               // clause after clause, event after event
+  std::vector<std::vector<Alike>> alike_;  // event after event
   std::vector<Boxes> boxes_;
   std::unordered_map<std::string, std::size_t> number_by_text_;
 };

@@ -143,7 +143,7 @@ def octets(number):
 
 
 def chosen(cases, otherwise):
-    """The value behind the first condition that holds."""
+    """The value of the first condition that holds."""
     return "".join(f"(ite {condition} {value} " for condition, value in cases) + otherwise + ")" * len(cases)
 
 
@@ -278,9 +278,9 @@ def ask_both(path):
         return dict(zip(SOLVERS, pool.map(lambda solver: ask(solver, path), SOLVERS)))
 
 
-def ask(solver, path):
+def ask(solver, path, seconds=SECONDS):
     try:
-        run = subprocess.run(SOLVERS[solver] + [str(path)], capture_output=True, text=True, timeout=SECONDS, check=False)
+        run = subprocess.run(SOLVERS[solver] + [str(path)], capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return []
     answers = []

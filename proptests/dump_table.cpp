@@ -1,5 +1,5 @@
 // Prints every row of the generated table as the linked program has it: what the library that the programs ship answers,
-// never what the generator had in mind. A line a row, its fields behind tabs, numbers as they stand there. In front of it
+// never what the generator had in mind. A line a row, its fields after tabs, numbers as they stand there. In front of it
 // what number the compiler gives to each name of the spec, and what the functions of the table say for every combination of
 // settings and facts.
 //   dump_table

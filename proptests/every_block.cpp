@@ -172,7 +172,7 @@ void expect_scans(Report& report, const char* step, std::string_view octets) {
 
 constexpr std::array<std::string_view, 2> beginnings = {"x", "\r\nx"};  // in a header, in a body
 constexpr std::size_t two_blocks = 128;
-constexpr std::size_t enough = 132;  // behind what is looked at, so that a scan goes on to the end of two blocks
+constexpr std::size_t enough = 132;  // after what is looked at, so that a scan goes on to the end of two blocks
 
 void each_octet_in_each_place(Report& report) {
   for (const std::string_view beginning : beginnings) {

@@ -1,6 +1,7 @@
 #include "proptests/mutants.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 namespace postern::proptests {
@@ -44,6 +45,10 @@ class List {
     }
     change_codes();
     change_counts();
+    change_while();
+    change_texts();
+    change_exits();
+    change_defaults();
     change_names();
     change_capabilities();
     change_start();
@@ -172,6 +177,81 @@ class List {
           [event](Spec& s) { s.model.events[event].is_auth_attempt = !s.model.events[event].is_auth_attempt; });
       add("change a count", name + ": turn whether it forgives mistakes",
           [event](Spec& s) { s.model.events[event].forgives_mistakes = !s.model.events[event].forgives_mistakes; });
+    }
+  }
+
+  // When an event can happen: in one state less, or in one more.
+  void change_while() {
+    const spec::Variable& waiting = model_.variables[model_.waiting_variable()];
+    for (std::size_t event = 0; event < model_.events.size(); ++event) {
+      for (std::size_t value = 0; value < waiting.values.size(); ++value) {
+        const auto& values = model_.events[event].waiting;
+        const bool is_there = std::ranges::find(values, value) != values.end();
+        add("change a while",
+            "event " + model_.events[event].name + (is_there ? ": not while " : ": also while ") +
+                waiting.values[value],
+            [event, value, is_there](Spec& s) {
+              auto& changed = s.model.events[event].waiting;
+              if (is_there) std::erase(changed, value);
+              if (!is_there) changed.push_back(value);
+            });
+      }
+    }
+  }
+
+  // Said instead: nothing but the code, or what the next reply of this code says.
+  void change_texts() {
+    for (std::size_t reply = 0; reply < model_.replies.size(); ++reply) {
+      const spec::ReplyText& row = model_.replies[reply];
+      if (row.code == 0) continue;
+      std::vector<std::string> texts{row.text.empty() ? "OK" : ""};
+      for (std::size_t i = 1; i < model_.replies.size() && texts.size() < 2; ++i) {
+        const spec::ReplyText& other = model_.replies[(reply + i) % model_.replies.size()];
+        if (other.code / 100 == row.code / 100 && other.text != row.text) texts.push_back(other.text);
+      }
+      for (const std::string& text : texts)
+        add(
+            "change a text", "reply " + row.name + ": says \"" + text + "\"",
+            [reply, text](Spec& s) { s.model.replies[reply].text = text; }, rules_with(reply));
+    }
+    for (std::size_t i = 0; i < model_.capabilities.size(); ++i)
+      add("change a text", "capability " + model_.capabilities[i].text + ": in small letters", [i](Spec& s) {
+        for (char& c : s.model.capabilities[i].text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      });
+  }
+
+  // What the exits of a queue program mean.
+  void change_exits() {
+    for (std::size_t i = 0; i < model_.queue_exits.size(); ++i) {
+      const spec::QueueExit& row = model_.queue_exits[i];
+      const std::string name = "exits " + std::to_string(row.first) + " to " + std::to_string(row.last) + ": ";
+      const std::string next = model_.queue_exits[(i + 1) % model_.queue_exits.size()].text;
+      const auto change = [&](const std::string& how, auto what) {
+        add("change an exit", name + how, [i, what](Spec& s) { what(s.model.queue_exits[i]); });
+      };
+      if (next != row.text) change("say \"" + next + "\"", [next](spec::QueueExit& exit) { exit.text = next; });
+      change("turn whether they are permanent", [](spec::QueueExit& exit) { exit.is_permanent = !exit.is_permanent; });
+      change("one more at the end", [](spec::QueueExit& exit) { exit.last += 1; });
+      change("one less at the end", [](spec::QueueExit& exit) { exit.last -= 1; });
+      if (row.first > 0) change("one more at the beginning", [](spec::QueueExit& exit) { exit.first -= 1; });
+      change("one less at the beginning", [](spec::QueueExit& exit) { exit.first += 1; });
+      add("change an exit", name + "drop the row",
+          [i](Spec& s) { s.model.queue_exits.erase(s.model.queue_exits.begin() + static_cast<std::ptrdiff_t>(i)); });
+      if (i > 0)
+        add("change an exit", name + "the row before it comes later",
+            [i](Spec& s) { std::swap(s.model.queue_exits[i - 1], s.model.queue_exits[i]); });
+    }
+  }
+
+  void change_defaults() {
+    std::vector<std::string> values{"0", "1"};
+    for (const spec::Fact& fact : model_.facts) values.push_back(fact.name);
+    for (std::size_t i = 0; i < model_.settings.size(); ++i) {
+      for (const std::string& value : values) {
+        if (value == model_.settings[i].default_value) continue;
+        add("change a default", "setting " + model_.settings[i].name + ": unset is " + value,
+            [i, value](Spec& s) { s.model.settings[i].default_value = value; });
+      }
     }
   }
 

@@ -35,8 +35,10 @@ struct ChangedExpression {
   std::string how;
   spec::Expression expression;
 };
-// Each with one literal turned, one side left out, one `and` an `or`, one value another, or nothing left of it.
+// Each with one literal turned, one side left out, one `and` an `or`, one value another (of a name with so many at most), or
+// nothing left of it.
 [[nodiscard]] std::vector<ChangedExpression> mutants_of(const spec::Expression& expression,
-                                                        const std::vector<spec::Variable>& names);
+                                                        const std::vector<spec::Variable>& names,
+                                                        std::size_t most_values = 255);
 
 }  // namespace postern::proptests

@@ -31,12 +31,14 @@ Expression negation_of(Expression inner) {
 }
 
 // What may stand in the place of this node; `how` is about the node.
-std::vector<ChangedExpression> changes_of_node(const Expression& e, const std::vector<spec::Variable>& names) {
+std::vector<ChangedExpression> changes_of_node(const Expression& e, const std::vector<spec::Variable>& names,
+                                               std::size_t most_values) {
   std::vector<ChangedExpression> changes;
   const std::string text = text_of(e, names);
   if (e.kind == Kind::atom) {
     changes.push_back({"turn `" + text + "`", negation_of(e)});
-    for (std::size_t value = 0; !names[e.variable].is_boolean && value < names[e.variable].values.size(); ++value) {
+    const std::size_t values = names[e.variable].values.size();
+    for (std::size_t value = 0; !names[e.variable].is_boolean && values <= most_values && value < values; ++value) {
       if (value == e.value) continue;
       Expression other = e;
       other.value = value;
@@ -56,10 +58,11 @@ std::vector<ChangedExpression> changes_of_node(const Expression& e, const std::v
 
 }  // namespace
 
-std::vector<ChangedExpression> mutants_of(const Expression& expression, const std::vector<spec::Variable>& names) {
-  std::vector<ChangedExpression> result = changes_of_node(expression, names);
+std::vector<ChangedExpression> mutants_of(const Expression& expression, const std::vector<spec::Variable>& names,
+                                          std::size_t most_values) {
+  std::vector<ChangedExpression> result = changes_of_node(expression, names, most_values);
   for (std::size_t i = 0; i < expression.parts.size(); ++i) {
-    for (ChangedExpression& part : mutants_of(expression.parts[i], names)) {
+    for (ChangedExpression& part : mutants_of(expression.parts[i], names, most_values)) {
       Expression whole = expression;
       whole.parts[i] = std::move(part.expression);
       result.push_back({std::move(part.how), std::move(whole)});

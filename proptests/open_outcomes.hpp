@@ -30,6 +30,11 @@ struct Place {
 // The start of a session in this configuration.
 [[nodiscard]] Place start_of(const spec::Model& model, Forbidden& forbidden, std::uint64_t configuration);
 
+// Whether the outcome may have another value there. A session begins at `connect`, by the meaning of that word: of a start only
+// the other states are free. What is listed is free only where something is.
+[[nodiscard]] bool is_free(const spec::Model& model, const Forbidden& forbidden, const Place& place,
+                           std::size_t component);
+
 // Where a place is met: the events, the bits that some states before have, and those that all have.
 struct Where {
   std::bitset<256> events;
@@ -72,29 +77,39 @@ class OpenOutcomes {
   struct Claim {
     std::size_t clause;
     const Box* box;
-    std::uint32_t whole;  // components in which the box forbids every value
+    std::uint32_t whole;  // components in which the box forbids every value that is possible there
   };
   using Live = std::vector<Claim>;
+  // What is found once the reply is chosen. Where nothing is open, it depends on the claims alone.
+  struct Found {
+    bool is_open = false;
+    std::set<std::size_t> alone = {};  // clauses that alone forbid something
+  };
+  using Claims =
+      std::vector<std::pair<const Box*, std::uint64_t>>;  // the clause, and the components in which it is whole
 
   [[nodiscard]] bool forbids_the_table(const Box& box) const;
-  [[nodiscard]] bool tells_nothing(std::size_t position, const Live& live) const;
+  [[nodiscard]] Mask possible(std::size_t component) const;
+  [[nodiscard]] bool tells_nothing(std::uint32_t left, const Live& live) const;
   [[nodiscard]] static std::vector<std::size_t> clauses_of(const Live& live);
   void note(const std::vector<std::size_t>& clauses);
   [[nodiscard]] std::vector<Mask> classes(std::size_t component, const Live& live) const;
-  [[nodiscard]] bool is_free(std::size_t component) const;
-  void descend(std::size_t position, const Live& live);
-  void judge(const Live& live);
-  [[nodiscard]] bool takes_another_reply_alone() const;
+  [[nodiscard]] std::optional<std::size_t> next(std::uint32_t left, const Live& live) const;
+  void descend(std::uint32_t left, const Live& live);
+  void descend_known(std::uint32_t left, const Live& live);
+  void judge_open();
+  void judge_another_reply();
   [[nodiscard]] std::string hole() const;
 
   const spec::Model& model_;
   const Forbidden& forbidden_;
   Redundancy redundancy_;
   const Place* place_ = nullptr;
-  const Where* where_ = nullptr;
-  std::array<Mask, most_components> chosen_{};
+  std::array<Mask, most_components> chosen_{};  // of what is left to choose: all that is possible
   std::map<std::size_t, std::set<std::size_t>> replies_;
   std::set<std::string> holes_, broken_;
+  std::map<Claims, Found> known_;
+  Found found_;  // at this place
   std::vector<Where> sole_;
   std::map<std::size_t, std::vector<std::size_t>> companions_;
 };

@@ -6,12 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "deliver/maildir/name.hpp"
+#include "config/maildir_name.hpp"
 
 namespace {
 
-using postern::deliver::encode_name;
-using postern::deliver::mailbox_path;
+using postern::config::encode_name;
+using postern::config::mailbox_path;
 
 std::string lower_case(std::string text) {
   std::ranges::transform(text, text.begin(),

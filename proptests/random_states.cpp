@@ -24,7 +24,7 @@ struct Sut {
 using Model = testing::Reference;
 using Command = rc::state::Command<Model, Sut>;
 
-// Steps by the phase they are taken in, told at the end.
+// Steps by the phase they are taken in, printed at the end.
 struct Tally {
   ~Tally() {
     std::printf("steps compared at random, by phase:");

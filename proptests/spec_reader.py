@@ -260,7 +260,7 @@ def flags(row, *names):
 def write_settings(spec):
     show = spec.diagrams.text
     for row in spec.settings:
-        yield f"setting {row['name']} | {spec.bits[row['name']]:#x} | default {row['default']} | {row['meaning']} | {row['source']}"
+        yield f"setting {row['name']} | {spec.bits[row['name']]:#x} | default {row['default']} | unreadable {row.get('unreadable', '0')} | {row['meaning']} | {row['source']}"
     for row in spec.facts:
         yield f"fact {row['name']} | {spec.bits[row['name']]:#x}{flags(row, 'counted')} | {row['meaning']} | {row['source']}"
     for row in spec.states:

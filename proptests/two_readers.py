@@ -28,6 +28,7 @@ RENAMED = {("settings", "setting"): "DENY_TLS", ("settings", "fact"): "errors_sp
 # What stands there, and what shall: the first row of the kind that has it is changed.
 CHANGED = {
     ("settings", "setting", "default"): ('"backend"', '"relay_client"'),
+    ("settings", "setting", "unreadable"): ('"1"', '"0"'),
     ("settings", "fact", "counted"): ("true", "false"),
     ("settings", "state", "values"): ('["none", "helo", "ehlo"]', '["none", "ehlo", "helo"]'),
     ("settings", "state", "start"): ('value = "implicit", if = "SSL"', 'value = "implicit", if = "not SSL"'),

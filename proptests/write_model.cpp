@@ -50,6 +50,7 @@ void write_settings(const Model& model) {
     Line("setting " + row.name)
         .field(hex(bits_of(model.variables[i])))
         .field("default " + row.default_value)
+        .field(std::string("unreadable ") + (row.when_unreadable ? "1" : "0"))
         .field(row.meaning)
         .field(row.source)
         .end();

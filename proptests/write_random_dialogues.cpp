@@ -81,7 +81,7 @@ class Interpreter {
   Words words_;
 };
 
-// What a client may send, the event it is, and what comes of it.
+// What a client may send, the event it is, and the result.
 struct Phrase {
   std::string octets, event, outcome;
 };
@@ -106,7 +106,7 @@ std::vector<Phrase> commands(const World& world) {
           {"MAIL a@b.example\r\n", "mail.malformed", ""},
           {"RCPT TO:<c@d.example>\r\n", "rcpt.valid", "recipient.ours"},
           {"rcpt to:<c.d@D.EXAMPLE>\r\n", "rcpt.valid", "recipient.ours"},
-          {"RCPT TO:<@x.example:c@d.example>\r\n", "rcpt.valid", "recipient.ours"},
+          {"RCPT TO:<@x.example:gone@d.example>\r\n", "rcpt.valid", "recipient.refused"},
           {"RCPT TO:<Postmaster>\r\n", "rcpt.valid", "recipient.ours"},
           {"MAIL FROM:<.a..b.@b_c.example>\r\n", "mail.valid", "recipient."},
           {"RCPT TO:<c@elsewhere.example>\r\n", "rcpt.valid", "recipient.foreign"},

@@ -18,7 +18,7 @@
 namespace postern::server {
 namespace {
 
-// Gone before it was accepted, or refused by a filter: the next one may be there.
+// The client left before it was accepted, or a filter refused it: the next one may be there.
 bool is_of_one_client(int error) {
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM || error == ENETDOWN ||
          error == EHOSTUNREACH || error == ENETUNREACH;
@@ -57,10 +57,10 @@ Acceptor::Next Acceptor::accept_one() {
   const auto remote = base::endpoint_of(name);
   if (!remote) return Next::accept;
   if (context_.open_connections >= context_.most_connections) {
-    tell("there are as many connections as there may be", 0);
+    tell("the limit of connections is reached", 0);
     refuse(std::move(socket), *remote);
   } else if (!context_.has_memory()) {
-    tell("cannot serve more clients just now", ENOMEM);
+    tell("cannot serve more clients now", ENOMEM);
     refuse(std::move(socket), *remote);
   } else {
     begin(std::move(socket), *remote);
@@ -77,16 +77,16 @@ void Acceptor::begin(base::Descriptor socket, const base::Endpoint& remote) {
     const ListenerRef listener{.index = listener_, .has_proxy = has_proxy};
     made = &context_.add(std::make_unique<Connection>(context_, remote, listener));
   } catch (const std::bad_alloc&) {
-    tell("cannot serve more clients just now", ENOMEM);
+    tell("cannot serve more clients now", ENOMEM);
     return refuse(std::move(socket), remote);
   }
   made->open(std::move(socket));
 }
 
-// The spare descriptor makes room for one client, who is told.
+// The spare descriptor makes room for one client, which gets 421.
 Acceptor::Next Acceptor::accept_with_spare() {
   const int error = errno;
-  tell("cannot serve more clients just now", error);
+  tell("cannot serve more clients now", error);
   context_.spare_descriptor.close();
   sockaddr_storage name{};
   socklen_t octets = sizeof name;
@@ -100,20 +100,17 @@ Acceptor::Next Acceptor::accept_with_spare() {
   return has_client ? Next::accept : Next::stop;
 }
 
-// A session that lives no longer than its refusal, in memory that is there. Inside TLS nothing can be said before a
-// handshake, which costs what there is not.
+// In memory that is there, by the settings of the listener: nobody knows the client's class. It may be one that begins with TLS.
 void Acceptor::refuse(base::Descriptor socket, const base::Endpoint& remote) {
-  engine::Session session({}, *context_.workspace);
-  const engine::Step step = session.report(spec::Event::exhausted);
+  constexpr spec::Event event = spec::Event::connect_exhausted;
   const observe::Journal journal = context_.journal_of(remote, ++context_.sessions_begun);
-  journal.refusal(step, session);
-  context_.metrics.rule_hit(step.rule);
-  context_.metrics.connection_refused(refusal_of(step.event));
-  if (context_.snapshot->begins_in_tls[listener_] == 0) {
-    context_.metrics.replied(step.code);
-    static_cast<void>(::send(socket.number(), step.reply.data(), step.reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
-  }
-  journal.end("close", {.errors = session.counters().errors});
+  engine::Service service = context_.find_class(listener_, {})->service();
+  if (context_.may_expect_tls(listener_)) service.settings_and_facts.set(spec::bit::SSL, true);
+  const std::string_view reply = context_.refuse(journal, service, event);
+  context_.metrics.connection_refused(refusal_of(event, service.settings_and_facts));
+  if (!reply.empty())
+    static_cast<void>(::send(socket.number(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+  journal.end("close", {});
   ::shutdown(socket.number(), SHUT_WR);
   // A reset would overtake the reply when octets of the client are unread.
   static_cast<void>(::recv(socket.number(), context_.input.data(), context_.input.size(), MSG_DONTWAIT));
@@ -134,7 +131,7 @@ void Acceptor::tell(std::string_view what, int error) {
 }
 
 void Acceptor::rest(int error) {
-  tell("cannot accept clients just now", error);
+  tell("cannot accept clients now", error);
   stop();
   context_.loop.arm(*this, std::chrono::milliseconds(rest_milliseconds));
 }

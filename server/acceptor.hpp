@@ -1,7 +1,7 @@
 // Takes new clients from one listening socket on one loop.
-// in      a socket that listens and does not block; who the proxies are
+// in      a socket that listens and does not block; the networks of the proxies
 // out     a Connection for each client, until stop()
-// bounds  max_accepted in one turn. Without descriptors or memory a client is told 421 at once, and nothing is begun for
+// bounds  max_accepted in one turn. Without descriptors or memory a client gets 421 at once, and nothing is begun for
 //         it: there is a spare descriptor, and the reply is there already. One line in the log for each such minute. Only
 //         where the kernel itself has none do clients wait, for rest_milliseconds, in the backlog
 // errors  reported in the log

@@ -14,12 +14,12 @@ namespace postern::server {
 namespace {
 
 void tell(const base::Descriptor& socket, const base::Endpoint& remote, const BacklogTeller& teller) {
-  engine::LoneSession session({});
-  const engine::Step step = session.report(spec::Event::shutting_down);
+  engine::LoneSession session(teller.service);
+  const engine::Step step = session.report(spec::Event::connect_shutting_down);
   const base::AddressText client = base::write(remote.address);
   observe::Journal(client.view(), {}, teller.voice, teller.listener).refusal(step, session);
   teller.metrics.rule_hit(step.rule);
-  if (!teller.begins_in_tls) {
+  if (step.code != 0) {
     teller.metrics.replied(step.code);
     static_cast<void>(::send(socket.number(), step.reply.data(), step.reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
   }

@@ -1,7 +1,7 @@
-// Who waits in the backlog of a listening socket when the server ends: told so, where the end of the socket would be a reset.
-// in      a socket that listens and does not block, of which nobody accepts any more
-// out     each client gets `421 shutting down`, a line of the log and its place in the metrics; where TLS would come first
-//         nothing can be said, and the connection ends without a reset
+// Clients in the backlog of a listening socket when the server ends: they get 421, not the reset that a close would send.
+// in      a socket that listens and does not block, from which nothing is accepted any more
+// out     each client gets the reply of connect.shutting_down, a line of the log and its place in the metrics; where TLS would
+//         come first there is no reply, and the connection ends without a reset
 // bounds  max_shutdown_backlog clients of one socket, and `until`
 // memory  allocates nothing
 // source  RFC 5321 3.8; listen(2); deviation D23
@@ -9,6 +9,7 @@
 
 #include <string_view>
 
+#include "engine/session.hpp"
 #include "loop/timer_wheel.hpp"
 #include "observe/log.hpp"
 #include "observe/metrics.hpp"
@@ -19,7 +20,7 @@ struct BacklogTeller {
   observe::Shard& metrics;
   observe::LogVoice voice;
   std::string_view listener;  // its name in the log
-  bool begins_in_tls;
+  engine::Service service;    // of the listener
 };
 
 void tell_backlog(int socket, const BacklogTeller& teller, base::Time until);

@@ -22,11 +22,11 @@ struct Capacity {
   unsigned hand_overs;     // at once; never 0
   bool is_below_wishes;    // fewer than the configuration says
 };
-// More connections than sessions may be open for a moment: those that are refused and hear it.
+// More connections than sessions may be open for a moment: those that get a refusal.
 inline constexpr std::uint32_t refused_connections = 16;
 
 [[nodiscard]] Capacity capacity_for(const config::Configuration& settings, std::uint64_t descriptors);
-// A sentence for an operator who wished for more.
+// A sentence for an operator who configured more.
 [[nodiscard]] std::string describe(const Capacity& capacity, std::uint64_t descriptors);
 // RLIMIT_NOFILE, raised as far as it may be.
 [[nodiscard]] std::uint64_t descriptor_limit();

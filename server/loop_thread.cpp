@@ -25,6 +25,7 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
                                .judges = shared.judges,
                                .voice = shared.voice,
                                .index = index,
+                               .dns_servers = shared.dns_servers,
                                .listener_names = shared.listener_names}) {
   context_->spare.reserve(LoopContext::max_spare_workspaces);
 }
@@ -87,7 +88,7 @@ void LoopThread::shut_down(bool must_end) {
   loop_->wake();
 }
 
-// From the last one on: who leaves at once gives his place to one that was told already.
+// From the last one on: one that leaves at once is replaced by one that has its reply already.
 void LoopThread::obey(Order order) {
   obeyed_ = order;
   for (const auto& acceptor : acceptors_) acceptor->stop();

@@ -1,8 +1,9 @@
 // One thread with its loop, its acceptors and its sessions.
-// in      sockets to accept from, a snapshot; calls from the server's thread
+// in      sockets to accept from, a snapshot; calls from the server's threads
 // out     sessions, until the last one is over after shut_down()
-// threads prepare(), post(), shut_down(), end() are the server's; everything else happens on the thread itself
-// errors  start() tells errno in a sentence
+// threads prepare(), post(), shut_down(), end() are the server's, and post() none after end(); everything else happens on the
+//         thread itself
+// errors  start() gives a sentence with errno
 #pragma once
 
 #include <expected>
@@ -29,6 +30,7 @@ struct Shared {
   observe::Metrics& metrics;
   observe::LogVoice voice;
   const std::vector<std::string>& listener_names;
+  const std::expected<dns::Servers, std::string>& dns_servers;
 };
 
 class LoopThread {
@@ -44,7 +46,7 @@ class LoopThread {
   // What takes the place of the snapshot here; post() puts it there, and cannot fail.
   [[nodiscard]] std::unique_ptr<loop::Posted> prepare(std::shared_ptr<const Snapshot> snapshot);
   void post(std::unique_ptr<loop::Posted> prepared) { loop_->post(std::move(prepared)); }
-  // No new clients; who is at rest is told so now. `must_end`: everybody is.
+  // No new clients; those at rest get 421 now. `must_end`: all get it.
   void shut_down(bool must_end);
   [[nodiscard]] bool has_heard() const { return has_heard_; }       // of shut_down(): sessions() will not grow any more
   [[nodiscard]] std::size_t sessions() const { return sessions_; }  // a moment ago

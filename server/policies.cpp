@@ -18,7 +18,7 @@ namespace {
 
 std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
 
-// The later one wins; order is otherwise kept.
+// The later one wins; otherwise the order stays.
 void set(std::vector<std::string>& variables, std::string_view variable) {
   const auto same = [&](const std::string& each) { return name_of(each) == name_of(variable); };
   const auto found = std::ranges::find_if(variables, same);
@@ -28,7 +28,7 @@ void set(std::vector<std::string>& variables, std::string_view variable) {
     variables.emplace_back(variable);
 }
 
-// What the listener itself was told about its own start is for no client.
+// What only concerns the listener's own start is for no client.
 bool is_of_the_process(std::string_view variable) {
   return !variable.starts_with("LISTEN_") && !variable.starts_with("NOTIFY_SOCKET=") &&
          !variable.starts_with("WATCHDOG_");
@@ -55,7 +55,8 @@ std::string delivery_key(const config::Start& start, const base::Environment& en
 }
 
 bool needs_program(const config::Start& start) {
-  return start.hand_over == config::HandOverKind::queue_program || start.backend == config::BackendKind::check_program;
+  return start.hand_over == config::HandOverKind::queue_program ||
+         start.backend == config::BackendKind::check_program || !start.recipient_program.empty();
 }
 
 tls::TlsSettings tls_settings(const config::Configuration& settings, const config::Start& start) {
@@ -93,6 +94,7 @@ bool KnownCertificates::has(const std::string& path) const {
 Policies::Made Policies::make(config::Configuration settings, const char* const* process_environment,
                               observe::LogVoice voice, std::shared_ptr<KnownCertificates> known) {
   std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
+  made->watch_fixed_files();
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) made->judge_classes(i);
   made->certificates_.forget_failures();
   made->warn_of_maildir_limits();
@@ -120,7 +122,11 @@ std::vector<std::string> Policies::judge_lists_once() {
   config::Start lists;
   config::judge_lists(lists, settings_.domains.empty() ? config::Domains::in_file : config::Domains::given);
   list_warnings_ = std::move(lists.warnings);
+  if (process_environment_ != nullptr)
+    for (const std::string& sentence : config::misspellings_in(base::Environment(process_environment_)))
+      list_warnings_.push_back("the environment: " + sentence);
   if (settings_.domains.empty()) std::ranges::move(ask::judge_more_rcpthosts(), std::back_inserter(list_warnings_));
+  judge_valid_recipients();
   std::set<std::string> databases;
   for (const Classes& classes : classes_)
     for (const auto& [value, served] : classes)
@@ -222,8 +228,13 @@ std::shared_ptr<ServiceProfile> Policies::judge(ClassAt at) const {
   for (std::string& word : served->arguments) served->argument_pointers.push_back(word.data());
   const base::Environment environment(served->pointers.data());
   const std::string_view origin = at.value.empty() ? std::string_view(listener.place) : "the class";
-  served->start = config::judge_start(served->argument_pointers, environment, origin, config::Lists::elsewhere);
+  const auto start = [&] {
+    return config::judge_start(served->argument_pointers, environment, origin, config::Lists::elsewhere);
+  };
+  served->start = start();
+  if (watch(files_of(at, *served), served->start.auth_cdb)) served->start = start();  // its files were read too early
   served->argument_pointers.push_back(nullptr);
+  served->start.program_errors = voice_.programs;
   if (!served->start.has_databytes) served->start.databytes = spec::default_databytes;
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_names(*served, at.value);
@@ -244,7 +255,7 @@ void Policies::judge_names(ServiceProfile& served, std::string_view class_value)
       served.misspellings.push_back(std::move(*sentence));
     else if (!needs_program(served.start))
       served.idle_names.push_back(std::string(item->name) +
-                                  " is no variable of postern, and no program is run here that could read it");
+                                  " is not a variable of postern, and no program is run here that could read it");
   }
   for (const std::string& sentence : served.misspellings)
     refuse(served, std::min(served.start.event, spec::Event::connect_bad_value), sentence);
@@ -259,7 +270,7 @@ void Policies::judge_listing(ServiceProfile& served, std::string_view value) {
     refuse(served, std::min(served.start.event, spec::Event::connect_bad_value), std::move(listing.error()));
 }
 
-// Without a certificate at the usual place nobody encrypts; but where one was served, or others are named beside it, that
+// Without a certificate at the usual place nothing is encrypted; but where one was served, or others are named beside it, that
 // is no wish of the operator's.
 void Policies::judge_absence(ServiceProfile& served, const config::ListenerSettings& listener) const {
   const config::Start& start = served.start;
@@ -275,12 +286,12 @@ void Policies::judge_absence(ServiceProfile& served, const config::ListenerSetti
                " for all others: set TLS_SERVER_CERT");
 }
 
-// A Maildir is looked at again: by now the process may be somebody who may not write there.
+// A Maildir is looked at again: by now the process may run as a user who may not write there.
 void Policies::open_delivery(ServiceProfile& served, const base::Environment& environment) const {
   const config::Start& start = served.start;
   if (programs_ == Programs::refused && needs_program(start))
     return refuse(served, spec::Event::connect_no_hand_over,
-                  "a program is to be run, and the sandbox was entered without one: restart");
+                  "a program must be run, and the sandbox allows none: restart");
   if (start.hand_over == config::HandOverKind::maildir && !config::is_usable_maildir_root(start.hand_over_path))
     return refuse(served, spec::Event::connect_no_hand_over,
                   start.hand_over_path + ": the user who serves cannot write there: give it to him");
@@ -341,27 +352,7 @@ std::size_t Policies::certificate_loads() const {
   return certificates_.loads();
 }
 
-std::vector<tls::CertificateEnd> Policies::certificate_ends() const {
-  std::vector<tls::CertificateEnd> ends;
-  const std::lock_guard lock(mutex_);
-  for (const Classes& classes : classes_) {
-    for (const auto& [value, served] : classes) {
-      if (served->certificates == nullptr) continue;
-      for (const tls::TlsContext& each : served->certificates->all()) {
-        const auto [begins, until] = each.validity();
-        tls::CertificateEnd end{.file = each.certificate_path(), .begins_seconds = begins, .ends_seconds = until};
-        const auto known = std::ranges::find(ends, end.file, &tls::CertificateEnd::file);
-        if (known == ends.end())
-          ends.push_back(std::move(end));
-        else if (end.ends_seconds < known->ends_seconds)  // a class that was judged before the file was renewed
-          *known = std::move(end);
-      }
-    }
-  }
-  return ends;
-}
-
-// What the policy itself says of these settings: a session is tried that nobody is in.
+// What the policy itself says of these settings: a session without a client is tried.
 void Policies::judge_session(ServiceProfile& served) {
   engine::LoneSession trial(served.service());
   const engine::Step step = trial.report(served.start.event);
@@ -379,7 +370,7 @@ void Policies::refuse(ServiceProfile& served, spec::Event event, std::string sen
   served.start.problems.push_back(std::move(sentence));
 }
 
-// Who may not start is told so inside TLS, where TLS comes first: as postern-smtpd does.
+// Where TLS comes first, a refused start is said inside TLS, as postern-smtpd does.
 void Policies::load_certificates(ServiceProfile& served, const config::ListenerSettings& listener) const {
   const bool has_use = served.is_implicit_tls() || served.start.settings_and_facts.has(spec::bit::certificate);
   if (!has_use || !(served.is_served || served.is_implicit_tls())) return;

@@ -3,7 +3,7 @@
 // out     ServiceProfile, by listener and class of tcprules; the classes that the tcprules have are judged at once, what comes later
 //         when it is first asked for, and then kept; one that is refused is judged again after five seconds
 // lives   as long as a session or loop that uses it
-// threads find() is anybody's who may wait for files: not a loop's. It holds up nobody but who judges a class, too
+// threads find() is for threads that may wait for files: no loops. It blocks only others that judge a class
 // errors  make() tells every sentence that is wrong with the configuration as a whole, every file that the process may
 //         not use as it is now, and every misspelt name that a class sets: then nothing is replaced. A class whose start is refused for what it sets is served with
 //         that refusal, and the log has its sentences once
@@ -19,9 +19,11 @@
 #include <string_view>
 #include <vector>
 
+#include "ask/recipient_lists.hpp"
 #include "base/environment.hpp"
 #include "config/client_classes.hpp"
 #include "config/configuration.hpp"
+#include "config/file_watch.hpp"
 #include "observe/journal.hpp"
 #include "server/profile_files.hpp"
 #include "server/sandbox/landlock.hpp"
@@ -70,7 +72,7 @@ class Policies {
   [[nodiscard]] std::vector<ClassTable> known_classes() const;
   [[nodiscard]] const config::Configuration& settings() const { return settings_; }
   [[nodiscard]] std::vector<std::string> warnings() const;
-  // What refuses classes of clients, who are then served with that refusal; nothing of a listener as a whole.
+  // What refuses classes of clients, which then get that refusal; nothing of a listener as a whole.
   [[nodiscard]] std::vector<std::string> class_problems() const;
   // Whether a client may have a program run for it: a queue program or a check program.
   [[nodiscard]] bool runs_programs() const;
@@ -82,10 +84,15 @@ class Policies {
   [[nodiscard]] std::vector<tls::CertificateEnd> certificate_ends() const;
   // How often certificates were read and tried, for this judgement and what came later.
   [[nodiscard]] std::size_t certificate_loads() const;
-  // What it was made from: a change of one wants a reload.
-  [[nodiscard]] std::vector<std::string> files() const;
-  // What is read while it serves, and noticed there: only where such a name leads is of interest.
-  [[nodiscard]] std::vector<std::string> files_read_live() const;
+  // Of any class that is known.
+  [[nodiscard]] bool has_dns_lists() const;
+  // Each cdb of valid recipients that a class names, those judged later among them.
+  [[nodiscard]] ask::RecipientLists::Paths valid_recipients() const;
+  // Whether what it was made from has changed since it was read, and is written: once for each change, which wants a reload.
+  // What is read while it serves is noticed there: of that, whether its name leads elsewhere.
+  [[nodiscard]] bool have_files_changed() const { return watch_.settled(); }
+  // Such changes are known, and answered.
+  void know_changes() const { watch_.look(); }
 
  private:
   Policies(config::Configuration settings, const char* const* process_environment, observe::LogVoice voice,
@@ -108,9 +115,13 @@ class Policies {
   [[nodiscard]] std::string sentence(ClassAt at, std::string_view problem) const;
   void judge_classes(std::size_t listener);
   [[nodiscard]] std::vector<std::string> judge_lists_once();
+  void judge_valid_recipients();
   void warn_of_maildir_limits();
+  void watch_fixed_files() const;
+  [[nodiscard]] bool watch(const std::vector<ProfileFile>& files, const std::string& read_live) const;
   [[nodiscard]] std::vector<ProfileFile> files_of(ClassAt at, const ServiceProfile& served) const;
   [[nodiscard]] std::vector<ProfileFile> all_files() const;
+  [[nodiscard]] std::vector<ProfileFile> control_files_read() const;
   [[nodiscard]] std::vector<std::string> problems_of_listener(std::size_t listener) const;
   void open_delivery(ServiceProfile& served, const base::Environment& environment) const;
   static void judge_session(ServiceProfile& served);
@@ -128,7 +139,8 @@ class Policies {
   observe::LogVoice voice_;
   std::shared_ptr<KnownCertificates> known_;
   std::vector<std::string> list_warnings_;
-  mutable std::mutex judging_;                    // held while files are read; never by who has mutex_
+  mutable config::FileWatch watch_;               // of all that is read, from before it is
+  mutable std::mutex judging_;                    // held while files are read; never together with mutex_
   mutable tls::SharedCertificates certificates_;  // under judging_
   mutable std::mutex mutex_;
   mutable std::vector<Classes> classes_;  // by listener; under mutex_

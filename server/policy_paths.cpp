@@ -1,9 +1,11 @@
 // Which files a listener serves from, and which folders and ports a sandbox must leave it.
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 
+#include "ask/valid_records.hpp"
 #include "base/number.hpp"
 #include "base/real_path.hpp"
 #include "server/policies.hpp"
@@ -14,9 +16,9 @@ namespace postern::server {
 namespace {
 
 using Use = ProfileFile::Use;
-constexpr std::array<std::string_view, 10> control_files{
-    "me",        "smtpgreeting",      "localiphost", "databytes", "timeoutsmtpd",
-    "rcpthosts", "morercpthosts.cdb", "badmailfrom", "maxrcpt",   "tlsserverciphers"};
+constexpr std::array<std::string_view, 12> control_files{
+    "me",          "smtpgreeting", "localiphost",     "databytes", "timeoutsmtpd",    "rcpthosts", "morercpthosts.cdb",
+    "badmailfrom", "badrcptto",    "validrcptto.cdb", "maxrcpt",   "tlsserverciphers"};
 
 // None for a Unix socket.
 std::optional<std::uint16_t> lmtp_port(std::string_view address) {
@@ -80,6 +82,7 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
   }
   if (!start.auth_cdb.empty())
     add(files, {.place = begin + "AUTH_CDB", .path = start.auth_cdb, .use = Use::read_secret});
+  if (!start.valid_recipients.empty()) add(files, {.place = begin + "VALIDRCPTTO_CDB", .path = start.valid_recipients});
   if (!listener.tcprules.empty()) add(files, {.place = begin + "tcprules", .path = listener.tcprules});
   if (names_a_maildir(served))
     add(files, {.place = begin + "POSTERN_MAILDIR", .path = start.hand_over_path, .use = Use::written_in});
@@ -95,8 +98,16 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
 
 // A file that several name is named once, where it is named first.
 std::vector<ProfileFile> Policies::all_files() const {
+  std::vector<ProfileFile> files = control_files_read();
+  if (!settings_.file.empty()) files.insert(files.begin(), {.place = {}, .path = settings_.file});
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (const auto& [value, served] : classes_[i])
+      for (ProfileFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));
+  return files;
+}
+
+std::vector<ProfileFile> Policies::control_files_read() const {
   std::vector<ProfileFile> files;
-  if (!settings_.file.empty()) files.push_back({.place = {}, .path = settings_.file});
   for (const std::string_view name : control_files) {
     const bool is_read = name != "rcpthosts" || settings_.domains.empty();
     if (is_read) files.push_back({.place = {}, .path = "control/" + std::string(name)});
@@ -104,9 +115,6 @@ std::vector<ProfileFile> Policies::all_files() const {
   for (const spec::ForeignRow& row : spec::foreign_rows())
     if (row.kind != spec::ForeignKind::variable)
       files.push_back({.place = {}, .path = "control/" + std::string(row.name)});
-  for (std::size_t i = 0; i < classes_.size(); ++i)
-    for (const auto& [value, served] : classes_[i])
-      for (ProfileFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));
   return files;
 }
 
@@ -128,33 +136,77 @@ std::string Policies::beyond(const SandboxPaths& entered) const {
     SandboxPaths of_file;
     add_reach(of_file, std::vector{file});
     if (const std::string folder = is_beyond(of_file); !folder.empty())
-      return file.place + (file.place.empty() ? "" : " ") + file.path + ": the sandbox was entered without " + folder;
+      return file.place + (file.place.empty() ? "" : " ") + file.path + ": the sandbox does not include " + folder;
   }
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const auto& [value, served] : classes_[i]) {
       SandboxPaths of_class;
       if (served->is_served) add_reach(of_class, *served);
       if (const std::string what = is_beyond(of_class); !what.empty())
-        return sentence({.listener = i, .value = value}, "the sandbox was entered without " + what);
+        return sentence({.listener = i, .value = value}, "the sandbox does not include " + what);
     }
   return {};
 }
 
-std::vector<std::string> Policies::files() const {
-  std::vector<std::string> paths;
+ask::RecipientLists::Paths Policies::valid_recipients() const {
+  ask::RecipientLists::Paths paths;
   const std::lock_guard lock(mutex_);
-  for (const ProfileFile& file : all_files())
-    if (file.use != Use::written_in) add(paths, file.path);
-  for (const std::string& live : files_read_live()) std::erase(paths, live);
+  for (const Classes& classes : classes_)
+    for (const auto& [value, served] : classes) paths.insert(served->start.valid_recipients);
   return paths;
 }
 
-std::vector<std::string> Policies::files_read_live() const {
-  std::vector<std::string> paths;
-  for (const Classes& classes : classes_)
-    for (const auto& [value, served] : classes)
-      if (!served->start.auth_cdb.empty()) add(paths, served->start.auth_cdb);
-  return paths;
+void Policies::judge_valid_recipients() {
+  std::string domains;
+  for (const std::string& domain : settings_.domains) domains += domain + '\n';
+  ask::RcptHosts ours = domains.empty() ? ask::RcptHosts() : ask::RcptHosts(std::move(domains));
+  ours.read();
+  for (const std::string& path : valid_recipients())
+    std::ranges::move(ask::judge_valid_records(path, ours), std::back_inserter(list_warnings_));
+}
+
+bool Policies::has_dns_lists() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(classes_, [](const Classes& classes) {
+    return std::ranges::any_of(classes, [](const auto& each) { return !each.second->start.dns_lists.empty(); });
+  });
+}
+
+// What is read without a class that names it.
+void Policies::watch_fixed_files() const {
+  if (!settings_.file.empty()) watch_.watch(settings_.file, settings_.file_state);
+  if (!settings_.shadow.empty()) watch_.watch(settings_.shadow);
+  for (const ProfileFile& file : control_files_read()) watch_.watch(file.path);
+  for (const config::ListenerSettings& each : settings_.listeners)
+    if (!each.tcprules.empty()) watch_.watch(each.tcprules);
+}
+
+// Whether any of them was not watched before.
+bool Policies::watch(const std::vector<ProfileFile>& files, const std::string& read_live) const {
+  bool is_new = !read_live.empty() && watch_.watch_name(read_live);
+  for (const ProfileFile& file : files)
+    if (file.use != Use::written_in && file.path != read_live) is_new = watch_.watch(file.path) || is_new;
+  return is_new;
+}
+
+std::vector<tls::CertificateEnd> Policies::certificate_ends() const {
+  std::vector<tls::CertificateEnd> ends;
+  const std::lock_guard lock(mutex_);
+  for (const Classes& classes : classes_) {
+    for (const auto& [value, served] : classes) {
+      if (served->certificates == nullptr) continue;
+      for (const tls::TlsContext& each : served->certificates->all()) {
+        const auto [begins, until] = each.validity();
+        tls::CertificateEnd end{.file = each.certificate_path(), .begins_seconds = begins, .ends_seconds = until};
+        const auto known = std::ranges::find(ends, end.file, &tls::CertificateEnd::file);
+        if (known == ends.end())
+          ends.push_back(std::move(end));
+        else if (end.ends_seconds < known->ends_seconds)  // a class that was judged before the file was renewed
+          *known = std::move(end);
+      }
+    }
+  }
+  return ends;
 }
 
 }  // namespace postern::server

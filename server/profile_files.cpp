@@ -63,7 +63,7 @@ std::string forbidden(const ProfileFile& file) {
   const std::string real = base::real_path(file.path);
   const std::string sentence = named(file) + ": " + reader();
   if (const std::string folder = closed_folder(real); !folder.empty())
-    return sentence + " may not enter the folder " + folder + ownership(folder) + ": let it in (chmod o+x or setfacl)";
+    return sentence + " may not enter the folder " + folder + ownership(folder) + ": allow it (chmod o+x or setfacl)";
   const std::string_view verb = file.use == Use::written_in ? " may not write in it" : " may not read it";
   return sentence + std::string(verb) + ownership(real) + ": " + remedy_for(file.use);
 }
@@ -72,7 +72,7 @@ std::string shut_out(const ProfileFile& file) {
   const std::string real = base::real_path(file.path);
   const std::string leads = real == file.path ? ": " : " leads to " + real + ": ";
   const std::string folder = file.use == Use::written_in ? real : base::folder_of(real);
-  return named(file) + leads + "the sandbox was entered without the folder " + folder + ": restart, and it is let in";
+  return named(file) + leads + "the sandbox does not include the folder " + folder + ": restart to add it";
 }
 
 bool may_use(const ProfileFile& file) {
@@ -98,7 +98,7 @@ bool is_shut_out(const ProfileFile& file) {
 }  // namespace
 
 std::optional<std::string> obstacle_to(const ProfileFile& file) {
-  if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and no file";
+  if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and not a file";
   if (!may_use(file)) return forbidden(file);
   if (file.must_be_there && is_no_folder(file)) return named(file) + ": there is no such folder: make it";
   if (is_shut_out(file)) return shut_out(file);

@@ -1,6 +1,6 @@
-// The files that a listener serves from, and what keeps the process that asks from using them: judged as the user who it is
+// The files that a listener serves from, and what keeps the process that asks from using them: judged as its current user
 // by then, inside the sandbox that it is in by then.
-// in      files by name; what is not there is no matter here: its reader knows what that means
+// in      files by name; a missing file is ignored here: its reader knows what that means
 // out     a sentence for one that is there and may not be used: it names the file, the user and the remedy, and says whether
 //         permissions or the sandbox are in the way
 // source  access(2), which no Landlock rule affects; landlock(7)

@@ -68,14 +68,14 @@ void ReloadReporter::report(pid_t asker, bool is_done, std::string_view sentence
   static_cast<void>(::sendto(socket_.number(), text.data(), text.size(), MSG_NOSIGNAL, address.get(), address.size));
 }
 
-// The signal is sent again every few seconds: two that ask at once may become one signal, which only one is told of.
+// The signal is sent again every few seconds: two that ask at once may become one signal, and only one gets the verdict.
 ReloadVerdict ask_for_reload(pid_t server, std::chrono::seconds patience) {
   const base::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const Address address(::getpid());
   const int on = 1;
   if (!socket.is_open() || ::setsockopt(socket.number(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
       ::bind(socket.number(), address.get(), address.size) != 0)
-    return unanswered(std::string("no socket to hear the verdict on: ") + std::strerror(errno));
+    return unanswered(std::string("no socket for the verdict: ") + std::strerror(errno));
   const base::Deadline end = std::chrono::steady_clock::now() + patience;
   constexpr unsigned repeat_seconds = 5;
   while (base::milliseconds_until(end) > 0) {

@@ -1,4 +1,4 @@
-// `postern reload PID`: asks a server for a reload by SIGHUP, and hears whether it was done.
+// `postern reload PID`: asks a server for a reload by SIGHUP, and learns whether it was done.
 // way     the server knows from the signal which process asked (si_pid), and sends its verdict as one datagram to the socket
 //         that this process listens on, in the abstract namespace. Nobody listens where the signal came from kill(1)
 // in      the server's process id; the asker needs the right to signal it (the same user, or root)
@@ -23,7 +23,7 @@ namespace postern::server {
 class ReloadReporter {
  public:
   ReloadReporter();
-  // asker   who sent the signal; 0: nobody, a file changed
+  // asker   the process that sent the signal; 0: none, a file changed
   void report(pid_t asker, bool is_done, std::string_view sentence) const;
 
  private:

@@ -5,12 +5,19 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "ask/client_listing.hpp"
 #include "server/server_process.hpp"
 
 namespace postern::server {
 namespace {
 
 constexpr int exit_refused = 100;
+
+// The shadow writes nothing and connects to nothing.
+void add_readable(SandboxPaths& reach, const SandboxPaths& shadow) {
+  reach.readable.insert(reach.readable.end(), shadow.readable.begin(), shadow.readable.end());
+  reach.readable.insert(reach.readable.end(), shadow.writable.begin(), shadow.writable.end());
+}
 
 template <typename T>
 T random_value() {
@@ -38,7 +45,7 @@ int Server::run() {
 
 std::vector<Notice> Server::dry_run() {
   is_dry_run_ = true;
-  if (go_home() && judge() && change_identity() && judge_as_who_serves())
+  if (find_resolvers() && go_home() && judge() && change_identity() && judge_as_who_serves())
     if (const auto opened = policies_->open_deliveries(deliveries_, programs_); !opened) refused(opened.error());
   return std::move(notices_);
 }
@@ -64,7 +71,17 @@ bool Server::prepare() {
   descriptors_ = descriptor_limit();
   fit_in(settings_);
   slots_.emplace(capacity_.messages);
-  return go_home() && judge() && bind() && change_identity() && judge_as_who_serves();
+  return catch_program_output() && find_resolvers() && go_home() && judge() && bind() && change_identity() &&
+         judge_as_who_serves();
+}
+
+// A reader of JSON lines would stumble over what programs write. Before anything is judged: each start says where that goes.
+bool Server::catch_program_output() {
+  if (settings_.log != config::LogFormat::json) return true;
+  if (const int error = program_output_.open(); error != 0)
+    return refused(std::string("no pipe for what programs write: ") + ::strerror(error));
+  voice_.programs = program_output_.descriptor();
+  return true;
 }
 
 // As many sessions and hand-overs as there are descriptors for, with what is in hand.
@@ -90,6 +107,12 @@ bool Server::go_home() {
   return true;
 }
 
+// That the system names none is of interest only where somebody would be asked.
+bool Server::find_resolvers() {
+  dns_servers_ = ask::dns_servers(settings_.dns);
+  return dns_servers_ || settings_.dns.empty() || refused("dns: " + dns_servers_.error());
+}
+
 bool Server::judge() {
   auto made = Policies::make(settings_, start_.environment, voice_, known_certificates_);
   if (!made) {
@@ -97,13 +120,36 @@ bool Server::judge() {
     return false;
   }
   policies_ = std::move(*made);
+  return judge_shadow();
+}
+
+bool Server::judge_shadow() {
+  auto made = shadow_of(settings_);
+  if (!made) {
+    for (const std::string& sentence : made.error()) log("config", sentence);
+    return false;
+  }
+  shadow_ = std::move(*made);
   return true;
+}
+
+Policies::Made Server::shadow_of(const config::Configuration& settings) const {
+  return server::judge_shadow(
+      settings.shadow, start_.read_shadow,
+      {.environment = start_.environment, .voice = voice_, .certificates = known_certificates_});
+}
+
+std::shared_ptr<const Shadow> Server::make_shadow(const std::shared_ptr<const Policies>& policies,
+                                                  const config::Configuration& settings) {
+  if (policies == nullptr) return nullptr;
+  return std::make_shared<Shadow>(policies, settings, metrics_->shadow_counts(), observe::Journal("none", {}, voice_));
 }
 
 // Again, by whom a reload will be judged: what only root may read would be refused to each client, and at each reload.
 bool Server::judge_as_who_serves() {
   if (!judge()) return false;
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+  if (!dns_servers_ && policies_->has_dns_lists()) log("warning", "DNS lists are not asked: " + dns_servers_.error());
   tell_certificates(Expired::told);
   return true;
 }
@@ -145,6 +191,9 @@ bool Server::change_identity() {
     if (const auto dropped = drop_privileges(*account_); !dropped) return refused(dropped.error());
   if (settings_.is_sandboxed && !runs_programs) {
     reach_ = policies_->sandbox_paths();
+    if (shadow_ != nullptr) add_readable(reach_, shadow_->sandbox_paths());
+    if (dns_servers_ && policies_->has_dns_lists())
+      std::ranges::copy(dns::tcp_ports(*dns_servers_), std::back_inserter(reach_.tcp_connect));
     if (!shut_in(enter_strict_sandbox(reach_))) return false;
     is_confined_ = sandbox_ && sandbox_->landlock.abi != 0;
     programs_ = Policies::Programs::refused;
@@ -165,8 +214,12 @@ bool Server::start_threads() {
   // Each arena of malloc(3) takes 64 MiB of address space, and a thread would make its own when it serves.
   ::mallopt(M_ARENA_MAX, static_cast<int>(settings_.loops) + 1);
   log_.start();
+  if (settings_.log == config::LogFormat::json && programs_ == Policies::Programs::allowed &&
+      program_output_.start(voice_) != 0)
+    return refused("no thread can be started: raise ulimit -u, or TasksMax=");
   if (const auto opened = policies_->open_deliveries(deliveries_, programs_); !opened) return refused(opened.error());
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
+  tell_shadow();
   metrics_ = std::make_unique<observe::Metrics>(settings_.loops, refusal_names());
   clients_ = std::make_unique<limits::ClientTable>(settings_.clients, settings_.exempt_from_limits,
                                                    random_value<std::uint64_t>());
@@ -186,12 +239,16 @@ bool Server::start_threads() {
                       .judges = *judges_,
                       .metrics = *metrics_,
                       .voice = voice_,
-                      .listener_names = listener_names_};
-  watch_files();  // before the first look into one: a change from now on is a reload
-  snapshot_ = make_snapshot(policies_, nullptr, observe::Journal("none", {}, voice_));
+                      .listener_names = listener_names_,
+                      .dns_servers = dns_servers_};
+  snapshot_ =
+      make_snapshot(policies_, nullptr, observe::Journal("none", {}, voice_), {}, make_shadow(shadow_, settings_));
   if (const auto started = threads_.start(settings_.loops, shared, snapshot_, *sockets_); !started)
     return refused(started.error());
-  return start_pages();
+  if (!start_pages()) return false;
+  if (upkeep_.start([this](std::optional<pid_t> asker) { look_after(asker); }) != 0)
+    return refused("no thread can be started: raise ulimit -u, or TasksMax=");
+  return true;
 }
 
 bool Server::start_pages() {
@@ -215,6 +272,13 @@ observe::LogForm Server::log_form() const {
 void Server::log_settings() const {
   for (std::size_t i = 0; i < listener_names_.size(); ++i)
     observe::Journal({}, {}, voice_, listener_names_[i]).settings(policies_->find(i, {})->start);
+}
+
+void Server::tell_shadow() {
+  if (shadow_ == nullptr) return;
+  log("shadow", "sessions are judged by " + settings_.shadow + " too, without effect");
+  for (const std::string& place : not_compared(settings_, shadow_->settings()))
+    log("warning", "shadow: nothing listens there where " + place + " does: its clients are not compared");
 }
 
 bool Server::refused(std::string_view sentence) {

@@ -5,8 +5,8 @@
 // order   dry_run in a child, then change root, judge, bind, drop privileges, shut in, judge again, then threads: nothing of
 //         a client is ever touched with privileges, and nothing is found fit that only root could read
 // reload  SIGHUP, or a file that changed: everything is made again next to what serves, and takes its place as a whole; what
-//         is wrong is told loudly, and what serves goes on. Sessions end as they began
-// end     who is at rest is told `421 shutting down`; what is in hand has shutdown_seconds
+//         is wrong is logged, and what serves goes on. Sessions end as they began
+// end     a client at rest gets `421 shutting down`; what is in hand has shutdown_seconds
 // threads the caller's, which only waits for signals; one a loop; workers; one for the log; one for metrics
 // source  systemd.service(5): Type=notify-reload; deviation D23
 #pragma once
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "config/configuration.hpp"
+#include "server/shadow/shadow_policy.hpp"
 
 namespace postern::server {
 
@@ -26,6 +27,7 @@ struct ServerStart {
   std::function<std::expected<config::Configuration, std::string>()> read_again;
   const char* const* environment;  // of the process
   std::string_view version;
+  ReadConfiguration read_shadow{};  // of the file that the settings name as their shadow
 };
 
 [[nodiscard]] int serve(const ServerStart& start);
@@ -34,7 +36,7 @@ struct ServerStart {
 struct Notice {
   std::string event, sentence;
 };
-// The start, but for its sockets: what of it does not hang on what else runs here. The process changes as it would at a
+// The start without its sockets: what of it does not depend on what else runs here. The process changes as it would at a
 // start, for ever: call it in a child.
 [[nodiscard]] std::vector<Notice> dry_run(const ServerStart& start);
 

@@ -1,6 +1,7 @@
 // One server from its start to its end: what serve() and dry_run() do, in the order in which it is done.
 // in      a ServerStart, which outlives it
-// lives   on the thread that calls run(); the loops have threads of their own (loop_thread.hpp)
+// lives   on the thread that calls run(), which waits for signals. The loops have threads of their own (loop_thread.hpp), and
+//         what reads files while it serves has one (upkeep.hpp): what that one changes, it changes under `changing_`
 // errors  each sentence on the log, or among the notices of a dry run; a refused start is exit code 100
 // source  docs/operating.md
 #pragma once
@@ -11,15 +12,18 @@
 #include <atomic>
 #include <cstdlib>
 #include <ctime>
+#include <expected>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <thread>
 #include <utility>
 
-#include "config/file_watch.hpp"
+#include "dns/servers.hpp"
 #include "observe/http_pages.hpp"
 #include "observe/log_buffer.hpp"
+#include "observe/program_output.hpp"
 #include "server/capacity.hpp"
 #include "server/dry_run.hpp"
 #include "server/loop_thread.hpp"
@@ -31,6 +35,7 @@
 #include "server/server.hpp"
 #include "server/sockets.hpp"
 #include "server/systemd.hpp"
+#include "server/upkeep.hpp"
 
 namespace postern::server {
 
@@ -60,10 +65,16 @@ class Server {
   void block_signals();
   bool is_fit();
   bool prepare();
+  bool catch_program_output();
   void fit_in(config::Configuration& settings);
   bool go_home();
+  bool find_resolvers();
   bool judge();
   bool judge_as_who_serves();
+  bool judge_shadow();
+  [[nodiscard]] Policies::Made shadow_of(const config::Configuration& settings) const;
+  [[nodiscard]] std::shared_ptr<const Shadow> make_shadow(const std::shared_ptr<const Policies>& policies,
+                                                          const config::Configuration& settings);
 
   // told       what makes a certificate ready to serve has said already that it is expired
   enum class Expired : std::uint8_t { told, untold };
@@ -79,28 +90,32 @@ class Server {
   void wait_for_the_end();
   void tell_opened_gates();
   void read_lists_again();
+  [[nodiscard]] bool is_ending() const { return phase_ == observe::Phase::stopping; }  // under changing_
   void serve_by(std::shared_ptr<const Snapshot> next, std::vector<std::unique_ptr<loop::Posted>> prepared);
-  void watch_files() { watch_.watch(policies_->files(), policies_->files_read_live()); }
+  [[nodiscard]] bool have_files_changed() const;
+  void know_changes() const;
 
-  void once_a_tick(int signal_number, pid_t asker);
+  void look_after(std::optional<pid_t> asker);
   void reload(pid_t asker);
   bool has_reloaded(pid_t asker);
   void report_reload(pid_t asker, bool is_done, std::string_view verdict);
   std::expected<void, std::string> read_and_judge();
+  std::string report_shadow();
 
   // ---- end
 
   void shut_down();
   [[nodiscard]] bool have_all_heard(unsigned seconds) const;
   void part_from_backlog();
-  [[nodiscard]] bool begins_in_tls(std::size_t listener) const;
   [[noreturn]] void break_off();
+  void end_upkeep();
   bool wait_until_empty(unsigned seconds);
 
   // ---- words
 
   [[nodiscard]] observe::LogForm log_form() const;
   void log_settings() const;
+  void tell_shadow();
   bool refused(std::string_view sentence);
   void log(std::string_view event, std::string_view sentence);
 
@@ -109,14 +124,18 @@ class Server {
   sigset_t signals_{};
   observe::LogBuffer log_;
   observe::LogVoice voice_;
+  observe::ProgramOutput program_output_;  // where the log is JSON: what programs write is none
   Notifier notifier_{from_environment};
   ReloadReporter reporter_;
   std::atomic<observe::Phase> phase_ = observe::Phase::starting;
   std::optional<Account> account_;
   std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
   std::shared_ptr<const Policies> policies_;
+  std::shared_ptr<const Policies> shadow_;  // null: none
+  std::string shadow_problem_;              // why the last reload kept the one before
   Policies::Programs programs_ = Policies::Programs::allowed;
   std::optional<Sandbox> sandbox_;
+  std::expected<dns::Servers, std::string> dns_servers_;  // who is asked, as it was before the root changed
   SandboxPaths reach_;
   bool is_confined_ = false;  // to reach_
   std::optional<Sockets> sockets_;
@@ -135,11 +154,13 @@ class Server {
   std::optional<loop::Workers> checkers_, judges_;
   std::shared_ptr<const Snapshot> snapshot_;
   SnapshotShelf shelf_;
+  ListRetry list_retry_;
   LoopThreads threads_;
-  config::FileWatch watch_;
   std::int64_t certificates_told_on_ = 0;  // a day since 1970
   bool is_dry_run_ = false;
   std::vector<Notice> notices_;
+  std::mutex changing_;  // what serves, until the server ends
+  Upkeep upkeep_;
 };
 
 }  // namespace postern::server

@@ -1,13 +1,17 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <exception>
+#include <ranges>
+
 #include "server/backlog.hpp"
 #include "server/server_process.hpp"
 
 namespace postern::server {
 namespace {
 
-constexpr unsigned end_seconds = 5;  // for jobs in hand, after all patience
+constexpr unsigned end_seconds = 5;               // for jobs in hand, after all patience
+constexpr std::chrono::seconds end_of_reload{1};  // for one that goes on: nobody is served by it any more
 
 std::string joined(const std::vector<std::string>& texts, const std::string& sign) {
   std::string all;
@@ -20,16 +24,13 @@ std::string joined(const std::vector<std::string>& texts, const std::string& sig
 // ---- service
 
 void Server::wait_for_the_end() {
-  constexpr timespec tick{.tv_sec = 0, .tv_nsec = 500'000'000};  // a change is taken when two looks find it the same
+  constexpr timespec tick{.tv_sec = 0, .tv_nsec = 500'000'000};
   for (;;) {
     siginfo_t info{};
     const int number = ::sigtimedwait(&signals_, &info, &tick);
     if (number == SIGTERM || number == SIGINT) return;
-    try {
-      once_a_tick(number, info.si_code == SI_USER ? info.si_pid : 0);
-    } catch (const std::bad_alloc&) {
-      log("trouble", "no memory for what is done once a second");
-    }
+    if (number == SIGHUP) upkeep_.ask(info.si_code == SI_USER ? info.si_pid : 0);
+    notifier_.watchdog();
   }
 }
 
@@ -40,30 +41,48 @@ void Server::tell_opened_gates() {
   }
 }
 
-void Server::once_a_tick(int signal_number, pid_t asker) {
-  if (signal_number == SIGHUP)
-    reload(asker);
-  else if (signal_number < 0 && watch_.settled())
+bool Server::have_files_changed() const {
+  const bool by_shadow = shadow_ != nullptr && shadow_->have_files_changed();
+  return policies_->have_files_changed() || by_shadow;
+}
+
+// What a reload reads it answers, even where it is refused.
+void Server::know_changes() const {
+  policies_->know_changes();
+  if (shadow_ != nullptr) shadow_->know_changes();
+}
+
+void Server::look_after(std::optional<pid_t> asker) try {
+  if (asker)
+    reload(*asker);
+  else if (have_files_changed())
     reload(0);
   if (std::time(nullptr) / tls::day_seconds != certificates_told_on_) tell_certificates(Expired::untold);
-  notifier_.watchdog();
   tell_opened_gates();
   read_lists_again();
   shelf_.forget_unused();
+} catch (const std::bad_alloc&) {
+  log("trouble", "no memory for the work of each second");
+} catch (const std::exception& error) {
+  log("trouble", std::string("the work of each second has failed: ") + error.what());
 }
 
 // What could not be read for a reason that may have passed, as a descriptor that was missing.
 void Server::read_lists_again() {
-  auto next = with_lists_read_again(*snapshot_);
+  const bool is_due = snapshot_->lists->unreadable() != 0 && list_retry_.is_due(std::chrono::steady_clock::now());
+  auto next = with_lists_read_again(*snapshot_, observe::Journal("none", {}, voice_), shelf_.valid_recipients(),
+                                    is_due ? Failures::read_again : Failures::stay);
   if (next == nullptr) return;
   auto prepared = threads_.prepare(next);
   shelf_.make_room();
-  serve_by(std::move(next), std::move(prepared));
+  const std::lock_guard lock(changing_);
+  if (!is_ending()) serve_by(std::move(next), std::move(prepared));
 }
 
 // Cannot fail.
 void Server::serve_by(std::shared_ptr<const Snapshot> next, std::vector<std::unique_ptr<loop::Posted>> prepared) {
   shelf_.add(std::exchange(snapshot_, std::move(next)));
+  list_retry_.begin(std::chrono::steady_clock::now());
   threads_.post(std::move(prepared));
 }
 
@@ -71,28 +90,32 @@ void Server::reload(pid_t asker) {
   const bool is_changed = has_reloaded(asker);
   metrics_->shard(0).reloaded(is_changed ? observe::ReloadResult::done : observe::ReloadResult::failed);
   notifier_.ready();
-  watch_files();
   if (!is_changed) return;
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
+  tell_shadow();
+  if (!shadow_problem_.empty()) log("warning", shadow_problem_);
   tell_certificates(Expired::told);
   log_settings();
 }
 
 bool Server::has_reloaded(pid_t asker) {
   try {
-    watch_.look();
+    know_changes();
     notifier_.reloading();
     const auto changed = read_and_judge();
+    const std::string report = changed ? report_shadow() : std::string();
     if (changed)
-      report_reload(asker, true, "done: new sessions are served with it");
+      report_reload(asker, true, "done: new sessions are served with it" + report);
     else
       report_reload(asker, false, "refused, and nothing has changed: " + changed.error());
     return changed.has_value();
   } catch (const std::bad_alloc&) {
     report_reload(asker, false, "refused, and nothing has changed: there is no memory for it");
-    return false;
+  } catch (const std::exception& error) {
+    report_reload(asker, false, std::string("refused, and nothing has changed: ") + error.what());
   }
+  return false;
 }
 
 void Server::report_reload(pid_t asker, bool is_done, std::string_view verdict) {
@@ -100,6 +123,7 @@ void Server::report_reload(pid_t asker, bool is_done, std::string_view verdict) 
   try {
     std::vector<std::string> sentences = is_done ? policies_->class_problems() : std::vector<std::string>();
     sentences.insert(sentences.begin(), std::string(verdict));
+    if (is_done && !shadow_problem_.empty()) sentences.push_back(shadow_problem_);
     reporter_.report(asker, is_done, joined(sentences, "; but "));
   } catch (const std::bad_alloc&) {
     reporter_.report(asker, is_done, verdict);
@@ -119,29 +143,60 @@ std::expected<void, std::string> Server::read_and_judge() {
   fit_in(next);
   if (const auto names = wants_restart(settings_, next); !names.empty())
     return std::unexpected("changed: " + joined(names, ", ") +
-                           "; restart for that, once postern check -c finds the file fit");
+                           "; restart for it, after postern check -c finds the file fit");
   auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
   if (!made) return std::unexpected(joined(made.error(), "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
-    return std::unexpected(sentence + ": restart, and it is let in");
+    return std::unexpected(sentence + ": restart to add it");
   if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened) return opened;
+  auto shadow = shadow_of(next);
+  std::string shadow_problem = shadow ? std::string() : joined(shadow.error(), "; ") + "; it stays as it was";
+  if (!shadow) shadow = shadow_;
   auto exempt = next.exempt_from_limits, exempt_again = exempt;
-  auto snapshot = make_snapshot(*made, snapshot_.get(), observe::Journal("none", {}, voice_));
+  auto snapshot = make_snapshot(*made, snapshot_.get(), observe::Journal("none", {}, voice_), shelf_.valid_recipients(),
+                                make_shadow(*shadow, next));
   auto prepared = threads_.prepare(snapshot);
   shelf_.make_room();
+  const std::lock_guard lock(changing_);
+  if (is_ending()) return std::unexpected("the server ends");
   // All that can fail has not: from here on nothing allocates.
   settings_ = std::move(next);
   policies_ = std::move(*made);
+  shadow_ = std::move(*shadow);
+  shadow_problem_ = std::move(shadow_problem);
   clients_->set(settings_.clients, std::move(exempt));
   guesses_->set(settings_.guesses, std::move(exempt_again));
   serve_by(std::move(snapshot), std::move(prepared));
   return {};
 }
 
+// What the shadow has counted since the last report; in half a sentence for the verdict of a reload.
+std::string Server::report_shadow() {
+  constexpr std::size_t most_pairs = 20;
+  if (metrics_->shown_shadow() == nullptr) return {};
+  const observe::ShadowCounts::Report report = metrics_->shadow_counts().take_report();
+  observe::LogLine("shadow_report", voice_)
+      .number("sessions", report.sessions)
+      .number("differences", report.differences)
+      .write();
+  for (const observe::ShadowDifference& each : report.pairs | std::views::take(most_pairs))
+    observe::LogLine("shadow_report", voice_)
+        .field("rule", spec::name_of(each.rule))
+        .field("would", each.would.name())
+        .number("number", each.number)
+        .write();
+  return "; by its shadow " + std::to_string(report.differences) + " of " + std::to_string(report.sessions) +
+         " sessions would have gone another way";
+}
+
 // ---- end
 
 void Server::shut_down() {
-  phase_ = observe::Phase::stopping;
+  {
+    const std::lock_guard lock(changing_);
+    phase_ = observe::Phase::stopping;
+  }
+  upkeep_.end();
   notifier_.stopping();
   log("end", "shutting down");
   threads_.shut_down(false);
@@ -151,42 +206,47 @@ void Server::shut_down() {
     if (!wait_until_empty(end_seconds)) break_off();
   }
   threads_.end();
+  end_upkeep();
+  static_cast<void>(report_shadow());
   if (endpoint_) endpoint_->stop();
+  program_output_.stop();
   log("end", "all sessions are over");
   log_.stop();
 }
 
-// Who comes now tries another MX, and does not wait here for nobody; who came before and was not accepted hears 421. What
-// systemd holds keeps its backlog, which is for who serves next.
+// A client that comes now tries another MX, and does not wait here in vain; one not yet accepted gets 421. What
+// systemd holds keeps its backlog, which is for the next server.
 void Server::part_from_backlog() {
+  if (!sockets_) return;
   const base::Time until = std::chrono::steady_clock::now() + std::chrono::seconds(spec::max_shutdown_backlog_seconds);
   for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
     if (!settings_.listeners[i].socket_name.empty()) continue;
-    const BacklogTeller teller{.metrics = metrics_->shard(0),
-                               .voice = voice_,
-                               .listener = listener_names_[i],
-                               .begins_in_tls = begins_in_tls(i)};
+    engine::Service service = snapshot_->classes[i].find("")->second->service();
+    if (may_expect_tls(snapshot_->classes[i])) service.settings_and_facts.set(spec::bit::SSL, true);
+    const BacklogTeller teller{
+        .metrics = metrics_->shard(0), .voice = voice_, .listener = listener_names_[i], .service = service};
     for (const base::Descriptor& socket : sockets_->of(i)) tell_backlog(socket.number(), teller, until);
   }
   sockets_.reset();
 }
 
-// Where that cannot be told nothing is said.
-bool Server::begins_in_tls(std::size_t listener) const try {
-  return policies_->find(listener, {})->is_implicit_tls();
-} catch (const std::bad_alloc&) {
-  return true;
-}
-
-// A thread that waits for a program, a back end or a disk cannot be ended otherwise. Nothing that it holds was answered.
+// A thread that waits for a program, a back end or a disk can be ended in no other way. Nothing that it holds was answered.
 void Server::break_off() {
-  constexpr std::string_view sentence = "sessions are broken off: what they wait for does not come";
+  constexpr std::string_view sentence = "sessions are aborted: what they wait for does not come";
   observe::LogLine("end", voice_).number("sessions", threads_.sessions()).note(sentence).write();
   log_.stop();
   std::_Exit(0);
 }
 
-// From then on nobody accepts.
+// Neither can one that waits for a file. What it would have changed serves nobody.
+void Server::end_upkeep() {
+  if (upkeep_.has_ended_within(end_of_reload)) return;
+  log("end", "all sessions are over; a reload is given up: a file that it reads does not answer");
+  log_.stop();
+  std::_Exit(0);
+}
+
+// From then on nothing accepts.
 bool Server::have_all_heard(unsigned seconds) const {
   const base::Time end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (!threads_.have_heard() && std::chrono::steady_clock::now() < end)

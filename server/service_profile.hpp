@@ -6,6 +6,7 @@
 // source  lib/config/start.hpp; tcprules(1)
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -33,10 +34,10 @@ struct ServiceProfile {
   std::string relay_value;                                // of RELAYCLIENT
   std::vector<std::string> misspellings;                  // of names that its class sets: sentences
   std::vector<std::string> idle_names;                    // others that are for programs, and it runs none: sentences
-  std::optional<Listing> listing;                         // of RBLSMTPD: nobody is let in
+  std::optional<Listing> listing;                         // of RBLSMTPD: no client is let in
   bool is_served = false;                                 // a client gets 220
   std::string refusal;                                    // or why not, when the settings themselves say no
-  std::shared_ptr<const tls::Certificates> certificates;  // null: nobody here can encrypt
+  std::shared_ptr<const tls::Certificates> certificates;  // null: no encryption here
   std::shared_ptr<deliver::DeliveryThreads> delivery;     // null when the start is refused
   base::Time judged{};                                    // when that was
 
@@ -64,5 +65,9 @@ struct ServiceProfile {
 
 using ClassTable =
     std::map<std::string, std::shared_ptr<const ServiceProfile>, std::less<>>;  // by their value in the tcprules
+
+[[nodiscard]] inline bool may_expect_tls(const ClassTable& classes) {
+  return std::ranges::any_of(classes, [](const auto& each) { return each.second->is_implicit_tls(); });
+}
 
 }  // namespace postern::server

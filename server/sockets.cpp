@@ -77,7 +77,7 @@ void share_port(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
-// A port is shared by all who set SO_REUSEPORT, and another postern does: so the first socket sets it only when it listens.
+// A port is shared by all that set SO_REUSEPORT, and another postern does: so the first socket sets it only when it listens.
 Bound bind_one(const config::ListenerSettings& listener, const base::Endpoint& at, Port port) {
   const int on = 1;
   const Name name = name_of(at);

@@ -2,7 +2,7 @@
 // in      the listeners of a configuration; sockets that systemd holds
 // out     for each loop a row of sockets in the order of the listeners. They share a port by SO_REUSEPORT, so that the
 //         kernel spreads clients over the loops; one that systemd holds is in every row
-// alone   the first socket of a port listens before it shares: nobody else has the port then, and of two starts at once one
+// alone   the first socket of a port listens before it shares: no other process has the port then, and of two starts at once one
 //         wins. An address of ours that is within another of ours (0.0.0.0 and 127.0.0.1) is bound after it, and shares
 // lives   as long as Sockets
 // errors  a sentence with place and remedy, which names the process that has the port, if it may be known

@@ -138,7 +138,7 @@ int Notifier::send(std::string_view notice) {
 
 int Notifier::ready() { return send("READY=1"); }
 
-// The time lets systemd tell this reload from one that was asked for later.
+// The time lets systemd distinguish this reload from a later one.
 int Notifier::reloading() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

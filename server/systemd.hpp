@@ -1,8 +1,8 @@
-// What systemd hands to a service, and what it wants to be told. Speaks the protocol itself: it is two variables and one
+// What systemd hands to a service, and the notices that it expects. Speaks the protocol itself: it is two variables and one
 // datagram, and libsystemd would bring the journal, compression and cryptography along.
 // in      LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET, WATCHDOG_PID, WATCHDOG_USEC of the environment
 // out     listening sockets with their names; notices
-// errors  a sentence with place and remedy for sockets; errno as a value for notices, 0 for none, also when nobody listens
+// errors  a sentence with place and remedy for sockets; errno as a value for notices, 0 for none, also when no systemd listens
 // source  sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)
 #pragma once
 
@@ -27,7 +27,7 @@ struct InheritedSocket {
 // Empty when the variables are not meant for this process. Every socket must be a listening stream.
 [[nodiscard]] std::expected<std::vector<InheritedSocket>, std::string> inherited_sockets(Getenv environment);
 
-// How often systemd wants to hear that we live; half of it is a good interval.
+// How often systemd expects a sign of life; half of it is a good interval.
 [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_patience(Getenv environment);
 
 // Unsets all of these variables: they are not for the programs that we run.

@@ -1,5 +1,5 @@
 // What happens next on the virtual clock: the earliest first, and of one moment what was said first.
-// in      a moment that is not past, whom it concerns, what happens
+// in      a moment that is not past, its subject, what happens
 // out     take(): the next one, removed
 // cost    allocates only while it grows larger than it ever was
 #pragma once

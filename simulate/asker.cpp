@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "simulate/actions.hpp"
 #include "simulate/allocations.hpp"
 #include "simulate/trace_field.hpp"
 
@@ -31,10 +32,16 @@ void Asker::ask_recipient(const engine::Session& session) {
   storage_.text = session.mailbox();
   const std::uint32_t kind = stage_.random.below(16);
   const bool is_ours = storage_.text.contains("@ours");
-  promise(kind == 0   ? Event::recipient_unknowable
-          : kind == 1 ? Event::recipient_sender_refused
-          : is_ours   ? Event::recipient_ours
-                      : Event::recipient_foreign);
+  promise(kind == 0                              ? Event::recipient_unknowable
+          : kind == 1                            ? Event::recipient_sender_refused
+          : kind == 2                            ? Event::recipient_refused
+          : kind == 3                            ? Event::recipient_unknown
+          : kind == 4 && stage_.random.one_in(4) ? Event::recipient_too_many_unknown
+          : kind == 5                            ? Event::recipient_program_refused
+          : kind == 6                            ? Event::recipient_program_deferred
+          : kind == 7                            ? Event::recipient_client_listed
+          : is_ours                              ? Event::recipient_ours
+                                                 : Event::recipient_foreign);
 }
 
 void Asker::ask_credentials(const engine::Session& session) {
@@ -61,8 +68,16 @@ void Asker::ask_hand_over(const engine::Session& session) {
   if (mail.is_flawed || mail.body != storage_.kept) storage_.overseer.complain("what is kept is not what was sent");
   stage_.ledger.hand_over(mail_, trace_field, session.envelope().octets());
   stage_.waiting.push_back(seat_.slot);
+  log_submit(mail);
   if (std::exchange(stage_.has_commit_ahead, true)) return;
   stage_.add(milliseconds(stage_.random.below(20)), Happening::commit, 0, 0);
+}
+
+void Asker::log_submit(const Mail& mail) {
+  if (!actions().is_open()) return;
+  std::string mailboxes;
+  for (const std::string& mailbox : mail.mailboxes) mailboxes += ' ' + mailbox;
+  actions().add("mail submit %u%s", mail_, mailboxes.c_str());
 }
 
 void Asker::learn(const deliver::Outcome& outcome) {
@@ -71,8 +86,14 @@ void Asker::learn(const deliver::Outcome& outcome) {
   storage_.text = outcome.verdict;
   constexpr std::array results{HandOverResult::accepted, HandOverResult::deferred, HandOverResult::refused,
                                HandOverResult::client_gone};
+  actions().add("mail answer %u %d", mail_, static_cast<int>(outcome.result));
   event_ = engine::answer_of(results[static_cast<std::size_t>(outcome.result)], {}).event;
   stage_.add(some_delay(stage_.random), Happening::answer, seat_.slot, seat_.life, static_cast<std::uint32_t>(ticket_));
+}
+
+void Asker::withdraw() {
+  actions().add("mail withdraw %u", mail_);
+  learn(deliver::withdrawn());
 }
 
 void Asker::deliver(Watched& watched) {
@@ -84,20 +105,24 @@ void Asker::deliver(Watched& watched) {
 }
 
 void Asker::report_late(Watched& watched, Ticket ticket) const {
+  const Ticket open = open_ticket(watched.talk().want());
   watched.change_nothing(1, [&](engine::Conversation& talk, engine::Output& output) {
     return talk.answer(ticket, {event_, "late@ours0.example"}, stage_.now, output);
   });
+  storage_.course.note_answer(seat_.life, ticket, open, watched.talk().want());
 }
 
 void Asker::misbehave(Watched& watched, std::span<char> unread) const {
   const auto old = Ticket{static_cast<std::uint32_t>(ticket_) - 1};
   const bool is_recipient = watched.want().question == Question::recipient;
   const Event wrong = is_recipient ? Event::hand_over_accepted : Event::recipient_ours;
+  const Ticket open = open_ticket(watched.talk().want());
   watched.change_nothing(3, [&](engine::Conversation& talk, engine::Output& output) {
     static_cast<void>(talk.answer(old, {event_, "late@ours0.example"}, stage_.now, output));
     static_cast<void>(talk.happen(Event::timeout, stage_.now, output));
     return talk.answer(ticket_, {wrong, "wrong@ours0.example"}, stage_.now, output);
   });
+  storage_.course.note_answer(seat_.life, old, open, watched.talk().want());
   watched.change_nothing(0, [&](engine::Conversation& talk, engine::Output& output) {
     return talk.feed(unread, stage_.scratch, stage_.now, output);
   });

@@ -20,19 +20,21 @@ class Asker {
 
   void ask(Watched& watched);
   void learn(const deliver::Outcome& outcome);
+  void withdraw();
   void deliver(Watched& watched);
   // While a question is open: an answer of an earlier one, one of another question, an event, octets, a moment.
   void misbehave(Watched& watched, std::span<char> unread) const;
-  // An answer that comes once more, or when nobody waits for it any more.
+  // An answer that comes again, or when nothing waits for it any more.
   void report_late(Watched& watched, engine::Ticket ticket) const;
   // The session ends: a message that was handed over and is not answered may be there or not.
   void end(const Watched& watched);
-  // The tickets of another conversation begin anew.
+  // The tickets of another conversation restart.
   void begin_anew() { ticket_ = engine::Ticket::none; }
 
  private:
   void ask_recipient(const engine::Session& session);
   void ask_credentials(const engine::Session& session);
+  void log_submit(const Mail& mail);
   void ask_hand_over(const engine::Session& session);
   void promise(spec::Event event);
 

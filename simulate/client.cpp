@@ -17,7 +17,7 @@ std::string base64(std::string_view octets) {
   return text;
 }
 
-// Whether such a command can be answered so. What is not of the table is nobody's.
+// Whether such a command can be answered so. What is not in the table answers none.
 bool can_answer(Command command, int code, std::string_view text) {
   const bool is_refusal = code >= 400;
   switch (command) {

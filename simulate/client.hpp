@@ -39,7 +39,7 @@ enum class Command : std::uint8_t {
 
 struct Login {
   std::string user, password;
-  std::string secret;  // the base64 that it sent last and that nobody may find in memory; empty: none
+  std::string secret;  // the base64 that it sent last and that must not be in memory; empty: none
 };
 
 class Client {

@@ -42,7 +42,10 @@ void Connection::act(const Entry& entry) {
     case Happening::answer: return answer(Ticket{entry.mark});
     case Happening::handshake: return shake_hands();
     case Happening::reset: return reset();
-    case Happening::memory_ends: watched_.run_out(); break;
+    case Happening::memory_ends:
+      storage_.overseer.break_off();
+      watched_.run_out();
+      break;
     default: return;
   }
   go_on();
@@ -133,7 +136,7 @@ void Connection::pass_time() {
 
 void Connection::arrive(std::string_view octets) {
   const Kind kind = watched_.want().kind;
-  if (is_closed_ || !wire_.is_open() || kind == Kind::tls || kind == Kind::end) return;  // no SMTP, or nobody listens
+  if (is_closed_ || !wire_.is_open() || kind == Kind::tls || kind == Kind::end) return;  // no SMTP, or no reader
   if (unread_.empty()) storage_.overseer.note_progress();
   std::memmove(storage_.input.data(), unread_.data(), unread_.size());
   octets.copy(storage_.input.data() + unread_.size(), octets.size());
@@ -163,7 +166,7 @@ void Connection::reset() {
 
 void Connection::withdraw() {
   watched_.message().abandon();
-  asker_.learn(deliver::withdrawn());
+  asker_.withdraw();
 }
 
 void Connection::answer(Ticket ticket) {
@@ -226,6 +229,7 @@ void Connection::set_limits() {
 void Connection::break_off() {
   if (is_closed_) return;
   watched_.talk().end();
+  storage_.overseer.break_off();
   close();
 }
 
@@ -234,6 +238,7 @@ void Connection::close() {
   std::erase(stage_.waiting, seat_.slot);
   asker_.end(watched_);
   watched_.retire();
+  storage_.overseer.end();
   storage_.overseer.record({.kind = audit::ItemKind::closes, .octets = {}});
 }
 

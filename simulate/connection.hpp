@@ -30,7 +30,7 @@ class Connection {
   void hear_end();  // of what the client sends
   void shut_down(engine::ShutDown how);
   void set_limits();
-  // Nobody can be told anything any more.
+  // No reply can be sent any more.
   void break_off();
 
   [[nodiscard]] bool is_closed() const { return is_closed_; }

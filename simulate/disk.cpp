@@ -9,8 +9,6 @@
 namespace postern::simulate {
 namespace {
 
-constexpr std::uint32_t none = ~0U;
-
 void put(Disk::Node& folder, std::string_view name, std::uint32_t node) {
   folder.names.push_back({std::string(name), node, true, false});
 }
@@ -62,7 +60,7 @@ void Disk::cut_power() {
 
 int Disk::open_node(std::uint32_t node, int& number) {
   if (const int error = trouble(); error != 0) return error;
-  const auto free = std::ranges::find(descriptors_, none);
+  const auto free = std::ranges::find(descriptors_, no_node);
   const auto at = free - descriptors_.begin();
   if (free == descriptors_.end()) descriptors_.push_back(node);
   descriptors_[static_cast<std::size_t>(at)] = node;
@@ -73,18 +71,18 @@ int Disk::open_node(std::uint32_t node, int& number) {
 
 std::uint32_t Disk::node_of(int number) const {
   const auto at = static_cast<std::size_t>(number - first_descriptor);
-  return number >= first_descriptor && at < descriptors_.size() ? descriptors_[at] : none;
+  return number >= first_descriptor && at < descriptors_.size() ? descriptors_[at] : no_node;
 }
 
 void Disk::close(int number) {
-  if (node_of(number) == none) return;
-  descriptors_[static_cast<std::size_t>(number - first_descriptor)] = none;
+  if (node_of(number) == no_node) return;
+  descriptors_[static_cast<std::size_t>(number - first_descriptor)] = no_node;
   --open_;
 }
 
 Disk::Place Disk::find_place(int folder, std::string_view path) const {
   std::uint32_t at = node_of(folder);
-  while (at != none) {
+  while (at != no_node) {
     const std::size_t end = path.find('/');
     if (end == path.npos) return {at, path};
     const std::string_view name = path.substr(0, end);
@@ -95,9 +93,9 @@ Disk::Place Disk::find_place(int folder, std::string_view path) const {
     }
     const auto& names = nodes_[at].names;
     const auto found = std::ranges::find_if(names, [&](const Name& n) { return n.is_there && n.text == name; });
-    at = found == names.end() ? none : found->node;
+    at = found == names.end() ? no_node : found->node;
   }
-  return {none, path};
+  return {no_node, path};
 }
 
 Disk::Name* Disk::find(std::uint32_t folder, std::string_view name) {
@@ -107,7 +105,7 @@ Disk::Name* Disk::find(std::uint32_t folder, std::string_view name) {
 }
 
 int Disk::open_unnamed(int folder, int& number) {
-  if (node_of(folder) == none) return EBADF;
+  if (node_of(folder) == no_node) return EBADF;
   if (open_node(0, number) != 0) return has_power_ ? ENOSPC : EIO;
   descriptors_[static_cast<std::size_t>(number - first_descriptor)] = make_node(false, 0);
   return 0;
@@ -115,7 +113,7 @@ int Disk::open_unnamed(int folder, int& number) {
 
 int Disk::open(int folder, std::string_view path, int flags, int& number) {
   const Place place = find_place(folder, path);
-  if (place.folder == none) return ENOENT;
+  if (place.folder == no_node) return ENOENT;
   if (place.name == ".") return open_node(place.folder, number);
   const Name* const found = find(place.folder, place.name);
   if ((flags & O_CREAT) == 0) return found == nullptr ? ENOENT : open_node(found->node, number);
@@ -129,7 +127,7 @@ int Disk::open(int folder, std::string_view path, int flags, int& number) {
 
 int Disk::make_folder(int folder, std::string_view path) {
   const Place place = find_place(folder, path);
-  if (place.folder == none) return ENOENT;
+  if (place.folder == no_node) return ENOENT;
   if (find(place.folder, place.name) != nullptr) return EEXIST;
   if (const int error = trouble(); error != 0) return error;
   const std::uint32_t node = make_node(true, place.folder);
@@ -139,7 +137,7 @@ int Disk::make_folder(int folder, std::string_view path) {
 
 int Disk::write(int number, std::string_view octets, std::size_t& written) {
   const std::uint32_t node = node_of(number);
-  if (node == none) return EBADF;
+  if (node == no_node) return EBADF;
   if (const int error = trouble(); error != 0) return error;
   if (faults_.room_octets == 0) return ENOSPC;
   written = octets.size();
@@ -154,7 +152,7 @@ int Disk::write(int number, std::string_view octets, std::size_t& written) {
 
 int Disk::read(int number, std::size_t from, std::string_view& octets) {
   const std::uint32_t node = node_of(number);
-  if (node == none) return EBADF;
+  if (node == no_node) return EBADF;
   if (const int error = trouble(); error != 0) return error;
   octets = std::string_view(nodes_[node].octets).substr(std::min(from, nodes_[node].octets.size()));
   return 0;
@@ -163,7 +161,7 @@ int Disk::read(int number, std::size_t from, std::string_view& octets) {
 int Disk::link(int file, int folder, std::string_view name) {
   const Place place = find_place(folder, name);
   const std::uint32_t node = node_of(file);
-  if (place.folder == none || node == none) return ENOENT;
+  if (place.folder == no_node || node == no_node) return ENOENT;
   if (find(place.folder, place.name) != nullptr) return EEXIST;
   if (const int error = trouble(); error != 0) return error;
   put(nodes_[place.folder], place.name, node);
@@ -172,7 +170,7 @@ int Disk::link(int file, int folder, std::string_view name) {
 
 int Disk::rename(int folder, std::string_view from, std::string_view to) {
   const Place old_place = find_place(folder, from), place = find_place(folder, to);
-  if (old_place.folder == none || place.folder == none) return ENOENT;
+  if (old_place.folder == no_node || place.folder == no_node) return ENOENT;
   Name* const found = find(old_place.folder, old_place.name);
   if (found == nullptr) return ENOENT;
   if (find(place.folder, place.name) != nullptr) return EEXIST;
@@ -182,19 +180,26 @@ int Disk::rename(int folder, std::string_view from, std::string_view to) {
   return 0;
 }
 
-// Taking back never fails while there is power: what a program is to do where it does nobody has said.
+// Taking back never fails while there is power: what a program is to do where it does is not specified.
 int Disk::unlink(int folder, std::string_view path) {
   const Place place = find_place(folder, path);
   if (!has_power_) return EIO;
-  Name* const found = place.folder == none ? nullptr : find(place.folder, place.name);
+  Name* const found = place.folder == no_node ? nullptr : find(place.folder, place.name);
   if (found == nullptr) return ENOENT;
   found->is_there = false;
   return 0;
 }
 
+int Disk::remove_folder(int folder, std::string_view path) {
+  const Place place = find_place(folder, path);
+  const Name* const found = place.folder == no_node ? nullptr : find(place.folder, place.name);
+  if (found != nullptr && std::ranges::any_of(nodes_[found->node].names, &Name::is_there)) return ENOTEMPTY;
+  return unlink(folder, path);
+}
+
 int Disk::sync(int number) {
   const std::uint32_t node = node_of(number);
-  if (node == none) return EBADF;
+  if (node == no_node) return EBADF;
   if (const int error = trouble(); error != 0) return error;
   nodes_[node].is_synced = true;
   for (Name& name : nodes_[node].names) name.was_there = name.is_there;

@@ -18,6 +18,7 @@
 namespace postern::simulate {
 
 inline constexpr std::string_view disk_root = "/simulated";
+inline constexpr std::uint32_t no_node = ~0U;
 inline constexpr int first_descriptor = 1 << 20;  // above every true one
 
 struct Faults {
@@ -58,11 +59,14 @@ class Disk {
   [[nodiscard]] int link(int file, int folder, std::string_view name);
   [[nodiscard]] int rename(int folder, std::string_view from, std::string_view to);
   [[nodiscard]] int unlink(int folder, std::string_view path);
+  [[nodiscard]] int remove_folder(int folder, std::string_view path);
   [[nodiscard]] int sync(int number);
   void close(int number);
 
   [[nodiscard]] std::size_t open_descriptors() const { return open_; }
-  // For who looks at all of it: node 0 is the root.
+  // What a descriptor is open for; no_node: for nothing.
+  [[nodiscard]] std::uint32_t node_of(int number) const;
+  // To walk through all of it: node 0 is the root.
   [[nodiscard]] const Node& node(std::uint32_t number) const { return nodes_[number]; }
 
  private:
@@ -75,7 +79,6 @@ class Disk {
   [[nodiscard]] int open_node(std::uint32_t node, int& number);
   [[nodiscard]] Place find_place(int folder, std::string_view path) const;
   [[nodiscard]] Name* find(std::uint32_t folder, std::string_view name);
-  [[nodiscard]] std::uint32_t node_of(int number) const;
 
   Random random_{0};
   Faults faults_;

@@ -11,7 +11,10 @@
 #include <cstdarg>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
+
+#include "simulate/disk_log.hpp"
 
 namespace postern::simulate {
 
@@ -92,7 +95,10 @@ int __wrap_openat(int folder, const char* path, int flags, ...) {
 int __wrap_access(const char* path, int mode) { return named_descriptor(path) >= 0 ? 0 : __real_access(path, mode); }
 
 int __wrap_mkdirat(int folder, const char* path, mode_t mode) {
-  return is_simulated(folder) ? returned(disk().make_folder(folder, path)) : __real_mkdirat(folder, path, mode);
+  if (!is_simulated(folder)) return __real_mkdirat(folder, path, mode);
+  const int error = disk().make_folder(folder, path);
+  log_folder("make", path, error);
+  return returned(error);
 }
 
 ssize_t __wrap_write(int number, const void* octets, size_t count) {
@@ -131,7 +137,10 @@ int __wrap_sync_file_range(int number, off64_t from, off64_t octets, unsigned fl
 int __wrap_linkat(int from, const char* old_path, int to, const char* path, int flags) {
   if (!is_simulated(to)) return __real_linkat(from, old_path, to, path, flags);
   const int named = named_descriptor(old_path);
-  return returned(disk().link(named >= 0 ? named : from, to, path));
+  const int file = named >= 0 ? named : from;
+  const int error = disk().link(file, to, path);
+  log_link(disk(), file, to, error);
+  return returned(error);
 }
 
 int __wrap_renameat2(int from, const char* old_path, int to, const char* path, unsigned flags) {
@@ -140,10 +149,22 @@ int __wrap_renameat2(int from, const char* old_path, int to, const char* path, u
 }
 
 int __wrap_unlinkat(int folder, const char* path, int flags) {
-  return is_simulated(folder) ? returned(disk().unlink(folder, path)) : __real_unlinkat(folder, path, flags);
+  if (!is_simulated(folder)) return __real_unlinkat(folder, path, flags);
+  if (flags != AT_REMOVEDIR) {
+    log_unlink(disk(), folder, path);
+    return returned(disk().unlink(folder, path));
+  }
+  const int error = disk().remove_folder(folder, path);
+  log_folder("unmake", path, error);
+  return returned(error);
 }
 
-int __wrap_fsync(int number) { return is_simulated(number) ? returned(disk().sync(number)) : __real_fsync(number); }
+int __wrap_fsync(int number) {
+  if (!is_simulated(number)) return __real_fsync(number);
+  const int error = disk().sync(number);
+  log_sync(disk(), number, error);
+  return returned(error);
+}
 
 int __wrap_close(int number) {
   if (!is_simulated(number)) return __real_close(number);

@@ -12,7 +12,7 @@ namespace postern::simulate {
 
 struct Kernel {
   Disk* disk = nullptr;
-  std::int64_t wall_nanoseconds = 0;  // since 1970; jumps as somebody sets it
+  std::int64_t wall_nanoseconds = 0;  // since 1970; jumps when it is set
 };
 
 [[nodiscard]] Kernel& kernel();

@@ -23,11 +23,11 @@ std::uint32_t Ledger::add() {
   return used_++;
 }
 
-std::uint32_t Ledger::number_in(std::string_view octets) const {
+std::uint32_t number_in(std::string_view octets, std::uint32_t none) {
   const std::size_t at = octets.find(field);
-  std::uint32_t number = used_;
+  std::uint32_t number = none;
   if (at != octets.npos) std::from_chars(octets.data() + at + field.size(), octets.data() + octets.size(), number);
-  return std::min(number, used_);
+  return number;
 }
 
 // envelope   qmail-queue(8): F reverse-path NUL, T forward-path NUL for each, NUL
@@ -58,7 +58,7 @@ void Ledger::end_power() {
 
 namespace {
 
-// Whether a mailbox shows `whole`, perhaps with its Delivered-To behind the first line.
+// Whether a mailbox shows `whole`, perhaps with its Delivered-To after the first line.
 bool shows(std::string_view octets, std::string_view whole, const std::string& mailbox) {
   if (octets == whole) return true;
   const std::size_t slash = mailbox.find('/'), end = octets.find('\n') + 1;

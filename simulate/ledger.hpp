@@ -1,11 +1,12 @@
-// Every message of one world: what the client sent, what it was told, and whether the disk says the same.
+// Every message of one world: what the client sent, the reply it got, and whether the disk agrees.
 // in      messages as they are thought up, handed over, answered; then the disk
 // out     check(): the first sentence about what is lost, doubled, mixed or half there; empty: all is well
 // rule    a message that was answered 250 is whole and once in each of its mailboxes; one that was not is in none, but that
-//         the end of the power may leave names which nobody was promised. What has a name in new/ is whole, always
+//         the end of the power may leave names that were promised to no client. What has a name in new/ is whole, always
 // source  RFC 5321 4.2.5; docs/decisions/0005-durable-in-groups.md
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,7 +20,7 @@ enum class Fate : std::uint8_t {
   in_hand,
   accepted,
   declined,   // or never handed over
-  uncertain,  // the power ended before anybody was told
+  uncertain,  // the power ended before any reply
 };
 
 struct Mail {
@@ -31,6 +32,9 @@ struct Mail {
   bool is_flawed;  // must be refused
 };
 
+// The number of a message, which its body has; else `none`.
+[[nodiscard]] std::uint32_t number_in(std::string_view octets, std::uint32_t none);
+
 class Ledger {
  public:
   void begin() { used_ = 0; }
@@ -41,7 +45,9 @@ class Ledger {
   [[nodiscard]] std::uint64_t accepted() const;
 
   // Which message that is, by its body; the number of none: size().
-  [[nodiscard]] std::uint32_t number_in(std::string_view octets) const;
+  [[nodiscard]] std::uint32_t number_in(std::string_view octets) const {
+    return std::min(simulate::number_in(octets, used_), used_);
+  }
   void hand_over(std::uint32_t number, std::string_view trace, std::string_view envelope);
   void end_power();
   [[nodiscard]] std::string check(const Disk& disk);

@@ -29,8 +29,8 @@ const std::array<bool, spec::event_count>& secret_events() {
 void Overseer::begin(Stage& stage, std::uint32_t life, bool is_recording) {
   stage_ = &stage;
   life_ = life;
-  decisions_ = 0;
   before_.reset();
+  course_.begin();
   owed_.clear(), delayed_.clear(), heard_.clear();
   window_ = {};
   progress_ = stage.now;
@@ -40,7 +40,6 @@ void Overseer::begin(Stage& stage, std::uint32_t life, bool is_recording) {
 
 void Overseer::judge(const engine::Note& note) {
   const engine::Step& step = note.step;
-  ++decisions_;
   progress_ = stage_->now;
   const testing::Decision decision{std::exchange(before_, std::nullopt).value_or(step.before),
                                    step.event,
@@ -49,6 +48,7 @@ void Overseer::judge(const engine::Note& note) {
                                    step.effect,
                                    note.session.guards()};
   complain(stage_->judge.complaint(decision));
+  complain(course_.take(decision));
   for (const testing::SessionLaw& law : testing::all_session_laws)
     if (!law.is_kept({decision, step, note.session})) complain(law.name);
   (step.effect == Effect::delay ? delayed_ : owed_) += step.reply;

@@ -1,5 +1,5 @@
 // Watches one session from outside and knows what may not happen.
-// in      decisions, the replies that come of them, mail data that was fed; the clock
+// in      decisions, the replies that they cause, mail data that was fed; the clock
 // out     complaints to the Witness
 // state   what is owed to the client: replies that were decided and are not yet in the output; where patience must be
 // lives   with its slot: begin() is a new session
@@ -15,6 +15,7 @@
 #include "audit/dialogue.hpp"
 #include "engine/output.hpp"
 #include "simulate/stage.hpp"
+#include "testing/course.hpp"
 
 namespace postern::simulate {
 
@@ -26,7 +27,10 @@ class Overseer {
   void judge(const engine::Note& note);
   // Of the session that the next one continues (RFC 3207 4.2, by another process).
   void continue_from(spec::Guards before) { before_ = before; }
-  [[nodiscard]] std::uint32_t decisions() const { return decisions_; }
+  // Its end needs no event.
+  void break_off() { course_.break_off(); }
+  void end() { complain(course_.end()); }
+  [[nodiscard]] std::uint32_t decisions() const { return course_.decisions(); }
   [[nodiscard]] bool has_seen_secret() const { return has_seen_secret_; }
 
   // A pause is over: its reply is due.
@@ -56,8 +60,9 @@ class Overseer {
   void check_too_slow(const engine::Step& step);
 
   Stage* stage_ = nullptr;
-  std::uint32_t life_ = 0, decisions_ = 0;
+  std::uint32_t life_ = 0;
   std::optional<spec::Guards> before_;
+  testing::Course course_;
   std::string owed_, delayed_;
   Window window_;
   engine::Time progress_{};

@@ -1,5 +1,5 @@
 // Plays worlds, one seed after another, until one is wrong or the time is over.
-//   run [--seconds N] [--sessions N] [--seed N]
+//   run [--seconds N] [--sessions N] [--seed N] [--actions FILE]
 // Without a bound it plays one world. A world that is wrong is played once more, and its dialogue and seed are printed: exit 1.
 #include <chrono>
 #include <cstdio>
@@ -7,6 +7,7 @@
 #include <ctime>
 #include <string_view>
 
+#include "simulate/actions.hpp"
 #include "simulate/allocations.hpp"
 #include "simulate/world.hpp"
 
@@ -15,6 +16,7 @@ namespace {
 
 struct Wish {
   std::uint64_t seconds = 0, sessions = 0, seed = 1;
+  const char* actions = nullptr;  // where they are logged
 };
 
 Wish wish_of(std::span<char*> words) {
@@ -25,6 +27,7 @@ Wish wish_of(std::span<char*> words) {
     if (word == "--seconds") wish.seconds = number;
     if (word == "--sessions") wish.sessions = number;
     if (word == "--seed") wish.seed = number;
+    if (word == "--actions") wish.actions = words[i + 1];
   }
   return wish;
 }
@@ -68,6 +71,7 @@ void print(const Tally& tally, double seconds) {
 int run(const Wish& wish) {
   const testing::Judge judge(POSTERN_SPEC_FOLDER);
   World world(judge);
+  if (wish.actions != nullptr) actions().open(wish.actions);
   const auto start = std::chrono::steady_clock::now();
   const double begun = processor_seconds();
   std::uint64_t seed = wish.seed;

@@ -1,4 +1,4 @@
-// What all sessions of one world share: the clock, chance, the disk, the workspaces that are lent, and who complains.
+// What all sessions of one world share: the clock, chance, the disk, the workspaces that are lent, and the first complaint.
 // lives   as long as the program; begin() makes another world of it, with the storage of the last one
 // source  docs/decisions/0009-one-conversation.md (a workspace is lent)
 #pragma once

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "deliver/mail_buffer.hpp"
+#include "simulate/course_log.hpp"
 #include "simulate/overseer.hpp"
 #include "simulate/stage.hpp"
 
@@ -19,6 +20,7 @@ struct Storage {
   std::string text;           // of the answer to come
   bool has_arrival_ahead = false;
   Overseer overseer;
+  CourseLog course;
 };
 
 struct Seat {
@@ -28,7 +30,7 @@ struct Seat {
 
 [[nodiscard]] constexpr engine::Interval milliseconds(std::uint32_t count) { return {std::int64_t{count} * 1'000'000}; }
 
-// Mostly at once, often soon, now and then when nobody reckons with it any more.
+// Mostly at once, often soon, now and then when it is no longer expected.
 [[nodiscard]] inline engine::Interval some_delay(Random& random) {
   const std::uint32_t kind = random.below(64);
   return milliseconds(kind < 32 ? 0 : kind < 62 ? random.below(50) : random.below(40'000));

@@ -94,6 +94,7 @@ void Watched::settle(const Before& before, const Want& want) {
   again_ = want_.kind != Kind::room ? Again::nothing : is_obeyed ? Again::feed : before.again;
   if (want_.kind == Kind::room && has_room()) overseer.complain("room is wanted where there is some");
   check_message();
+  storage_.course.note(seat_.life, talk_->want());
   if (talk_->stray_reports() != provoked_) overseer.complain("stray reports are not those that were provoked");
   if (talk_->session().is_at_rest()) give_back();
 }
@@ -129,8 +130,12 @@ void Watched::feed(std::span<char> octets) {
 }
 
 void Watched::answer(engine::Ticket ticket, const engine::Answer& answer) {
+  const engine::Ticket open = open_ticket(talk_->want());
+  const bool is_heard = has_room();
   const Before before = prepare(Again::answer);
-  settle(before, talk_->answer(ticket, answer, stage_.now, *this));
+  const Want next = talk_->answer(ticket, answer, stage_.now, *this);
+  if (is_heard) storage_.course.note_answer(seat_.life, ticket, open, talk_->want());
+  settle(before, next);
   const bool has_waited = want_.kind == Kind::room && again_ == Again::answer;
   if (!has_waited && before.decisions == storage_.overseer.decisions())
     storage_.overseer.complain("an answer changes nothing");
@@ -144,8 +149,11 @@ void Watched::happen(Event event, std::string_view text) {
 
 void Watched::pass_time() {
   const bool was_pause = want_.kind == Kind::pause;
+  const engine::Ticket open = open_ticket(talk_->want());
   const Before before = prepare(Again::time_passed);
-  settle(before, talk_->time_passed(stage_.now, *this));
+  const Want next = talk_->time_passed(stage_.now, *this);
+  storage_.course.note_time(seat_.life, open, talk_->want());
+  settle(before, next);
   if (was_pause) storage_.overseer.note_progress();
   storage_.overseer.check_patience(guards().has(bit::waiting_mail_data), want_.kind == Kind::octets);
 }
@@ -185,6 +193,7 @@ void Watched::become_sibling() {
   before.set(bit::auth_attempts_spent, counters.auth_attempts >= spec::max_auth_attempts);
   storage_.overseer.continue_from(before);
   if (workspace_ == nullptr) workspace_ = stage_.workspaces.take();
+  storage_.course.note_end(seat_.life);
   talk_.emplace(service_, *workspace_, stage_.patience, counters);
   provoked_ = 0;
   if (stage_.end == ServerEnd::when_idle) shut_down(engine::ShutDown::when_idle);
@@ -192,6 +201,7 @@ void Watched::become_sibling() {
 }
 
 void Watched::retire() {
+  storage_.course.note_end(seat_.life);
   message_.abandon();
   if (workspace_ == nullptr) return;
   workspace_->envelope.clear();

@@ -1,6 +1,6 @@
 // What lies between the server and one client: replies on their way, how fast the client takes them, and whether it is there.
 // in      what a Watched has said; the moments at which the client takes some of it
-// out     octets to the Client; patience begins anew when it has taken all
+// out     octets to the Client; patience restarts when it has taken all
 #pragma once
 
 #include <cstdint>

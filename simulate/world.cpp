@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "simulate/actions.hpp"
 #include "simulate/kernel.hpp"
 #include "testing/reference_walk.hpp"
 
@@ -15,6 +16,7 @@ World::World(const testing::Judge& judge) : stage_(judge), slots_(sessions_at_on
 
 void World::play(std::uint64_t seed, std::uint32_t recorded) {
   recorded_ = recorded;
+  actions().add("world %llu", static_cast<unsigned long long>(seed));
   for (Slot& slot : slots_) slot.connection.reset();
   stage_.begin(seed);
   kernel().wall_nanoseconds = 1'700'000'000'000'000'000;
@@ -100,9 +102,10 @@ void World::connect(const Entry& entry, Slot& slot) {
                   .max_recipients = random.one_in(8) ? random.between(1, 3) : spec::max_recipients,
                   .room = random.one_in(8) ? &stage_.message_room : nullptr};
   slot.connection.emplace(stage_, Seat{entry.slot, entry.life}, slot.client, slot.storage, slot.service);
-  constexpr std::array refusals{Event::connect_busy,         Event::connect_denied,    Event::connect_listed_for_now,
-                                Event::connect_early_talker, Event::connect_bad_value, Event::connect_malformed_proxy,
-                                Event::shutting_down,        Event::exhausted};
+  constexpr std::array refusals{
+      Event::connect_busy,       Event::connect_denied,    Event::connect_listed_for_now,  Event::connect_early_talker,
+      Event::connect_dns_listed, Event::connect_bad_value, Event::connect_malformed_proxy, Event::shutting_down,
+      Event::exhausted};
   slot.connection->open(random.one_in(48) ? refusals[random.below(refusals.size())] : Event::connect_ready);
   slot.connection->wire().expect_octets({});
   if (random.one_in(16)) stage_.add(milliseconds(random.below(3000)), Happening::reset, entry.slot, entry.life);
@@ -144,6 +147,7 @@ void World::commit() {
   }
   stage_.waiting.clear();
   if (group_.empty()) return;
+  actions().add("group %zu%s", group_.size(), stage_.has_delivered_to ? " copies" : "");
   if (commits_until_cut_ != 0 && --commits_until_cut_ == 0) stage_.disk.end_power_in(stage_.random.between(1, 40));
   deliver::MaildirGroup group(*stage_.root, deliver::SyncMany::Way::in_turn);
   const std::vector<deliver::Outcome> outcomes = group.commit(group_);

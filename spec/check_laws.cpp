@@ -180,7 +180,7 @@ class Check {
   }
 
   void see(std::uint64_t word, std::size_t event, std::size_t rule) {
-    // Made when first wanted: a search for the first breach ends before it wants most of them.
+    // Made when first needed: a search for the first breach ends before it needs most of them.
     std::optional<Patterns>& patterns = by_decision_[at(event, rule)];
     if (!patterns) patterns = patterns_of(event, rule);
     for (const Pattern& pattern : *patterns) {

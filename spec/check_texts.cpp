@@ -23,7 +23,7 @@ void check_reply(const ReplyText& reply, Problems& problems) {
     if (found != wanted)
       problems.push_back({"replies.toml", reply.line,
                           "reply \"" + reply.name + "\" is " + std::to_string(reply.code) + " and says " + found +
-                              ".x.x: RFC 3463 wants the same class"});
+                              ".x.x: RFC 3463 requires the same class"});
   }
   if (!reply.enhanced.empty() && !reply.text.ends_with("(#" + reply.enhanced + ")"))
     problems.push_back(

@@ -10,7 +10,7 @@
 
 namespace postern::spec {
 
-enum class ForeignKind : std::uint8_t { variable, list, value, file };  // the last three are control files
+enum class ForeignKind : std::uint8_t { variable, list, value };  // the last two are control files
 enum class ForeignStart : std::uint8_t { refuse, warn, note };
 
 struct ForeignRow {

@@ -17,9 +17,15 @@ inline constexpr std::size_t max_recipient_octets =
 inline constexpr std::size_t max_host_octets = 255;     // RFC 5321 4.5.3.1.2; also of the client's HELO name kept
 inline constexpr std::size_t max_verdict_octets = 255;  // qmail-queue(8): custom text
 
-inline constexpr std::uint32_t max_errors = 20;         // deviation D6: since the last accepted message
-inline constexpr std::uint32_t max_auth_attempts = 10;  // deviation D7
-inline constexpr std::uint32_t max_hops = 100;          // original; RFC 5321 6.3
+inline constexpr std::uint32_t max_errors = 20;              // deviation D6: since the last accepted message
+inline constexpr std::uint32_t max_auth_attempts = 10;       // deviation D7
+inline constexpr std::uint32_t max_unknown_recipients = 10;  // deviation D33: of one session
+inline constexpr std::size_t max_default_keys = 64;  // of validrcptto.cdb: no local part has more (RFC 5321 4.5.3.1.1)
+inline constexpr std::size_t max_dns_lists = 32;     // postern: queries that one client costs
+inline constexpr unsigned max_dns_weight = 1000;     // postern: of one list
+inline constexpr unsigned max_dns_seconds = 5;       // postern: how long one question to the DNS may take
+inline constexpr unsigned dnsbl_threshold = 1;       // postconf(5): postscreen_dnsbl_threshold
+inline constexpr std::uint32_t max_hops = 100;       // original; RFC 5321 6.3
 inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // deviations D4, D6
 
 inline constexpr unsigned auth_failure_delay_seconds = 2;       // deviation D7
@@ -33,23 +39,30 @@ inline constexpr int certificate_warning_days = 14;  // Let's Encrypt renews 30 
 inline constexpr std::uint64_t min_tls_address_octets = 12'000'000;  // RLIMIT_AS: softlimit -a, -m
 inline constexpr std::uint64_t min_tls_data_octets = 2'000'000;      // RLIMIT_DATA: softlimit -d, -m
 inline constexpr unsigned max_check_seconds = 60;                    // deviation D7: how long a check program may take
+inline constexpr unsigned max_recipient_check_seconds = 30;          // deviation D34: how long RCPTCHECK may take
 inline constexpr unsigned max_queue_seconds = 86400;                 // qmail-queue(8): its own alarm
 
 // Of the listener; its operator may set each otherwise.
-inline constexpr std::uint32_t max_sessions = 10'000;              // deviation D22: in all
-inline constexpr std::uint32_t max_sessions_per_address = 50;      // Postfix: smtpd_client_connection_count_limit
-inline constexpr std::uint32_t max_sessions_per_network = 200;     // deviation D22
-inline constexpr unsigned ipv4_network_bits = 24;                  // deviation D22
-inline constexpr unsigned ipv6_network_bits = 48;                  // deviation D22: one site; a /64 is one client
-inline constexpr std::uint32_t max_connections_per_address = 300;  // deviation D22: within connection_rate_seconds
-inline constexpr unsigned connection_rate_seconds = 60;            // Postfix: anvil_rate_time_unit
-inline constexpr std::uint32_t max_failed_auth_per_user = 20;      // deviation D22: of one user from one address
-inline constexpr std::uint32_t max_failed_users_per_address = 20;  // deviation D22: distinct users of one address
-inline constexpr unsigned failed_auth_seconds = 3600;              // deviation D22: within which these two are counted
-inline constexpr std::uint32_t max_remembered_gates = 32'768;      // deviation D22: of each kind
+inline constexpr std::uint32_t max_sessions = 10'000;                   // deviation D22: in all
+inline constexpr std::uint32_t max_sessions_per_address = 50;           // Postfix: smtpd_client_connection_count_limit
+inline constexpr std::uint32_t max_sessions_per_network = 200;          // deviation D22
+inline constexpr unsigned ipv4_network_bits = 24;                       // deviation D22
+inline constexpr unsigned ipv6_network_bits = 48;                       // deviation D22: one site; a /64 is one client
+inline constexpr std::uint32_t max_connections_per_address = 300;       // deviation D22: within connection_rate_seconds
+inline constexpr unsigned connection_rate_seconds = 60;                 // Postfix: anvil_rate_time_unit
+inline constexpr std::uint32_t max_failed_auth_per_user = 20;           // deviation D22: of one user from one address
+inline constexpr std::uint32_t max_failed_users_per_address = 20;       // deviation D22: distinct users of one address
+inline constexpr std::uint32_t max_unknown_recipients_per_address = 0;  // deviation D33: of one address; 0: no limit
+inline constexpr unsigned failed_auth_seconds = 3600;  // deviations D22, D33: within which these three are counted
+inline constexpr std::uint32_t max_remembered_gates = 32'768;  // deviation D22: of each kind
 // Classes of one tcprules that a start or a reload judges; those beyond are judged with their first client.
 inline constexpr std::size_t max_classes_judged_early = 1000;     // deviation D22: a bound on what a start does
 inline constexpr std::size_t max_records_judged_early = 100'000;  // of one cdb: a bound on what a start does
+// How long a message waits for a thread or a disk, then it is given up: one that is whole (RFC 5321 4.5.3.2.6: a client waits for
+// 600), and a piece of one that its client still sends (4.5.3.2.5: 180). The client gets 451 before it leaves.
+inline constexpr unsigned max_whole_message_wait_seconds = 300;  // deviation D26
+inline constexpr unsigned max_piece_wait_seconds = 150;          // deviation D22
+inline constexpr unsigned max_list_retry_seconds = 8;  // between two tries of a list that cannot be read; 451 meanwhile
 inline constexpr unsigned max_proxy_header_seconds = 10;          // proxy-protocol.txt 2 wants at least 3
 inline constexpr std::uint32_t min_data_octets_per_second = 500;  // Postfix: smtpd_min_data_rate
 inline constexpr unsigned data_rate_seconds = 300;    // deviation D24; RFC 5321 4.5.3.2.5 bears a rest of 180

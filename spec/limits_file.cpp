@@ -39,12 +39,12 @@ std::vector<Limit> parse_limits(std::string_view text, Problems& problems) {
     const std::size_t equals = statement.find(is);
     const std::size_t name = statement.rfind(' ', equals == 0 ? 0 : equals - 1) + 1;
     if (!statement.starts_with(kind) || equals == std::string::npos) {
-      problems.push_back({"limits.hpp", line_of(text, statement), "is no limit: " + statement});
+      problems.push_back({"limits.hpp", line_of(text, statement), "is not a limit: " + statement});
       continue;
     }
     limits.push_back({statement.substr(name, equals - name), statement.substr(equals + is.size())});
   }
-  if (all != "}") problems.push_back({"limits.hpp", line_of(text, all), "is no limit: " + all});
+  if (all != "}") problems.push_back({"limits.hpp", line_of(text, all), "is not a limit: " + all});
   return limits;
 }
 

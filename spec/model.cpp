@@ -60,11 +60,16 @@ class Loader {
   }
 
   void load_settings_and_facts() {
-    settings_.each("setting", {"name", "default", "meaning", "source"}, 4, [&](const toml::table& row, unsigned line) {
-      model_.settings.push_back(
-          {text_of(row, "name"), text_of(row, "default"), text_of(row, "meaning"), text_of(row, "source"), line});
-      add_variable(text_of(row, "name"), {"0", "1"}, true, line);
-    });
+    settings_.each("setting", {"name", "default", "meaning", "source", "unreadable"}, 4,
+                   [&](const toml::table& row, unsigned line) {
+                     const std::string unreadable =
+                         row.contains("unreadable") ? text_of(row, "unreadable") : std::string("0");
+                     if (unreadable != "0" && unreadable != "1")
+                       settings_.problem(line, "unreadable is neither 0 nor 1");
+                     model_.settings.push_back({text_of(row, "name"), text_of(row, "default"), text_of(row, "meaning"),
+                                                text_of(row, "source"), line, unreadable == "1"});
+                     add_variable(text_of(row, "name"), {"0", "1"}, true, line);
+                   });
     settings_.each("fact", {"name", "meaning", "source", "counted"}, 3, [&](const toml::table& row, unsigned line) {
       model_.facts.push_back(
           {text_of(row, "name"), text_of(row, "meaning"), text_of(row, "source"), row["counted"].value_or(false)});

@@ -26,6 +26,7 @@ using Problems = std::vector<Problem>;
 struct Setting {
   std::string name, default_value, meaning, source;
   unsigned line = 0;
+  bool when_unreadable = false;
 };
 
 struct Fact {

@@ -13,7 +13,7 @@
 
 namespace postern::spec {
 
-enum class OptionKind : std::uint8_t { boolean, number, text, path, address, word, list, reply };
+enum class OptionKind : std::uint8_t { boolean, number, text, path, address, word, list, reply, dns_lists };
 
 // Bits of OptionRow::places. The last five are tables of the file; `tcp_class` is a record of tcprules.
 enum class Place : std::uint8_t {

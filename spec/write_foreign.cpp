@@ -29,7 +29,7 @@ std::string enumerator(TomlFile& file, const toml::table& row, std::string_view 
 
 std::string row_text(TomlFile& file, const toml::table& row, unsigned line) {
   const bool is_variable = enumerator(file, row, "kind", line, {"variable", "control"}) == "variable";
-  const std::string kind = is_variable ? "variable" : enumerator(file, row, "content", line, {"list", "value", "file"});
+  const std::string kind = is_variable ? "variable" : enumerator(file, row, "content", line, {"list", "value"});
   return "    {" + quoted(text_of(row, "name")) + ", ForeignKind::" + kind +
          ", ForeignStart::" + enumerator(file, row, "start", line, {"refuse", "warn", "note"}) + ", " +
          quoted(words(row, "idle")) + ", " + quoted(words(row, "warns_at")) + ", " + quoted(text_of(row, "does")) +

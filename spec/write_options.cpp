@@ -22,7 +22,7 @@ struct OptionText {
   std::string name, kind, unit, default_value, unset, meaning, source;
   std::vector<std::string> where, words;
   std::optional<std::int64_t> least, most;
-  bool wants_restart, has_limit, is_setting;
+  bool wants_restart, has_limit, is_setting, is_set_when_unreadable;
   unsigned line;
 
   [[nodiscard]] bool is_variable() const { return name.front() >= 'A' && name.front() <= 'Z'; }
@@ -42,7 +42,8 @@ constexpr PlaceName places[] = {{"environment", "environment"},
                                 {"server", "server"},
                                 {"limits", "limits"},
                                 {"tls", "tls"}};
-constexpr std::string_view kinds[] = {"boolean", "number", "text", "path", "address", "word", "list", "reply"};
+constexpr std::string_view kinds[] = {"boolean", "number", "text",  "path",     "address",
+                                      "word",    "list",   "reply", "dns_lists"};
 
 class Loader {
  public:
@@ -52,14 +53,16 @@ class Loader {
         limits_(load_limits(folder, problems)) {}
 
   std::vector<OptionText> load() {
-    settings_.each("setting", {"name", "default", "meaning", "source"}, 4, [&](const toml::table& row, unsigned line) {
-      OptionText& setting = policy_.emplace_back();
-      setting.name = text_of(row, "name");
-      setting.default_value = text_of(row, "default");
-      setting.meaning = text_of(row, "meaning");
-      setting.source = text_of(row, "source");
-      setting.line = line;
-    });
+    settings_.each("setting", {"name", "default", "meaning", "source", "unreadable"}, 4,
+                   [&](const toml::table& row, unsigned line) {
+                     OptionText& setting = policy_.emplace_back();
+                     setting.name = text_of(row, "name");
+                     setting.default_value = text_of(row, "default");
+                     setting.is_set_when_unreadable = text_of(row, "unreadable") == "1";
+                     setting.meaning = text_of(row, "meaning");
+                     setting.source = text_of(row, "source");
+                     setting.line = line;
+                   });
     options_.each("option",
                   {"name", "kind", "where", "meaning", "source", "least", "most", "unit", "default", "limit", "unset",
                    "words", "restart"},
@@ -86,6 +89,7 @@ class Loader {
                       .wants_restart = row["restart"].value_or(false),
                       .has_limit = row.contains("limit"),
                       .is_setting = text_of(row, "kind") == "setting",
+                      .is_set_when_unreadable = false,
                       .line = line};
     options_.refuse_twins(rows_, option.name, line);
     if (option.is_setting) take_setting(option);
@@ -100,6 +104,7 @@ class Loader {
     option.kind = "boolean";
     option.meaning = setting.meaning;
     option.source = setting.source;
+    option.is_set_when_unreadable = setting.is_set_when_unreadable;
     option.default_value = option.unset.empty() ? setting.default_value : "";
     const bool is_plain = setting.default_value == "0" || setting.default_value == "1";
     if (is_plain != option.unset.empty())
@@ -139,10 +144,20 @@ std::string range(const OptionText& option) {
   return option.most ? "from " + least + " to " + std::to_string(*option.most) : "";
 }
 
+// `accept and refuse`
+std::string listed(const std::vector<std::string>& words) {
+  std::string list;
+  for (const std::string& word : words) list += (list.empty() ? "" : &word == &words.back() ? " and " : ", ") + word;
+  return list;
+}
+
 // What a variable may be: the end of the sentence about one that is not.
 std::string allowed(const OptionText& option) {
   const std::string number = option.most ? "only a number " + range(option) + " is allowed" : "only digits are allowed";
-  std::string text = option.kind == "boolean" ? "only 0 and 1 are allowed" : option.kind == "number" ? number : "";
+  std::string text = option.kind == "boolean"  ? "only 0 and 1 are allowed"
+                     : option.kind == "number" ? number
+                     : option.kind == "word"   ? "only " + listed(option.words) + " are allowed"
+                                               : "";
   const std::string& otherwise = option.unset.empty() ? option.default_value : option.unset;
   if (text.empty() || !option.is_variable() || otherwise.empty()) return text;
   return text + " (unset or empty means " + otherwise + ")";
@@ -186,7 +201,9 @@ std::string write_names(const std::vector<OptionText>& options) {
   std::string names, settings, defaults, counts;
   for (const OptionText& option : options) {
     names += "  " + option.name + ",\n";
-    if (option.is_setting) settings += "    {Option::" + option.name + ", bit::" + option.name + "},\n";
+    if (option.is_setting)
+      settings += "    {Option::" + option.name + ", bit::" + option.name + ", " +
+                  (option.is_set_when_unreadable ? "true" : "false") + "},\n";
     defaults += default_constant(option);
   }
   for (const PlaceName& place : places)
@@ -202,7 +219,7 @@ std::string write_names(const std::vector<OptionText>& options) {
          names + "};\n#pragma GCC diagnostic pop\ninline constexpr std::size_t option_count = " +
          std::to_string(options.size()) +
          ";\n\n// Those that a decision depends on.\nstruct SettingOption {\n  Option option;\n  std::uint64_t "
-         "bit;\n};\n"
+         "bit;\n  bool when_unreadable;\n};\n"
          "inline constexpr SettingOption setting_options[] = {\n" +
          settings + "};\n\n// What a key is where the file does not have it.\nnamespace default_of {\n" + defaults +
          "}  // namespace default_of\n\n// How many keys there are in each table of the file.\nnamespace keys_in {\n" +

@@ -1,7 +1,7 @@
 // Writes the proofs: one SMT-LIB file a law, one an invariant, one against holes, one with the witnesses.
 //   write_proofs SPEC_FOLDER OUTPUT_FOLDER
 //   write_proofs --policy SPEC_FOLDER         prints no question, but what others can be asked with: the policy, a state, and
-//                                             for each event behind a line `; event NAME` what is decided of it there
+//                                             for each event after a line `; event NAME` what is decided of it there
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

@@ -31,7 +31,9 @@ std::string write_cells(const Model& model) {
 
 std::string write_snapshot_of_texts(const Model& model) {
   std::string out = "\n== defaults of the settings ==\n\n";
-  for (const Setting& setting : model.settings) out += setting.name + " = " + setting.default_value + "\n";
+  for (const Setting& setting : model.settings)
+    out += setting.name + " = " + setting.default_value +
+           (setting.when_unreadable ? ", and 1 where it cannot be read" : "") + "\n";
   out += "\n== theorems ==\n\n";
   for (const Derived& derived : model.derived) {
     if (derived.is_theorem) out += derived.name + ": " + derived.text + "\n";

@@ -189,6 +189,8 @@ std::string_view cipher_list(Guards guards) {
 std::span<const SettingRow> setting_rows() { return settings; }
 std::string_view text_of(HandOverText text) { return text_at(hand_over_texts[static_cast<std::size_t>(text)]); }
 std::string_view name_of(Event event) { return text_at(event_names[static_cast<std::size_t>(event)]); }
+std::string_view name_of(Effect effect) { return text_at(effect_names[static_cast<std::size_t>(effect)]); }
+std::string_view name_of(Question question) { return text_at(question_names[static_cast<std::size_t>(question)]); }
 std::string_view name_of(Rule rule) { return text_at(rule_names[static_cast<std::size_t>(rule)]); }
 std::string_view reason_of(Rule rule) { return text_at(rule_reasons[static_cast<std::size_t>(rule)]); }
 
@@ -235,6 +237,10 @@ std::string write_names(const Model& model) {
 std::string write_tables(const Model& model, std::string_view hash, std::string_view version) {
   Texts texts;
   const std::string event_names = write_texts("event_names", model.events, texts, [](const auto& e) { return e.name; });
+  const std::string effect_names =
+      write_texts("effect_names", model.effects, texts, [](const auto& e) { return e.name; });
+  const std::string question_names =
+      write_texts("question_names", model.questions, texts, [](const auto& q) { return q.name; });
   const std::string rule_names = write_texts("rule_names", model.rules, texts, [](const auto& r) { return r.id; });
   const std::string reasons = write_texts("rule_reasons", model.rules, texts, [](const auto& r) { return r.reason; });
   const std::string replies = write_replies(model, texts, version);
@@ -244,13 +250,14 @@ std::string write_tables(const Model& model, std::string_view hash, std::string_
   const std::string settings = write_settings(model, texts);
   const std::string hand_over_texts =
       write_texts("hand_over_texts", model.hand_over_texts, texts, [](const auto& t) { return t.text; });
-  return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/policy_row.hpp\"\n\n"
+  return "// Written by spec/generate.cpp from spec/*.toml.\n#include \"spec/effect_names.hpp\"\n#include "
+         "\"spec/policy_row.hpp\"\n\n"
          "namespace postern::spec {\nnamespace {\n\n" +
-         texts.definition() + event_names + rule_names + reasons + replies + capabilities + cipher_lists + queue_exits +
-         settings + hand_over_texts + write_counts(model) + write_policy_rows(model) + write_waiting(model) +
-         write_questions(model) + "}  // namespace\n\n" + std::string(accessors) +
-         "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" + write_start(model) +
-         "}  // namespace postern::spec\n";
+         texts.definition() + event_names + effect_names + question_names + rule_names + reasons + replies +
+         capabilities + cipher_lists + queue_exits + settings + hand_over_texts + write_counts(model) +
+         write_policy_rows(model) + write_waiting(model) + write_questions(model) + "}  // namespace\n\n" +
+         std::string(accessors) + "std::string_view policy_hash() { return \"" + std::string(hash) + "\"; }\n\n" +
+         write_start(model) + "}  // namespace postern::spec\n";
 }
 
 }  // namespace postern::spec

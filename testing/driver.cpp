@@ -27,7 +27,7 @@ Driver::Driver(const engine::Service& service, AfterStarttls after_starttls)
       want_(talk_->want()) {}
 
 void Driver::send(std::string_view octets) {
-  // RFC 3207 4.2: what comes between STARTTLS and the handshake is for nobody.
+  // RFC 3207 4.2: what comes between STARTTLS and the handshake is dropped.
   if (is_closed_ || want_.kind == Kind::tls) return;
   unread_ += octets;
   pump();
@@ -107,8 +107,8 @@ bool Driver::take_outcome() {
     return false;
   }
   const bool is_recipient = want_.question == engine::Question::recipient;
-  const std::string address = is_recipient && text.empty() ? std::string(session().mailbox()) : text;
-  go_on(talk_->answer(want_.ticket, {event, address}, now_, *this));
+  const std::string mailbox(is_recipient ? session().mailbox() : std::string_view());
+  go_on(talk_->answer(want_.ticket, audit::answer_as_written(event, text, mailbox), now_, *this));
   return true;
 }
 
@@ -121,7 +121,7 @@ void Driver::note(const engine::Note& note) {
   if (step.effect == Effect::hand_over) hear_message();
 }
 
-// Takes what was said before it goes on with what is wanted.
+// Takes what was said before it continues with what is wanted.
 void Driver::go_on(engine::Want next) {
   want_ = next;
   for (std::string_view rest = replies(); !rest.empty();) {

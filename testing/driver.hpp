@@ -1,8 +1,8 @@
-// Serves one engine::Conversation as the programs do, with outcomes that somebody tells it, and writes down what happened.
+// Serves one engine::Conversation as the programs do, with outcomes that the caller gives, and records what happened.
 // in      what the client sends, in pieces of any size; outcomes of look-ups, ahead of time or when asked for; what the
 //         world does
 // out     heard(): all that the server did, in the words of a dialogue; decisions(): each with its guards, for the laws
-// errors  problem(): something was told that the session did not wait for, or the session broke its contract
+// errors  problem(): an outcome was given that the session did not wait for, or the session broke its contract
 // time    a pause is over at once
 // source  engine/conversation.hpp; RFC 3207 4.2 (what is dropped)
 #pragma once
@@ -38,7 +38,7 @@ class Driver final : private engine::Output {
   [[nodiscard]] bool waits_for(spec::Event event) const;
   void happen(spec::Event event, std::string_view text = {});
 
-  // Who answers when the session asks for the outcome of a look-up and none was told.
+  // Answers when the session asks for the outcome of a look-up and none was given.
   void answer_by(std::function<spec::Event(spec::Guards)> choose) { choose_ = std::move(choose); }
   // Sees every decision as it is taken.
   void watch(std::function<void(const Moment&)> see) { see_ = std::move(see); }

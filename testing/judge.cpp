@@ -130,6 +130,7 @@ const std::string& Judge::complaint(const Decision& decision) const {
   auto known = judged_.find(decision);
   if (known == judged_.end()) {
     std::string wrong = laws_.broken_by(decision);
+    if (wrong.empty()) wrong = laws_.departure(decision);
     if (wrong.empty()) wrong = contradiction(decision);
     known = judged_.emplace(decision, std::move(wrong)).first;
   }

@@ -1,6 +1,7 @@
-// Everything that is known of a decision, asked in one place and remembered: the laws, then the second opinion.
+// Everything that is known of a decision, asked in one place and remembered: the laws, the rules as they are written,
+// then the second opinion.
 // in      the folder of the spec, read once; then Decisions
-// out     what is wrong with a decision: the law it breaks, or what the reference would have done; empty when nothing is
+// out     what is wrong with a decision: the law it breaks, or what the rules or the reference would have done; empty when nothing is
 // speed   a session is somewhere it has been before nearly always: then one look into a table, and no allocation
 // limits  data_without_end is not judged by the reference, which does not count so far
 // errors  a spec that does not load is reported on stderr and ends the program

@@ -41,6 +41,20 @@ const std::string& LawBook::broken_by(const Decision& decision) const {
   return known != judged_.end() ? known->second : judged_.emplace(key, judge(decision)).first->second;
 }
 
+std::string LawBook::departure(const Decision& decision) const {
+  const spec::Assignment before = spec::to_assignment(decision.before.bits, model_);
+  const auto rule = spec::interpret(model_, static_cast<std::size_t>(decision.event), before);
+  if (!rule) return "no row for " + std::string(spec::name_of(decision.event));
+  const spec::RuleRow& row = model_.rules[*rule];
+  const bool is_same = *rule == static_cast<std::size_t>(decision.rule) &&
+                       row.effect == static_cast<std::size_t>(decision.effect) &&
+                       model_.replies[row.reply].code == decision.code &&
+                       spec::to_word(spec::apply(row, before), model_.variables) == decision.after.bits;
+  if (is_same) return {};
+  return "by its guards rule " + row.id + " decides at " + std::string(spec::name_of(decision.event)) + ", not what " +
+         std::string(spec::name_of(decision.rule)) + " did";
+}
+
 std::string LawBook::judge(const Decision& decision) const {
   const spec::Assignment before = spec::to_assignment(decision.before.bits, model_);
   const auto event = static_cast<std::size_t>(decision.event);

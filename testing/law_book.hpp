@@ -19,6 +19,8 @@ class LawBook {
  public:
   explicit LawBook(const std::filesystem::path& folder);
   [[nodiscard]] const std::string& broken_by(const Decision& decision) const;
+  // What the rules as they are written, applied from their guards, say otherwise; slow.
+  [[nodiscard]] std::string departure(const Decision& decision) const;
 
  private:
   [[nodiscard]] std::string judge(const Decision& decision) const;

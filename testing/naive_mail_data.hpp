@@ -13,7 +13,7 @@
 namespace postern::testing {
 
 struct NaiveMailData {
-  std::string text;          // what can be told from the octets seen so far
+  std::string text;          // what is known from the octets seen so far
   std::size_t consumed = 0;  // all, or up to the end of CRLF.CRLF
   bool ended = false;
   bool saw_bare_cr = false;

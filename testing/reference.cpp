@@ -84,7 +84,7 @@ bool Reference::take_line() {
 }
 
 // RFC 5321 2.3.8: "Conforming implementations MUST NOT recognize or generate any other character or character sequence as
-// a line terminator." So nobody knows where the client's next command begins; D3: the session ends.
+// a line terminator." So it is unknown where the client's next command begins; D3: the session ends.
 void Reference::hear_a_bare_lf() {
   const bool is_tired = phase_ == "command" && errors_ >= most_errors;
   say(is_tired ? "421 too many errors (#4.7.0)" : "500 lines end with CRLF (#5.5.2)");
@@ -222,7 +222,7 @@ void Reference::mail(const std::string& rest) {
   if (!mail) return say("555 syntax error (#5.5.4)");
   if (world_.databytes != 0 && text::is_greater(mail->size, world_.databytes))
     return say("552 sorry, that message size exceeds my databytes limit (#5.3.4)");
-  // RFC 4954 3, 5: the parameter is known where AUTH is; who does not know it says 555 (RFC 5321 4.1.1.11)
+  // RFC 4954 3, 5: the parameter is known where AUTH is; a server that does not know it says 555 (RFC 5321 4.1.1.11)
   if (mail->has_auth && !auth_works()) return say("555 syntax error (#5.5.4)");
   sender_ = mail->mailbox;
   say("250 ok");
@@ -241,7 +241,7 @@ void Reference::data() {
   if (!sender_) return say("503 MAIL first (#5.5.1)");
   if (recipients_.empty() && !slips(Slip::takes_data_without_recipient)) return say("503 RCPT first (#5.5.1)");
   // RFC 5321 4.3.2: DATA is answered 354, or 451: "requested action aborted: local error in processing". It is still in the
-  // transaction then, for the client has been told to try again (4.2.1).
+  // transaction then, because the client shall try again (4.2.1).
   if (!world_.has_room && !slips(Slip::takes_data_without_room))
     return say("451 no room for another message, try again later (#4.3.0)");
   say("354 go ahead");
@@ -295,7 +295,7 @@ bool Reference::starttls_works() const {
 void Reference::say(const std::string& line) {
   words_.emplace_back('S', line + "\r\n");
   // RFC 5321 4.2.1: after 4yz the client is to try again, after 5yz it is not; only what it must not send is its error.
-  // 4.5.3.1.10: a client that is told 452 sends DATA for the recipients it was granted, and 4.5.3.1.8 forbids a server to
+  // 4.5.3.1.10: a client that gets 452 sends DATA for the recipients it was granted, and 4.5.3.1.8 forbids a server to
   // drop "addresses previously accepted": had the 452s counted, its DATA could be answered by 421.
   const bool is_error = line[0] == '5' || (line[0] == '4' && slips(Slip::counts_the_servers_trouble));
   if (is_error && !slips(Slip::counts_no_errors)) ++errors_;

@@ -1,4 +1,4 @@
-// A second opinion: one SMTP session as written by somebody who has read RFC 5321, 3207, 4954, the seed document and the list
+// A second opinion: one SMTP session as written by a reader of RFC 5321, 3207, 4954, the seed document and the list
 // of deviations, and has seen neither spec/*.toml nor the engine. Slow, obvious, ifs and strings; shares nothing.
 // in      World, what the operator has set and the start has found; then octets of the client, and outcomes by name
 // out     Words: what the server says ('S', a line), hands over ('F', 'T', 'M') and that it closes ('X'); state()
@@ -58,7 +58,7 @@ enum class Slip : std::uint8_t {
 };
 inline constexpr std::size_t slips = 24;
 
-// What a reference remembers, for those who want to begin in the middle.
+// What a reference remembers, for callers that begin in the middle.
 struct Memory {
   std::string phase = "connect";
   bool tls = false, logged_in = false;
@@ -94,7 +94,7 @@ class Reference {
 
  private:
   void connect(const std::string& found, const std::string& text);
-  void start(const std::string& found);
+  void start(const std::string& found, const std::string& text);
   void work();
   bool take_line();
   bool take_mail_data();

@@ -211,8 +211,9 @@ void EngineSide::hear(std::string_view octets) {
 
 void EngineSide::learn(const std::string& outcome, const std::string& text) {
   const bool is_recipient = session_->guards().has(bit::waiting_recipient);
-  const std::string address = is_recipient && text.empty() ? std::string(session_->mailbox()) : text;
-  take(session_->report(event_named(outcome), address));
+  const bool has_words = outcome == "recipient.client_listed";
+  const std::string address = is_recipient && (text.empty() || has_words) ? std::string(session_->mailbox()) : text;
+  take(session_->report(event_named(outcome), address, has_words ? text : ""));
   pump();
 }
 
@@ -261,17 +262,33 @@ std::string EngineSide::state() const { return state_of(memory_of(session_->guar
 std::vector<Letter> letters_for(const std::string& phase) {
   const auto ends = happening({"timeout", "eof", "too_slow", "shutting_down", "exhausted"});
   if (phase == "connect")
-    return happening({"shutting_down", "exhausted", "connect.busy", "connect.malformed_proxy", "connect.denied",
-                      "connect.listed_permanently", "connect.listed_for_now", "connect.client_busy",
-                      "connect.client_too_fast", "connect.client_guesses", "connect.bad_value", "connect.no_controls",
-                      "connect.no_auth_cdb", "connect.broken_certificate", "connect.no_hand_over",
-                      "connect.early_talker", "connect.ready"});
+    return happening({"shutting_down",
+                      "exhausted",
+                      "connect.busy",
+                      "connect.malformed_proxy",
+                      "connect.denied",
+                      "connect.listed_permanently",
+                      "connect.listed_for_now",
+                      "connect.client_busy",
+                      "connect.client_too_fast",
+                      "connect.client_guesses",
+                      "connect.shutting_down",
+                      "connect.exhausted",
+                      "connect.bad_value",
+                      "connect.no_controls",
+                      "connect.no_auth_cdb",
+                      "connect.broken_certificate",
+                      "connect.no_hand_over",
+                      "connect.early_talker",
+                      "connect.dns_listed",
+                      "connect.ready"});
   if (phase == "command") return together(commands(), ends);
   if (phase == "plain" || phase == "username" || phase == "password") return together(answers(), ends);
   if (phase == "data") return together(messages(), ends);
   if (phase == "recipient")
     return happening({"recipient.ours", "recipient.foreign", "recipient.relay_requested", "recipient.sender_refused",
-                      "recipient.unknowable"});
+                      "recipient.refused", "recipient.unknown", "recipient.too_many_unknown", "recipient.unknowable",
+                      "recipient.program_refused", "recipient.program_deferred", "recipient.client_listed"});
   if (phase == "credentials")
     return happening({"credentials.accepted", "credentials.rejected", "credentials.user_gated", "credentials.broken"});
   if (phase == "hand_over")
@@ -312,7 +329,7 @@ std::string take(Reference& reference, EngineSide& engine, const Letter& letter)
   }
   if (reference.state() != engine.state())
     difference += "- state " + reference.state() + "\n+ state " + engine.state() + "\n";
-  const auto [errors, auth_attempts] = engine.counters();
+  const auto [errors, auth_attempts, unknown_recipients] = engine.counters();
   const bool counts_agree = errors == static_cast<unsigned>(reference.errors()) &&
                             auth_attempts == static_cast<unsigned>(reference.auth_commands());
   if (!counts_agree && reference.phase() != "end") difference += "- counts of mistakes differ\n";

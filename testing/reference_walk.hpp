@@ -63,7 +63,7 @@ class EngineSide {
 [[nodiscard]] spec::Event event_named(std::string_view name);
 [[nodiscard]] engine::Service service_of(const World& world);
 [[nodiscard]] World world_of(const engine::Service& service);
-// What somebody remembers who is in the state that these guards say.
+// What a reference remembers in the state that these guards say.
 [[nodiscard]] Memory memory_of(spec::Guards guards);
 
 // All settings and facts: `number` below worlds, databytes 1000, two recipients.

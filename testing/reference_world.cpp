@@ -33,16 +33,21 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
   work();
 }
 
-// D22: whom a listener does not let in, before it looks at any setting.
+// D22: clients that a listener does not let in, before it looks at any setting.
 void Reference::connect(const std::string& found, const std::string& text) {
-  if (found == "connect.denied" && slips(Slip::greets_who_is_denied)) return start("connect.ready");
+  if (found == "connect.denied" && slips(Slip::greets_who_is_denied)) return start("connect.ready", "");
   const bool is_of_the_listener = found == "connect.busy" || found == "connect.denied" ||
-                                  found == "connect.rules_unreadable" || found.starts_with("connect.client_") ||
+                                  found == "connect.rules_unreadable" || found == "connect.shutting_down" ||
+                                  found == "connect.exhausted" || found.starts_with("connect.client_") ||
                                   found.starts_with("connect.listed_");
-  // RFC 8314 3.3: before the handshake there is no SMTP to speak, and nobody is owed one.
+  // RFC 8314 3.3: before the handshake there is no SMTP, and so no reply.
   if (is_of_the_listener && world_.SSL) return close();
   if (found == "connect.rules_unreadable") {
     say("421 unable to read controls (#4.3.0)");
+  } else if (found == "connect.shutting_down") {
+    say("421 shutting down (#4.3.2)");
+  } else if (found == "connect.exhausted") {
+    say("421 out of resources, try again later (#4.3.2)");
   } else if (found == "connect.busy") {
     say("421 too many sessions, try again later (#4.3.2)");
   } else if (found == "connect.denied") {
@@ -58,12 +63,12 @@ void Reference::connect(const std::string& found, const std::string& text) {
   } else if (found == "connect.client_guesses") {
     say("421 too many failed AUTH from your address (#4.7.0)");
   } else if (found != "connect.malformed_proxy") {
-    return start(found);
+    return start(found, text);
   }
   close();
 }
 
-void Reference::start(const std::string& found) {
+void Reference::start(const std::string& found, const std::string& text) {
   const bool must_start_tls = world_.FORCE_TLS && !world_.SSL;  // seed: forced to 0 if you have SSL=1
   const bool can_encrypt = world_.SSL || starttls_works();
   std::string refusal;
@@ -87,6 +92,8 @@ void Reference::start(const std::string& found) {
     refusal = "421 no way to hand over mail (#4.3.0)";
   else if (found == "connect.early_talker")
     refusal = "554 SMTP protocol violation";
+  else if (found == "connect.dns_listed")
+    refusal = "554 no mail service for your address: " + text + " (#5.7.1)";  // RFC 5782 2.1
   if (refusal.empty()) {
     say("220 " + world_.host + " ESMTP");
     phase_ = "command";
@@ -102,13 +109,25 @@ void Reference::learn_recipient(const std::string& outcome, const std::string& t
   if (outcome == "recipient.relay_requested") return say("553 we don't relay (#5.7.1)");
   if (outcome == "recipient.sender_refused")
     return say("553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)");
+  if (outcome == "recipient.refused") return say("553 sorry, your envelope recipient is in my badrcptto list (#5.7.1)");
+  if (outcome == "recipient.unknown") return say("550 sorry, no mailbox here by that name (#5.1.1)");  // D33
+  if (outcome == "recipient.too_many_unknown") {                                                       // D33
+    say("421 too many unknown recipients (#4.7.0)");
+    return close();
+  }
+  if (outcome == "recipient.program_refused")  // D34; where no words are given they are the recipient
+    return say("553 " + (text.empty() ? asked_about_ : text).substr(0, 255));
+  if (outcome == "recipient.program_deferred")
+    return say("450 sorry, that recipient is not taken now, try again later (#4.7.1)");
+  if (outcome == "recipient.client_listed" && !may_relay)  // RFC 5782 2.1
+    return say("550 mail from your address is not taken here: " + text + " (#5.7.1)");
   if (outcome == "recipient.unknowable") return say("451 unable to check recipient (#4.3.0)");
   if (outcome == "recipient.foreign" && !may_relay)
     return say("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)");
-  // D25: nobody carries it there (RFC 5321 3.6.2).
+  // D25: nothing carries it there (RFC 5321 3.6.2).
   if (outcome == "recipient.foreign" && world_.local_only && !slips(Slip::relays_where_mail_ends))
     return say("550 sorry, this server delivers to its own domains and relays no mail (#5.7.1)");
-  recipients_.push_back(text.empty() ? asked_about_ : text);
+  recipients_.push_back(text.empty() || outcome == "recipient.client_listed" ? asked_about_ : text);
   say("250 ok");
 }
 

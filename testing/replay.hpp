@@ -1,5 +1,5 @@
 // Replays a dialogue on an engine::Session, with its client cut into pieces one way or another.
-// in      a Dialogue, a Cut, who serves after STARTTLS
+// in      a Dialogue, a Cut, what serves after STARTTLS
 // out     Replay: what the server did, every decision; listings in the words of a .smtp file
 // errors  Replay::problem, empty when all went as it must
 // source  docs/decisions/0003-rooms.md

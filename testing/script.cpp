@@ -26,17 +26,28 @@ void judge_moment(const Judge& judge, const Moment& moment, std::string& broken_
   }
 }
 
+Event outcome_of_recipient(unsigned fate) {
+  switch (fate % 16) {
+    case 4: return Event::recipient_foreign;
+    case 5: return Event::recipient_relay_requested;
+    case 6: return Event::recipient_sender_refused;
+    case 7: return Event::recipient_unknowable;
+    case 10: return Event::recipient_program_refused;
+    case 11: return Event::recipient_program_deferred;
+    case 12: return Event::recipient_client_listed;
+    case 13: return Event::recipient_refused;
+    case 14: return Event::recipient_unknown;
+    case 15: return Event::recipient_too_many_unknown;
+    default: return Event::recipient_ours;
+  }
+}
+
 }  // namespace
 
 Event outcome_for(spec::Guards guards, std::uint8_t fate) {
   // Mostly good ends: a session to which nothing happens goes deepest.
   const unsigned kind = fate % 8;
-  if (guards.has(bit::waiting_recipient)) {
-    if (kind < 4) return Event::recipient_ours;
-    if (kind == 4) return Event::recipient_foreign;
-    if (kind == 5) return Event::recipient_relay_requested;
-    return kind == 6 ? Event::recipient_sender_refused : Event::recipient_unknowable;
-  }
+  if (guards.has(bit::waiting_recipient)) return outcome_of_recipient(fate);
   if (guards.has(bit::waiting_credentials)) {
     if (kind < 5) return Event::credentials_accepted;
     if (kind < 6) return Event::credentials_rejected;

@@ -62,7 +62,7 @@ TEST_F(AuthCdbTest, a_password_is_right_or_wrong) {
   expect(Verdict::rejected, "unknown user", check(""));
 }
 
-// libxcrypt says EINVAL then, as of a setting that is none.
+// libxcrypt says EINVAL then, as for a bad setting.
 TEST_F(AuthCdbTest, a_right_password_is_not_called_wrong_for_lack_of_memory) {
   home_.write_cdb("users.cdb", {{"alice", hashed("wonderland", "$y$j9T$saltsaltsaltsaltsalt$")}});
   expect(Verdict::accepted, "", check("alice"));
@@ -158,7 +158,7 @@ TEST_F(AuthCdbTest, what_an_editor_left_at_the_end_of_a_record_is_no_part_of_it)
 // spec/foreign.toml: ignoring such a filter would take mail that was to be refused.
 TEST_F(AuthCdbTest, a_user_for_whom_a_filter_of_the_original_is_set_is_not_let_in_without_it) {
   home_.write_cdb("users.cdb", {{"alice", hash + ",DATABYTES=\"7\",MFCHECK=\"1\""},
-                                {"bob", hash + ",AUTH_SET_RCPTCHECK=\"/bin/check\""},
+                                {"bob", hash + ",AUTH_SET_MFCHECK=\"2\""},
                                 {"dave", hash + ",MFCHECK=\"0\",SPF_LOG=\"1\""}});
   const CheckResult result = check("alice");
   EXPECT_EQ(Verdict::broken, result.verdict);

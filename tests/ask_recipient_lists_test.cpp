@@ -95,12 +95,13 @@ TEST_F(ReadBefore, it_reads_nothing_when_it_is_asked) {
   EXPECT_EQ(Event::recipient_foreign, judge(recipients, "", "user@example.net").event);
 }
 
-// It is unknowable to who needs it, in the same words, and counted for who may read it again.
+// It is unknowable to its user, in the same words, and counted for a caller that may read it again.
 TEST_F(ReadBefore, what_could_not_be_read_is_unknowable) {
   home_.write("control/rcpthosts", "example.com\n");
   home_.write("control/me", "example.com\n");
   EXPECT_EQ(0U, read()->unreadable());
-  for (const char* name : {"badmailfrom", "rcpthosts", "morercpthosts.cdb", "localiphost"}) {
+  for (const char* name :
+       {"badmailfrom", "badrcptto", "rcpthosts", "morercpthosts.cdb", "localiphost", "validrcptto.cdb"}) {
     const std::string file = std::string("control/") + name;
     std::filesystem::remove(file);
     home_.write_unreadable(file);

@@ -8,7 +8,7 @@
 namespace postern::audit {
 namespace {
 
-// Of one who has asked for more than walks are made for.
+// Of a caller that asks more often than walks are made for.
 Behaviours that_asks_often(const Policy& policy, Compared compared) {
   Behaviours behaviours(policy, compared);
   const std::vector<spec::Guards> all = policy.configurations();

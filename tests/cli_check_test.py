@@ -143,6 +143,15 @@ class Mistakes(Folder):
         self.assertIn("did you mean FORCE_TLS?", text_of(found, "misspelt_variable"))
         self.assertEqual(ids(found).count("misspelt_variable"), 1)
 
+    def test_a_misspelt_name_in_the_own_environment_is_a_warning(self):
+        found = run_json("check", "--certificate", "yes", env={"FORCE_TSL": "1", "WHITELISTED": "1", "HOSTNAME": "mx"})
+        self.assertIn("FORCE_TSL is not a variable: did you mean FORCE_TLS?", text_of(found, "misspelt_variable"))
+        self.assertEqual(ids(found).count("misspelt_variable"), 1)
+        write_cdb(self.path("own.cdb"), [(b"10.", b"")])
+        found = run_json("check", "--tcprules", self.path("own.cdb"), "--certificate", "yes", env={"FORCE_TSL": "1"})
+        for each in found["classes"]:
+            self.assertEqual(ids(each["judgement"] if "judgement" in each else each).count("misspelt_variable"), 1, each)
+
     def test_a_substitution_that_hit_three_lines_shows(self):
         # sed "s|AUTH=.*|AUTH=1|" also rewrites REQUIRE_AUTH and ALLOW_INSECURE_AUTH
         file = self.path("env", "AUTH=1\nREQUIRE_AUTH=1\nALLOW_INSECURE_AUTH=1\nPORT=25\n")
@@ -176,7 +185,7 @@ class Verdict(Folder):
         return run("check", "--certificate", "yes", *arguments, env=env, expect=expect)[1].splitlines()[-1]
 
     def test_it_is_the_last_line(self):
-        self.assertEqual(self.last(expect=FINE), "verdict  fit to start; nothing to say against it (exit code 0)")
+        self.assertEqual(self.last(expect=FINE), "verdict  fit to start; no objection (exit code 0)")
         self.assertEqual(self.last(expect=FINE, FORCE_TLS="1"), "verdict  fit to start; 1 warning (exit code 0)")
         self.assertEqual(self.last("--strict", expect=WARNINGS, FORCE_TLS="1"), "verdict  fit to start; 1 warning (exit code 1)")
         self.assertEqual(self.last(expect=DANGEROUS, RELAYCLIENT=""),
@@ -274,6 +283,14 @@ class Home(Folder):
                      "control/badmailfrom line 1", "cannot run bin/none"]:
             self.assertEqual(len([text for text in said if part in text]), 1, (part, said))
 
+    def test_a_dns_list_without_its_answers_is_refused_and_its_key_is_not_shown(self):
+        for env in (self.env, {}):
+            found = run_json("check", "--certificate", "yes", env=env | {"DNSBL": "secret@zen.example"}, expect=REFUSED)
+            said = [piece["text"] for piece in found["advice"] if "zen.example" in piece["text"]]
+            self.assertEqual(len(said), 1, said)
+            self.assertIn("write which answers are a listing", said[0])
+            self.assertNotIn("secret", str(found))
+
     def test_lists_that_are_read_otherwise_than_they_stand_are_named(self):
         self.path("control/rcpthosts", "a.org\r\nuser@b.org\r\n")
         self.assertEqual(self.texts("warning", WARNINGS), [
@@ -308,6 +325,24 @@ class Home(Folder):
         write_cdb(self.path("auth.cdb"), [(b"user", b"hash")])
         found = run_json("check", "--certificate", "yes", env=env, expect=FINE)
         self.assertEqual((found["facts"]["backend"], found["settings"]["AUTH"]), (1, 1))
+
+    def test_a_list_of_recipients_that_nobody_matches_is_named(self):
+        self.path("control/rcpthosts", "example.org\n")
+        write_cdb(self.path("control/validrcptto.cdb"), [(b"User@example.org", b""), (b"@other.example", b"")])
+        said = self.texts("warning", WARNINGS)
+        for part in ('control/validrcptto.cdb: "User@example.org" never matches: write it in lower case',
+                     'control/validrcptto.cdb: "@other.example" is of a domain that is not ours'):
+            self.assertEqual(len([text for text in said if part in text]), 1, (part, said))
+        write_cdb(self.path("empty.cdb"), [])
+        said = self.texts("warning", WARNINGS, VALIDRCPTTO_CDB="empty.cdb")
+        self.assertEqual(len([text for text in said if text.startswith("empty.cdb has no record: ")]), 1, said)
+
+    def test_a_program_that_cannot_be_asked_about_recipients_is_named(self):
+        self.path("control/rcpthosts", "example.org\n")
+        for program, why in (("bin/none", "is not there"), (self.folder, "is a folder")):
+            said = self.texts("warning", WARNINGS, RCPTCHECK=program)
+            self.assertEqual(len([text for text in said if f'RCPTCHECK="{program}"' in text and why in text]), 1, said)
+        self.assertNotIn("RCPTCHECK", "".join(self.texts("warning", WARNINGS, RCPTCHECK="/bin/true")))
 
     def test_a_mail_cluster_must_have_an_ip_address(self):
         env = {"POSTERN_LMTP": "tcp:localhost:24"}

@@ -54,7 +54,7 @@ class Explorer(unittest.TestCase):
         self.browser.view(1280, 900)
 
     def show(self, hash_text=""):
-        """As a reader does who is sent a link; the page is there already, so only the hash changes."""
+        """As a reader who follows a link; the page is open already, so only the hash changes."""
         if self.browser.evaluate("location.pathname") != self.page:
             self.browser.open("file://" + self.page)
         self.browser.evaluate(f"new Promise(done => {{ if (location.hash === '#{hash_text}') return done(); "
@@ -103,6 +103,33 @@ class Explorer(unittest.TestCase):
         self.browser.open("file://" + self.page)
         shown = self.browser.evaluate(SHOWN)
         self.assertEqual((shown["password"], shown["verdict"], shown["here"]), ("NO", "live", 1))
+
+    def test_printed_it_is_a_report_with_all_of_it_and_the_hash_of_the_policy(self):
+        self.show("PORT=25&AUTH=1&certificate=1&backend=1")
+        self.browser.call("Emulation.setEmulatedMedia", media="print")
+        self.addCleanup(self.browser.call, "Emulation.setEmulatedMedia", media="")
+        report = self.browser.evaluate("document.querySelector('.report').innerText")
+        self.assertIn(run_json("spec")["policy"], report)
+        folded = "document.querySelectorAll('details:not([open])').length"
+        before = self.browser.evaluate(folded)
+        self.assertGreater(before, 5)
+        pdf = base64.b64decode(self.browser.call("Page.printToPDF")["data"])
+        self.assertTrue(pdf.startswith(b"%PDF-"))
+        self.assertGreater(pdf.count(b"/Type /Page\n"), 20)
+        self.assertEqual(self.browser.evaluate(folded), before)
+
+    def test_each_law_names_its_requirements_and_each_requirement_its_laws(self):
+        self.show()
+        laws = self.browser.evaluate("""[...document.querySelectorAll("tr[data-law]")].map(row => [row.dataset.law,
+            row.querySelector("[data-head=requirements]").textContent, row.querySelector("[data-head='proved by']").textContent])""")
+        self.assertGreater(len(laws), 50)
+        named = {(law, row) for law, rows, _ in laws for row in rows.split(", ") if row}
+        wanted = {(cover.removeprefix("law:"), row["requirement"])
+                  for section in run_json("spec")["sections"] if section["title"] == "Requirements"
+                  for row in section["rows"] for cover in row["verified by"].split("\n") if cover.startswith("law:")}
+        names = {law for law, _, _ in laws}
+        self.assertEqual(named, {pair for pair in wanted if pair[0] in names})
+        self.assertTrue(all(proof for _, _, proof in laws))
 
     def test_the_keyboard_is_enough_and_the_address_keeps_the_settings(self):
         self.show("PORT=25&AUTH=1&certificate=1&backend=1")

@@ -93,6 +93,8 @@ class Sentences(Home):
                 ("server", "sandbox = 1", "sandbox = 1: only true and false are allowed"),
                 ("server", 'user = ""', 'user = "": only a text in quotes is allowed, not empty and without control characters'),
                 ("server", 'log = "xml"', 'log = "xml": only "text" and "json" are allowed'),
+                ("server", 'log = "jsn"', 'log = "jsn": only "text" and "json" are allowed: did you mean "json"?'),
+                ("tls", 'minimum = "1.1"', 'minimum = "1.1": only "1.2" and "1.3" are allowed'),
                 ("server", "domains = \"example.org\"",
                  'domains = "example.org": only an array of texts is allowed, as ["one", "two"]'),
                 ("server", 'domains = ["*.example.org"]',
@@ -116,24 +118,71 @@ class Sentences(Home):
             with self.subTest(line):
                 self.assertEqual(self.said_of(line, table), wanted)
 
+    def test_no_domain_at_all_is_refused(self):
+        # It would be neither that list nor control/rcpthosts.
+        self.assertEqual(self.said_of("domains = []", "server"), "domains = an array: name at least one domain, or leave the key "
+                         "out: then control/rcpthosts has them")
+
+    def test_a_sentence_is_one_line_of_text(self):
+        for table, line, wanted in [
+                ("server", '"a\\nb" = 1', "a key that is empty or has control characters is not a key here, only home, "),
+                ("variables", '"A\\u001b[31m" = 1', "a key that is empty or has control characters is not a variable of "),
+                ("tls", "x" * 300 + " = 1", "x" * 100 + "... is not a key here, only minimum, "),
+                ("server", 'loops = "' + 98 * "x" + "\u00c3\u00a4\"", 'loops = "' + 98 * "x" + "...: only a number "),
+                ("limits", 'exempt = ["10.0.0.1\\n"]', 'exempt = a text with control characters: only a network in quotes '),
+                ("listener", 'proxies = ["' + 200 * "1" + '"]', 'proxies = "' + 99 * "1" + "...: only a network in quotes ")]:
+            with self.subTest(line):
+                self.assertEqual(self.said_of(line, table)[:len(wanted)], wanted)
+        for line, wanted in [
+                ("SSL = fals", "SSL = fals: no TOML: boolean: expected 'false', saw 'fals?'"),
+                ("SSL = \x07", "no TOML: ")]:
+            with self.subTest(line):
+                self.assertTrue(self.refused_alike(DISCARDING + line + "\n")[0].split(": ", 1)[1].startswith(wanted), wanted)
+
+    def test_a_line_that_is_no_toml_is_shown(self):
+        value = "; a number is digits alone, and any other text stands in quotes"
+        for line, wanted in [
+                ("DATABYTES = 50k", "DATABYTES = 50k: no TOML: decimal integer: expected digit, saw 'k'" + value),
+                ("AUTH_CDB = users.cdb", "AUTH_CDB = users.cdb: no TOML: value: could not determine value type" + value),
+                ("SSL 1", "SSL 1: no TOML: key-value pair: expected '=', saw '1'"),
+                ("SSL = 1\nSSL = 0", "SSL = 0: no TOML: key-value pair: cannot redefine existing integer 'SSL'"),
+                ('DATABYTES = "50k"', 'DATABYTES = "50k": only a number without quotes is allowed'),
+                ("SMTPGREETING = '" + 200 * "x", "SMTPGREETING = '" + 84 * "x" + "...: no TOML: literal string: ")]:
+            with self.subTest(line):
+                place, sentence = self.refused_alike(DISCARDING + line + "\n")[0].split(": ", 1)
+                self.assertRegex(place, "^FILE line [789]$")
+                self.assertTrue(sentence.startswith(wanted), sentence)
+
+    def test_a_misspelt_variable_of_the_process_is_a_warning(self):
+        self.maxDiff = None
+        wanted = "the environment: FORCE_TSL is not a variable: did you mean FORCE_TLS?"
+        found = self.check(DISCARDING, env={"FORCE_TSL": "1", "WHITELISTED": "1"})
+        self.assertEqual([piece["text"] for piece in found["advice"] if "did you mean" in piece["text"]], [wanted])
+
     def test_a_key_that_is_none_is_told_where_it_belongs(self):
         for table, line, wanted in [
-                ("server", "group = 1", "group is no key here, only home, user, chroot, "),
-                ("", "[listeners]", "listeners is no key here, only server, limits, tls, variables, listener are"),
+                ("server", "group = 1", "group is not a key here, only home, user, chroot, "),
+                ("", "[listeners]", "listeners is not a key here: did you mean listener? Only server, limits, tls, variables, listener are"),
                 ("tls", 'ciphers = "x"', "ciphers is the variable TLSCIPHERS, in [variables] or [[listener]]"),
                 ("listener", "ssl = 1", "ssl is written SSL"),
-                ("listener", 'prot = "x"', "prot is no key here, only ip, port, socket, certificates, "),
-                ("variables", "FORCE_TSL = 1", "FORCE_TSL is no variable of postern, only PORT, SSL, FORCE_TLS, "),
-                ("variables", "PORT = 25", "PORT is of one [[listener]]"),
+                ("listener", 'prot = "x"', "prot is not a key here, only ip, port, socket, certificates, "),
+                ("listener", 'sockets = "x"', "sockets is not a key here: did you mean socket? Only ip, port, socket, certificates, "),
+                ("listener", "force_tsl = 1", "force_tsl is neither a key nor a variable: did you mean FORCE_TLS?"),
+                ("server", "lops = 2", "lops is not a key here: did you mean loops? Only home, user, chroot, "),
+                ("limits", "session = 2", "session is not a key here: did you mean sessions? Only sessions, "),
+                ("tls", "ticket = true", "ticket is not a key here: did you mean tickets? Only minimum, "),
+                ("variables", "FORCE_TSL = 1", "FORCE_TSL is not a variable of postern: did you mean FORCE_TLS? Only PORT, SSL, FORCE_TLS, "),
+                ("variables", "PORT = 25", "PORT belongs in a [[listener]]"),
                 ("variables", 'POSTERN_HOME = "/"', "POSTERN_HOME is home in [server] here"),
-                ("variables", 'TCPREMOTEIP = "::1"', "TCPREMOTEIP is of each client, and found by the listener itself")]:
+                ("variables", 'POSTERN_DNS = "127.0.0.1"', "POSTERN_DNS is dns in [server] here"),
+                ("variables", 'TCPREMOTEIP = "::1"', "TCPREMOTEIP is set for each client by the listener itself")]:
             with self.subTest(line):
                 said = self.said_of(line, table) if table else self.refused_alike(DISCARDING + line + "\n")[0]
                 self.assertIn(wanted, said)
 
     def test_an_address_is_complete_and_there_once(self):
         for text, wanted in [
-                ("", "there is no [[listener]]: nobody could come"),
+                ("", "there is no [[listener]]: write one"),
                 ("[listener]\n", "write [[listener]], with two brackets"),
                 ("[[listener]]\nport = 25\n", "a [[listener]] has ip and port, or socket, the name of one that systemd holds"),
                 ('[[listener]]\nip = "localhost"\nport = 1\n', 'ip = "localhost": only an IP address in quotes is allowed'),
@@ -145,9 +194,9 @@ class Sentences(Home):
 
     def test_mail_goes_one_way_and_one_judges_passwords(self):
         said = self.refused_alike(LISTENER + 'POSTERN_MAILDIR = "mail"\nPOSTERN_LMTP = "unix:/x"\n')
-        self.assertIn("POSTERN_MAILDIR and POSTERN_LMTP: mail goes one way; write one of them", said[0])
+        self.assertIn("POSTERN_MAILDIR and POSTERN_LMTP: mail has one way out; write one of them", said[0])
         said = self.refused_alike(DISCARDING + 'AUTH_CDB = "users.cdb"\ncheck_program = ["a", "b", "c"]\n')
-        self.assertIn("AUTH_CDB and check_program: one judges passwords; write one of them", said[0])
+        self.assertIn("AUTH_CDB and check_program: one of them checks passwords; write only that one", said[0])
 
     def test_everything_is_told_at_once_in_the_order_of_the_file(self):
         said = self.refused_alike(LISTENER + "SSL = 2\nAUTH = 3\n[variables]\nDENY_TLS = 4\n[server.x]\n[limits]\nsessions = 1.5\n",
@@ -160,7 +209,7 @@ class Sentences(Home):
             LISTENER + 'POSTERN_MAILDIR = "none"\ncolour = "red"\nTLS_SERVER_CERT = "none.pem"\nFORCE_TLS = 1\n'
             '[[listener]]\nip = "::1"\nport = 0\nPOSTERN_MAILDIR = "gone"\nAUTH_CDB = "none.cdb"\n'
             "[limits]\nsessions = 1.5\n", server='loops = "two"\n')
-        for wanted in ("FILE line 3: loops", "FILE line 8: colour is no key here", "FILE line 17: sessions = 1.5",
+        for wanted in ("FILE line 3: loops", "FILE line 8: colour is not a key here", "FILE line 17: sessions = 1.5",
                        'FILE line 4: POSTERN_MAILDIR="none" is not', "FILE line 4: none.pem", "control/rcpthosts line 1",
                        'FILE line 11: AUTH_CDB="none.cdb" is not a readable cdb file', 'FILE line 11: POSTERN_MAILDIR="gone"'):
             self.assertTrue(any(wanted in each for each in said), (wanted, said))
@@ -191,20 +240,25 @@ class Sentences(Home):
 
     def test_a_variable_of_the_environment_has_no_say_beside_a_file(self):
         said = self.refused_alike(DISCARDING, env={"FORCE_TLS": "1", "TMPDIR": "/tmp", "PATH": "/bin"})
-        self.assertEqual(said, ["FORCE_TLS in the environment: beside a file it has no say; write it into FILE, or unset it"])
+        self.assertEqual(said, ["FORCE_TLS in the environment: with a file it has no effect; write it into FILE, or unset it"])
+
+    def test_one_that_is_empty_is_as_good_as_unset_unless_it_counts_so(self):
+        run("check", "-c", self.file(DISCARDING), env={"FORCE_TLS": "", "DATABYTES": "", "RBLSMTPD": "", "PATH": "/bin"}, expect=FINE)
+        for name in ("RELAYCLIENT", "AUTH_CDB"):
+            self.assertEqual(len(self.refused_alike(DISCARDING, env={name: "", "PATH": "/bin"})), 1)
 
     def test_the_manual_knows_the_variables_that_the_file_knows(self):
         names = re.search(r"only (.*?) are;", self.said_of("NONE = 1", "variables"))[1].split(", ")
         with open(os.path.join(SOURCE, "docs/operating.md")) as file:
             table = file.read().split("## Variables")[1].split("\n## ")[0]
         documented = {name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`([A-Z_]+)`", row)}
-        self.assertEqual(documented - {"POSTERN_HOME", "TCPREMOTEIP"}, set(names))
+        self.assertEqual(documented - {"POSTERN_HOME", "POSTERN_DNS", "TCPREMOTEIP"}, set(names))
 
 
     def test_the_keys_of_a_listener_are_those_of_the_table(self):
         with open(os.path.join(SOURCE, "spec/options.toml"), "rb") as file:
             rows = tomllib.load(file)["option"]
-        said = re.search(r"no key here, only (.*?) are", self.said_of("none = 1", "listener"))[1].split(", ")
+        said = re.search(r"a key here, only (.*?) are", self.said_of("none = 1", "listener"))[1].split(", ")
         self.assertEqual(said, [row["name"] for row in rows if "listener" in row["where"] and row["name"].islower()])
 
 
@@ -237,7 +291,7 @@ class Judgements(Home):
         self.assertNotIn("relays_no_mail", ids(found))
         self.assertIn("something there must send it on", str(found))
         said = self.refused_alike(maildir + "POSTERN_RELAY = 1\nrelay = true\n")
-        self.assertIn("POSTERN_RELAY says it too", said[0])
+        self.assertIn("POSTERN_RELAY sets the same", said[0])
 
     def test_each_class_of_tcprules_is_judged(self):
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"D\0"), (b"127.", b"+SSL=O\0"), (b"", b"+RELAYCLIENT=\0")])
@@ -249,6 +303,19 @@ class Judgements(Home):
         self.assertEqual(found["verdict"], "live")
         said = run("check", "-c", self.file(DISCARDING + 'tcprules = "tcp.cdb"\n'), expect=REFUSED)[1]
         self.assertIn("verdict  refused: it would start, and refuse the clients of class 127.; 1 refusal", said)
+
+    def test_a_list_of_recipients_that_is_named_and_missing_is_told(self):
+        sentence = 'VALIDRCPTTO_CDB="none.cdb" does not exist: make it with cdb -c, or unset VALIDRCPTTO_CDB'
+        said = self.refused_alike(DISCARDING + 'VALIDRCPTTO_CDB = "none.cdb"\n')
+        self.assertEqual(len(said), 1)
+        self.assertIn(sentence, said[0])
+        write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+VALIDRCPTTO_CDB=none.cdb\0"), (b"11.", b"+VALIDRCPTTO_CDB=torn.cdb\0"), (b"", b"")])
+        self.path("home/torn.cdb", "torn")
+        found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)
+        advice = {each["address"]: [piece["text"] for piece in each["advice"]] for each in found["listeners"][0]["classes"]}
+        self.assertIn(sentence, str(advice["10."]))
+        self.assertIn("until it can be read, each recipient of ours gets 451", str(advice["11."]))
+        self.assertNotIn("cdb", str(advice[""]))
 
     def test_a_class_that_rblsmtpd_refuses_is_told_so(self):  # deviation D32
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+RBLSMTPD=-go away\0+RELAYCLIENT=\0"), (b"11.", b"+RBLSMTPD=try later\0"),
@@ -269,7 +336,7 @@ class Judgements(Home):
     def test_a_misspelt_name_in_tcprules_is_told_as_the_start_tells_it(self):
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+FORCE_TSL=1\0"), (b"", b"")])
         found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)
-        self.assertIn("FORCE_TSL is no variable: did you mean FORCE_TLS?", str(found["advice"]))
+        self.assertIn("FORCE_TSL is not a variable: did you mean FORCE_TLS?", str(found["advice"]))
 
     def test_the_control_file_of_ciphers_is_read_where_no_variable_is(self):
         self.path("home/control/tlsserverciphers", "NO-SUCH-CIPHER\n")
@@ -364,11 +431,23 @@ class Running(Home):
         self.assertIn("done", self.reload(DISCARDING + 'SMTPGREETING = "two"\n'))
         self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
         said = self.reload(DISCARDING + 'SMTPGREETING = "three"\n', "loops = 7\ncheckers = 9\n")
-        self.assertEqual(said, "refused, and nothing has changed: changed: loops, checkers; restart for that, "
-                               "once postern check -c finds the file fit")
+        self.assertEqual(said, "refused, and nothing has changed: changed: loops, checkers; restart for it, "
+                               "after postern check -c finds the file fit")
         said = self.reload(DISCARDING + "SSL = 2\n")
         self.assertIn("line 7: SSL = 2: only 0 and 1 are allowed", said)
         self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(PATIENCE_SECONDS), 0)
+
+    def test_a_file_that_leads_to_itself_refuses_a_reload_and_ends_nothing(self):
+        self.start(DISCARDING + 'SMTPGREETING = "one"\n')
+        file = self.path("postern.toml")
+        os.rename(file, file + ".away")
+        os.symlink("postern.toml", file)
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: "reload" in self.events())
+        self.assertRegex(self.lines()[[event for event, _ in self.lines()].index("reload")][1], "^refused, .*symbolic links")
+        self.assertEqual(self.greeting(), "220 one ESMTP\r\n")
         self.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.process.wait(PATIENCE_SECONDS), 0)
 
@@ -378,7 +457,7 @@ class Running(Home):
         if not any("Landlock ABI" in said for event, said in self.lines() if event == "sandbox"):
             self.skipTest("no Landlock here")
         said = self.reload(LISTENER + 'POSTERN_LMTP = "tcp:127.0.0.1:24"\n')
-        self.assertIn("the sandbox was entered without", said)
+        self.assertIn("the sandbox does not include", said)
 
     def test_metrics_are_where_they_are_said_to_be(self):
         try:

@@ -1,4 +1,4 @@
-"""postern serve -c and postern check -c: what only a look at the machine shows is told by both in the same words."""
+"""postern serve -c and postern check -c: both report in the same words what only a look at the machine shows."""
 import os
 import re
 import unittest
@@ -69,7 +69,7 @@ class Starts(Home):
         found = self.check(LISTENER + 'POSTERN_MAILDIR = "mail"\nAUTH_CDB = "users.cdb"\n', expect=FINE)
         said = [piece["text"] for piece in found["advice"] if piece["grade"] == "warning"]
         for wanted in ('control/morercpthosts.cdb: "b.org?" never matches: a carriage return ends no line here',
-                       "; and 2 more keys", 'users.cdb, user "carol": cannot log in until that is done: MFCHECK="1"',
+                       "; and 2 more keys", 'users.cdb, user "carol": cannot log in until you do this: MFCHECK="1"',
                        'users.cdb, user "dan": has a record that is read no further than `,DATABYTES=7`',
                        'users.cdb, user "eve?": has a blank, a control character', 'users.cdb, user "fred": SPF_LOG="1"',
                        'users.cdb, user "bob": has a record that ends with a blank or a carriage return'):

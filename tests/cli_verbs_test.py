@@ -1,14 +1,18 @@
-"""postern explain, matrix, diff, replay, spec."""
+"""postern explain, matrix, diff, replay, judge, spec."""
 import glob
 import os
+import pathlib
+import pty
 import re
+import select
 import subprocess
 import tempfile
+import time
 import unittest
 
 from cli_program import SETTINGS, SOURCE, all_settings, password_in_clear, run, run_json, verdict, words
 
-VERBS = ["check", "explain", "matrix", "diff", "rule", "replay", "spec"]
+VERBS = ["check", "explain", "matrix", "diff", "rule", "replay", "judge", "spec"]
 
 
 class Help(unittest.TestCase):
@@ -35,8 +39,8 @@ class Help(unittest.TestCase):
         self.assertEqual(run(expect=100)[2], whole)
         self.assertEqual(run("help", "check", expect=0)[1], run("check", "--help", expect=0)[1])
         self.assertEqual(run("-V", expect=0)[1], run("--version", expect=0)[1])
-        self.assertIn("bogus is no verb. There are ", run("bogus", expect=100)[2])
-        self.assertIn("chek is no verb: did you mean check?", run("chek", expect=100)[2])
+        self.assertIn("bogus is not a verb. There are ", run("bogus", expect=100)[2])
+        self.assertIn("chek is not a verb: did you mean check?", run("chek", expect=100)[2])
 
     def test_a_name_that_is_nearly_right_is_told(self):
         for word, meant in [("force_tls=1", "FORCE_TLS=1"), ("FORCETLS=1", "FORCE_TLS=1"), ("FORCE_TSL=0", "FORCE_TLS=0"),
@@ -66,9 +70,49 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _postern postern "${@: -1}" "${@: -2:
     def test_zsh_is_given_the_same_words(self):
         bash, zsh = (run("completion", shell, expect=0)[1] for shell in ("bash", "zsh"))
         self.assertTrue(zsh.startswith("#compdef postern\n"))
-        for words in re.findall("words='(.+)'", bash):
-            self.assertIn(f"compadd -- {words}", zsh)
+        for offered in re.findall("words='(.+)'", bash):
+            names = [word for word in offered.split() if not word.endswith("=")]
+            settings = [word for word in offered.split() if word.endswith("=")]
+            self.assertIn(f"compadd -- {' '.join(names)}", zsh)
+            self.assertIn(f"compadd -S '' -- {' '.join(settings)}" if settings else "", zsh)
         run("completion", "fish", expect=100)
+
+    def typed_into_zsh(self, line):
+        """The words that postern gets when somebody types this line into a zsh; each Tab completes."""
+        with tempfile.TemporaryDirectory() as folder:
+            home = pathlib.Path(folder)
+            (home / "_postern").write_text(run("completion", "zsh", expect=0)[1])
+            (home / ".zshrc").write_text(f"""PS1='> '; setopt NO_BEEP; fpath=({home} $fpath)
+autoload -Uz compinit; compinit -D -u
+postern() {{ print -r -- "got [${{(j:|:)@}}]" }}
+print READY
+""")
+            master, slave = pty.openpty()
+            with subprocess.Popen(["zsh", "-d", "-i"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                  cwd=folder, env={"PATH": os.environ["PATH"], "TERM": "dumb", "ZDOTDIR": folder}) as shell:
+                os.close(slave)
+                try:
+                    self.read_until(master, r"READY")
+                    os.write(master, line.encode() + b"\r")
+                    return self.read_until(master, r"got \[(.*)\]")[1].split("|")
+                finally:
+                    shell.kill()
+                    os.close(master)
+
+    def read_until(self, terminal, pattern, seconds=60):
+        seen, end = "", time.monotonic() + seconds
+        while (found := re.search(pattern, seen)) is None:
+            if not select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
+                self.fail(f"zsh shows no {pattern}: {seen!r}")
+            seen += os.read(terminal, 65536).decode()
+        return found
+
+    def test_a_zsh_completes_verbs_options_settings_and_files(self):
+        self.assertEqual(self.typed_into_zsh("postern ch\t"), ["check"])
+        self.assertEqual(self.typed_into_zsh("postern serve --disc\t"), ["serve", "--discard"])
+        # a setting wants its value at once
+        self.assertEqual(self.typed_into_zsh("postern explain FORCE\t1"), ["explain", "FORCE_TLS=1"])
+        self.assertEqual(self.typed_into_zsh("postern replay _post\t"), ["replay", "_postern"])
 
 
 class Rule(unittest.TestCase):
@@ -231,6 +275,38 @@ class Spec(unittest.TestCase):
         self.assertEqual([row["rule"] for row in section["rows"]], rules)
         for rule in rules:
             self.assertIn(f"| {rule} |", out)
+
+    def test_what_an_auditor_asks_is_answered_with_laws_and_a_session(self):
+        sections = {section["title"]: section["rows"] for section in run_json("spec", expect=0)["sections"]}
+        answers = {row["question"]: row for row in sections["What an auditor asks"]}
+        laws = {row["law"] for row in sections["Laws"]}
+        for question, row in answers.items():
+            self.assertTrue(question.endswith("?") and row["answer"].endswith("."), row)
+            self.assertLessEqual(set(row["laws"].split(", ")), laws, question)
+        said = {question: row["answer"] for question, row in answers.items()}
+        clear = [settings for settings in all_settings() if password_in_clear(settings)]
+        self.assertTrue(all(settings["ALLOW_INSECURE_AUTH"] == 1 and settings["SSL"] == 0 for settings in clear))
+        self.assertIn("only with SSL=0, AUTH=1, ALLOW_INSECURE_AUTH=1, backend=1", said["May a password cross in clear?"])
+        self.assertIn("only with SSL=0, FORCE_TLS=0, channel clear", said["May a message be taken that crossed in clear?"])
+        bypass = said["What does RELAYCLIENT let a client by-pass?"]
+        self.assertEqual(bypass.count("recipient.not_ours would"), 2)
+        self.assertIn("recipient.client_listed_may_relay decides where recipient.client_listed would", bypass)
+        self.assertEqual(bypass.count(" would"), 3)
+        mistakes = said["What does a client see that makes one mistake after another?"]
+        self.assertIn("After 20 mistakes the next one of 31 events is answered `421 too many errors", mistakes)
+        self.assertIn("recipient.unknowable (451)", said["Which answer from outside the policy can refuse something?"])
+        self.assertIn("follows hand_over.accepted and nothing else", said["What acknowledges a message?"])
+
+    def test_the_sessions_that_an_auditor_is_shown_go_as_written(self):
+        rows = next(s for s in run_json("spec")["sections"] if s["title"] == "What an auditor asks")["rows"]
+        sessions = [row["session"] for row in rows if row["session"]]
+        self.assertGreater(len(sessions), 10)
+        with tempfile.TemporaryDirectory() as folder:
+            for session in sessions:
+                path = os.path.join(folder, "x.smtp")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(session)
+                run("replay", path, expect=0)
 
     def test_the_limits_are_all_there(self):
         limits = next(s for s in run_json("spec")["sections"] if s["title"] == "Limits")["rows"]

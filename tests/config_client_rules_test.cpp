@@ -125,12 +125,12 @@ TEST_F(Rules, a_new_file_that_is_no_cdb_is_refused_once) {
   ASSERT_EQ(News::reread, rules.refresh(start));
   home_.write("rules.cdb", ":allow\n");
   EXPECT_EQ(News::refused, rules.refresh(start + 1s));
-  EXPECT_EQ("rules.cdb is no cdb; make it with tcprules; the rules read before stay in use", rules.problem());
+  EXPECT_EQ("rules.cdb is not a cdb; make it with tcprules; the previous rules stay in use", rules.problem());
   EXPECT_EQ(News::none, rules.refresh(start + 2s));
   EXPECT_EQ(Standing::denied, rules.find(from("192.0.2.1")).standing);
   std::filesystem::remove("rules.cdb");
   EXPECT_EQ(News::refused, rules.refresh(start + 3s));
-  EXPECT_EQ("rules.cdb cannot be read: No such file or directory; the rules read before stay in use", rules.problem());
+  EXPECT_EQ("rules.cdb cannot be read: No such file or directory; the previous rules stay in use", rules.problem());
   EXPECT_EQ(News::none, rules.refresh(start + 4s));
   home_.write_cdb("rules.cdb", {{"", ""}});
   EXPECT_EQ(News::reread, rules.refresh(start + 5s));

@@ -141,8 +141,8 @@ TEST_F(Control, a_list_that_is_no_plain_text_is_unusable) {
       {"a.org\rb.org\r", "control/rcpthosts line 1: \"a.org?b.org\": a carriage return ends no line here: "},
       {"# all\rb.org\r", "control/rcpthosts line 1: \"# all?b.org\": a carriage return ends no line here: "},
       {std::string("a\0.\0o\0r\0g\0\n\0", 12),
-       "control/rcpthosts line 1: \"a?.?o?r?g?\": this is no plain text (UTF-16?)"},
-      {std::string("x.org\na.org\0\n", 13), "control/rcpthosts line 2: \"a.org?\": this is no plain text (UTF-16?)"},
+       "control/rcpthosts line 1: \"a?.?o?r?g?\": this is not plain text (UTF-16?)"},
+      {std::string("x.org\na.org\0\n", 13), "control/rcpthosts line 2: \"a.org?\": this is not plain text (UTF-16?)"},
       {"b\xC3\xBC"
        "cher.example\n",
        "control/rcpthosts line 1: \"b??cher.example\": write printable ASCII only"}};
@@ -168,13 +168,13 @@ TEST_F(Control, an_entry_that_can_never_match_is_named) {
   for (const char* idle : {"user@example.org", "@example.org", "*.example.org", "a.org b.org", "a..org", "example.org.",
                            "..example.org", ".", "a.org,b.org", "https://example.org"})
     EXPECT_EQ(Verdict::idle, verdict(idle, EntryKind::domains)) << idle;
-  for (const char* fine : {"user@example.org", "@example.org", "a+b=c@example.org", "\"a b\"@example.org"})
-    EXPECT_EQ(Verdict::fine, verdict(fine, EntryKind::senders)) << fine;
+  for (const char* fine : {"user@example.org", "@example.org", "a+b=c@example.org", "a b@example.org"})
+    EXPECT_EQ(Verdict::fine, verdict(fine, EntryKind::addresses)) << fine;
   for (const char* idle : {"example.org", "a@b.org c@d.org"})
-    EXPECT_EQ(Verdict::idle, verdict(idle, EntryKind::senders));
-  for (const char* wrong :
-       {".*@example.org", "!good@example.org", "^spam", "@.*\\.xyz$", "@(a|b).org", "*@example.org"})
-    EXPECT_EQ(Verdict::wrong, verdict(wrong, EntryKind::senders)) << wrong;
+    EXPECT_EQ(Verdict::idle, verdict(idle, EntryKind::addresses));
+  for (const char* wrong : {".*@example.org", "!good@example.org", "^spam", "@.*\\.xyz$", "@(a|b).org", "*@example.org",
+                            "\"a b\"@example.org"})
+    EXPECT_EQ(Verdict::wrong, verdict(wrong, EntryKind::addresses)) << wrong;
 }
 
 TEST_F(Control, a_list_may_be_long_but_not_endless) {

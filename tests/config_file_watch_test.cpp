@@ -29,7 +29,8 @@ class Watched : public ::testing::Test {
 };
 
 TEST_F(Watched, a_change_is_told_once_and_only_when_it_has_settled) {
-  watch_.watch({path("one"), path("two")});
+  watch_.watch(path("one"));
+  watch_.watch(path("two"));
   EXPECT_FALSE(is_told());
   write("one", "12");
   EXPECT_FALSE(watch_.settled());
@@ -40,7 +41,8 @@ TEST_F(Watched, a_change_is_told_once_and_only_when_it_has_settled) {
 }
 
 TEST_F(Watched, a_file_that_comes_goes_or_is_renamed_into_place_has_changed) {
-  watch_.watch({path("one"), path("two")});
+  watch_.watch(path("one"));
+  watch_.watch(path("two"));
   write("two", "2");
   EXPECT_TRUE(is_told());
   std::filesystem::remove(path("one"));
@@ -50,19 +52,42 @@ TEST_F(Watched, a_file_that_comes_goes_or_is_renamed_into_place_has_changed) {
   EXPECT_TRUE(is_told());
 }
 
-TEST_F(Watched, a_change_while_the_files_are_read_is_told) {
-  watch_.watch({path("one")});
-  watch_.look();
+TEST_F(Watched, a_change_after_it_is_watched_is_reported_though_another_has_read_it) {
+  EXPECT_TRUE(watch_.watch(path("one")));
   write("one", "half");  // and the reader has seen nothing of it, or half of it
-  watch_.watch({path("one")});
+  EXPECT_FALSE(watch_.watch(path("one"))) << "it stays known as it was";
+  EXPECT_TRUE(watch_.watch(path("two")));
+  EXPECT_TRUE(is_told());
+  EXPECT_FALSE(is_told()) << "once";
+}
+
+TEST_F(Watched, a_change_before_it_is_watched_is_told_where_its_state_from_before_is_given) {
+  const FileWatch::State before = FileWatch::state_of(path("one"));
+  write("one", "half");
+  watch_.watch(path("one"), before);
+  EXPECT_TRUE(is_told());
+  EXPECT_FALSE(is_told());
+  watch_.watch(path("two"), FileWatch::state_of(path("two")));
+  EXPECT_FALSE(is_told()) << "nothing has changed";
+}
+
+TEST_F(Watched, what_is_looked_at_again_is_known) {
+  watch_.watch(path("one"));
+  write("one", "half");
+  watch_.look();
+  EXPECT_FALSE(is_told());
+  write("one", "whole");
   EXPECT_TRUE(is_told());
 }
 
-TEST_F(Watched, what_is_watched_for_the_first_time_is_known) {
-  watch_.watch({path("one")});
-  write("two", "2");
-  watch_.watch({path("one"), path("two")});
+TEST_F(Watched, of_a_name_it_counts_only_where_it_leads) {
+  EXPECT_TRUE(watch_.watch_name(path("link")));
+  EXPECT_FALSE(watch_.watch_name(path("link")));
+  write("link", "1");
   EXPECT_FALSE(is_told());
+  std::filesystem::remove(path("link"));
+  std::filesystem::create_symlink(path("one"), path("link"));
+  EXPECT_TRUE(is_told());
 }
 
 }  // namespace

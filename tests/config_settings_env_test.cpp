@@ -47,6 +47,21 @@ TEST(Settings, unset_and_empty_are_no_value) {
   }
 }
 
+TEST(Settings, who_writes_anything_but_0_into_ssl_has_clients_that_begin_with_tls) {
+  for (const std::string value : {"yes", "2", "O", " 1", "no"}) {
+    const Variables variables{"SSL=" + value, "AUTH=" + value};
+    const auto settings = read_variables(variables.get(), origin);
+    EXPECT_EQ(2U, settings.problems().size());
+    const GivenSettings given = given_settings(settings);
+    EXPECT_EQ(spec::bit::SSL, given.values) << value << ": no other setting is on where it cannot be read";
+    EXPECT_EQ(spec::bit::SSL | spec::bit::AUTH, given.bits);
+    EXPECT_TRUE(is_tls_first(value));
+  }
+  EXPECT_TRUE(is_tls_first("1"));
+  EXPECT_FALSE(is_tls_first("0"));
+  EXPECT_FALSE(is_tls_first(""));
+}
+
 TEST(Settings, zero_and_one_are_read_for_each) {
   const Variables variables{"SSL=0",          "FORCE_TLS=1",           "DENY_TLS=0", "AUTH=1",
                             "REQUIRE_AUTH=0", "ALLOW_INSECURE_AUTH=1", "PORT=587"};
@@ -148,16 +163,16 @@ TEST(Names, one_that_is_nearly_ours_is_found_in_an_environment) {
                             "POSTERN_HOME=/", "AUTH_SET_X=1", "POSTERN_MALIDIR=m",
                             "WHITELISTED=1",  "SS",           "=x"};
   EXPECT_EQ(misspellings_in(variables.get()),
-            (std::vector<std::string>{"FORCE_TSL is no variable: did you mean FORCE_TLS?",
-                                      "force_tls is no variable: did you mean FORCE_TLS?",
-                                      "POSTERN_MALIDIR is no variable: did you mean POSTERN_MAILDIR?"}));
+            (std::vector<std::string>{"FORCE_TSL is not a variable: did you mean FORCE_TLS?",
+                                      "force_tls is not a variable: did you mean FORCE_TLS?",
+                                      "POSTERN_MALIDIR is not a variable: did you mean POSTERN_MAILDIR?"}));
 }
 
 // The three readers ask the same row: what one of them refuses, all do.
 TEST(Options, each_has_a_range_or_a_kind_that_refuses_something) {
   for (const spec::OptionRow& row : spec::option_rows()) {
     if (!row.may_stand_in(spec::Place::environment)) continue;
-    const bool is_judged_elsewhere = row.kind == spec::OptionKind::reply;
+    const bool is_judged_elsewhere = row.kind == spec::OptionKind::reply || row.kind == spec::OptionKind::dns_lists;
     EXPECT_EQ(objection_to(row, "a\rb").has_value(), !is_judged_elsewhere) << name_of(row);
     EXPECT_EQ(objection_to(row, ""), std::nullopt) << name_of(row);
     EXPECT_EQ(&row, &spec::row_of(option_of(row)));

@@ -19,8 +19,8 @@ NAME = re.compile(r"id (\d+)-(\d+);")  # of a message, in its Received field, an
 SAFE = re.compile(r"250 ok (\d+) qp (\d+)")
 SUBJECT = re.compile(r"Subject: ([^\\]*)\\n")
 AT = r"(?:AT_FDCWD|(\d+))(?:<([^>]*)>)?"
-BESIDE_NEW = re.compile(r"/(?:tmp|cur)(?:/|$)")  # what is there, nobody asks about
-MOST_PENDING = 16  # names that no fsync has made sure of: each doubles the states
+BESIDE_NEW = re.compile(r"/(?:tmp|cur)(?:/|$)")  # nothing asks what is there
+MOST_PENDING = 16  # names that no fsync has made durable: each doubles the states
 
 
 @dataclass

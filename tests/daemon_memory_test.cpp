@@ -1,5 +1,5 @@
-// The n-th allocation of a session fails, for n = 1, 2, 3, ...: nothing throws, the client is served or hears 4xx, and no
-// descriptor or file is left. By itself, for it replaces operator new.
+// The n-th allocation of a session fails, for n = 1, 2, 3, ...: nothing throws, the client is served or gets 4xx, and no
+// descriptor or file is left. In a program of its own, because it replaces operator new.
 #include <gtest/gtest.h>
 
 #include <array>

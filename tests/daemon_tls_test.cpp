@@ -84,7 +84,7 @@ TEST(TlsTransport, refuses_renegotiation_by_the_client) {
   server.join();
 }
 
-// What a client that has said `octets` and then nothing is told, and how the server sees it.
+// The reply to a client that has said `octets` and then nothing, and how the server sees it.
 struct Outcome {
   HandshakeFailure failure;
   std::string told;

@@ -1,4 +1,4 @@
-// The clear transport over sockets, pipes and files; the way to the TLS sibling; what a TLS front end leaves behind.
+// The clear transport over sockets, pipes and files; the way to the TLS sibling; what a TLS front end leaves.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -92,7 +92,7 @@ TEST(PlainTransport, a_read_gives_what_is_there_and_then_the_end) {
   ::shutdown(ends.theirs, SHUT_WR);
   std::array<char, 16> into{};
   EXPECT_EQ(transport.read(into).io, Io::closed);
-  EXPECT_EQ(transport.write("221\r\n"), Io::done);  // a client that has finished still hears the answer
+  EXPECT_EQ(transport.write("221\r\n"), Io::done);  // a client that has finished still receives the answer
 }
 
 TEST(PlainTransport, silence_times_out_and_the_client_can_still_be_told) {  // RFC 5321 4.5.3.2; D16

@@ -59,7 +59,7 @@ class Talking {
   base::Time now{};
 
  private:
-  LmtpMessage message_;
+  MailSpool message_;
   Strings forward_paths_;
 };
 
@@ -82,6 +82,15 @@ TEST(LmtpConversation, says_one_thing_after_the_other) {
   EXPECT_EQ("full", result.of_each.at(1).text);
   talking.begin();
   EXPECT_TRUE(talking.heard().starts_with("MAIL FROM:")) << "the next one over the same connection";
+}
+
+// RFC 5321 2.3.8: lines end with CRLF, so no extension is offered behind another octet (fuzz/found/lmtp_replies).
+TEST(LmtpConversation, a_bare_lf_begins_no_line_of_offers) {
+  for (const char* offered : {"250-cluster\nPIPELINING\r\n250 HELP\nSIZE\r\n", "250-cluster\r\n250 \nSIZE\r\n"}) {
+    Talking talking;
+    talking.say(greeting);
+    EXPECT_EQ("MAIL FROM:<me@client.example>\r\n", talking.say(offered));
+  }
 }
 
 // The octets of the cluster in two pieces, ours one by one: nothing else changes.
@@ -108,6 +117,20 @@ TEST(LmtpConversation, is_the_same_however_octets_are_cut) {
   }
 }
 
+// A cluster that is one reply ahead would answer for a recipient that it has not heard of, and take the message for it.
+TEST(LmtpConversation, a_reply_ahead_of_its_command_is_trouble) {
+  const Strings ahead{"220 cluster\r\n250 cluster\r\n", "250 cluster\r\n250 me\r\n", "250 me\r\n250 you\r\n",
+                      "250 you\r\n250 you too\r\n", "250 you too\r\n354 go on\r\n"};
+  const Strings in_turn{"220 cluster\r\n", "250 cluster\r\n", "250 me\r\n", "250 you\r\n"};
+  for (std::size_t said = 0; said < ahead.size(); ++said) {
+    Talking talking;
+    for (std::size_t i = 0; i < said; ++i) talking.say(in_turn[i]);
+    EXPECT_EQ("", talking.say(ahead[said])) << said;
+    EXPECT_EQ(State::ended, talking.conversation.state()) << said;
+    EXPECT_EQ(Kind::garbage, talking.conversation.take_result().trouble.value().kind) << said;
+  }
+}
+
 TEST(LmtpConversation, the_end_of_the_connection_is_trouble_wherever_it_comes) {
   const Strings all{std::string(greeting), std::string(offers), "250 me\r\n",  "250 you\r\n250 you\r\n",
                     std::string(go_on),    "250 kept\r\n",      "250 kept\r\n"};
@@ -127,7 +150,7 @@ TEST(LmtpConversation, the_end_of_the_connection_is_trouble_wherever_it_comes) {
   }
 }
 
-// RFC 5321 3.8: 421 may come at any time. Nobody has taken what was not sent.
+// RFC 5321 3.8: 421 may come at any time. No recipient has taken what was not sent.
 TEST(LmtpConversation, a_reply_before_the_final_dot_ends_it) {
   struct Case {
     std::string_view word;

@@ -23,7 +23,7 @@ class Crowd {
 
   void submit(const std::string& mail = message, bool is_withdrawn = false) {
     auto job = std::make_unique<CrowdJob>(*this);
-    job->message = std::make_unique<Lmtp>(way_.pool);
+    job->message = std::make_unique<Lmtp>(way_.cluster);
     job->message->begin({}, "Received: x\n", "me@client.example");
     job->buffer.append(mail);
     job->envelope = envelope_for({"a@x.example"});
@@ -115,7 +115,7 @@ TEST(LmtpLoop, large_and_small_messages_go_side_by_side) {
   EXPECT_EQ(8, std::ranges::count_if(cluster.mails(), [](const std::string& mail) { return mail.size() > 2'000'000; }));
 }
 
-// Lost between the final dot and the replies: it may have been taken, so nobody sends it again by itself.
+// Lost between the final dot and the replies: it may have been taken, so it is not sent again automatically.
 TEST(LmtpLoop, connections_that_die_at_the_dot_defer_each_message_once) {
   Cluster cluster({Manner{.delivery = {""}, .delivery_milliseconds = 50}});
   Way way(settings_for(cluster.address()), By::loop, 8);

@@ -113,8 +113,8 @@ TEST_P(LmtpOutcomes, without_room_for_a_file_the_message_is_deferred) {
   LmtpSettings early = settings;
   early.opens_file_at_once = true;
   Way way(std::move(settings));
-  LmtpPool early_pool(std::move(early));
-  EXPECT_TRUE(Lmtp(early_pool).begin({}, "", "").contains("ENOENT")) << "which the client is to hear at DATA";
+  LmtpCluster early_cluster(std::move(early));
+  EXPECT_TRUE(Lmtp(early_cluster).begin({}, "", "").contains("ENOENT")) << "which the client is to hear at DATA";
   const Outcome outcome = deliver(way, {"a@x.example"}, std::string(200'000, 'x'));
   expect_deferred(outcome, spec::HandOverText::cannot_store);
   EXPECT_TRUE(outcome.cause.contains("ENOENT")) << outcome.cause;
@@ -241,6 +241,18 @@ TEST_P(LmtpOutcomes, the_end_of_the_connection_is_deferred_wherever_it_comes) {
 }
 
 // RFC 5321 3.8
+// RFC 5321 3.8. The log says why the connection ended, and not only that it did.
+TEST_P(LmtpOutcomes, a_421_before_an_end_is_told) {
+  const std::string word = "421 4.3.2 going down\r\n";
+  for (const Manner& manner : {with_rcpt({word, ""}), with_delivery({word, ""})}) {
+    Meeting meeting({manner});
+    const Outcome outcome = meeting.deliver({"a@x.example", "b@x.example"});
+    expect_deferred(outcome, spec::HandOverText::cluster_failed);
+    EXPECT_TRUE(outcome.cause.starts_with("mail cluster answered 421 4.3.2 going down, connection closed"))
+        << outcome.cause;
+  }
+}
+
 TEST_P(LmtpOutcomes, a_421_in_the_middle_of_mail_data_is_heard) {
   Meeting meeting({Manner{.dies_after_data_octets = 100, .early_word = "421 4.3.2 closing\r\n"}, Manner{}});
   const Outcome outcome = meeting.deliver({"a@x.example"}, std::string(2'000'000, 'x'));

@@ -10,10 +10,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <string>
 
 #include "deliver/queue_program.hpp"
+#include "testing/opinions.hpp"
 
 namespace postern::deliver {
 namespace {
@@ -127,38 +127,13 @@ TEST_F(QueueProgramTest, gets_an_envelope_larger_than_a_pipe) {
 }
 
 TEST_F(QueueProgramTest, every_exit_code_has_its_text) {
-  const std::map<int, std::string> texts{{11, "envelope address too long for qq (#5.1.3)"},
-                                         {31, "mail server permanently rejected message (#5.3.0)"},
-                                         {32, "we do not accept SPAM (#5.3.0)"},
-                                         {51, "qq out of memory (#4.3.0)"},
-                                         {52, "qq timeout (#4.3.0)"},
-                                         {53, "qq write error or disk full (#4.3.0)"},
-                                         {54, "qq read error (#4.3.0)"},
-                                         {55, "qq unable to read configuration (#4.3.0)"},
-                                         {56, "qq trouble making network connection (#4.3.0)"},
-                                         {61, "qq trouble in home directory (#4.3.0)"},
-                                         {62, "qq trouble creating files in queue (#4.3.0)"},
-                                         {63, "qq trouble creating files in queue (#4.3.0)"},
-                                         {64, "qq trouble creating files in queue (#4.3.0)"},
-                                         {65, "qq trouble creating files in queue (#4.3.0)"},
-                                         {66, "qq trouble creating files in queue (#4.3.0)"},
-                                         {71, "mail server temporarily rejected message (#4.3.0)"},
-                                         {72, "connection to mail server timed out (#4.4.1)"},
-                                         {73, "connection to mail server rejected (#4.4.1)"},
-                                         {74, "communication with mail server failed (#4.4.2)"},
-                                         {81, "qq internal bug (#4.3.0)"},
-                                         {91, "qq internal bug (#4.3.0)"},
-                                         {115, "envelope address too long for qq (#5.1.3)"},
-                                         {120, "unable to exec qq (#4.3.0)"}};
   const std::string path = script(read_all + "exit $CODE");
   for (int code = 1; code < 256; ++code) {
     setenv("CODE", std::to_string(code).c_str(), 1);
     const Outcome outcome = deliver({.path = path}, "x\n");
-    const bool is_permanent = (code >= 11 && code <= 40) || code == 115;  // qmail-queue(8)
-    EXPECT_EQ(outcome.result, is_permanent ? Result::refused : Result::deferred) << code;
-    const auto known = texts.find(code);
-    const std::string other = is_permanent ? "qq permanent problem (#5.3.0)" : "qq temporary problem (#4.3.0)";
-    EXPECT_EQ(outcome.verdict, known == texts.end() ? other : known->second) << code;
+    const testing::QueueExit wanted = testing::meaning_of_exit(static_cast<unsigned>(code));
+    EXPECT_EQ(outcome.result, wanted.is_permanent ? Result::refused : Result::deferred) << code;
+    EXPECT_EQ(outcome.verdict, wanted.text) << code;
   }
 }
 
@@ -194,6 +169,7 @@ TEST_F(QueueProgramTest, a_crash_defers) {
   const Outcome outcome = run(read_all + "kill -SEGV $$");
   EXPECT_EQ(outcome.result, Result::deferred);
   EXPECT_EQ(outcome.verdict, "qq crashed (#4.3.0)");
+  EXPECT_EQ(outcome.cause, "killed by SIGSEGV");
 }
 
 TEST_F(QueueProgramTest, what_cannot_be_executed_defers) {

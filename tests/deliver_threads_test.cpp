@@ -128,6 +128,16 @@ TEST_F(Handing, what_was_withdrawn_before_its_turn_is_not_stored) {
   EXPECT_FALSE(std::filesystem::exists("run"));
 }
 
+TEST_F(Handing, a_message_may_be_withdrawn_until_its_turn_has_come) {
+  Sent job(*loop_, StoreJob::Goal::finish, outcomes_, wanted_);
+  EXPECT_TRUE(job.withdraw());
+  EXPECT_TRUE(job.withdraw()) << "again";
+  EXPECT_TRUE(job.forget_if_withdrawn());
+  Sent begun(*loop_, StoreJob::Goal::finish, outcomes_, wanted_);
+  EXPECT_FALSE(begun.forget_if_withdrawn());
+  EXPECT_FALSE(begun.withdraw()) << "it is being stored";
+}
+
 TEST_F(Handing, what_is_discarded_is_not_even_opened) {
   const auto discard = threads_for(config::HandOverKind::discard, "", 1);
   EXPECT_TRUE(discard->keeps_nothing());

@@ -89,7 +89,7 @@ TEST(DialogueFormat, says_file_and_line_of_what_it_does_not_understand) {
   EXPECT_EQ(problem("with\nwith\n"), "a.smtp:2: a second line `with`");
   EXPECT_EQ(problem("with tls\n"), "a.smtp:1: expected NAME=NUMBER or a fact, not `tls`");
   EXPECT_EQ(problem("with\n\n= connect.done\n"), "a.smtp:3: unknown event `connect.done`");
-  EXPECT_EQ(problem("with\nX: QUIT\n"), "a.smtp:2: nobody is called `X`");
+  EXPECT_EQ(problem("with\nX: QUIT\n"), "a.smtp:2: nobody has the name `X`");
   EXPECT_EQ(problem("with\nC| \\q\n"), "a.smtp:2: expected \\r \\n \\t \\0 \\s \\\\ or \\xHH after a backslash");
   EXPECT_EQ(problem("with\nC*x: QUIT\n"), "a.smtp:2: expected a number after `*`");
 }

@@ -26,7 +26,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 namespace postern::tests {
 namespace {
 
-// Hears how many decisions there were.
+// Counts the decisions.
 class Count final : public engine::Output {
  public:
   explicit Count(std::span<char> room) : Output(room) {}

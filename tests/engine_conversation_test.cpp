@@ -154,7 +154,7 @@ TEST_F(ConversationTest, wants_room_where_no_reply_fits_and_does_nothing) {
   EXPECT_EQ(said, (std::vector<std::string>{"250 ok\r\n", "250 ok\r\n", "250 ok\r\n", ""}));
 }
 
-// The answer and the end do not fit together; the same call once more says the end, and is no stray one.
+// The answer and the end do not fit together; the same call again says the end, and is not a stray one.
 TEST_F(ConversationTest, says_an_end_that_had_no_room_when_it_is_called_again) {
   static_cast<void>(say("HELO c\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"));
   const Want asked = want_;

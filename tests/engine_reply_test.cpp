@@ -1,4 +1,4 @@
-// How replies are counted, of which nobody heard some.
+// How replies are counted when the client did not receive some of them.
 #include <gtest/gtest.h>
 
 #include "engine/reply.hpp"
@@ -6,7 +6,7 @@
 namespace postern::engine {
 namespace {
 
-// RFC 5321 4.2.1: only the last line of a reply has no hyphen behind the code
+// RFC 5321 4.2.1: only the last line of a reply has no hyphen after the code
 TEST(Replies, are_counted_by_their_ends) {
   EXPECT_EQ(replies_in(""), 0U);
   EXPECT_EQ(replies_in("250 ok\r\n"), 1U);

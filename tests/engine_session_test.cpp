@@ -36,7 +36,7 @@ class SessionTest : public ::testing::Test {
   std::array<char, 64 * 1024> scratch_{};
 };
 
-// RFC 3207 4.2: but STARTTLS takes the plaintext after it along, to be served by nobody.
+// RFC 3207 4.2: but STARTTLS takes the plaintext after it along, and it is never served.
 TEST_F(SessionTest, takes_one_line_a_step) {
   const std::string_view lines = "NOOP\r\nSTARTTLS\r\nMAIL FROM:<a@example.com>\r\n";
   EXPECT_EQ(say(lines).consumed, 6U);
@@ -57,7 +57,7 @@ TEST_F(SessionTest, reads_nothing_while_an_outcome_is_awaited) {
   EXPECT_EQ(session_.envelope().octets(), std::string_view("Fa@example.com\0Tb@example.org.gateway\0\0", 39));
 }
 
-// spec/events.toml, `while`: a late answer authenticates nobody, opens no transaction, and ends nothing
+// spec/events.toml, `while`: a late answer authenticates no client, opens no transaction, and ends nothing
 class SessionThatWaits : public SessionTest, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(SessionThatWaits, changes_nothing_at_a_report_of_what_may_not_happen_now) {
@@ -194,7 +194,7 @@ TEST_F(SessionTest, marks_and_wipes_secrets) {
   EXPECT_TRUE(session_.username().empty());
 }
 
-// semantics 3: an initial response in clear with a refused AUTH is wiped, and nobody sees it
+// semantics 3: an initial response in clear with a refused AUTH is wiped, and nothing sees it
 TEST_F(SessionTest, forgets_the_initial_response_of_a_refused_auth) {
   LoneSession session({.settings_and_facts = {bit::AUTH | bit::backend}, .host = "mx.example.org"});
   static_cast<void>(session.report(Event::connect_ready));

@@ -113,7 +113,7 @@ TEST(base64, blanks_after_it_are_forgiven) {
   }
 }
 
-// Whatever is accepted is what an encoder writes, but for blanks after it, so no two texts mean the same octets.
+// Whatever is accepted is what an encoder writes, except for blanks after it, so no two texts mean the same octets.
 TEST(base64, every_quantum_is_accepted_only_as_an_encoder_writes_it) {
   constexpr std::string_view characters = "AQgwBCEIf9+/=. ";
   std::string text(4, ' ');

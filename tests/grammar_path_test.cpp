@@ -68,7 +68,7 @@ TEST(path, paths) {
   }
 }
 
-// Deviation D13: lenient_underscore and lenient_dots, and what is none of them though it looks alike
+// Deviation D13: lenient_underscore and lenient_dots, and what looks alike and is neither
 TEST(path, what_is_forgiven_of_an_address_is_named) {
   struct Case {
     std::string_view text, local_part, domain;

@@ -93,7 +93,7 @@ TEST_F(Table, refused_connections_do_not_count) {
   EXPECT_EQ(Admission::ok, table.admit(tim, start + 65s));
 }
 
-// The order of spec/events.toml is that of the enum; nothing else may decide which of several reasons is told.
+// The order of spec/events.toml is that of the enum; nothing else may decide which of several reasons is given.
 TEST_F(Table, the_first_reason_of_the_spec_is_told) {
   using enum ClientTable::Standing;
   struct Reason {

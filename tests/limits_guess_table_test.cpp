@@ -29,6 +29,7 @@ int shut(const GateChanges& changes, GateKind kind) {
 TEST(Guesses, the_limits_are_those_of_the_spec) {
   EXPECT_EQ(spec::max_failed_auth_per_user, GuessLimits{}.failures_per_user);
   EXPECT_EQ(spec::max_failed_users_per_address, GuessLimits{}.users_per_address);
+  EXPECT_EQ(spec::max_unknown_recipients_per_address, GuessLimits{}.recipients_per_address);
 }
 
 TEST(Guesses, marks_tell_names_apart) {
@@ -166,6 +167,64 @@ TEST(Guesses, threads_agree) {
     const std::jthread one(work), two(work);
   }
   EXPECT_EQ(10, shuttings);
+}
+
+// Deviation D33.
+TEST(Harvests, unknown_recipients_shut_the_gate_of_their_address_for_an_hour) {
+  GuessTable table({0, 0, 3}, {}, secret);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(0, shut(table.unknown_recipient(nat, start + i * 10min), GateKind::recipients));
+  EXPECT_FALSE(table.is_harvesting(nat, start + 20min));
+  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start + 20min), GateKind::recipients));
+  EXPECT_EQ(0, shut(table.unknown_recipient(nat, start + 21min), GateKind::recipients)) << "it is shut already";
+  EXPECT_TRUE(table.is_harvesting(nat, start + 22min));
+  EXPECT_FALSE(table.is_harvesting(other, start + 22min));
+  EXPECT_FALSE(table.is_shut(nat, start + 22min)) << "it may log in";
+  EXPECT_EQ(std::nullopt, table.next_opened(start + 22min));
+  EXPECT_FALSE(table.is_harvesting(nat, start + 80min)) << "two of the four are too long ago";
+  const auto opened = table.next_opened(start + 80min);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(GateKind::recipients, opened->kind);
+  EXPECT_FALSE(opened->is_shut);
+  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start + 80min), GateKind::recipients))
+      << "and the next shuts it again";
+}
+
+TEST(Harvests, an_ipv6_network_of_one_owner_is_one_address) {
+  GuessTable table({0, 0, 2}, {}, secret);
+  static_cast<void>(table.unknown_recipient(base::parse_address("2001:db8::1").value(), start));
+  static_cast<void>(table.unknown_recipient(base::parse_address("2001:db8::2").value(), start));
+  EXPECT_TRUE(table.is_harvesting(base::parse_address("2001:db8::3").value(), start));
+}
+
+TEST(Harvests, without_a_limit_nothing_is_remembered) {
+  GuessTable table({}, {}, secret);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(0, shut(table.unknown_recipient(nat, start), GateKind::recipients));
+  EXPECT_FALSE(table.is_harvesting(nat, start));
+  EXPECT_EQ(0U, table.figures().harvesters);
+  table.set({0, 0, 1}, {});
+  EXPECT_FALSE(table.is_harvesting(nat, start));
+  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start), GateKind::recipients));
+  EXPECT_TRUE(table.is_harvesting(nat, start));
+  table.set({}, {});
+  EXPECT_FALSE(table.is_harvesting(nat, start)) << "a reload lifts it";
+  ASSERT_TRUE(table.next_opened(start));
+}
+
+TEST(Harvests, exempt_clients_are_not_counted) {
+  GuessTable table({0, 0, 1}, {base::parse_network("192.0.2.0/24").value()}, secret);
+  EXPECT_EQ(0, shut(table.unknown_recipient(nat, start), GateKind::recipients));
+  EXPECT_FALSE(table.is_harvesting(nat, start));
+  EXPECT_EQ(0U, table.figures().harvesters);
+}
+
+TEST(Harvests, who_was_seen_last_longest_ago_is_forgotten) {
+  GuessTable table({0, 0, 2}, {}, secret, 4);
+  static_cast<void>(table.unknown_recipient(nat, start));
+  static_cast<void>(table.unknown_recipient(nat, start));
+  for (int i = 1; i < 100; ++i)
+    static_cast<void>(table.unknown_recipient(base::parse_address("198.51.100." + std::to_string(i)).value(), start));
+  EXPECT_EQ(4U, table.figures().harvesters);
+  EXPECT_TRUE(table.is_harvesting(nat, start)) << "one that is shut goes last";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A mail cluster that does as it is told: LMTP on a Unix socket, each connection after the manner of its own.
+// A mail cluster that follows a script: LMTP on a Unix socket, each connection with its own script.
 // A reply of "" closes the connection in its place, `silence` says nothing and goes on listening.
 #pragma once
 
@@ -42,7 +42,7 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   [[nodiscard]] std::string address() const { return "unix:" + path_.string(); }
-  void stop();  // connections end, and nobody listens any more
+  void stop();  // connections end, and nothing listens any more
 
   [[nodiscard]] std::vector<std::string> commands();  // of all connections: "LHLO host", "MAIL ...", ...
   [[nodiscard]] std::vector<std::string> mails();     // mail data as it came, final dot included

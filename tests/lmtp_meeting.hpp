@@ -1,4 +1,4 @@
-// What tests of the hand-over by LMTP share: a cluster that does as told, a way to it, and a message.
+// What tests of the hand-over by LMTP share: a cluster that follows a script, a way to it, and a message.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ inline std::string envelope_for(const Strings& forward_paths, const std::string&
   return octets + '\0';
 }
 
-// A busy machine may be slow; who tests silence is not as patient.
+// A busy machine may be slow; a test of silence is not as patient.
 inline constexpr LmtpTimeouts patient{.connect_seconds = 10, .reply_seconds = 10, .delivery_seconds = 10};
 inline constexpr LmtpTimeouts impatient{.connect_seconds = 1, .reply_seconds = 1, .delivery_seconds = 1};
 
@@ -41,17 +41,17 @@ inline LmtpSettings settings_for(const std::string& address, LmtpTimeouts timeou
           .timeouts = timeouts};
 }
 
-// Who hands over: a process that waits, or one loop for many. Both say the same.
+// What hands over: a process that waits, or one loop for many. Both say the same.
 enum class By : std::uint8_t { waiting, loop };
 
 // A way to one cluster.
 struct Way {
   explicit Way(LmtpSettings settings, By by = ::testing::WithParamInterface<By>::GetParam(),
                unsigned max_in_flight = 32)
-      : pool(std::move(settings)) {
-    if (by == By::loop) loop.emplace(pool, max_in_flight);
+      : cluster(std::move(settings)) {
+    if (by == By::loop) loop.emplace(cluster, max_in_flight);
   }
-  LmtpPool pool;
+  LmtpCluster cluster;
   std::optional<LmtpLoop> loop;
 };
 
@@ -73,13 +73,13 @@ class Sending {
   explicit Sending(Way& way) : way_(way) {}
 
   void begin(MessageId id, std::string_view received, std::string_view reverse_path) {
-    message_ = std::make_unique<Lmtp>(way_.pool);
+    message_ = std::make_unique<Lmtp>(way_.cluster);
     message_->begin(id, received, reverse_path);
   }
   void append(std::string_view octets) { message_->append(octets); }
   void abandon() { message_.reset(); }
   [[nodiscard]] Outcome finish(std::string_view octets, const std::string& envelope) {
-    if (message_ == nullptr) message_ = std::make_unique<Lmtp>(way_.pool);
+    if (message_ == nullptr) message_ = std::make_unique<Lmtp>(way_.cluster);
     auto whole = std::move(message_);
     return way_.loop ? finish_by_loop(std::move(whole), octets, envelope) : whole->finish(octets, envelope);
   }

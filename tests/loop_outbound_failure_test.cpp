@@ -64,6 +64,30 @@ TEST_F(Outbound, what_dies_before_an_answer_is_repeated_once_when_it_was_used_be
   EXPECT_EQ(2U, service.connections());
 }
 
+// Its time in all is over, and nothing would end it any more.
+TEST_F(Outbound, what_has_had_its_time_is_not_repeated) {
+  Service service([](Peer& peer, std::size_t) {
+    static_cast<void>(peer.hear());
+    peer.say("re a\n");
+    peer.be_silent();
+  });
+  make({service.address()});
+  ends_with_all_ = false;
+  Question first("a", 5s, [] {}), second("b", 5s, [this] { loop_->stop(); });
+  Next later([&] { EXPECT_FALSE(pool_->submit(second, 100ms)); });
+  loop_->post([&] {
+    EXPECT_FALSE(pool_->submit(first, 5s));
+    later.in(*loop_, 200ms);
+  });
+  run(4s);
+  EXPECT_EQ("re a\n", first.answer);
+  EXPECT_EQ(1, second.begun);
+  ASSERT_TRUE(second.failure);
+  EXPECT_EQ(Kind::timed_out, second.failure->kind);
+  EXPECT_EQ(1U, service.connections());
+  again();
+}
+
 TEST_F(Outbound, what_dies_in_the_middle_of_an_answer_is_not_repeated) {
   Service service([](Peer& peer, std::size_t) {
     static_cast<void>(peer.hear());
@@ -141,7 +165,8 @@ TEST_F(Outbound, a_flood_ends_the_request_and_delays_nobody) {
   });
   Service service(echo);
   make({flood.address()});
-  OutboundPool other(*loop_, {.addresses = {service.address()}}, [] { return std::make_unique<LineProtocol>(); });
+  OutboundPool<LineProtocol> other(*loop_, {.addresses = {service.address()}},
+                                   [] { return std::make_unique<LineProtocol>(); });
   Question& flooded = ask("x");
   Question answered("y", 5s, [this] { stop_if_all_ended(); });
   ++asked_;
@@ -200,7 +225,7 @@ TEST_F(Outbound, after_a_failure_nobody_connects_for_a_while) {
   make({address});
   std::optional<Service> service;
   ask_in_turn({"a", "b", "c"}, 0ms);
-  // The service comes up while its address rests: nobody notices before the rest is over.
+  // The service comes up while its address rests: nothing notices before the rest is over.
   Next up([&] { service.emplace(echo, std::move(port)); });
   loop_->post([&] { up.in(*loop_, 20ms); });
   run();

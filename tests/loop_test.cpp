@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 class Looping : public ::testing::Test {
  protected:
   void SetUp() override { loop_ = Loop::make().value(); }
-  // Runs until somebody stops it, and not for ever.
+  // Runs until it is stopped, and not for ever.
   void run() {
     std::jthread guard([this](const std::stop_token& token) {
       for (int i = 0; i < 1000 && !token.stop_requested(); ++i) std::this_thread::sleep_for(10ms);
@@ -149,7 +149,7 @@ TEST_F(Looping, who_is_disposed_of_hears_of_no_event_of_the_same_turn) {
       for (const auto& pipe : pipes) loop_->forget(pipe[0]);
       Ear* const other = ears[1 - i].release();
       loop_->dispose(std::unique_ptr<Watcher>(other));
-      loop_->dispose(std::unique_ptr<Watcher>(other));  // as a caller might that is called once more
+      loop_->dispose(std::unique_ptr<Watcher>(other));  // as a caller might when it is called again
     });
     ears[i]->on_death = [&] { ++dead; };
     ASSERT_EQ(0, loop_->watch(pipes[i][0], EPOLLIN, *ears[i]));

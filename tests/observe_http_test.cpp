@@ -190,14 +190,33 @@ TEST_F(Endpoint, silent_clients_do_not_stop_others) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(max_http_seconds) / 2);
 }
 
-TEST_F(Endpoint, more_clients_than_places_wait_and_slow_ones_are_closed) {
+// Three times as many as there are places, and more than wait in the backlog beside them.
+TEST_F(Endpoint, more_silent_clients_than_places_keep_nobody_out) {
   std::vector<base::Descriptor> silent;
-  for (std::size_t i = 0; i < max_http_connections; ++i) silent.push_back(connected());
-  say(silent[0], "GET /healthz HT");
+  for (std::size_t i = 0; i < 4 * max_http_connections; ++i) silent.push_back(connected());
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_TRUE(got("/healthz").ends_with("alive\n"));  // once the first places are free again
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(got("/healthz").ends_with("alive\n"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(max_http_seconds) / 2);
+  EXPECT_EQ("", all_of(silent.front())) << "the oldest gave its place";
+}
+
+TEST_F(Endpoint, who_was_there_before_the_silent_ones_is_answered) {
+  const base::Descriptor slow = connected();
+  const std::string request = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+  say(slow, request.substr(0, 10));
+  std::vector<base::Descriptor> silent;
+  for (std::size_t i = 0; i + 1 < max_http_connections; ++i) silent.push_back(connected());
+  say(slow, request.substr(10));
+  EXPECT_TRUE(all_of(slow).starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(got("/healthz").ends_with("alive\n"));
+}
+
+TEST_F(Endpoint, a_slow_client_is_closed_after_its_time) {
+  const base::Descriptor slow = connected();
+  say(slow, "GET /healthz HT");
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ("", all_of(slow));
   EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(max_http_seconds) - 2s);
-  EXPECT_EQ("", all_of(silent[0]));
 }
 
 TEST_F(Endpoint, stops_whatever_its_clients_do) {

@@ -22,7 +22,7 @@ class Logging : public ::testing::Test {
     reader_ = base::Descriptor(pipe[0]);
     writer_ = base::Descriptor(pipe[1]);
   }
-  // All up to the end, which comes when nobody holds the writer.
+  // All up to the end, which comes when nothing holds the writer.
   std::string read_all() {
     std::string text;
     std::array<char, 65536> room{};
@@ -65,7 +65,7 @@ TEST_F(Logging, lines_of_many_threads_come_whole_and_each_thread_s_in_order) {
   EXPECT_EQ((std::array<int, 4>{1000, 1000, 1000, 1000}), next);
 }
 
-// Nobody reads; then somebody does.
+// There is no reader; then there is one.
 TEST_F(Logging, what_does_not_fit_is_dropped_and_told_and_nobody_waits) {
   LogBuffer log(writer_.number());
   log.start();

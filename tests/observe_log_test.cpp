@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "observe/journal.hpp"
 #include "observe/log.hpp"
 
 namespace postern::observe {
@@ -178,7 +179,7 @@ TEST(LogInJson, octets_that_are_no_utf_8_are_told_apart) {  // RFC 3629 4; devia
       "a",
       value("\xc3"
             "a"));
-  EXPECT_EQ("\\x5cxff", value("\\xff"));  // what looks like one is none
+  EXPECT_EQ("\\x5cxff", value("\\xff"));  // what looks like one is not one
 }
 
 TEST(LogInJson, nothing_can_turn_or_break_a_line) {  // deviation D17
@@ -259,6 +260,29 @@ TEST(LogInJson, the_voice_writes_whole_lines) {
   EXPECT_TRUE(output.said.ends_with(",\"note\":\"n\"}\n"));
   LogLine("x", {.program = "postern", .output = &output}).note("n").write();
   EXPECT_TRUE(output.said.ends_with("]: x: n\n"));
+}
+
+// What nobody has looked at is neither there nor missing.
+TEST(Journal, a_start_says_whether_starttls_has_a_certificate_where_it_could_have_one) {
+  std::string said;
+  class Last final : public LogOutput {
+   public:
+    explicit Last(std::string& line) : line_(line) {}
+    void write(std::string_view line) override { line_ = line; }
+
+   private:
+    std::string& line_;
+  } last(said);
+  const auto line_of = [&](std::uint64_t bits) {
+    config::Start start;
+    start.settings_and_facts.bits = bits;
+    Journal({}, {}, {.output = &last}).settings(start);
+    return said;
+  };
+  EXPECT_TRUE(line_of(spec::bit::certificate).contains(" certificate=1 "));
+  EXPECT_TRUE(line_of(0).contains(" certificate=0 "));
+  EXPECT_FALSE(line_of(spec::bit::SSL).contains("certificate"));
+  EXPECT_FALSE(line_of(spec::bit::DENY_TLS).contains("certificate"));
 }
 
 }  // namespace

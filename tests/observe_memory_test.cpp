@@ -1,4 +1,4 @@
-// What is logged when there is no memory. By itself, for it replaces operator new.
+// What is logged when there is no memory. In a program of its own, because it replaces operator new.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>

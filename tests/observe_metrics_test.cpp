@@ -50,6 +50,55 @@ TEST(Metrics, a_session_may_end_in_another_shard) {
   expect_line(page(metrics), "postern_open_sessions 0");
 }
 
+TEST(Metrics, a_shadow_is_shown_once_there_is_one) {
+  Metrics metrics(1, {});
+  EXPECT_FALSE(page(metrics).contains("shadow"));
+  ShadowCounts& counts = metrics.shadow_counts();
+  for (int i = 0; i < 3; ++i) counts.begun();
+  static_cast<void>(counts.differs(spec::Rule::mail_accepted, Would(spec::Rule::mail_starttls_first), {}));
+  static_cast<void>(counts.differs(spec::Rule::mail_accepted, Would(spec::Question::credentials), {}));
+  const std::string text = page(metrics);
+  expect_line(text, "postern_shadow_sessions_total 3");
+  expect_line(text, R"(postern_shadow_differences_total{rule="mail.accepted",would="mail.starttls_first"} 1)");
+  expect_line(text, R"(postern_shadow_differences_total{rule="mail.accepted",would="ask.credentials"} 1)");
+  EXPECT_EQ(&counts, &metrics.shadow_counts());
+}
+
+TEST(ShadowCounts, a_line_of_a_pair_is_due_once_a_minute) {
+  ShadowCounts counts;
+  const base::Time begin{std::chrono::hours(1)};
+  const Would would(spec::Rule::mail_starttls_first);
+  EXPECT_EQ(counts.differs(spec::Rule::mail_accepted, would, begin), 1);
+  EXPECT_EQ(counts.differs(spec::Rule::mail_accepted, would, begin + 59s), std::nullopt);
+  EXPECT_EQ(counts.differs(spec::Rule::mail_accepted, Would(spec::Rule::mail_too_big), begin + 59s), 1);
+  EXPECT_EQ(counts.differs(spec::Rule::mail_accepted, would, begin + 60s), 3);
+}
+
+TEST(ShadowCounts, a_report_has_what_came_since_the_last_one) {
+  ShadowCounts counts;
+  const auto differ = [&](spec::Rule rule, int times) {
+    for (int i = 0; i < times; ++i) {
+      counts.begun();
+      static_cast<void>(counts.differs(rule, Would(spec::Rule::mail_starttls_first), {}));
+    }
+  };
+  differ(spec::Rule::mail_accepted, 2);
+  differ(spec::Rule::mail_too_big, 3);
+  const ShadowCounts::Report first = counts.take_report();
+  EXPECT_EQ(first.sessions, 5);
+  EXPECT_EQ(first.differences, 5);
+  ASSERT_EQ(first.pairs.size(), 2);
+  EXPECT_EQ(first.pairs[0].rule, spec::Rule::mail_too_big);
+  EXPECT_EQ(first.pairs[0].number, 3);
+  differ(spec::Rule::mail_accepted, 1);
+  const ShadowCounts::Report second = counts.take_report();
+  EXPECT_EQ(second.sessions, 1);
+  ASSERT_EQ(second.pairs.size(), 1);
+  EXPECT_EQ(second.pairs[0].number, 1);
+  EXPECT_EQ(counts.take_report().pairs.size(), 0);
+  EXPECT_EQ(counts.sessions(), 6);
+}
+
 TEST(Metrics, outcomes_are_told_apart) {
   Metrics metrics(1, {});
   Shard& shard = metrics.shard(0);
@@ -167,7 +216,7 @@ TEST(MetricsText, no_family_stands_twice) {
   std::vector<std::string> families;
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1))
     families.push_back(text.substr(at + 7, text.find(' ', at + 7) - at - 7));
-  EXPECT_EQ(22U, families.size());
+  EXPECT_EQ(26U, families.size());
   std::ranges::sort(families);
   EXPECT_EQ(families.end(), std::ranges::adjacent_find(families));
 }

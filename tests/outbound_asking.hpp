@@ -1,4 +1,4 @@
-// Who asks over the pool: questions that remember how they ended, on a loop that ends with them.
+// What asks over the pool: questions that remember how they ended, on a loop that ends with them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,16 +20,15 @@ namespace postern::loop {
 
 using namespace std::chrono_literals;
 
-class Question final : public OutboundRequest {
+class Question final : public OutboundRequest<LineProtocol> {
  public:
   Question(std::string line, base::Interval patience, std::function<void()> then)
       : line_(std::move(line)), patience_(patience), then_(std::move(then)) {}
-  void begin(base::ClientProtocol& protocol, base::Time now) override {
+  void begin(LineProtocol& line, base::Time now) override {
     ++begun;
-    static_cast<LineProtocol&>(protocol).begin(line_, now, patience_);
+    line.begin(line_, now, patience_);
   }
-  void ended(base::ClientProtocol& protocol) override {
-    auto& line = static_cast<LineProtocol&>(protocol);
+  void ended(LineProtocol& line) override {
     answer = line.answer_;
     failure = line.failure_;
     if (failure) told = describe(*failure);
@@ -63,7 +62,8 @@ class Outbound : public ::testing::Test {
  protected:
   void make(std::vector<base::SocketAddress> addresses) {
     settings_.addresses = std::move(addresses);
-    pool_ = std::make_unique<OutboundPool>(*loop_, settings_, [] { return std::make_unique<LineProtocol>(); });
+    pool_ = std::make_unique<OutboundPool<LineProtocol>>(*loop_, settings_,
+                                                         [] { return std::make_unique<LineProtocol>(); });
   }
   // Submitted on the loop; the loop ends when all that was asked has ended.
   Question& ask(std::string line, base::Interval patience = 5s, base::Interval in_all = 8s) {
@@ -129,7 +129,7 @@ class Outbound : public ::testing::Test {
 
   std::unique_ptr<Loop> loop_ = Loop::make().value();
   OutboundSettings settings_{.connect_patience = 2s};
-  std::unique_ptr<OutboundPool> pool_;
+  std::unique_ptr<OutboundPool<LineProtocol>> pool_;
   std::list<Question> questions_;
   std::vector<std::string> lines_;
   base::Interval pause_{};

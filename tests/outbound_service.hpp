@@ -1,4 +1,4 @@
-// A service on loopback that does as it is told, and what is said to it: a line is asked, a line is answered.
+// A service on loopback that follows a script, and what is said to it: a line is asked, a line is answered.
 #pragma once
 
 #include <arpa/inet.h>
@@ -55,7 +55,7 @@ class Peer {
     socket_.close();
   }
   void end_output() { ::shutdown(socket_.number(), SHUT_WR); }
-  // Says and hears nothing.
+  // Sends and receives nothing.
   void be_silent() const {
     while (!is_ending_) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -84,7 +84,7 @@ inline base::SocketAddress loopback(in_port_t port) {
   return result;
 }
 
-// Bound and not listening: nobody else gets the port, and it refuses.
+// Bound and not listening: no other process gets the port, and it refuses.
 class TakenPort {
  public:
   TakenPort() {

@@ -4,12 +4,14 @@ usage: packaging_test.py SOURCE_FOLDER
 """
 
 import configparser
+import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 
 FOLDER = pathlib.Path(sys.argv.pop(1)) / "packaging"
@@ -95,6 +97,62 @@ class Units(unittest.TestCase):
         text = (FOLDER / "postern-qmail-queue.conf").read_text()
         self.assertIn("\nNoNewPrivileges=no\n", text)
         self.assertNotRegex(text, re.compile(r"^User=(?!root$)", re.M))
+
+
+TYPES = {"boolean": (bool,), "number": (int,), "text": (str,), "path": (str,), "address": (str,), "word": (str,),
+         "list": (list,), "reply": (str,), "setting": (int,)}
+
+
+class Sample(unittest.TestCase):
+    """packaging/postern.toml, whose settings are those of spec/options.toml."""
+
+    def setUp(self):
+        spec = FOLDER.parent / "spec"
+        self.rows = {row["name"]: row for row in tomllib.loads((spec / "options.toml").read_text())["option"]}
+        limits = re.findall(r"constexpr [\w:]+ (\w+) = ([\d']+);", (spec / "limits.hpp").read_text())
+        self.limits = {name: int(number.replace("'", "")) for name, number in limits}
+
+    def settings(self, text):
+        """(table, key, value, whether it is a comment) of each line that sets one, if only as a comment."""
+        table = None
+        for line in text.splitlines():
+            head = re.match(r"(?:# )?\[+(\w+)\]+", line)
+            said = re.match(r"(# +)?(\w+) = (.*)", line)
+            if head:
+                table = head[1]
+            elif said:
+                value = tomllib.loads(f"it = {said[3]}")["it"]
+                yield "listener" if said[1] and len(said[1]) > 2 else table, said[2], value, bool(said[1])
+
+    def default_of(self, key, row):
+        unset = {"DATABYTES": "default_databytes"}.get(key, row.get("limit"))  # of postern serve
+        return self.limits[unset] if unset else row.get("default")
+
+    def offences(self, text):
+        for table, key, value, is_comment in self.settings(text):
+            row = self.rows.get(key)
+            if row is None or table not in row["where"]:
+                yield f"[{table}] {key}: no setting that may stand there"
+            elif type(value) not in TYPES[row["kind"]]:
+                yield f"[{table}] {key} = {value}: is a {row['kind']}"
+            elif is_comment and isinstance(value, int) and key != "port" and str(value) != str(self.default_of(key, row)):
+                yield f"[{table}] {key} = {value}: a number in a comment is the default, {self.default_of(key, row)}"
+            elif key == "exempt" and not set(json.loads(row["unset"].strip("`"))) <= set(value):
+                yield f"[{table}] {key}: lacks the default, {row['unset']}"
+
+    def test_each_setting_is_one_of_the_table(self):
+        text = (FOLDER / "postern.toml").read_text()
+        self.assertGreater(len(list(self.settings(text))), 20)
+        self.assertEqual(list(self.offences(text)), [])
+
+    def test_what_is_not_would_be_found(self):
+        text = (FOLDER / "postern.toml").read_text()
+        for there, instead in [("FORCE_TLS = 1", "FORCE_TSL = 1"), ("# DATABYTES = 10240000", "# DATABYTES = 10000000"),
+                               ("# sessions_per_address = 50", "# sessions_per_address = 40"), ('# log = "json"', "# log = true"),
+                               ('# metrics = ', '# metrik = '), ('"::1", ', ""), ("[variables]", "[server]")]:
+            with self.subTest(instead):
+                self.assertIn(there, text)
+                self.assertNotEqual(list(self.offences(text.replace(there, instead))), [])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
     for (const auto what : {Duration::hand_over, Duration::reply, Duration::loop_lag})
       for (std::chrono::nanoseconds time = 10us; time < 100s; time *= 10) shard.took(what, time);
   }
+  metrics.shadow_counts().begun();
+  static_cast<void>(metrics.shadow_counts().differs(postern::spec::Rule{}, Would(postern::spec::Question{}), {}));
   const std::string text =
       to_text(metrics, read_process_figures(), {.version = "0.1.0", .policy = postern::spec::policy_hash()},
               is_open ? TextFormat::open_metrics : TextFormat::prometheus);

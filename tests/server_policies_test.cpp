@@ -100,6 +100,25 @@ TEST_F(Judging, a_class_is_judged_once_and_its_problems_are_told_once) {
   EXPECT_NE(policies->find(0, record({"+RELAYCLIENT="})), policies->find(0, {}));
 }
 
+// Of a class beyond those that are judged early; the cdb is there before, or comes later.
+TEST_F(Judging, what_a_late_class_names_is_watched_from_then_on) {
+  home_.write("late.pem", "no certificate");
+  const auto policies = made({{}});
+  const auto have_changed = [&] { return policies->have_files_changed() || policies->have_files_changed(); };
+  home_.write_cdb("late.cdb", {{"user@example", ""}});
+  EXPECT_FALSE(have_changed()) << "nobody names it";
+  EXPECT_TRUE(policies->find(0, record({"+VALIDRCPTTO_CDB=late.cdb", "+AUTH_CDB=none.cdb"})) != nullptr);
+  EXPECT_TRUE(policies->find(0, record({"+TLS_SERVER_CERT=late.pem"})) != nullptr);
+  EXPECT_FALSE(have_changed());
+  home_.write_cdb("late.cdb", {{"other@example", ""}});
+  EXPECT_TRUE(have_changed());
+  home_.write("late.pem", "still no certificate");
+  EXPECT_TRUE(have_changed());
+  home_.write_cdb("none.cdb", {});
+  EXPECT_FALSE(have_changed()) << "it is read live";
+  EXPECT_FALSE(have_changed());
+}
+
 TEST_F(Judging, relayclient_of_a_class_is_a_fact_for_it_alone) {
   const auto policies = made({{}});
   EXPECT_TRUE(policies->find(0, record({"+RELAYCLIENT="}))->start.settings_and_facts.has(bit::relay_client));
@@ -127,7 +146,7 @@ TEST_F(Judging, every_sentence_of_every_listener_is_told_and_nothing_is_made) {
   ASSERT_EQ(3U, result.error().size());
   EXPECT_TRUE(result.error()[0].starts_with("listener 0: SSL=\"O\"")) << result.error()[0];
   EXPECT_TRUE(result.error()[1].starts_with("listener 0: AUTH=\"yes\"")) << result.error()[1];
-  EXPECT_TRUE(result.error()[2].starts_with("listener 2: FORCE_TLS=1 wants STARTTLS")) << result.error()[2];
+  EXPECT_TRUE(result.error()[2].starts_with("listener 2: FORCE_TLS=1 requires STARTTLS")) << result.error()[2];
 }
 
 TEST_F(Judging, settings_under_which_no_mail_could_come_are_refused) {
@@ -141,7 +160,7 @@ TEST_F(Judging, settings_under_which_no_mail_could_come_are_refused) {
     EXPECT_FALSE(make({variables})) << variables[0];
 }
 
-// Deviation D12: without a certificate at the usual place nobody encrypts, but never because one was lost.
+// Deviation D12: without a certificate at the usual place there is no encryption, but never because one was lost.
 TEST_F(Judging, a_certificate_that_was_served_and_is_gone_refuses_the_reload_and_every_class) {
   {
     const tls::PemFile file(tls::Key(EVP_EC_gen("P-256")), 0);
@@ -297,11 +316,11 @@ TEST_F(Judging, what_a_class_brings_is_within_reach_and_a_program_of_its_own_is_
   EXPECT_EQ("", (*policies)->beyond(reach));
   SandboxPaths less = reach;
   less.tcp_connect.clear();
-  EXPECT_EQ("here, class 11. of rules.cdb: the sandbox was entered without port 24", (*policies)->beyond(less));
+  EXPECT_EQ("here, class 11. of rules.cdb: the sandbox does not include port 24", (*policies)->beyond(less));
   less = reach;
   less.readable = system_folders();
   less.writable.clear();  // the home may be below TMPDIR
-  EXPECT_EQ("control/me: the sandbox was entered without " + home + "/control", (*policies)->beyond(less));
+  EXPECT_EQ("control/me: the sandbox does not include " + home + "/control", (*policies)->beyond(less));
   const auto problems = (*policies)->class_problems();
   ASSERT_EQ(2U, problems.size());
   EXPECT_TRUE(problems[0].starts_with("here, class 12. of rules.cdb: FORCE_TLS=\"yes\" in the class: ")) << problems[0];
@@ -309,6 +328,32 @@ TEST_F(Judging, what_a_class_brings_is_within_reach_and_a_program_of_its_own_is_
   const auto with_program = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
   ASSERT_TRUE(with_program);
   EXPECT_TRUE((*with_program)->runs_programs());
+}
+
+TEST_F(Judging, lists_of_valid_recipients_are_looked_at_once_each) {
+  home_.write_cdb("named.cdb", {{"User@example", ""}, {"user@other.example", ""}});
+  home_.write_cdb("control/validrcptto.cdb", {});
+  const auto warnings = [&](std::vector<std::vector<std::string>> variables) {
+    std::vector<std::string> found;
+    for (const std::string& warning : made(std::move(variables))->warnings())
+      if (warning.contains("cdb")) found.push_back(warning.substr(0, warning.find(": ")));
+    return found;
+  };
+  EXPECT_EQ((std::vector<std::string>{"control/validrcptto.cdb has no record"}), warnings({{}, {}}));
+  EXPECT_EQ((std::vector<std::string>{"named.cdb", "named.cdb"}),
+            warnings({{"VALIDRCPTTO_CDB=named.cdb"}, {"VALIDRCPTTO_CDB=named.cdb"}}));
+}
+
+// Deviation D34: it defers, and the server starts; a program needs the sandbox that lets programs run.
+TEST_F(Judging, a_program_that_is_asked_about_recipients_is_a_program) {
+  const auto policies = made({{"RCPTCHECK=/bin/true"}});
+  EXPECT_TRUE(policies->runs_programs());
+  EXPECT_FALSE(made({{}})->runs_programs());
+  const auto nowhere = made({{"RCPTCHECK=/nowhere"}})->warnings();
+  ASSERT_FALSE(nowhere.empty());
+  EXPECT_TRUE(std::ranges::any_of(nowhere, [](const std::string& warning) {
+    return warning.starts_with("listener 0: RCPTCHECK=\"/nowhere\" in listener 0 cannot be run: it is not there");
+  }));
 }
 
 }  // namespace

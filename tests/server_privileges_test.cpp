@@ -94,7 +94,7 @@ TEST_F(AsRoot, capabilities_that_would_survive_are_found) {
   EXPECT_EQ(0, in_a_child([] {
               if (::prctl(PR_SET_SECUREBITS, no_setuid_fixup, 0, 0, 0) != 0) return 1;
               const auto dropped = drop_privileges(*look_up("54321:54322"));
-              return !dropped && dropped.error().contains("could come back") ? 0 : 2;
+              return !dropped && dropped.error().contains("could return") ? 0 : 2;
             }));
 }
 

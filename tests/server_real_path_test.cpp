@@ -73,13 +73,14 @@ TEST_F(RealPath, mailboxes_kept_elsewhere_are_found) {
   EXPECT_EQ((Paths{base_ + "/elsewhere/box", base_ + "/elsewhere/domain"}), found);
 }
 
-TEST_F(RealPath, a_link_that_is_set_anew_is_a_change) {
+TEST_F(RealPath, a_link_that_is_set_again_is_a_change) {
   home_.write("one", "1");
   folder("other");
   std::filesystem::create_hard_link("one", "other/one");
   link("one", "link");
   config::FileWatch watch;
-  watch.watch({"link"}, {"name"});
+  watch.watch("link");
+  watch.watch_name("name");
   EXPECT_FALSE(watch.settled() || watch.settled());
   link("other/one", "next");  // the very same file, in another folder
   std::filesystem::rename("next", "link");

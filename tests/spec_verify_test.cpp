@@ -79,7 +79,7 @@ struct Fault {
   const char* file;
   const char* from;
   const char* to;
-  int lines_down;         // from the change to the line that is told
+  int lines_down;         // from the change to the line that is reported
   const char* told_file;  // when it is another one
   const char* reason;
 };

@@ -194,7 +194,7 @@ std::vector<Row> broken_rows() {
       if (key == "ed25519" && certificate == key) continue;  // cannot be found out cheaply
       const std::string other = key == certificate ? certificate + "2" : certificate;
       rows.push_back({key + " key, certificate of " + other, pair_of(key + ".key", other + ".crt"), broken,
-                      "not the one of the private key"});
+                      "does not belong to the private key"});
     }
   }
   rows.push_back({"chain before leaf", pair_of("p256.key", "rsa.crt") + text_of("p256.crt"), broken, "first"});

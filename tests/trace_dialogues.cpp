@@ -1,4 +1,4 @@
-// Tells of dialogues what a runner needs that holds them with the real program: what is served, who says what, which
+// Prints what a runner needs to play dialogues with the real program: what is served, which side says what, which
 // look-ups there are, and which rules decide.
 // in      FOLDER...: every .smtp file of each
 // out     one JSON object a line; octets as Latin-1
@@ -24,7 +24,7 @@ std::string json_text(std::string_view octets) {
   return out + '"';
 }
 
-// A burst of the same octets is told once, with how often: `C*1060000`.
+// A burst of the same octets is printed once, with how often: `C*1060000`.
 std::string repeated(const std::string& octets) {
   constexpr std::size_t big = 100000, longest = 1000;
   for (std::size_t period = 1; octets.size() > big && period <= longest; ++period) {

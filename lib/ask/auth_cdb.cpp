@@ -28,7 +28,7 @@ constexpr int max_values_tried = 64;  // in search of a usable hash: an attacker
 
 using Record = AuthRecord;
 
-// Could any password match it? `*` and `!` lock an account, and an empty hash opens it for nobody.
+// Could any password match it? `*` and `!` lock an account, and an empty hash matches no password.
 bool is_usable(std::string_view hash) {
   if (hash.empty() || hash.size() >= CRYPT_OUTPUT_SIZE || hash.contains('\0')) return false;
   const int salt = ::crypt_checksalt(std::string(hash).c_str());
@@ -42,7 +42,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-// yescrypt and its kin say EINVAL, as of a setting that is none, when they get no memory (libxcrypt 4.4). A record of theirs
+// yescrypt and the like say EINVAL, as for a bad setting, when they get no memory (libxcrypt 4.4). A record of theirs
 // that is whole, and whose setting was looked at before, is no reason for that.
 bool is_whole_and_wants_memory(std::string_view hash) {
   constexpr std::size_t octets_of_the_hash = 43;
@@ -85,7 +85,7 @@ std::expected<UserFile, std::string_view> read_user(const char* path, std::strin
   return std::unexpected("AUTH_CDB changes while it is read: write another file and rename it");
 }
 
-// What a stranger's password is hashed with; empty when nobody in the file has a password.
+// The setting that hashes an unknown user's password; empty when no user in the file has a password.
 std::string setting_for_strangers(config::CdbFile& users) {
   config::CdbFile::Values values(users);
   for (int tried = 0; tried < max_values_tried; ++tried) {
@@ -108,7 +108,7 @@ Expiry expiry_of(std::string_view pairs, std::uint64_t now_seconds) {
   return Expiry::valid;
 }
 
-// Whom a filter of the original was to judge is not served without it.
+// A user for whom a filter of the original is set is not served without it.
 std::optional<std::string> filter_of(std::string_view pairs) {
   while (const auto pair = take_pair(pairs))
     if (const auto found = config::find_foreign(pair->name, pair->text, "of the user");
@@ -117,7 +117,7 @@ std::optional<std::string> filter_of(std::string_view pairs) {
   return std::nullopt;
 }
 
-// The order of the tests is the order of what may be told: only who knows the password learns that it has expired.
+// The order of the tests is the order of what may be revealed: only the right password reveals that it expired.
 CheckResult judge(std::optional<Record> record, bool password_matches, std::uint64_t now_seconds) {
   if (!record) return {Verdict::rejected, "unknown user"};
   if (!is_usable(record->hash)) return {Verdict::rejected, "no usable password hash"};

@@ -1,7 +1,7 @@
 // What a successful AUTH does to the environment of a client, and so of the programs that are run for it.
 // in      the user name; the `,NAME="VALUE"` pairs that the backend gave, perhaps none
 // out     each pair is set; then AUTH_SET_X=v becomes X=v and AUTH_UNSET_X removes X; then TCPREMOTEINFO and
-//         SMTP_AUTH_USER are the user name, so that no pair can speak for somebody else
+//         SMTP_AUTH_USER are the user name, so that no pair can name another user
 // errors  none
 // source  jms1 patch 7.08: AUTH_CDB, AUTH_SET_, AUTH_UNSET_
 #pragma once

@@ -25,7 +25,7 @@ std::string printable(std::string_view text) {
   return shown;
 }
 
-// A name as it would be sent by nobody who was told the name.
+// A name that no client would send like that.
 bool is_spoilt(std::string_view user) {
   return base::has_stray_control(user) || user.starts_with(base::utf8_mark) || user.starts_with(' ') ||
          without_end(user).size() != user.size();
@@ -38,7 +38,8 @@ class Judge {
   void take(std::string_view user, std::string_view value) {
     if (is_spoilt(user))
       add(names_, user,
-          "has a blank, a control character or a byte order mark at an end of the name: nobody sends it so; make the "
+          "has a blank, a control character or a byte order mark at an end of the name: no client sends such a name; "
+          "make the "
           "record again, from a text with line feeds");
     if (without_end(value).size() != value.size())
       add(ends_, user,
@@ -69,7 +70,7 @@ class Judge {
 
   void take(std::string_view user, const config::ForeignFinding& found) {
     if (found.start == spec::ForeignStart::refuse)
-      add(filters_, user, "cannot log in until that is done: " + found.sentence);
+      add(filters_, user, "cannot log in until you do this: " + found.sentence);
     if (found.start == spec::ForeignStart::warn) add(idle_, user, found.sentence);
   }
 

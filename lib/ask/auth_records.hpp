@@ -1,8 +1,8 @@
-// The records of an AUTH_CDB: how one is read, and what the operator would not find out about them before a user complains.
+// The records of an AUTH_CDB: how one is read, and what in them only a user's complaint would reveal otherwise.
 // in      a record's value: the hash of crypt(3), then `,NAME="VALUE"` pairs; the path of the cdb
 // out     AuthRecord; sentences with place and remedy: of each kind the first user, and how many others there are
 // lives   an AuthRecord points into the value
-// errors  none; a file that cannot be read is told by who needs it
+// errors  none; the user of a file that cannot be read reports it
 // bound   the first spec::max_records_judged_early records
 // source  jms1 patch 7.08: AUTH_CDB; spec/foreign.toml
 #pragma once

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -74,8 +75,9 @@ CheckResult CheckProgram::check(const Credentials& credentials, std::uint64_t /*
   const auto secret = piped(exchange.text());
   if (!nowhere.is_open() || !secret) return {Verdict::broken, "no descriptors for the check program"};
   const std::array redirects{base::Redirect{nowhere.number(), 0}, base::Redirect{nowhere.number(), 1},
-                             base::Redirect{secret->number(), 3}};
-  const auto child = base::spawn(path.c_str(), argv_, redirects, environment_);
+                             base::Redirect{secret->number(), 3}, base::Redirect{standard_error_, 2}};
+  const auto child =
+      base::spawn(path.c_str(), argv_, std::span(redirects).first(standard_error_ == 2 ? 3 : 4), environment_);
   if (!child) return cannot_exec(path, child.error());
   return result_of(base::wait_for(*child, base::after_seconds(max_seconds_)));
 }

@@ -1,7 +1,7 @@
-// Who judges a user name and a password.
+// What judges a user name and a password.
 // in      Credentials: views into the session's buffers, which their owner wipes; the time is an argument
 // out     CheckResult; its detail is for the log and never holds what the client sent
-// errors  Verdict::broken: nobody could judge (454, never 535: deviation D7)
+// errors  Verdict::broken: no verdict was possible (454, never 535: deviation D7)
 // source  RFC 4954 4; checkpassword interface; jms1 patch 7.08: AUTH_CDB
 #pragma once
 
@@ -35,7 +35,7 @@ class Backend {
   ~Backend() = default;  // owned as what they are, never as a Backend
 };
 
-// A NUL would end a field early, in crypt(3) as on descriptor 3: such credentials are nobody's.
+// A NUL would end a field early, in crypt(3) as on descriptor 3: such credentials belong to no user.
 [[nodiscard]] constexpr bool has_nul(const Credentials& credentials) {
   return credentials.username.contains('\0') || credentials.password.contains('\0');
 }

@@ -1,14 +1,16 @@
 // A question of a session, from what is known of the session to its answer: the same for both programs.
 // in      Facts of the session, as they are when the question is asked
-// out     ask(): the finding, where nothing has to be waited for; else an Inquiry, which finds it for as long as that takes
+// out     ask(): the finding, where nothing has to be waited for; else an Inquiry, which finds it for as long as that takes;
+//         or NotYet, only where Facts::dns_standing() says that it is awaited
 // lives   what start(), environment() and check_program() name as long as the inquiry; variables that are set meanwhile do not
 //         reach it. The views of a finding live as long as its inquiry, those of a finding without one until recipients are
 //         judged again
-// threads run() is anybody's, all else is of the session's thread
+// threads run() may be called on any thread, all else on the session's
 // errors  std::bad_alloc, from ask(): then the answer is engine::nobody_answers()
 // source  spec/events.toml: [[question]]
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,12 +18,21 @@
 #include <variant>
 
 #include "ask/credentials.hpp"
+#include "ask/dns_lists.hpp"
 #include "ask/recipients.hpp"
 #include "base/environment.hpp"
 #include "config/start.hpp"
 #include "engine/session.hpp"
 
 namespace postern::ask {
+
+// What DNS lists say of the client.
+struct DnsStanding {
+  bool is_awaited = false;              // they have not answered yet
+  const DnsVerdict* verdict = nullptr;  // null, and not awaited: they are not asked
+};
+
+enum class Waits : std::uint8_t { no, yes };
 
 // Each is asked for only where it is needed.
 class Facts {
@@ -32,12 +43,14 @@ class Facts {
   [[nodiscard]] virtual std::span<char* const> check_program() = 0;  // checkprogram subprogram... and a null pointer
   [[nodiscard]] virtual std::string local_ip() = 0;                  // ours, as the client reached us
   [[nodiscard]] virtual std::string_view relay_value() = 0;          // of RELAYCLIENT
+  // Only where the start has DNS lists. A client that need not wait for them gets what is known.
+  [[nodiscard]] virtual DnsStanding dns_standing(Waits /*waits*/) { return {}; }
 
  protected:
   ~Facts() = default;
 };
 
-// What came of a question; beside the answer, what the shell has to do with it.
+// The result of a question: the answer, and what the shell has to do with it.
 struct Finding {
   engine::Answer answer;
   std::string trouble{};                     // for the log
@@ -53,13 +66,16 @@ class Inquiry {
   Inquiry& operator=(const Inquiry&) = delete;
   virtual ~Inquiry() = default;
 
-  virtual void run() = 0;  // throws nothing: memory that ends is a finding
+  virtual void run() = 0;  // throws nothing: lack of memory is a finding
   [[nodiscard]] virtual Finding finding() const = 0;
 };
 
-using Asked = std::variant<Finding, std::unique_ptr<Inquiry>>;
+// The same question is to be asked again when the DNS lists have answered.
+struct NotYet {};
 
-// Any question but that of the hand-over, which the message answers.
+using Asked = std::variant<Finding, std::unique_ptr<Inquiry>, NotYet>;
+
+// Any question except that of the hand-over, which the message answers.
 [[nodiscard]] Asked ask(engine::Question question, Facts& facts, Recipients& recipients);
 
 }  // namespace postern::ask

@@ -14,7 +14,7 @@ namespace postern::ask {
 
 [[nodiscard]] config::ControlResult<std::string> local_name_for(std::string_view domain, std::string_view local_ip);
 
-// Its two halves, for who reads before anybody asks.
+// Its two halves, for a caller that reads before the first question.
 [[nodiscard]] bool is_literal_of(std::string_view domain, std::string_view local_ip);
 [[nodiscard]] config::ControlResult<std::string> read_local_name();
 

@@ -1,7 +1,5 @@
 #include "ask/rcpthosts.hpp"
 
-#include <string.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -19,19 +17,6 @@ std::string_view next_suffix(std::string_view suffix) {
   return dot == std::string_view::npos ? std::string_view{} : suffix.substr(dot);
 }
 
-std::string in_lower_case(std::string_view domain) {
-  std::string lowered(domain);
-  std::ranges::transform(lowered, lowered.begin(), config::lower_case);
-  return lowered;
-}
-
-std::string cdb_problem(int error_number) {
-  const char* reason = error_number == EPROTO   ? "not a well-formed cdb"
-                       : error_number == ESTALE ? "it changes while it is read: write another file and rename it"
-                                                : ::strerrordesc_np(error_number);
-  return std::string(more_path) + ": cannot be read: " + (reason != nullptr ? reason : "unknown error");
-}
-
 std::string printable(std::string_view key) {
   std::string shown(key.substr(0, spec::max_host_octets));
   std::ranges::replace_if(shown, [](char c) { return c < ' ' || c > '~'; }, '?');
@@ -44,7 +29,7 @@ std::string objection_to_key(std::string_view key) {
   const config::EntryJudgement judged = config::judge_entry(key, config::EntryKind::domains);
   if (judged.verdict == config::EntryJudgement::Verdict::wrong) return "never matches: " + std::string(judged.remedy);
   if (judged.verdict == config::EntryJudgement::Verdict::idle) return std::string(judged.remedy);
-  return in_lower_case(key) == key ? "" : "never matches: write it in lower case";
+  return config::in_lower_case(key) == key ? "" : "never matches: write it in lower case";
 }
 
 }  // namespace
@@ -67,17 +52,26 @@ RcptHosts::Standing RcptHosts::judge(Self& self, std::string_view address, std::
 template RcptHosts::Standing RcptHosts::judge(RcptHosts&, std::string_view, std::string&);
 template RcptHosts::Standing RcptHosts::judge(const RcptHosts&, std::string_view, std::string&);
 
-// Without control/rcpthosts nobody asks for the other.
+// Without control/rcpthosts the other is not used.
 void RcptHosts::read() {
   if (list_.load() == State::present) list_.sort();
   if (list_.state() == State::absent)
     more_error_ = ENOENT;
   else if (more_error_ != ENOENT)
     more_error_ = more_.open_copy(more_path);
+  has_more_ = more_error_ == 0 && config::CdbFile::Records(more_).next().has_value();
 }
 
 bool RcptHosts::is_known() const {
   return list_.state() != State::unusable && (more_error_ == 0 || more_error_ == ENOENT);
+}
+
+// deviation D12
+std::string_view RcptHosts::why_none_is_ours() const {
+  if (!is_known() || has_more_ || (list_.state() == State::present && list_.has_entries())) return {};
+  return list_.state() == State::absent
+             ? "there is no control/rcpthosts: no domain is ours, and mail is taken only from those who may relay"
+             : "control/rcpthosts names no domain: none is ours, and mail is taken only from those who may relay";
 }
 
 // What is not there stays so; what cannot be read is tried again, as control.hpp says of lists.
@@ -91,13 +85,13 @@ int RcptHosts::open_cdb() {
 template <typename Self>
 RcptHosts::Standing RcptHosts::standing_in_cdb(Self& self, std::string_view domain, std::string& problem) {
   const auto unknowable = [&problem](int error_number) {
-    problem = cdb_problem(error_number);
+    problem = config::describe_cdb_problem(more_path, error_number);
     return Standing::unknowable;
   };
   const int error_number = self.open_cdb();
   if (error_number == ENOENT) return Standing::foreign;
   if (error_number != 0) return unknowable(error_number);
-  const std::string lowered = in_lower_case(domain);
+  const std::string lowered = config::in_lower_case(domain);
   for (std::string_view suffix = lowered; !suffix.empty(); suffix = next_suffix(suffix)) {
     const auto found = self.find(suffix);
     if (!found) return unknowable(found.error());
@@ -108,7 +102,7 @@ RcptHosts::Standing RcptHosts::standing_in_cdb(Self& self, std::string_view doma
 
 std::vector<std::string> judge_more_rcpthosts() {
   config::CdbFile file;
-  if (file.open_copy(more_path) != 0) return {};  // what cannot be read is told at each recipient
+  if (file.open_copy(more_path) != 0) return {};  // what cannot be read is reported at each recipient
   std::string sentence;
   std::size_t others = 0;
   config::CdbFile::Records records(file);

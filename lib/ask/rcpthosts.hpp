@@ -36,6 +36,8 @@ class RcptHosts {
   // All of it into memory, and in an order to look it up in: for a process that outlives many sessions, and asks often.
   void read();
   [[nodiscard]] bool is_known() const;  // whatever domain is asked for
+  // After read(), in a sentence: that no domain is ours, and why. Empty where one is, or where nobody knows.
+  [[nodiscard]] std::string_view why_none_is_ours() const;
 
  private:
   using State = config::ControlList::State;
@@ -53,10 +55,11 @@ class RcptHosts {
 
   config::ControlList list_{"rcpthosts", config::EntryKind::domains};
   config::CdbFile more_;
+  bool has_more_ = false;          // records in more_, when read() was there
   std::optional<int> more_error_;  // 0: it is open; ENOENT: there is none; others: read() could not read it
 };
 
-// Keys of control/morercpthosts.cdb that no domain can match, in one sentence with the remedy: nobody else would say it. The
+// Keys of control/morercpthosts.cdb that no domain can match, in one sentence with the remedy: only this reports them. The
 // first spec::max_records_judged_early are looked at.
 [[nodiscard]] std::vector<std::string> judge_more_rcpthosts();
 

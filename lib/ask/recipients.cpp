@@ -1,5 +1,7 @@
 #include "ask/recipients.hpp"
 
+#include <optional>
+
 namespace postern::ask {
 
 using spec::Event;
@@ -9,6 +11,19 @@ namespace {
 // `user%other.example`, `other.example!user`, `"user@other.example"`: ways by which a local part names another domain.
 bool asks_to_relay(std::string_view address) {
   return address.substr(0, address.rfind('@')).find_first_of("%!@") != std::string_view::npos;
+}
+
+// What a list of addresses has against one of them: none where it has nothing.
+template <typename List>
+std::optional<Recipients::Judgement> judge_listing(List& list, std::string_view address, Event if_listed,
+                                                   std::string_view recipient) {
+  switch (list.listing_of(address)) {
+    case AddressList::Listing::unlisted: break;
+    case AddressList::Listing::listed: return Recipients::Judgement{if_listed, recipient};
+    case AddressList::Listing::unknowable:
+      return Recipients::Judgement{Event::recipient_unknowable, recipient, list.problem()};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -22,21 +37,39 @@ Recipients::Judgement Recipients::judge(std::string_view reverse_path, std::stri
 
 template <typename Lists>
 Recipients::Judgement Recipients::judge_by(Lists& lists, std::string_view reverse_path, const Client& client) {
-  switch (lists.badmailfrom.listing_of(reverse_path)) {
-    case BadMailFrom::Listing::unlisted: break;
-    case BadMailFrom::Listing::listed: return {Event::recipient_sender_refused, address_};
-    case BadMailFrom::Listing::unknowable: return {Event::recipient_unknowable, address_, lists.badmailfrom.problem()};
-  }
+  if (auto refused = judge_listing(*lists.badmailfrom, reverse_path, Event::recipient_sender_refused, address_))
+    return *std::move(refused);
   if (const std::size_t at = address_.rfind("@["); at != std::string::npos) {
     const auto name = lists.local_name_for(std::string_view(address_).substr(at + 1), client.local_ip);
     if (!name) return {Event::recipient_unknowable, address_, config::describe(name.error())};
     if (const std::optional<std::string>& host = *name; host) address_.replace(at + 1, std::string::npos, *host);
   }
   std::string problem;
-  const RcptHosts::Standing standing = lists.rcpthosts.standing_of(address_, problem);
+  const RcptHosts::Standing standing = lists.rcpthosts->standing_of(address_, problem);
   if (standing == RcptHosts::Standing::unknowable) return {Event::recipient_unknowable, address_, std::move(problem)};
-  address_ += client.relay_value;
-  return {standing == RcptHosts::Standing::ours ? Event::recipient_ours : Event::recipient_foreign, address_};
+  if (standing == RcptHosts::Standing::foreign && !client.may_relay) return {Event::recipient_foreign, address_};
+  Judgement judgement = judge_mailbox(lists, standing, client);
+  if (judgement.event == Event::recipient_ours || judgement.event == Event::recipient_foreign) {
+    address_ += client.relay_value;
+    judgement.address = address_;
+  }
+  return judgement;
+}
+
+// Of a recipient that the policy takes, unless a list of recipients says no.
+template <typename Lists>
+Recipients::Judgement Recipients::judge_mailbox(Lists& lists, RcptHosts::Standing standing, const Client& client) {
+  if (auto refused = judge_listing(*lists.badrcptto, address_, Event::recipient_refused, address_))
+    return *std::move(refused);
+  if (standing == RcptHosts::Standing::foreign) return {Event::recipient_foreign, address_};
+  if (client.may_relay) return {Event::recipient_ours, address_};
+  std::string problem;
+  switch (lists.standing_in(client.valid_recipients, address_, problem)) {
+    case ValidRecipients::Standing::valid: break;
+    case ValidRecipients::Standing::unknown: return {Event::recipient_unknown, address_};
+    case ValidRecipients::Standing::unknowable: return {Event::recipient_unknowable, address_, std::move(problem)};
+  }
+  return {Event::recipient_ours, address_};
 }
 
 }  // namespace postern::ask

@@ -1,8 +1,9 @@
-// Judges one forward-path: the sender against badmailfrom, the domain against rcpthosts; and writes it as it is kept.
+// Judges one forward-path: the sender against badmailfrom, the domain against rcpthosts, and what the policy would take then
+// against badrcptto and the list of valid recipients; and writes it as it is kept.
 // in      the reverse-path, and the forward-path as grammar::write_mailbox writes it
 // out     Judgement: an event recipient_*, and the address with a literal of our own replaced and RELAYCLIENT appended;
 //         the address is valid until the next call
-// errors  recipient_unknowable, and a sentence for the log: a list cannot be read just now
+// errors  recipient_unknowable, and a sentence for the log: a list cannot be read now
 // source  qmail-smtpd(8): badmailfrom, rcpthosts, localiphost, RELAYCLIENT; original: RELAYREJ, which it looks at first
 #pragma once
 
@@ -29,14 +30,18 @@ class Recipients {
     std::string problem{};  // why it is unknowable
   };
   struct Client {
-    std::string_view local_ip;     // ours, as the client reached us
-    std::string_view relay_value;  // of RELAYCLIENT; empty after AUTH, as in the original
-    bool may_ask_to_relay = true;  // without RELAYREJ=1, and with it who may relay
+    std::string_view local_ip;            // ours, as the client reached us
+    std::string_view relay_value;         // of RELAYCLIENT; empty after AUTH, as in the original
+    bool may_ask_to_relay = true;         // without RELAYREJ=1, and with it for clients that may relay
+    bool may_relay = false;               // RELAYCLIENT, or after AUTH
+    std::string_view valid_recipients{};  // path of their cdb, as in ask/valid_recipients.hpp
   };
 
   [[nodiscard]] Judgement judge(std::string_view reverse_path, std::string_view forward_path, const Client& client);
 
  private:
+  template <typename Lists>
+  [[nodiscard]] Judgement judge_mailbox(Lists& lists, RcptHosts::Standing standing, const Client& client);
   template <typename Lists>
   [[nodiscard]] Judgement judge_by(Lists& lists, std::string_view reverse_path, const Client& client);
 

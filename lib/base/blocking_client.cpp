@@ -52,7 +52,7 @@ class Carrier {
     }
   }
 
-  // What has come goes first: a server that says why and closes is heard, though nothing can be sent to it any more.
+  // Reads before it writes: a server may say why and close, and then nothing can be sent to it any more.
   void send(std::string_view octets) {
     const ssize_t sent = ::send(socket_.number(), octets.data(), octets.size(), MSG_NOSIGNAL);
     if (sent >= 0) return protocol_.sent(static_cast<std::size_t>(sent), read_clock());

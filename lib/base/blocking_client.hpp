@@ -2,7 +2,7 @@
 // in      an address; a protocol that is busy; the moment at which the whole request must have ended
 // out     a connected socket that does not block; the protocol, not busy any more
 // bounds  no call outlasts its deadline, however slowly octets come
-// errors  connect_stream() gives errno, ETIMEDOUT at its deadline; carry() tells the protocol, by fail()
+// errors  connect_stream() gives errno, ETIMEDOUT at its deadline; carry() reports to the protocol, by fail()
 // source  connect(2), poll(2); socket(7): SO_SNDTIMEO bounds connect
 #pragma once
 
@@ -19,7 +19,7 @@ namespace postern::base {
 // address   of the other side, for the log
 void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address);
 
-// Whether nothing has come that nobody asked for: neither octets nor the end. An idle connection that is not quiet has
+// Whether nothing has come unasked: neither octets nor the end. An idle connection that is not quiet has
 // died, or is about to.
 [[nodiscard]] bool is_quiet(const Descriptor& socket);
 

@@ -16,7 +16,7 @@
 namespace postern::base {
 namespace {
 
-constexpr int first_unnamed = 3;  // 0, 1 and 2 are everybody's
+constexpr int first_unnamed = 3;  // every program has 0, 1 and 2
 
 int highest_target(std::span<const Redirect> redirects) {
   int highest = first_unnamed - 1;
@@ -72,14 +72,16 @@ class FileActions {
 // What exec would otherwise hand on: blocked and ignored signals.
 class Attributes {
  public:
-  Attributes() {
+  explicit Attributes(Group group) {
     posix_spawnattr_init(&attributes_);
     sigset_t signals;
     sigemptyset(&signals);
     posix_spawnattr_setsigmask(&attributes_, &signals);
     for (const int number : {SIGPIPE, SIGXFSZ, SIGCHLD}) sigaddset(&signals, number);
     posix_spawnattr_setsigdefault(&attributes_, &signals);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    const short own_group = group == Group::own ? POSIX_SPAWN_SETPGROUP : 0;
+    posix_spawnattr_setflags(&attributes_,
+                             static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | own_group));
   }
   Attributes(const Attributes&) = delete;
   Attributes& operator=(const Attributes&) = delete;
@@ -108,7 +110,7 @@ bool take_status(pid_t child, int options, WaitResult& result) {
   return true;
 }
 
-// Sleeps until the child has ended, the deadline, or (where the kernel tells nothing of children) a moment.
+// Sleeps until the child has ended, the deadline, or (where the kernel reports no ends of children) a moment.
 void sleep_until_change(const Descriptor& ended, Deadline deadline) {
   constexpr int moment_milliseconds = 20;
   const int left = milliseconds_until(deadline);
@@ -144,12 +146,12 @@ int milliseconds_until(Deadline deadline) {
 }
 
 std::expected<pid_t, int> spawn(const char* path, char* const argv[], std::span<const Redirect> redirects,
-                                const Environment& environment) {
+                                const Environment& environment, Group group) {
   if (redirects.size() > max_redirects) return std::unexpected(EINVAL);
   FileActions actions;
   actions.redirect_all(redirects);
   if (actions.error() != 0) return std::unexpected(actions.error());
-  const Attributes attributes;
+  const Attributes attributes(group);
   pid_t child = 0;
   const int error = ::posix_spawn(&child, path, actions.get(), attributes.get(), argv, environment.pointers());
   if (error != 0) return std::unexpected(error);
@@ -167,6 +169,7 @@ WaitResult wait_for(pid_t child, Deadline deadline) {
     sleep_until_change(ended, deadline);
     if (take_status(child, WNOHANG, result)) return result;
   }
+  ::kill(-child, SIGKILL);  // no such group: it does not lead one
   ::kill(child, SIGKILL);
   take_status(child, 0, result);
   if (result.kind != WaitResult::Kind::killed) return result;  // it ended by itself at the last moment

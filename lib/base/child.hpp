@@ -1,5 +1,5 @@
 // Starts another program with some of our descriptors, and waits for it with a bound.
-// in      a path (no search in PATH), its argv and environment, who gets which descriptor
+// in      a path (no search in PATH), its argv and environment, and which descriptor goes where
 // out     the pid; later how it ended. The child has 0, 1, 2 and the redirected descriptors, and no others; no signal
 //         is blocked in it, and SIGPIPE, SIGXFSZ and SIGCHLD do what they do by default
 // errors  errno as a value when the program cannot be started, also when it cannot be executed: then there is no child
@@ -51,20 +51,23 @@ struct Redirect {
   int from, to;
 };
 inline constexpr std::size_t max_redirects = 8;
+// ours   the child belongs to our process group
+// own    it leads one of its own: what is killed at a deadline is the child with all that it has started
+enum class Group : std::uint8_t { ours, own };
 [[nodiscard]] std::expected<pid_t, int> spawn(const char* path, char* const argv[], std::span<const Redirect> redirects,
-                                              const Environment& environment);
+                                              const Environment& environment, Group group = Group::ours);
 
 struct WaitResult {
   enum class Kind : std::uint8_t {
     exited,   // value is the exit code
     killed,   // value is the signal
     overdue,  // the deadline passed: killed by us
-    lost,     // somebody else took its exit code
+    lost,     // other code took its exit code
   } kind;
   int value;
 };
 
-// Returns only when the child is gone: at the deadline it is killed.
+// Returns only when the child is gone: at the deadline it is killed, with its group where it leads one.
 [[nodiscard]] WaitResult wait_for(pid_t child, Deadline deadline);
 
 // A descriptor that is readable once the child has ended; closed when the kernel has none to give.

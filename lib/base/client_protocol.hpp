@@ -25,7 +25,7 @@ struct StreamFailure {
     crowded,      // too many requests wait already
   } kind;
   int error = 0;
-  std::string_view address{};  // as its operator wrote it; lives as long as who connects
+  std::string_view address{};  // as its operator wrote it; lives as long as its user
 };
 
 // "connection closed, ECONNRESET: tcp:127.0.0.1:24"
@@ -49,7 +49,7 @@ class ClientProtocol {
   [[nodiscard]] virtual State state() const = 0;
   // What is to be sent now; empty: nothing before something comes.
   [[nodiscard]] virtual std::string_view output() const = 0;
-  // So many octets of output() have gone.
+  // So many octets of output() were sent.
   virtual void sent(std::size_t octets, Time now) = 0;
   virtual void receive(std::string_view octets, Time now) = 0;
   // While busy: when the caller shall call fail(timed_out).

@@ -1,4 +1,4 @@
-// The clock that deadlines are told by: it never goes back, and it stands still for nobody.
+// The clock of all deadlines: it never goes back, and nothing stops it.
 #pragma once
 
 #include <chrono>

@@ -36,7 +36,7 @@ bool has_left_in_clear(int descriptor, std::string_view held) {
   all.resize(held.size() + peek_octets);
   const ssize_t got = ::recv(descriptor, all.data() + held.size(), peek_octets, MSG_PEEK | MSG_DONTWAIT);
   if (got == static_cast<ssize_t>(peek_octets)) return false;
-  // A reset is an end; a pipe, or an end that is not there after all, is none.
+  // A reset is an end; a pipe is not, and neither is an end that is not there after all.
   if (got < 0 && (errno == ENOTSOCK || errno == EAGAIN || errno == EINTR)) return false;
   all.resize(held.size() + static_cast<std::size_t>(got < 0 ? 0 : got));
   return !asks_to_end(all);

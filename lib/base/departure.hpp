@@ -3,7 +3,7 @@
 //         stands among the octets that the client sent after the message. `printf ... | nc -N` says QUIT and shuts its
 //         side, and wants the message stored; a client that has lost patience closes, and will send it again
 // limits  what cannot be seen is taken for QUIT, so that nothing is lost: octets after the first peek_octets, and inside
-//         TLS those that stand in records not yet read. A client whose end is not heard (no route, a pipe before us)
+//         TLS those that stand in records not yet read. A client whose end is not noticed (no route, a pipe before us)
 //         counts as there
 // source  RFC 1047; RFC 5321 4.1.1.10; Postfix stores such messages, and so does the original
 #pragma once

@@ -16,7 +16,7 @@ bool is_named(const char* variable, std::string_view name) {
 
 Environment::Environment(const char* const* process_environment) {
   for (; process_environment != nullptr && *process_environment != nullptr; ++process_environment)
-    pointers_.push_back(const_cast<char*>(*process_environment));  // as execve(2) wants it; nobody writes
+    pointers_.push_back(const_cast<char*>(*process_environment));  // as execve(2) needs it; never written
   pointers_.push_back(nullptr);
 }
 

@@ -20,7 +20,7 @@ class Environment {
  public:
   Environment() : pointers_{nullptr} {}
   explicit Environment(const char* const* process_environment);
-  // The copy shares the strings it was made with, so nobody may copy one whose variables were set.
+  // The copy shares the strings it was made with, so do not copy one whose variables were set.
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   Environment(Environment&&) noexcept = default;

@@ -10,7 +10,7 @@ constexpr std::string_view digits = "0123456789abcdef";
 
 struct Character {
   std::uint32_t code;
-  std::size_t octets;  // 0: no UTF-8
+  std::size_t octets;  // 0: not UTF-8
 };
 
 // RFC 3629 3, 4: the shortest form only, no surrogates, at most U+10FFFF.

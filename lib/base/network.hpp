@@ -1,7 +1,7 @@
 // IP addresses, the ends of a connection, and networks: plain values.
 // in      text as operators and proxies write it, or what accept(2) gives
 // out     Address, Endpoint, Network. An IPv4-mapped IPv6 address is the IPv4 address, wherever it comes from
-// errors  none instead of an Address; a sentence instead of a Network, for it comes from an operator
+// errors  none instead of an Address; a sentence instead of a Network, because it comes from an operator
 // shared  by all threads, like any value
 // source  RFC 4291 2.2, 2.3, 2.5.5.2; RFC 4632 3.1; RFC 5952 4
 #pragma once
@@ -79,9 +79,9 @@ class Network {
 // Neither IPv4 nor IPv6 has none.
 [[nodiscard]] std::optional<Endpoint> endpoint_of(const sockaddr_storage& name);
 
-// Whom to count as one client: an IPv4 address, but all of an IPv6 /64, which is one host's to choose from.
+// What counts as one client: an IPv4 address, but all of an IPv6 /64, from which one host may choose.
 [[nodiscard]] Address client_of(const Address& address);
-// Who may be one operator: spec::ipv4_network_bits, spec::ipv6_network_bits.
+// What may belong to one operator: spec::ipv4_network_bits, spec::ipv6_network_bits.
 [[nodiscard]] Network network_of(const Address& address);
 
 // Text in a room of its own: `192.0.2.1`, `2001:db8::1`, `10.0.0.0/8`, `[2001:db8::1]:25`.

@@ -2,7 +2,7 @@
 // in      an address and port; sockets that are our own
 // out     `process 4711 (postern)`, or nothing: it is another user's, or /proc is not there
 // errors  none
-// cost    reads /proc/net/tcp and the descriptors of all processes: for a start that is refused, and for sockets of systemd's
+// cost    reads /proc/net/tcp and the descriptors of all processes: for a refused start, and for sockets of systemd
 // source  proc(5): /proc/net/tcp, /proc/PID/fd
 #pragma once
 
@@ -24,7 +24,7 @@ struct PortHolder {
 // `process 4711 (postern)`
 [[nodiscard]] std::string describe(const PortHolder& holder);
 
-// Who listens where `at` would meet it: there, on all addresses, or, when `at` is all addresses, on any. `own` do not count.
+// The process that listens in the way of `at`: there, on all addresses, or, when `at` is all addresses, on any. `own` do not count.
 [[nodiscard]] std::optional<PortHolder> holder_of(const Endpoint& at, std::span<const int> own = {});
 
 // Another process of this very program that has the socket as well: both would take clients from it.

@@ -28,7 +28,7 @@ bool is_program(const std::string& path) {
   return status && S_ISREG(status->st_mode) && ::access(path.c_str(), X_OK) == 0;
 }
 
-// What may be run and not read has none.
+// A file that may be run and not read has none.
 std::string head_of(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, head_octets> room;
@@ -36,13 +36,13 @@ std::string head_of(const std::string& path) {
   return {room.data(), static_cast<std::size_t>(std::max<ssize_t>(octets, 0))};
 }
 
-// `line`: behind `#!`.
+// `line`: after `#!`.
 std::string objection_to_interpreter(std::string_view line) {
   if (line.ends_with('\r')) return "has a carriage return in its first line: save it with line feeds";
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
   const std::string interpreter(line.substr(0, line.find_first_of(" \t")));
   if (is_program(interpreter)) return {};
-  return "names the interpreter \"" + interpreter + "\" in its first line, which is no program: correct the line";
+  return "names the interpreter \"" + interpreter + "\" in its first line, which is not a program: correct the line";
 }
 
 // A text that names no interpreter is run by a shell, but not by exec.
@@ -76,7 +76,7 @@ std::string objection_to_program(const std::string& path) {
   if (!status && errno == ENOENT) return "is not there";
   if (!status) return std::string("cannot be looked at (") + std::strerror(errno) + ")";
   if (S_ISDIR(status->st_mode)) return "is a folder: name the program in it";
-  if (!S_ISREG(status->st_mode)) return "is no file";
+  if (!S_ISREG(status->st_mode)) return "is not a file";
   if (::access(path.c_str(), X_OK) != 0)
     return "may not be executed by this user: chmod +x it, and look at the folders above it";
   return objection_to_head(head_of(path));

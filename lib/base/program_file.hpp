@@ -1,6 +1,6 @@
 // A program that will be run one day: where exec finds it, and why it would not run. Asked at the start, not by the first client.
 // in      the name that is given to exec; PATH of the environment that it gets
-// out     its path; what stands against it, as a part of a sentence with what is to be done; empty: nothing is known
+// out     its path; an objection, as a part of a sentence with the remedy; empty: none is known
 // bound   its first 256 octets are read. What a program needs beside its interpreter is not seen from here
 // source  execvp(3), execve(2)
 #pragma once

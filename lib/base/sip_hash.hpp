@@ -1,4 +1,4 @@
-// SipHash-2-4 with 128 bits of output: a hash that nobody can steer who does not know its key.
+// SipHash-2-4 with 128 bits of output: a hash that nobody can steer without its key.
 // in      a key of 16 random octets, then octets in pieces of any size
 // out     digest(): of all octets so far; more may follow
 // errors  none; allocates nothing

@@ -1,5 +1,5 @@
 // Where a server of streams listens, ready for connect(2).
-// in      who has parsed or been given it
+// in      the caller has parsed it, or got it from the kernel
 // out     `text` is what was written, for the log
 // errors  none
 // source  unix(7), ip(7), ipv6(7)

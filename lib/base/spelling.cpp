@@ -16,8 +16,10 @@ std::string plain(std::string_view word) {
   return text;
 }
 
-// How many letters are to be put in, taken out or changed.
+// How many letters must be added, removed or changed; at least so many, when they are too many anyway.
 std::size_t changes(std::string_view a, std::string_view b) {
+  const auto [shorter, longer] = std::minmax({a.size(), b.size()});
+  if (longer - shorter > most_changes) return longer - shorter;
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {

@@ -1,6 +1,6 @@
-// What a word that is no name was probably meant to be.
+// Which name a misspelt word was probably meant to be.
 // in      a word; the names there are
-// out     the nearest name: the same but for case, `_` and `-`, else at most two letters away; nothing when none is near
+// out     the nearest name: the same except for case, `_` and `-`, else at most two letters away; nothing when none is near
 #pragma once
 
 #include <optional>

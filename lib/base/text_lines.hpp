@@ -34,7 +34,7 @@ class TextLines {
   std::size_t number_ = 0;
 };
 
-// `ends with a carriage return` and the like, for a sentence; empty for nothing.
+// `ends with a carriage return` or another remark, for a sentence; empty for none.
 [[nodiscard]] std::string_view describe(Forgiven forgiven);
 
 // A control octet that no text has: a NUL as in UTF-16, a carriage return where no line ends. A tab is none.

@@ -2,7 +2,7 @@
 // in      what it does
 // out     Thread, joined when it dies
 // lives   what it uses outlives it
-// errors  start() tells errno: EAGAIN when there are as many threads as there may be (ulimit -u, TasksMax=)
+// errors  start() gives errno: EAGAIN at the limit of threads (ulimit -u, TasksMax=)
 // source  pthread_create(3)
 #pragma once
 

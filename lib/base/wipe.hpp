@@ -1,4 +1,4 @@
-// Storage for octets that nobody may find later: passwords and what holds them.
+// Storage for octets that must not be found later: passwords and what holds them.
 // out     wipe() overwrites; SecretBuffer wipes itself when it dies
 // errors  append() refuses what does not fit whole; allocates nothing
 // source  RFC 4954 9; docs/operating.md

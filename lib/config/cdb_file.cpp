@@ -1,6 +1,7 @@
 #include "config/cdb_file.hpp"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,13 @@ void wait_until_settled(std::int64_t changed) {
 }
 
 }  // namespace
+
+std::string describe_cdb_problem(std::string_view path, int error_number) {
+  const char* reason = error_number == EPROTO   ? "not a well-formed cdb"
+                       : error_number == ESTALE ? "it changes while it is read: write another file and rename it"
+                                                : ::strerrordesc_np(error_number);
+  return std::string(path) + ": cannot be read: " + (reason != nullptr ? reason : "unknown error");
+}
 
 CdbCondition inspect_cdb(const char* path) {
   CdbFile file;

@@ -1,12 +1,12 @@
 // A constant database, open for look-ups; whatever the file holds, nothing outside it is read, and a process that writes
-// it over while it is open ends nobody: nothing is mapped.
+// it over while it is open crashes nothing: nothing is mapped.
 // in      a path; keys of any octets
 // out     values that live until the next call, in memory of the CdbFile's own
 // torn    each answer is of one state of the file: its length and its times are the same before and after, none of its
 //         last change so recent that the clock could not tell another, and the tables end where the file ends. Else ESTALE
 // errors  errno; EPROTO when the file is not a well-formed cdb, ESTALE when it changes while it is read
 // cost    open(): three system calls; find(): about eight, or none of a copy
-// threads one at a time, but for look_up()
+// threads one at a time, except look_up()
 // source  cr.yp.to/cdb/cdb.txt
 #pragma once
 
@@ -29,8 +29,11 @@ enum class CdbCondition : std::uint8_t {
   unreadable,  // absent, forbidden, not a file
 };
 
-// What a look at the first 2048 octets tells: for the start of a connection.
+// What a look at the first 2048 octets shows: for the start of a connection.
 [[nodiscard]] CdbCondition inspect_cdb(const char* path);
+
+// Why it cannot be read, in a sentence, of errno as below.
+[[nodiscard]] std::string describe_cdb_problem(std::string_view path, int error_number);
 
 class CdbFile {
  public:

@@ -2,7 +2,7 @@
 // in      the path of a cdb
 // out     each value once, with its first key; classes that are denied are left out. class_name() is for sentences, and has
 //         the line of the text next to the cdb, too, where there is one: `tcp.smtp` next to `tcp.smtp.cdb`
-// errors  a file that cannot be read has no classes: who needs it judges that (client_rules.hpp)
+// errors  a file that cannot be read has no classes: its user judges that (client_rules.hpp)
 // bounds  the first spec::max_classes_judged_early values
 // source  tcprules(1)
 #pragma once

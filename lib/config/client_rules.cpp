@@ -127,8 +127,8 @@ class Search {
 
 std::string reason_for(int error_number) {
   if (error_number == ESTALE)
-    return "changes while it is read; make it with tcprules, which writes next to it and renames";
-  return error_number == EPROTO ? "is no cdb; make it with tcprules"
+    return "changes while it is read; make it with tcprules, which writes another file and renames it";
+  return error_number == EPROTO ? "is not a cdb; make it with tcprules"
                                 : std::string("cannot be read: ") + std::strerror(error_number);
 }
 
@@ -160,7 +160,7 @@ ClientRules::News ClientRules::refresh(base::Time now) {
   auto file = std::make_unique<CdbFile>();
   if (const int error_number = file->open_copy(path_.c_str()); error_number != 0) {
     if (may_pass(error_number)) seen_ = {};
-    problem_ = path_ + " " + reason_for(error_number) + (file_ ? "; the rules read before stay in use" : "");
+    problem_ = path_ + " " + reason_for(error_number) + (file_ ? "; the previous rules stay in use" : "");
     return News::refused;
   }
   file_ = std::move(file);

@@ -1,15 +1,15 @@
 // Which rule of a tcprules cdb is a client's, as tcpserver finds it.
-// in      the path of the cdb; a client's address, and its name and user if somebody knows them
+// in      the path of the cdb; a client's address, and its name and user if they are known
 // out     ClientRule: denied or not, and the record's value, out of which config::TcpRuleItems reads what to set. The value
 //         is the client's class: equal values are equal classes, so it may be the key of a cache
 // lives   key and value until the next call of anything here; of the const find(): the key with what it was searched in, the
 //         value with the rules
-// errors  a file that changes into no cdb is refused: the rules read before stay in use, and `problem` has a sentence
+// errors  a file that becomes invalid is refused: the previous rules stay in use, and `problem` has a sentence
 // cost    a look-up takes up to 45 searches of IPv4, 150 of IPv6, in memory; the disk is asked once a second at most
-// shared  the const find() alone, by any number of threads, while nobody calls refresh()
+// shared  the const find() alone, by any number of threads, while no thread calls refresh()
 // keys    in this order, the first that is there: INFO@IP, INFO@=HOST, IP, =HOST, what stands before each dot of IP, the
 //         last first, networks from long to short, =.SUFFIX of HOST from long to short, `=`, and the empty one. IPv6 has no
-//         dots but colons; it is looked for expanded (capitals, then small letters), then short, for each is in use
+//         dots but colons; it is looked for expanded (capitals, then small letters), then short: both are in use
 // source  tcprules(1); ucspi-tcp 0.88: rules.c; ucspi-tcp6 1.x: rules.c, ip4_bit.c, ip6_bit.c (networks)
 #pragma once
 
@@ -36,8 +36,8 @@ struct ClientRule {
   enum class Standing : std::uint8_t {
     not_found,   // no rule, not even for everybody: allowed, and nothing is set
     allowed,     // sets what `value` holds
-    denied,      // to be closed without a word
-    unreadable,  // the cdb is broken: to be closed without a word, and logged
+    denied,      // to be closed without a reply
+    unreadable,  // the cdb is broken: to be closed without a reply, and logged
   };
   Standing standing = Standing::not_found;
   std::string_view key, value;
@@ -52,7 +52,7 @@ class ClientRules {
     reread,   // other rules from now on; also at the first call
     refused,  // `problem()` says why; it is said once of each state of the file
   };
-  // Before the first look-up, and as often as one likes; `now` goes forward.
+  // Before the first look-up, and as often as wanted; `now` goes forward.
   [[nodiscard]] News refresh(base::Time now);
   [[nodiscard]] const std::string& problem() const { return problem_; }
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -63,7 +63,7 @@ class ClientRules {
   [[nodiscard]] ClientRule find(const ClientName& client, std::string& key) const;
 
  private:
-  // By what a file is told from another, and from what it was.
+  // What distinguishes a file from another, and from an earlier state.
   struct Identity {
     int error_number = -1;  // of stat(2)
     dev_t device = 0;

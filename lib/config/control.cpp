@@ -49,7 +49,7 @@ int open_control(std::string_view name) {
   directory.copy(path.data(), directory.size());
   name.copy(path.data() + directory.size(), name.size());
   path[directory.size() + name.size()] = '\0';
-  // A FIFO must not hold us up, nor be read as an empty file: a list that is empty is a filter that is gone.
+  // A FIFO must not block us, nor be read as an empty file: an empty list would be a missing filter.
   const int descriptor = ::open(path.data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat about{};
   if (descriptor < 0 || ::fstat(descriptor, &about) != 0 || !S_ISFIFO(about.st_mode)) return descriptor;
@@ -95,7 +95,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower_case, lower_case);
 }
 
-// An order in which equal means equal_ignoring_case; lengths first, for they cost the least.
+// An order in which equal means equal_ignoring_case; lengths first, because they cost the least.
 std::strong_ordering order_of(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return a.size() <=> b.size();
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -109,7 +109,7 @@ std::string place_of(std::string_view name, std::size_t line) {
   return std::string(directory).append(name).append(" line ").append(std::to_string(line)).append(": ");
 }
 
-// The first line of which something is to be said, and how many others there are.
+// The first line with a remark, and how many others there are.
 class Remark {
  public:
   void add(std::size_t line, std::string_view what) {
@@ -200,7 +200,7 @@ std::expected<void, ControlProblem> judge_list(std::string_view name, std::strin
   for (base::TextLines lines(text); const auto line = lines.next();) {
     remark_on(*line, forgiven);
     if (line->text.empty()) continue;
-    // A comment may be in any tongue; one that swallows the lines after it is none.
+    // A comment may be in any language; one that swallows the lines after it is not a comment.
     if (line->text.front() == '#' && !base::has_stray_control(line->text)) continue;
     const EntryJudgement judgement = judge_entry(line->text, kind);
     if (judgement.verdict == EntryJudgement::Verdict::wrong)
@@ -261,6 +261,12 @@ bool ControlList::contains(std::string_view entry) const {
   while (const auto candidate = entries.next())
     if (equal_ignoring_case(candidate->text, entry)) return true;
   return false;
+}
+
+std::string in_lower_case(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), lower_case);
+  return lowered;
 }
 
 }  // namespace postern::config

@@ -83,11 +83,12 @@ class ControlList {
   // One that is in no file: the same text, given.
   ControlList(std::string_view name, std::string text) : name_(name), state_(State::present), text_(std::move(text)) {}
   [[nodiscard]] State load();
-  // Once it is loaded: contains() looks at few entries from then on, for who asks often.
+  // Once it is loaded: contains() looks at few entries from then on, for frequent callers.
   void sort();
   [[nodiscard]] State state() const { return state_.value_or(State::unusable); }  // as load() left it
-  [[nodiscard]] bool contains(std::string_view entry) const;                      // whatever the case of its letters
-  [[nodiscard]] const std::string& problem() const { return problem_; }           // after State::unusable
+  [[nodiscard]] bool has_entries() const { return ControlEntries(text_).next().has_value(); }
+  [[nodiscard]] bool contains(std::string_view entry) const;             // whatever the case of its letters
+  [[nodiscard]] const std::string& problem() const { return problem_; }  // after State::unusable
 
  private:
   struct Place {  // of an entry in text_: a view would not outlive a move of a short one
@@ -100,7 +101,7 @@ class ControlList {
   EntryKind kind_ = EntryKind::domains;
   std::optional<State> state_;  // none: not read yet
   std::string text_;
-  std::optional<std::vector<Place>> sorted_;  // none: the entries are looked at one after the other
+  std::optional<std::vector<Place>> sorted_;  // none: the entries are scanned
   std::string problem_;
 };
 
@@ -108,5 +109,6 @@ class ControlList {
 [[nodiscard]] constexpr char lower_case(char octet) {
   return octet >= 'A' && octet <= 'Z' ? static_cast<char>(octet - 'A' + 'a') : octet;
 }
+[[nodiscard]] std::string in_lower_case(std::string_view text);
 
 }  // namespace postern::config

@@ -1,30 +1,42 @@
 // Whether any of some files has changed: looked at by name, so that a file that is renamed into place counts too.
-// in      paths; files that are not there may come. Both ends of a symbolic link count
-// out     settled(): once for each change, and only when a second look finds them as the first did: who writes is done
-// order   look(), read the files, watch(): what changes while they are read counts as a change
+// in      paths; files that do not exist yet may appear. Both ends of a symbolic link count
+// out     settled(): once for each change, and only when a second look finds them as the first did: the writer is done
+// order   watch() a file, then read it: what changes while it is read counts as a change
 // cost    two calls of stat(2) a file and look
-// errors  none: a file that cannot be looked at is one that is not there
+// threads any: a look of one may wait for that of another
+// errors  none: a file that cannot be examined counts as missing
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string>
-#include <vector>
 
 namespace postern::config {
 
 class FileWatch {
  public:
-  void look();  // what there is now is known
-  // Files that were watched already stay known as look() found them.
-  // names   only where they lead is looked at, not what stands there
-  void watch(std::vector<std::string> paths, std::vector<std::string> names = {});
+  using State = std::uint64_t;  // of one file; a change of it is most likely another one
+  [[nodiscard]] static State state_of(const std::string& path);
+
+  // False: it was watched before, and stays known as it was.
+  // known   its state before it was read; none: it is read after this call
+  bool watch(const std::string& path, std::optional<State> known = std::nullopt);
+  // The same of a name: only where it leads is looked at, not what stands there.
+  bool watch_name(const std::string& name);
+  void look();  // the present state of all is known
   [[nodiscard]] bool settled();
 
  private:
-  [[nodiscard]] std::uint64_t state() const;
+  struct Seen {
+    State known, last;
+  };
+  using All = std::map<std::string, Seen, std::less<>>;
+  [[nodiscard]] static State target_of(const std::string& name);
 
-  std::vector<std::string> paths_, names_;
-  std::uint64_t known_ = 0, last_ = 0;
+  std::mutex mutex_;
+  All paths_, names_;  // under mutex_
 };
 
 }  // namespace postern::config

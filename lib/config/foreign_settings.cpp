@@ -52,7 +52,6 @@ std::optional<ForeignStart> start_of_file(const ForeignRow& row) {
     const bool is_empty = text && !ControlEntries(text->value_or(std::string())).next();
     return is_empty ? std::nullopt : std::optional(row.start);
   }
-  if (row.kind == ForeignKind::file) return row.start;
   const auto line = read_line(row.name);
   const std::string value = line ? line->value_or(std::string()) : "?";
   return value.empty() ? std::nullopt : start_at(row, value);

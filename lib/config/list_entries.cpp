@@ -39,11 +39,12 @@ bool is_expression(std::string_view entry) {
          entry.find_first_of("*\\()|") != std::string_view::npos;
 }
 
-EntryJudgement judge_sender(std::string_view entry) {
-  const bool is_quoted = entry.contains('"');
-  if (!is_quoted && is_expression(entry))
+EntryJudgement judge_address(std::string_view entry) {
+  // An address is looked up as its mailbox is handed over: a quoted local part without its quotes.
+  if (entry.contains('"')) return wrong("never matches: write the local part without quotes");
+  if (is_expression(entry))
     return wrong("expressions of the original do not exist here: write user@example.org or @example.org");
-  if (!is_quoted && entry.find_first_of(" \t") != std::string_view::npos)
+  if (entry.find_first_of(" \t") != std::string_view::npos && std::ranges::count(entry, '@') > 1)
     return idle("never matches: write one address a line");
   if (!entry.contains('@')) return idle("matches no address of a domain: write user@example.org or @example.org");
   return {};
@@ -52,10 +53,10 @@ EntryJudgement judge_sender(std::string_view entry) {
 }  // namespace
 
 EntryJudgement judge_entry(std::string_view entry, EntryKind kind) {
-  if (entry.contains('\0')) return wrong("this is no plain text (UTF-16?): save the file as ASCII or UTF-8");
+  if (entry.contains('\0')) return wrong("this is not plain text (UTF-16?): save the file as ASCII or UTF-8");
   if (entry.contains('\r')) return wrong("a carriage return ends no line here: save the file with line feeds");
   if (!base::is_ascii_text(entry)) return wrong("write printable ASCII only, an internationalised domain as xn--...");
-  return kind == EntryKind::domains ? judge_domain(entry) : judge_sender(entry);
+  return kind == EntryKind::domains ? judge_domain(entry) : judge_address(entry);
 }
 
 }  // namespace postern::config

@@ -1,8 +1,8 @@
-// What may stand in a list of domains or senders, and what can never match.
+// What may stand in a list of domains or addresses, and what can never match.
 // in      one entry, as text_lines.hpp leaves it; never empty
-// out     EntryJudgement: fine; idle: no client can ever mean it; wrong: it would be read otherwise than it was meant
+// out     EntryJudgement: fine; idle: no client can ever match it; wrong: it would not be read as it was meant
 // errors  none; `remedy` says what to write
-// source  qmail-control(5): rcpthosts, badmailfrom; jms1 patch 7.08 (expressions in badmailfrom)
+// source  qmail-control(5): rcpthosts, badmailfrom; badrcptto patch; jms1 patch 7.08 (expressions in both)
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 namespace postern::config {
 
 // domains   control/rcpthosts, `domains` of postern.toml: example.org, .example.org
-// senders   control/badmailfrom: user@example.org, @example.org
-enum class EntryKind : std::uint8_t { domains, senders };
+// addresses control/badmailfrom, control/badrcptto: user@example.org, @example.org
+enum class EntryKind : std::uint8_t { domains, addresses };
 
 struct EntryJudgement {
   enum class Verdict : std::uint8_t { fine, idle, wrong } verdict = Verdict::fine;

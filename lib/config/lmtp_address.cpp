@@ -18,7 +18,7 @@ using Parsed = std::expected<base::SocketAddress, std::string>;
 constexpr std::string_view unix_kind = "unix:";
 constexpr std::string_view tcp_kind = "tcp:";
 
-// sockaddr_storage is there to be looked at as one of its kin: the octets are copied, so no alias rule is broken.
+// sockaddr_storage may be read as any other sockaddr: the octets are copied, so no alias rule is broken.
 template <typename Address>
 base::SocketAddress address_of(const Address& address, std::size_t octets, std::string_view text) {
   base::SocketAddress result;
@@ -42,7 +42,7 @@ Parsed parse_unix(std::string_view path, std::string_view text) {
 Parsed no_address(std::string_view host) {
   return std::unexpected(
       "\"" + std::string(host) +
-      "\" is no IP address, and names are not looked up here: write tcp:127.0.0.1:24 or tcp:[::1]:24");
+      "\" is not an IP address, and names are not looked up here: write tcp:127.0.0.1:24 or tcp:[::1]:24");
 }
 
 Parsed with_host(std::string_view host, in_port_t port, std::string_view text) {
@@ -70,9 +70,10 @@ Parsed parse_tcp(std::string_view host_and_port, std::string_view text) {
   const std::string_view port_text = host_and_port.substr(colon + 1);
   const auto port = base::parse_unsigned(port_text, 65535);
   if (!port || *port == 0)
-    return std::unexpected("\"" + std::string(port_text) + "\" is no port: write a number from 1 to 65535");
+    return std::unexpected("\"" + std::string(port_text) + "\" is not a port: write a number from 1 to 65535");
   if (*port == 25)  // RFC 2033 1
-    return std::unexpected("port 25 is for SMTP and never for LMTP: let the mail cluster listen on another, as 24");
+    return std::unexpected(
+        "port 25 is for SMTP and never for LMTP: let the mail cluster listen on another, such as 24");
   return with_host(host_and_port.substr(0, colon), htons(static_cast<in_port_t>(*port)), text);
 }
 

@@ -34,7 +34,7 @@ std::string_view field_of(std::string_view line, int index) {
   return line.substr(0, line.find(' '));
 }
 
-// Whether a name for an open file can be made there; the name is gone again.
+// Whether a name for an open file can be made there; the name is removed again.
 bool can_link(const base::Descriptor& folder, const base::Descriptor& file) {
   const std::string name = ".postern-" + std::to_string(::getpid());
   const std::string path = "/proc/self/fd/" + std::to_string(file.number());

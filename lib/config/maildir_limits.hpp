@@ -1,4 +1,4 @@
-// What a Maildir root cannot do as well as another: reported at a start, for it costs time or surprises, and loses nothing.
+// What a Maildir root cannot do as well as another: reported at a start. It costs time or surprises, and loses nothing.
 // in      the root; tried by an unnamed file that is linked once and unlinked
 // out     sentences, each with its remedy; none for a root that can do all, or that cannot be written in
 // source  open(2): O_TMPFILE; link(2); proc(5): mountinfo

@@ -15,11 +15,22 @@ using spec::OptionKind;
 constexpr std::uint64_t least_max_recipients = 100;  // RFC 5321 4.5.3.1.8
 
 bool is_numeric(const spec::OptionRow& row) {
-  return row.kind == OptionKind::boolean || row.kind == OptionKind::number;
+  return row.kind == OptionKind::boolean || row.kind == OptionKind::number || row.kind == OptionKind::word;
 }
 
-// Digits alone: what a switch may be is 0 and 1, not 00.
+// `words`: each with a blank after it.
+std::optional<std::uint64_t> place_among(std::string_view words, std::string_view text) {
+  for (std::uint64_t place = 0; !words.empty(); ++place) {
+    const std::size_t end = words.find(' ');
+    if (words.substr(0, end) == text) return place;
+    words.remove_prefix(end + 1);
+  }
+  return std::nullopt;
+}
+
+// Digits alone: what a switch may be is 0 and 1, not 00. A word is its place among those it may be.
 std::optional<std::uint64_t> value_of(const spec::OptionRow& row, std::string_view text) {
+  if (row.kind == OptionKind::word) return place_among(spec::option_text(row.words), text);
   if (row.kind == OptionKind::boolean)
     return text == "0" || text == "1" ? std::optional<std::uint64_t>(text == "1") : std::nullopt;
   const auto value = base::parse_unsigned(text, row.most);
@@ -35,7 +46,8 @@ std::string describe(const SettingProblem& problem) {
 }
 
 std::optional<std::string_view> objection_to(const spec::OptionRow& row, std::string_view value) {
-  if (value.empty() || row.kind == OptionKind::reply) return std::nullopt;
+  const bool is_judged_elsewhere = row.kind == OptionKind::reply || row.kind == OptionKind::dns_lists;
+  if (value.empty() || is_judged_elsewhere) return std::nullopt;
   if (is_numeric(row)) return value_of(row, value) ? std::nullopt : std::optional(spec::option_text(row.allowed));
   if (value.contains('\t') || base::has_stray_control(value))
     return "remove the control character (a carriage return?)";
@@ -62,12 +74,21 @@ VariableValues read_variables(const base::Environment& environment, std::string_
 GivenSettings given_settings(const VariableValues& variables) {
   GivenSettings given;
   for (const spec::SettingOption& setting : spec::setting_options) {
-    const auto value = variables.flag(setting.option);
+    std::optional<bool> value = variables.flag(setting.option);
+    const auto is_it = [&](const SettingProblem& problem) { return problem.name == name_of(setting.option); };
+    if (!value && std::ranges::any_of(variables.problems(), is_it)) value = setting.when_unreadable;
     if (!value) continue;
     given.bits |= setting.bit;
     if (*value) given.values |= setting.bit;
   }
   return given;
+}
+
+bool is_tls_first(std::string_view ssl) {
+  if (ssl.empty()) return false;
+  const auto value = value_of(spec::row_of(spec::Option::SSL), ssl);
+  const auto* const setting = std::ranges::find(spec::setting_options, spec::Option::SSL, &spec::SettingOption::option);
+  return value ? *value != 0 : setting->when_unreadable;
 }
 
 std::optional<std::uint64_t> read_number(const base::Environment& environment, spec::Option option) {

@@ -30,10 +30,10 @@ struct SettingProblem {
 [[nodiscard]] std::string describe(const SettingProblem& problem);
 
 // What is allowed instead; nothing when this value is. An empty one always is. A text must be free of control characters,
-// which an editor of another system left in a file of envdir, say: a queue program reads the same variable, and forgives nothing.
+// which an editor left in a file of envdir, say: a queue program reads the same variable, and forgives nothing.
 [[nodiscard]] std::optional<std::string_view> objection_to(const spec::OptionRow& row, std::string_view value);
 
-// What the switches and numbers say. A text is the environment's own.
+// What the switches, numbers and words say, a word by its place in the row. A text is the environment's own.
 class VariableValues {
  public:
   [[nodiscard]] std::optional<std::uint64_t> number(spec::Option option) const { return numbers_[at(option)]; }
@@ -51,13 +51,17 @@ class VariableValues {
 };
 [[nodiscard]] VariableValues read_variables(const base::Environment& environment, std::string_view origin);
 
-// The settings of the policy: which of them were given, and of those the ones that are 1, as bits of spec::Guards.
+// The settings of the policy: which of them were given, and of those the ones that are 1, as bits of spec::Guards. One whose
+// value cannot be read is as spec/settings.toml says (`unreadable`).
 struct GivenSettings {
   std::uint64_t bits = 0, values = 0;
 };
 [[nodiscard]] GivenSettings given_settings(const VariableValues& variables);
 
-// One of them by itself; no value when it is not allowed.
+// What a value of SSL means for the first octet, for who has no memory, or no time, to read the rest.
+[[nodiscard]] bool is_tls_first(std::string_view ssl);
+
+// One of them alone; no value when it is not allowed.
 [[nodiscard]] std::optional<std::uint64_t> read_number(const base::Environment& environment, spec::Option option);
 
 // What MAXRCPT and control/maxrcpt mean: 0 is no value, 1 to 99 are 100.

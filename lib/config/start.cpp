@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "base/program_file.hpp"
@@ -13,6 +14,7 @@
 #include "config/lmtp_address.hpp"
 #include "config/maildir_limits.hpp"
 #include "config/settings_env.hpp"
+#include "dns/servers.hpp"
 #include "spec/limits.hpp"
 #include "tls/certificate.hpp"
 #include "tls/ciphers.hpp"
@@ -46,14 +48,18 @@ class Judge {
 
   Start judge() {
     judge_values();
+    judge_valid_recipients();
+    judge_dns_lists();
     if (lists_ == Lists::here) judge_lists(start_);
     judge_controls();
     judge_backend();
     judge_settings();
     judge_check_program();
+    judge_recipient_program();
     judge_certificate_file();
     judge_hand_over();
     judge_relaying();
+    judge_unknown_recipients();
     return std::move(start_);
   }
 
@@ -70,6 +76,7 @@ class Judge {
     start_.greet_delay_seconds = static_cast<unsigned>(values_.number(Option::GREETDELAY).value_or(0));
     start_.has_delivered_to = is_set(Option::POSTERN_DELIVERED_TO);
     start_.hides_user = is_set(Option::POSTERN_HIDE_USER);
+    start_.logs_decisions = is_set(Option::POSTERN_LOG_DECISIONS);
     start_.strict_addresses = is_set(Option::STRICT_ADDRESSES);
     start_.rejects_relay_requests = is_set(Option::RELAYREJ);
     start_.drops_early_talkers = is_set(Option::DROP_PRE_GREET);
@@ -78,6 +85,33 @@ class Judge {
   }
 
   [[nodiscard]] bool is_set(Option option) const { return values_.flag(option).value_or(false); }
+
+  // What is there and cannot be read may pass: then recipients are deferred.
+  void judge_valid_recipients() {
+    start_.max_unknown_recipients = values_.number(Option::VALIDRCPTTO_LIMIT).value_or(spec::max_unknown_recipients);
+    start_.valid_recipients = environment_.value_of("VALIDRCPTTO_CDB");
+    auto problem = find_problem_of_valid_recipients(start_.valid_recipients);
+    if (!problem) return;
+    if (problem->refuses_start) return wrong(Event::connect_bad_value, std::move(problem->sentence));
+    start_.warnings.push_back(std::move(problem->sentence));
+  }
+
+  // rblsmtpd(1): where RBLSMTPD is set, even empty, no list is asked.
+  void judge_dns_lists() {
+    start_.dnsbl_threshold = values_.number(Option::DNSBL_THRESHOLD).value_or(spec::dnsbl_threshold);
+    start_.dnsbl_at_connect = is_set(Option::DNSBL_AT_CONNECT);
+    start_.dns_servers = environment_.value_of("POSTERN_DNS");
+    if (const auto servers = dns::parse_servers(start_.dns_servers); !start_.dns_servers.empty() && !servers)
+      wrong(Event::connect_bad_value, "POSTERN_DNS in " + std::string(origin_) + ": " + servers.error());
+    auto lists = parse_dns_lists(environment_.value_of("DNSBL"));
+    if (!lists) return wrong(Event::connect_bad_value, "DNSBL in " + std::string(origin_) + ": " + lists.error());
+    const auto highest = static_cast<std::uint64_t>(highest_score(*lists));
+    if (!lists->empty() && highest < start_.dnsbl_threshold)
+      start_.warnings.push_back("DNSBL_THRESHOLD is " + std::to_string(start_.dnsbl_threshold) +
+                                ", and the weights of DNSBL come to " + std::to_string(highest) +
+                                ": no client is ever refused by it");
+    if (!environment_.has("RBLSMTPD")) start_.dns_lists = std::move(*lists);
+  }
 
   // A malformed control file is a bad value, one that cannot be read is no control at all.
   template <typename Value>
@@ -150,6 +184,17 @@ class Judge {
                                           (objection.contains(": ") ? "" : ": name a program, or set AUTH=0"));
   }
 
+  // Recipients are deferred until it can be run, and the server goes on.
+  void judge_recipient_program() {
+    start_.recipient_program = environment_.value_of("RCPTCHECK");
+    if (start_.recipient_program.empty()) return;
+    const std::string objection = base::objection_to_program(start_.recipient_program);
+    if (!objection.empty())
+      start_.warnings.push_back("RCPTCHECK=\"" + start_.recipient_program + "\" in " + std::string(origin_) +
+                                " cannot be run: it " + objection +
+                                ": until it can, each recipient of ours gets 451; name a program, or unset it");
+  }
+
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
   void judge_certificate_file() {
     const tls::CertificatePlace place =
@@ -207,7 +252,7 @@ class Judge {
                    ": set QMAILQUEUE to a queue program, POSTERN_LMTP to an address, or POSTERN_MAILDIR to a folder");
   }
 
-  // Whether anybody listens there is asked by each message: a mail cluster that is down for now is no bad start.
+  // Each message finds out whether anything listens there: a mail cluster that is down for now does not refuse the start.
   void judge_cluster(std::string_view address) {
     start_.hand_over_path = address;
     start_.hand_over = HandOverKind::lmtp;
@@ -230,8 +275,17 @@ class Judge {
     start_.settings_and_facts.set(bit::local_only, !relays);
     if (relays && ends_here)
       start_.warnings.push_back(
-          "POSTERN_RELAY=1: mail to other domains is taken too, and goes to where mail to ours goes; something there "
+          "POSTERN_RELAY=1: mail to other domains is accepted too, and goes where mail to ours goes; something there "
           "must send it on");
+  }
+
+  void judge_unknown_recipients() {
+    if (!is_set(Option::POSTERN_UNKNOWN_RECIPIENTS)) return;
+    start_.refuses_without_mailbox = start_.hand_over == HandOverKind::maildir;
+    if (!start_.refuses_without_mailbox && start_.hand_over != HandOverKind::none)
+      start_.warnings.push_back(
+          "POSTERN_UNKNOWN_RECIPIENTS=refuse: mail does not go into a Maildir here, so no recipient is refused by it; "
+          "set POSTERN_MAILDIR alone, or name the recipients in VALIDRCPTTO_CDB");
   }
 
   void no_hand_over(std::string sentence) {
@@ -257,6 +311,20 @@ std::string own_domain(const Start& start) {
   return std::string(host_name(start));
 }
 
+std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named) {
+  const bool is_named = !named.empty();
+  const std::string path = is_named ? named : "control/validrcptto.cdb";
+  const int error = CdbFile().open(path.c_str());
+  const bool is_missing = error == ENOENT || error == ENOTDIR;
+  if (error == 0 || (!is_named && error == ENOENT)) return std::nullopt;
+  if (is_named && is_missing)
+    return ListProblem{
+        "VALIDRCPTTO_CDB=\"" + named + "\" does not exist: make it with cdb -c, or unset VALIDRCPTTO_CDB", true};
+  return ListProblem{(is_named ? "VALIDRCPTTO_CDB: " : "") + describe_cdb_problem(path, error) +
+                         ": until it can be read, each recipient of ours gets 451; make it with cdb -c",
+                     false};
+}
+
 Start judge_start(std::span<char* const> arguments, const base::Environment& environment, std::string_view origin,
                   Lists lists, const tls::TlsSibling* sibling) {
   return Judge(arguments, environment, origin, lists, sibling).judge();
@@ -270,7 +338,8 @@ void judge_lists(Start& start, Domains domains) {
     if (!judged) wrong(start, Event::connect_bad_value, describe(judged.error()));
   };
   if (domains == Domains::in_file) judge("rcpthosts", EntryKind::domains);
-  judge("badmailfrom", EntryKind::senders);
+  judge("badmailfrom", EntryKind::addresses);
+  judge("badrcptto", EntryKind::addresses);
   take(start, find_foreign_files());
   const auto literal = read_line("localiphost", &start.warnings);
   if (!literal && literal.error().kind == ControlProblem::Kind::malformed)

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "config/dns_lists.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::tls {
@@ -44,12 +45,22 @@ struct Start {
   bool drops_early_talkers = false;
   bool strict_addresses = false;
   bool rejects_relay_requests = false;
+  bool refuses_without_mailbox = false;      // POSTERN_UNKNOWN_RECIPIENTS=refuse, and mail goes into Maildirs
+  std::string valid_recipients;              // VALIDRCPTTO_CDB; empty: control/validrcptto.cdb, where there is one
+  std::uint64_t max_unknown_recipients = 0;  // VALIDRCPTTO_LIMIT: of a session; 0: no limit
+  std::string recipient_program;             // RCPTCHECK; empty: none is asked
+  std::vector<DnsList> dns_lists;            // that are asked about a client; none where RBLSMTPD says what to do
+  std::uint64_t dnsbl_threshold = 0;
+  bool dnsbl_at_connect = false;  // for the greeting, not for recipients
+  std::string dns_servers;        // POSTERN_DNS: who is asked; empty: those of the system
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;           // of lmtp: the address
   bool has_delivered_to = false;        // of a Maildir: each recipient's file names it
   bool hides_user = false;              // Received does not say who authenticated
+  bool logs_decisions = false;          // each of a session, and what was sent
   std::optional<int> error_descriptor;  // ERROR_FD: where a queue program writes its own text
+  int program_errors = 2;               // of ours: what is a program's standard error
   BackendKind backend = BackendKind::none;
   std::string auth_cdb;
   std::string certificate_path;
@@ -57,7 +68,7 @@ struct Start {
   std::string tls_ciphers;  // TLSCIPHERS, or control/tlsserverciphers; empty: ours
 };
 
-// here        control/rcpthosts and its kin are judged with the rest
+// here        control/rcpthosts and the like are judged with the rest
 // elsewhere   the caller does it once for many starts: judge_lists()
 enum class Lists : std::uint8_t { here, elsewhere };
 
@@ -66,10 +77,18 @@ enum class Lists : std::uint8_t { here, elsewhere };
 
 // arguments   of the command line, without the program's name: hostname checkprogram subprogram...
 // origin      of the variables, for sentences: "the environment"
-// sibling     who speaks TLS, when that is another program: asked whether it can
+// sibling     the program that speaks TLS, when that is another one: asked whether it can
 [[nodiscard]] Start judge_start(std::span<char* const> arguments, const base::Environment& environment,
                                 std::string_view origin, Lists lists = Lists::here,
                                 const tls::TlsSibling* sibling = nullptr);
+
+struct ListProblem {
+  std::string sentence;
+  bool refuses_start;
+};
+// Of the list of recipients that VALIDRCPTTO_CDB names, or of control/validrcptto.cdb where it names none: one that is named and
+// is not there refuses the start, one that cannot be read does not.
+[[nodiscard]] std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named);
 
 // in_file     control/rcpthosts says which domains are ours
 enum class Domains : std::uint8_t { in_file, given };
@@ -84,7 +103,7 @@ void judge_lists(Start& start, Domains domains = Domains::in_file);
 // Where mail to `<postmaster>` goes: control/me, or our name.
 [[nodiscard]] std::string own_domain(const Start& start);
 
-// RELAYREJ guards against relaying by third parties: who may relay anyway asks for nothing new.
+// RELAYREJ guards against relaying by third parties: a client that may relay anyway asks for nothing new.
 [[nodiscard]] inline bool may_ask_to_relay(const Start& start, spec::Guards guards) {
   return !start.rejects_relay_requests || guards.has(spec::bit::relay_client | spec::bit::authentication_done);
 }

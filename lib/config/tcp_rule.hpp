@@ -1,9 +1,9 @@
-// What one record of a tcprules cdb tells tcpserver to do.
+// What one record of a tcprules cdb makes tcpserver do.
 // in      the value of a record
 // out     its items one after the other; views into the value. `assignment` ends before a NUL that is in the file, too, so
 //         its data() is a string for an environment
 // errors  an item that is `unknown`: tcpserver passes over it, as over octets after the last NUL. Of those only a D counts
-//         here: in doubt nobody is let in, and nothing is set
+//         here: in doubt the client is refused, and nothing is set
 // source  tcprules(1); ucspi-tcp 0.88: tcpserver.c
 #pragma once
 

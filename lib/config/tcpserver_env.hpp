@@ -13,11 +13,11 @@
 namespace postern::config {
 
 struct Peer {
-  std::string_view remote_ip;    // "unknown" when nobody says
+  std::string_view remote_ip;    // "unknown" when not given
   std::string_view remote_host;  // "unknown" when there is no name
-  std::string_view remote_info;  // who ident says, or AUTH said, it is; empty when nobody does
-  std::string_view local_ip;     // empty when nobody says
-  std::string_view local_host;   // empty when nobody says, or `tcpserver -l 0` says nothing
+  std::string_view remote_info;  // the user name from ident or AUTH; empty without one
+  std::string_view local_ip;     // empty when not given
+  std::string_view local_host;   // empty when not given, or by `tcpserver -l 0`
 };
 
 [[nodiscard]] Peer read_peer(const base::Environment& environment);

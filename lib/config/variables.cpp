@@ -55,14 +55,15 @@ std::vector<std::string> variable_names() {
 
 bool is_known(std::string_view name) {
   return find_variable(name) != nullptr || is_of_another_program(name) || name.starts_with("TCP") ||
-         name.starts_with("AUTH_SET_") || name == spec::name_of(spec::Option::POSTERN_HOME);
+         name.starts_with("AUTH_SET_") || name == spec::name_of(spec::Option::POSTERN_HOME) ||
+         name == spec::name_of(spec::Option::POSTERN_DNS);
 }
 
 std::optional<std::string> misspelling(std::string_view name) {
   if (is_known(name)) return std::nullopt;
   const std::string question = base::question_of(name, variable_names());
   if (question.empty()) return std::nullopt;
-  return std::string(name) + " is no variable" + question;
+  return std::string(name) + " is not a variable" + question;
 }
 
 std::vector<std::string> misspellings_in(const base::Environment& environment) {

@@ -3,7 +3,7 @@
 namespace postern::deliver {
 
 std::string BufferedMessage::begin(MessageId id, std::string_view received, std::string_view reverse_path) {
-  is_begun_ = true;  // and to be abandoned, whatever comes of it
+  is_begun_ = true;  // and to be abandoned, whatever the result
   return next_.begin(id, received, reverse_path);
 }
 

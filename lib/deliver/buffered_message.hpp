@@ -1,4 +1,4 @@
-// A message that comes in small pieces, for a caller that waits: gathered in memory, and handed on in large ones.
+// A message that comes in small pieces, for a blocking caller: gathered in memory, and passed on in large ones.
 // in      as OutgoingMessage; room() for mail data that is decoded straight into its place
 // lives   `next` outlives it
 // errors  as OutgoingMessage

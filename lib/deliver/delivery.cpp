@@ -41,7 +41,7 @@ class DiscardDelivery final : public Delivery {
   [[nodiscard]] bool keeps_nothing() const override { return true; }
 };
 
-// Of a start that is refused: nobody gets so far, and nothing is accepted.
+// Of a refused start: no client gets so far, and nothing is accepted.
 class MessageToNowhere final : public OutgoingMessage {
  public:
   std::string begin(MessageId, std::string_view, std::string_view) override { return lack; }
@@ -62,14 +62,14 @@ class NoDelivery final : public Delivery {
 
 class LmtpDelivery final : public Delivery {
  public:
-  explicit LmtpDelivery(LmtpSettings settings) : pool_(std::move(settings)) {}
+  explicit LmtpDelivery(LmtpSettings settings) : cluster_(std::move(settings)) {}
   [[nodiscard]] std::unique_ptr<OutgoingMessage> open(const base::Environment&) override {
-    return std::make_unique<Lmtp>(pool_);
+    return std::make_unique<Lmtp>(cluster_);
   }
-  [[nodiscard]] LmtpPool* cluster() override { return &pool_; }
+  [[nodiscard]] LmtpCluster* cluster() override { return &cluster_; }
 
  private:
-  LmtpPool pool_;
+  LmtpCluster cluster_;
 };
 
 // The program is run when the message is whole: a slow client holds no child, and there are never more than threads. What
@@ -92,7 +92,7 @@ class SpooledMessage final : public OutgoingMessage {
   }
 
   [[nodiscard]] Outcome finish(std::string_view octets, std::string_view envelope_octets) override {
-    next_->begin(id_, received_, reverse_path_);  // its trouble is told by finish()
+    next_->begin(id_, received_, reverse_path_);  // finish() reports its failure
     if (!hand_on_first_pieces()) return not_stored("the message could not be kept in TMPDIR");
     return next_->finish(octets, envelope_octets);
   }
@@ -110,7 +110,7 @@ class SpooledMessage final : public OutgoingMessage {
   }
 
   std::unique_ptr<OutgoingMessage> next_;
-  LmtpMessage first_pieces_;
+  MailSpool first_pieces_;
   MessageId id_;
   std::string received_, reverse_path_;
 };
@@ -169,8 +169,10 @@ std::expected<std::unique_ptr<Delivery>, std::string> make_delivery(const config
                                                                .has_delivered_to = start.has_delivered_to},
                                                caller);
     case HandOverKind::queue_program:
-      return std::make_unique<QueueDelivery>(
-          QueueProgramSettings{.path = start.hand_over_path, .error_descriptor = start.error_descriptor}, caller);
+      return std::make_unique<QueueDelivery>(QueueProgramSettings{.path = start.hand_over_path,
+                                                                  .error_descriptor = start.error_descriptor,
+                                                                  .standard_error = start.program_errors},
+                                             caller);
     case HandOverKind::lmtp: {
       auto settings = lmtp_settings(start, environment, caller);
       if (!settings) return std::unexpected(std::move(settings.error()));

@@ -15,13 +15,13 @@ DeliveryThreads::DeliveryThreads(std::unique_ptr<Delivery> delivery, unsigned at
     : delivery_(std::move(delivery)),
       has_groups_(delivery_->make_group() != nullptr),
       workers_(has_groups_ || delivery_->cluster() != nullptr ? appenders : at_once) {
-  if (LmtpPool* cluster = delivery_->cluster()) loop_.emplace(*cluster, at_once);
+  if (LmtpCluster* cluster = delivery_->cluster()) loop_.emplace(*cluster, at_once);
   if (!has_groups_) return;
   committers_.reserve(committers);
   try {
     for (unsigned i = 0; i < committers; ++i) start_committer(delivery_->make_group());
   } catch (...) {
-    end();  // or those that have started would be waited for
+    end();  // or else the destructor would wait for those that have started
     throw;
   }
 }

@@ -1,7 +1,7 @@
 // The envelope as a hand-over gets it, taken apart.
 // in      "Freverse-path\0Tforward-path\0Tforward-path\0\0"
 // out     EnvelopePaths, views into the octets; forward-paths in their order, at least one
-// errors  no value when it is not whole, or names nobody
+// errors  no value when it is incomplete, or has no recipient
 // source  qmail-queue(8)
 #pragma once
 

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "base/flag_guard.hpp"
 #include "deliver/lmtp/lmtp.hpp"
 
 namespace postern::deliver {
@@ -17,7 +18,7 @@ constexpr std::size_t most_idle = 8;
 
 std::uint32_t seed() {
   std::uint32_t octets = 1;
-  static_cast<void>(!::getrandom(&octets, sizeof octets, 0));  // without it, the same one: nothing secret hangs on it
+  static_cast<void>(!::getrandom(&octets, sizeof octets, 0));  // without it, the same one: nothing secret depends on it
   return octets;
 }
 
@@ -34,30 +35,25 @@ loop::OutboundSettings settings_for(const LmtpSettings& cluster, std::size_t max
 }  // namespace
 
 // A place for one message that is being handed over.
-class LmtpLoop::Request final : public loop::OutboundRequest {
+class LmtpLoop::Request final : public loop::OutboundRequest<LmtpConversation> {
  public:
   explicit Request(LmtpLoop& of) : of_(of) {}
 
   void start(std::unique_ptr<StoreJob> job) {
     job_ = std::move(job);
-    if (job_->forget_if_withdrawn() || is_over_without_cluster()) return end();
+    message_ = job_->message->for_cluster();
+    if (message_ == nullptr || job_->forget_if_withdrawn() || is_over_without_cluster()) return end();
     const base::Interval patience = std::chrono::seconds(of_.cluster_.settings().timeouts.delivery_seconds);
     if (const auto failure = of_.connections_->submit(*this, patience)) failed(*failure);
   }
 
-  void begin(base::ClientProtocol& protocol, base::Time now) override {
-    static_cast<LmtpConversation&>(protocol).begin(message().mail(), now);
-  }
-  void ended(base::ClientProtocol& protocol) override {
-    conclude(static_cast<LmtpConversation&>(protocol).take_result());
-  }
+  void begin(LmtpConversation& conversation, base::Time now) override { conversation.begin(message_->mail(), now); }
+  void ended(LmtpConversation& conversation) override { conclude(conversation.take_result()); }
   void failed(const base::StreamFailure& failure) override { conclude({.trouble = trouble_of(failure)}); }
 
  private:
-  [[nodiscard]] Lmtp& message() { return static_cast<Lmtp&>(*job_->message); }
-
   [[nodiscard]] bool is_over_without_cluster() try {
-    auto outcome = message().prepare(job_->buffer.octets(), job_->envelope);
+    auto outcome = message_->prepare(job_->buffer.octets(), job_->envelope);
     if (outcome) job_->outcome = std::move(*outcome);
     return outcome.has_value();
   } catch (const std::bad_alloc&) {
@@ -67,7 +63,7 @@ class LmtpLoop::Request final : public loop::OutboundRequest {
 
   void conclude(const LmtpResult& result) {
     try {
-      job_->outcome = message().conclude(result);
+      job_->outcome = message_->conclude(result);
     } catch (const std::bad_alloc&) {
       job_->has_failed = true;
     }
@@ -75,6 +71,7 @@ class LmtpLoop::Request final : public loop::OutboundRequest {
   }
 
   void end() {
+    message_ = nullptr;
     job_->message.reset();
     std::unique_ptr<loop::Job> job = std::move(job_);
     loop::give_back({&job, 1});
@@ -84,13 +81,14 @@ class LmtpLoop::Request final : public loop::OutboundRequest {
 
   LmtpLoop& of_;
   std::unique_ptr<StoreJob> job_;
+  Lmtp* message_ = nullptr;  // the job's
 };
 
-LmtpLoop::LmtpLoop(LmtpPool& cluster, unsigned max_in_flight) : cluster_(cluster) {
+LmtpLoop::LmtpLoop(LmtpCluster& cluster, unsigned max_in_flight) : cluster_(cluster) {
   auto made = loop::Loop::make();
   if (!made) return;
   loop_ = std::move(*made);
-  connections_ = std::make_unique<loop::OutboundPool>(*loop_, settings_for(cluster.settings(), max_in_flight), [this] {
+  connections_ = std::make_unique<Connections>(*loop_, settings_for(cluster.settings(), max_in_flight), [this] {
     return std::make_unique<LmtpConversation>(cluster_.settings().host, cluster_.settings().timeouts);
   });
   requests_.reserve(max_in_flight);
@@ -132,9 +130,9 @@ std::unique_ptr<StoreJob> LmtpLoop::next_job() {
 
 // One that ends while it begins leaves its place to the next turn of this.
 void LmtpLoop::take_jobs() {
-  if (std::exchange(is_taking_, true)) return;
+  if (is_taking_) return;
+  const base::FlagGuard taking(is_taking_);
   take_jobs_of_free_places();
-  is_taking_ = false;
 }
 
 void LmtpLoop::take_jobs_of_free_places() {

@@ -27,7 +27,7 @@ void MailBuffer::append(std::string_view octets) {
   size_ += octets.size();
 }
 
-// A client that sends much at once sends more: it has the whole room then, and nothing is copied again.
+// A client that sends much at once sends more: it gets the whole room then, and nothing is copied again.
 std::unique_ptr<char[]> MailBuffer::grow(std::size_t least) {
   const std::size_t wanted = std::max({least, least_octets, capacity_ * 4});
   const std::size_t capacity = wanted > full_octets / 4 ? std::max(least, full_octets) : wanted;

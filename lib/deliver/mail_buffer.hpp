@@ -1,7 +1,7 @@
 // Mail data of one message on its way from the socket to its file: decoded straight into it, and handed on in large pieces.
 // in      room(): where to decode; append(): what lies there already is only counted, anything else is copied
 // out     octets(): all of it, in one piece
-// memory  grows with what comes, up to full_octets: then it is to be emptied first, unless append() must take it all the same
+// memory  grows with what comes, up to full_octets: then it must be emptied first, unless append() has to take it anyway
 // errors  std::bad_alloc, from room() and append(): it holds what it held
 // source  docs/decisions/0011-one-delivery.md
 #pragma once
@@ -28,7 +28,7 @@ class MailBuffer {
   void clear() { size_ = 0; }  // the memory stays for what comes next
 
  private:
-  // What it held before, for as long as somebody looks at it.
+  // What it held before, as long as it is in use.
   std::unique_ptr<char[]> grow(std::size_t least);
 
   std::unique_ptr<char[]> memory_;

@@ -16,11 +16,11 @@ namespace {
 
 constexpr mode_t only_owner = 0600;
 
-// The one way to give a name to an unnamed file that needs no privilege on any kernel: that it is there is made sure of
-// when the file is created, since later it would be too late.
+// The one way to give a name to an unnamed file that needs no privilege on any kernel: its presence is checked
+// when the file is created, because later it would be too late.
 std::string path_of(const base::Descriptor& file) { return "/proc/self/fd/" + std::to_string(file.number()); }
 
-// link(2): another file system; one without hard links (each kind has its own word for that); no more links.
+// link(2): another file system; one without hard links (each kind has its own errno for that); no more links.
 bool wants_a_copy(int error) {
   return error == EXDEV || error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
 }
@@ -39,7 +39,7 @@ int MailFile::create(const base::Descriptor& root, const std::string& unique_nam
   discard();
   root_ = root.number();
   const int error = way_ == Way::named ? EOPNOTSUPP : create_unnamed();
-  // EISDIR: a kernel that has never heard of O_TMPFILE.
+  // EISDIR: a kernel that does not know O_TMPFILE.
   return error == EOPNOTSUPP || error == EISDIR ? create_named(unique_name) : error;
 }
 
@@ -67,7 +67,7 @@ int MailFile::write(std::span<std::string_view> pieces) { return base::write_all
 void MailFile::start_sync() const { ::sync_file_range(file_.number(), 0, 0, SYNC_FILE_RANGE_WRITE); }
 
 // By the descriptor itself where the kernel lets us (with CAP_DAC_READ_SEARCH, and since Linux 6.10 who opened the file);
-// ENOENT is its refusal. The way through /proc is dearer, and open to all.
+// ENOENT is its refusal. The way through /proc costs more, and is open to all.
 int MailFile::hard_link(const base::Descriptor& folder, const std::string& name) const {
   if (!name_.empty()) return ::linkat(root_, name_.c_str(), folder.number(), name.c_str(), 0) == 0 ? 0 : errno;
   if (::linkat(file_.number(), "", folder.number(), name.c_str(), AT_EMPTY_PATH) == 0) return 0;

@@ -2,7 +2,7 @@
 // in      octets; then fsync(2), and only then link_into as many folders as it belongs to
 // out     in each folder the same file (one inode: unlinking one leaves the others), mode 0600. Where the folder is on another
 //         file system, or its file system links nothing (or nothing more to this file): a copy, synced in the folder's
-//         ../tmp/ and renamed, as maildir(5) has it, so that nobody sees a part of it
+//         ../tmp/ and renamed, as maildir(5) has it, so that no reader sees a part of it
 // lives   unnamed (O_TMPFILE), so that a crash leaves nothing. Where the kernel, the file system or a missing /proc
 //         does not allow that: a name in ROOT/.tmp, unlinked by discard; what a crash leaves there is harmless
 // errors  errno as a value, 0 for none
@@ -34,7 +34,7 @@ class MailFile {
   [[nodiscard]] int copy_into(const base::Descriptor& folder, const std::string& name, std::size_t at,
                               std::string_view text) const;
   void start_sync() const;  // only a hint: the octets are on their way to the disk while others are still written
-  void discard();           // our own hold on it; links stay
+  void discard();           // our own descriptor; links stay
 
   [[nodiscard]] bool is_open() const { return file_.is_open(); }
   [[nodiscard]] int number() const { return file_.number(); }  // for fsync(2)

@@ -28,7 +28,7 @@ class MessageIds {
   [[nodiscard]] MessageId next(std::int64_t unix_time);
 
  private:
-  std::uint64_t thread_ = 0;  // 0: nobody has asked yet
+  std::uint64_t thread_ = 0;  // 0: not asked for yet
   std::uint64_t counter_ = 0;
 };
 

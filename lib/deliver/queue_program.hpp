@@ -4,14 +4,12 @@
 //         has any
 // bounds  a program that neither reads nor ends is killed; what it writes on the error descriptor is read to its end
 // errors  a program that cannot run counts as exit code 120; one that did not take all we wrote never counts as accepted
-// needs   SIGPIPE ignored by the process: a program that goes away early is no reason to die
+// needs   SIGPIPE ignored by the process: a program that ends early must not kill us
 // source  qmail-queue(8); notqmail (text on 6), sagredo (text on 4, ERROR_FD), indimail (ERROR_FD=2)
 #pragma once
 
 #include <sys/types.h>
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +17,7 @@
 #include <utility>
 
 #include "base/child.hpp"
+#include "base/child_text.hpp"
 #include "deliver/outgoing_message.hpp"
 #include "spec/limits.hpp"
 
@@ -27,6 +26,7 @@ namespace postern::deliver {
 struct QueueProgramSettings {
   std::string path = "bin/qmail-queue";  // QMAILQUEUE; relative to the home, which is the current folder
   std::optional<int> error_descriptor;   // ERROR_FD, at least 2; absent: the text comes on 6 or on 4
+  int standard_error = 2;                // of ours: what is its own, where ERROR_FD=2 does not say otherwise
   unsigned max_seconds = spec::max_queue_seconds;
   unsigned max_abandon_seconds = 10;  // to notice that no envelope comes, and to end
 };
@@ -49,19 +49,16 @@ class QueueProgram final : public OutgoingMessage {
   [[nodiscard]] Trouble start();
   void send(const base::Descriptor& to, std::string_view octets);
   [[nodiscard]] Trouble wait_until_writable(const base::Descriptor& to, base::Deadline deadline);
-  void read_errors();
-  void read_errors_until_end(base::Deadline deadline);
   [[nodiscard]] base::WaitResult close_and_wait(unsigned seconds);
   [[nodiscard]] Outcome outcome_of(base::WaitResult ended, pid_t child) const;
-  [[nodiscard]] Outcome custom_outcome() const;
+  [[nodiscard]] Outcome custom_outcome(int exit_code) const;
 
   QueueProgramSettings settings_;
   const base::Environment& environment_;
   pid_t child_ = 0;  // 0: none runs
   Trouble trouble_ = Trouble::none;
-  base::Descriptor message_, envelope_, errors_;
-  std::array<char, spec::max_verdict_octets> text_{};
-  std::size_t text_octets_ = 0;
+  base::Descriptor message_, envelope_;
+  base::ChildText errors_;
 };
 
 }  // namespace postern::deliver

@@ -48,7 +48,7 @@ void append_client(std::string& field, const TraceFacts& facts) {
   field += ')';
 }
 
-// RFC 3848 has its words for ESMTP only: after HELO, or no greeting, the word stays SMTP whatever else is true.
+// RFC 3848 names variants of ESMTP only: after HELO, or no greeting, the word stays SMTP whatever else is true.
 std::string_view protocol(const TraceFacts& facts) {
   if (facts.session.greeting != engine::SessionTrace::Greeting::ehlo) return "SMTP";
   if (facts.session.has_tls) return facts.session.is_authenticated ? "ESMTPSA" : "ESMTPS";

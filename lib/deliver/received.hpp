@@ -17,11 +17,11 @@ namespace postern::deliver {
 
 struct TraceFacts {
   std::string_view remote_host;  // TCPREMOTEHOST; empty: unknown
-  std::string_view remote_info;  // TCPREMOTEINFO, or who authenticated; empty: none
+  std::string_view remote_info;  // TCPREMOTEINFO, or the authenticated user; empty: none
   std::string_view remote_ip;
   std::string_view local_host;
   engine::SessionTrace session;
-  std::string_view tls_version;  // "TLSv1.3"; empty when somebody else does TLS and does not tell
+  std::string_view tls_version;  // "TLSv1.3"; empty when another program does TLS and does not say
   std::string_view tls_cipher;
 };
 

@@ -6,7 +6,7 @@ namespace postern::deliver {
 namespace {
 
 constexpr std::string_view name = "return-path";
-constexpr std::size_t most_blanks = 64;  // RFC 5322 4.5.3 lets them stand before the colon; nobody writes them
+constexpr std::size_t most_blanks = 64;  // RFC 5322 4.5.3 allows them before the colon; in practice they do not occur
 
 enum class Match : std::uint8_t { no, yes, unknown };
 

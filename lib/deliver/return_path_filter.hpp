@@ -33,7 +33,7 @@ class ReturnPathFilter {
     if (!octets.empty()) keep(octets);
   }
 
-  // The message is over: what was held stays. Another message wants another filter.
+  // The message is over: what was held stays. Another message needs another filter.
   template <typename Keep>
   void finish(Keep keep) {
     if (!held_.empty() && place_ != Place::dropped) keep(std::string_view(held_));
@@ -42,7 +42,7 @@ class ReturnPathFilter {
  private:
   enum class Place : std::uint8_t { line_start, kept, dropped, after_dropped, body };
   struct Cut {
-    std::size_t octets;  // of one fate
+    std::size_t octets;  // kept or dropped together
     bool is_kept;
     bool is_held = false;  // what follows may be the beginning of such a field, and has no end yet
   };

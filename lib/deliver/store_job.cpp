@@ -33,8 +33,15 @@ void StoreJob::join(MaildirGroup& group) {
   if (!forget_if_withdrawn()) message->finish_in(group, buffer.octets(), envelope, outcome);
 }
 
+bool StoreJob::withdraw() {
+  Turn turn = Turn::awaited;
+  return turn_.compare_exchange_strong(turn, Turn::withdrawn) || turn == Turn::withdrawn;
+}
+
 bool StoreJob::forget_if_withdrawn() {
-  if (!is_withdrawn_) return false;
+  Turn turn = Turn::awaited;
+  turn_.compare_exchange_strong(turn, Turn::come);
+  if (turn != Turn::withdrawn) return false;
   outcome = withdrawn();
   message.reset();
   return true;

@@ -27,8 +27,8 @@ class StoreJob : public loop::Job {
   StoreJob(loop::Loop& loop, Goal goal);
   void run() final;
   [[nodiscard]] Goal goal() const { return goal_; }
-  // The client has left: what has not begun to be made durable is not stored. Called on the loop's thread until done().
-  void withdraw() { is_withdrawn_ = true; }
+  // What has not begun to be made durable is not stored: true when it had not. Called on the loop's thread until done().
+  bool withdraw();
   // Asked where making durable begins; then the message is forgotten, and `outcome` says so.
   [[nodiscard]] bool forget_if_withdrawn();
   // Finished by what finishes the group: its outcome is there then.
@@ -38,13 +38,15 @@ class StoreJob : public loop::Job {
   MailBuffer buffer;  // empty after append
   std::string envelope;
   Outcome outcome;          // deferred, until there is another
-  bool has_failed = false;  // memory ended in the middle of the octets: the message can only be abandoned
+  bool has_failed = false;  // memory ran out in the middle of the octets: the message can only be abandoned
 
  private:
   void append();
 
+  enum class Turn : std::uint8_t { awaited, come, withdrawn };
+
   Goal goal_;
-  std::atomic<bool> is_withdrawn_ = false;
+  std::atomic<Turn> turn_ = Turn::awaited;
 };
 
 }  // namespace postern::deliver

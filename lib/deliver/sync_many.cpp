@@ -36,7 +36,7 @@ bool SyncMany::goes_together(std::size_t count) {
   return context_ != 0;
 }
 
-// What was not taken (a bound, a descriptor that knows no fsync) gets an fsync of its own, which also tells why.
+// What was not taken (a bound, a descriptor that knows no fsync) gets an fsync of its own, which also says why.
 void SyncMany::sync_together(std::span<const int> descriptors, std::span<int> errors) {
   const std::size_t taken = submit(descriptors);
   std::ranges::transform(descriptors.subspan(taken), errors.begin() + static_cast<std::ptrdiff_t>(taken), sync_one);

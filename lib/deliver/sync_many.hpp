@@ -21,7 +21,7 @@ class SyncMany {
  public:
   enum class Way : std::uint8_t {
     together,
-    in_turn,  // for a process that soon ends: making and ending a context for io_submit is dearer than a few waits
+    in_turn,  // for a process that soon ends: making and ending a context for io_submit costs more than a few waits
   };
 
   explicit SyncMany(Way way) : way_(way) {}

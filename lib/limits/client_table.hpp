@@ -1,10 +1,10 @@
 // Which client may have one more session: open sessions and new connections, by address and network.
-// in      addresses, and the time as an argument; a secret seed, for clients choose their addresses
+// in      addresses, and the time as an argument; a secret seed, because clients choose their addresses
 // out     an Admission for each new connection; each `ok` is to be followed by one `leave` of the same address
 // memory  fixed when it is built: about 150 octets for each of `capacity` clients (65,536, or twice the greatest number of
 //         sessions). The client that was seen last longest ago is forgotten for a new one: never one with a session open
 // counts  an IPv6 /64 is one client: its owner may have any address in it (network.hpp: client_of)
-// shared  by all threads: one mutex, held for less than a microsecond; each call is O(1) but for the exempt networks,
+// shared  by all threads: one mutex, held for less than a microsecond; each call is O(1) except for the exempt networks,
 //         which are searched one by one
 // source  spec/limits.hpp; deviation D22
 #pragma once

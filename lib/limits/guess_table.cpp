@@ -27,18 +27,30 @@ GuessTable::GuessTable(const GuessLimits& limits, std::vector<base::Network> exe
     : limits_(limits),
       exempt_(std::move(exempt)),
       secret_(secret),
+      capacity_(capacity),
       users_{.pool = Pool(capacity, secret[0]), .open = {}, .shut = {}},
-      addresses_{.pool = Pool(capacity, secret[1]), .open = {}, .shut = {}} {}
+      addresses_{.pool = Pool(capacity, secret[1]), .open = {}, .shut = {}} {
+  make_room_for_harvesters();
+}
 
 void GuessTable::set(const GuessLimits& limits, std::vector<base::Network> exempt) {
   const std::scoped_lock lock(mutex_);
   limits_ = limits;
   exempt_.swap(exempt);
+  make_room_for_harvesters();
+}
+
+void GuessTable::make_room_for_harvesters() {
+  const bool are_counted = limits_.recipients_per_address != 0;
+  if (are_counted && !harvesters_)
+    harvesters_.emplace(Gates{.pool = Pool(capacity_, secret_[0] ^ secret_[1]), .open = {}, .shut = {}});
+  has_harvesters_.store(are_counted, std::memory_order_relaxed);
 }
 
 GuessTable::Figures GuessTable::figures() const {
   const std::scoped_lock lock(mutex_);
-  return {users_.pool.size(), addresses_.pool.size(), users_.shut.size, addresses_.shut.size};
+  return {users_.pool.size(), addresses_.pool.size(), users_.shut.size, addresses_.shut.size,
+          harvesters_ ? harvesters_->pool.size() : 0};
 }
 
 bool GuessTable::is_exempt(const base::Address& address) const {
@@ -65,6 +77,24 @@ bool GuessTable::is_shut(const base::Address& address, engine::UserMark user, ba
   const Index index = users_.pool.find(key);
   return index != Pool::none && !is_exempt(address) &&
          is_reached(limits_.failures_per_user, users_.pool[index].count.count(now, window));
+}
+
+bool GuessTable::is_harvesting(const base::Address& address, base::Time now) const {
+  if (!has_harvesters_.load(std::memory_order_relaxed)) return false;
+  const std::scoped_lock lock(mutex_);
+  const Index index = harvesters_->pool.find(base::client_of(address).mapped());
+  return index != Pool::none && !is_exempt(address) &&
+         is_reached(limits_.recipients_per_address, harvesters_->pool[index].count.count(now, window));
+}
+
+GateChanges GuessTable::unknown_recipient(const base::Address& address, base::Time now) {
+  if (!has_harvesters_.load(std::memory_order_relaxed)) return {};
+  const base::Address client = base::client_of(address);
+  const std::scoped_lock lock(mutex_);
+  if (is_exempt(address)) return {};
+  const Index index = obtain(*harvesters_, client.mapped(), client);
+  harvesters_->pool[index].count.add(now, window);
+  return {{shut_if_full(*harvesters_, GateKind::recipients, index, limits_.recipients_per_address, now), std::nullopt}};
 }
 
 GateChanges GuessTable::rejected(const base::Address& address, engine::UserMark user, base::Time now) {
@@ -147,7 +177,9 @@ std::optional<GateChange> GuessTable::opened(Gates& gates, GateKind kind, std::u
 std::optional<GateChange> GuessTable::next_opened(base::Time now) {
   const std::scoped_lock lock(mutex_);
   if (auto change = opened(users_, GateKind::user, limits_.failures_per_user, now)) return change;
-  return opened(addresses_, GateKind::address, limits_.users_per_address, now);
+  if (auto change = opened(addresses_, GateKind::address, limits_.users_per_address, now)) return change;
+  if (!harvesters_) return std::nullopt;
+  return opened(*harvesters_, GateKind::recipients, limits_.recipients_per_address, now);
 }
 
 GuessTable::Index GuessTable::obtain(Gates& gates, const Pool::Key& key, const base::Address& address) {

@@ -1,7 +1,7 @@
 // The octets of one client, in clear or inside TLS; no call ever waits.
 // in      a socket that does not block; a TLS session when encryption begins
 // out     Transfer: how many octets went, and whether to go on (done), to come back when the socket says so (again), or
-//         that nobody is there any more (closed)
+//         that the peer is gone (closed)
 // lives   closes the socket when it dies
 // errors  closed, and a sentence for the log after a failed handshake
 // source  RFC 3207 4; RFC 8446 6.1; deviation D16

@@ -25,12 +25,12 @@ class PostedCall final : public Posted {
   Loop::Call call_;
 };
 
-// Code that has something to lose catches by itself; that the loop goes on is for all others.
+// Code that has something to lose catches its own exceptions; this lets the loop go on for all others.
 template <typename Work>
 void shielded(Work work) {
   try {
     work();
-  } catch (const std::bad_alloc&) {  // there is nobody to tell
+  } catch (const std::bad_alloc&) {  // nothing can be reported
   }
 }
 

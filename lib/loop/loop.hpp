@@ -5,9 +5,9 @@
 //         still name it
 // threads all calls on the loop's own thread, but post() and stop(), which are anybody's
 // memory  turns, disposals and what other threads hand in are lists through the objects themselves: none of it allocates,
-//         but for post(Call). What a watcher, a timer or a call throws ends nobody: each catches its own (connection.hpp),
+//         except post(Call). What a watcher, a timer or a call throws ends nothing: each catches it itself (connection.hpp),
 //         and what is not caught is dropped by the loop
-// errors  make() tells errno in a sentence; watch() gives errno
+// errors  make() gives a sentence with errno; watch() gives errno
 // source  epoll(7), eventfd(2); docs/decisions/0006-event-loop.md
 #pragma once
 
@@ -35,7 +35,7 @@ class Watcher {
 
  private:
   friend class Loop;
-  Watcher* next_ = nullptr;  // of those who want a turn, or are disposed of: never both
+  Watcher* next_ = nullptr;  // of those that want a turn, or are disposed of: never both
   bool is_disposed_ = false;
 };
 
@@ -110,7 +110,7 @@ class Loop {
     (first_again_ == nullptr ? first_again_ : last_again_->next_) = &watcher;
     last_again_ = &watcher;
   }
-  // It lives until the end of the turn, and hears of no event any more.
+  // It lives until the end of the turn, and gets no more events.
   void dispose(std::unique_ptr<Watcher> watcher);
 
   void post(std::unique_ptr<Posted> one);

@@ -8,9 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <new>
-#include <utility>
-
-#include "loop/outbound_pool.hpp"
 
 namespace postern::loop {
 namespace {
@@ -33,7 +30,7 @@ int OutboundStream::connect(base::Interval patience) {
   return try_to_connect();
 }
 
-// EAGAIN is of a Unix socket whose backlog is full: nothing tells when there is room.
+// EAGAIN means a Unix socket whose backlog is full: no event says when there is room.
 int OutboundStream::try_to_connect() {
   const auto* name = reinterpret_cast<const sockaddr*>(&address_.storage);
   const int error = ::connect(socket_.number(), name, address_.octets) == 0 ? 0 : errno;
@@ -53,27 +50,26 @@ void OutboundStream::finish_connecting(std::uint32_t events) {
   int error = 0;
   socklen_t octets = sizeof error;
   if (::getsockopt(socket_.number(), SOL_SOCKET, SO_ERROR, &error, &octets) != 0) error = errno;
-  if (error != 0) return owner_.on_unreachable(*this, error);
+  if (error != 0) return on_unreachable(error);
   disarm();
   phase_ = Phase::idle;
-  owner_.on_connected(*this);
+  on_connected();
 }
 
 // Its octets go in a turn of their own: so one that submits request after request never calls itself.
-void OutboundStream::serve(OutboundRequest& request) {
-  request_ = &request;
+void OutboundStream::serve() {
   ++requests_;
   phase_ = Phase::busy;
-  begin();
-  loop_.change(socket_.number(), all_events, *this);  // that it can be written to is told once more
+  begin_request();
+  loop_.change(socket_.number(), all_events, *this);  // reports again that it can be written to
 }
 
-void OutboundStream::begin() {
+void OutboundStream::begin_request() {
   try {
-    request_->begin(*protocol_, loop_.now());
-    loop_.arm(*this, protocol_->deadline() - loop_.now());
+    begin(loop_.now());
+    loop_.arm(*this, protocol_.deadline() - loop_.now());
   } catch (const std::bad_alloc&) {
-    protocol_->fail({.kind = Kind::closed, .error = ENOMEM, .address = address_.text});
+    protocol_.fail({.kind = Kind::closed, .error = ENOMEM, .address = address_.text});
   }
 }
 
@@ -82,11 +78,11 @@ void OutboundStream::on_ready(std::uint32_t events) {
     case Phase::connecting: return finish_connecting(events);
     case Phase::busy: try { carry();
       } catch (const std::bad_alloc&) {
-        protocol_->fail({.kind = Kind::closed, .error = ENOMEM, .address = address_.text});
+        protocol_.fail({.kind = Kind::closed, .error = ENOMEM, .address = address_.text});
       }
       return end_if_over();
     case Phase::idle:
-      if (!is_quiet()) owner_.on_idle_end(*this);
+      if (!is_quiet()) on_idle_end();
       return;
     case Phase::closed: return;
   }
@@ -95,34 +91,34 @@ void OutboundStream::on_ready(std::uint32_t events) {
 void OutboundStream::on_time() {
   switch (phase_) {
     case Phase::connecting:
-      if (loop_.now() >= connect_by_) return owner_.on_unreachable(*this, ETIMEDOUT);
-      if (const int error = try_to_connect(); error != 0) return owner_.on_unreachable(*this, error);
+      if (loop_.now() >= connect_by_) return on_unreachable(ETIMEDOUT);
+      if (const int error = try_to_connect(); error != 0) return on_unreachable(error);
       return;
     case Phase::busy: return fail(Kind::timed_out);
-    case Phase::idle: return owner_.on_idle_end(*this);
+    case Phase::idle: return on_idle_end();
     case Phase::closed: return;
   }
 }
 
 void OutboundStream::carry() {
-  for (int pieces = 0; protocol_->state() == State::busy; ++pieces) {
-    // What is there is told once more, when the others had their turn.
+  for (int pieces = 0; protocol_.state() == State::busy; ++pieces) {
+    // What is there is reported again, after the others had their turn.
     if (pieces == pieces_a_turn) return loop_.change(socket_.number(), all_events, *this);
     const bool has_received = receive();
-    const bool has_sent = protocol_->state() == State::busy && send();
+    const bool has_sent = protocol_.state() == State::busy && send();
     if (!has_received && !has_sent) return;
   }
 }
 
 void OutboundStream::end_if_over() {
-  if (protocol_->state() == State::busy) return loop_.arm(*this, protocol_->deadline() - loop_.now());
+  if (protocol_.state() == State::busy) return loop_.arm(*this, protocol_.deadline() - loop_.now());
   disarm();
   phase_ = Phase::idle;
-  owner_.on_ended(*this, *std::exchange(request_, nullptr));
+  on_ended();
 }
 
 void OutboundStream::fail(Kind kind, int error) {
-  protocol_->fail({.kind = kind, .error = error, .address = address_.text});
+  protocol_.fail({.kind = kind, .error = error, .address = address_.text});
   end_if_over();
 }
 
@@ -131,30 +127,30 @@ bool OutboundStream::receive() {
   std::array<char, read_octets> octets;
   const ssize_t got = ::recv(socket_.number(), octets.data(), octets.size(), 0);
   if (got > 0) {
-    protocol_->receive({octets.data(), static_cast<std::size_t>(got)}, loop_.now());
+    protocol_.receive({octets.data(), static_cast<std::size_t>(got)}, loop_.now());
     return true;
   }
   const int error = got == 0 ? 0 : errno;
   if (error == EINTR) return true;
-  if (error != EAGAIN) protocol_->fail({.kind = Kind::closed, .error = error, .address = address_.text});
+  if (error != EAGAIN) protocol_.fail({.kind = Kind::closed, .error = error, .address = address_.text});
   return false;
 }
 
-// A server that says why and closes is heard, though nothing can be sent to it any more.
+// A server may say why and close: read that, although nothing can be sent to it any more.
 bool OutboundStream::send() {
-  const std::string_view octets = protocol_->output();
+  const std::string_view octets = protocol_.output();
   if (octets.empty()) return false;
   const ssize_t sent = ::send(socket_.number(), octets.data(), octets.size(), MSG_NOSIGNAL);
   if (sent >= 0) {
-    protocol_->sent(static_cast<std::size_t>(sent), loop_.now());
+    protocol_.sent(static_cast<std::size_t>(sent), loop_.now());
     return true;
   }
   const int error = errno;
   if (error == EAGAIN || error == EINTR) return error == EINTR;
-  for (int pieces = 0; pieces < pieces_a_turn && protocol_->state() == State::busy && receive(); ++pieces) {
+  for (int pieces = 0; pieces < pieces_a_turn && protocol_.state() == State::busy && receive(); ++pieces) {
   }
-  if (protocol_->state() == State::busy)
-    protocol_->fail({.kind = Kind::closed, .error = error, .address = address_.text});
+  if (protocol_.state() == State::busy)
+    protocol_.fail({.kind = Kind::closed, .error = error, .address = address_.text});
   return false;
 }
 
@@ -167,7 +163,7 @@ bool OutboundStream::is_quiet() const {
 void OutboundStream::rest(base::Interval age) { loop_.arm(*this, age); }
 
 void OutboundStream::close() {
-  const std::string_view octets = requests_ == 0 ? "" : protocol_->farewell();
+  const std::string_view octets = requests_ == 0 ? "" : protocol_.farewell();
   if (!octets.empty()) static_cast<void>(::send(socket_.number(), octets.data(), octets.size(), MSG_NOSIGNAL));
   disarm();
   if (is_watched_) loop_.forget(socket_.number());

@@ -1,4 +1,4 @@
-// Deadlines of many things at once: armed and re-armed in constant time, told within one tick after they pass.
+// Deadlines of many things at once: armed and re-armed in constant time, reported within one tick after they pass.
 // in      a Timer, and the moment it is armed for; the present
 // out     Timer::on_time(), never early, at most one tick late; once for each arming
 // lives   a Timer takes itself out of the wheel when it dies; on_time() may arm or destroy any timer
@@ -36,7 +36,7 @@ class Timer : private TimerLink {
 
  private:
   friend class TimerWheel;
-  base::Time at_{};    // when it is to be told
+  base::Time at_{};    // when it is to be reported
   base::Time slot_{};  // for which moment it stands in the wheel; never after at_
   bool is_armed_ = false;
 };
@@ -48,7 +48,7 @@ class TimerWheel {
   explicit TimerWheel(base::Time now) : reached_(now) {}
 
   void arm(Timer& timer, base::Time at);
-  // Tells the timers whose moment has passed.
+  // Calls the timers whose moment has passed.
   void advance(base::Time now);
   // How long one may sleep; the bound when nothing is armed.
   [[nodiscard]] std::chrono::milliseconds until_next(base::Time now, std::chrono::milliseconds bound);

@@ -1,7 +1,7 @@
-// What a client has sent and nobody has read yet, between two turns: half a line, or what came after work that waits.
+// What a client has sent and is not read yet, between two turns: half a line, or what came after work that waits.
 // in      the unread octets
 // out     the same, in front of the loop's buffer, once
-// cost    memory only while there is something; it is overwritten before it is given back, for half a line may be half
+// cost    memory only while there is something; it is overwritten before it is given back: half a line may be half
 //         a password
 #pragma once
 

@@ -30,7 +30,7 @@ Workers::Workers(unsigned threads) {
     for (unsigned i = 0; i < threads; ++i)
       if (auto started = base::Thread::start([this] { work(); })) threads_.push_back(std::move(*started));
   } catch (...) {
-    end();  // or those that have started would be waited for
+    end();  // or else the destructor would wait for those that have started
     throw;
   }
 }

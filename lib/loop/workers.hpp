@@ -1,9 +1,9 @@
 // Threads for work that waits: password hashing, children, disk, back ends. Loops hand a job in and get it back done.
 // in      a Job; run() happens on a worker, done() on the loop that handed it in
 // out     done() exactly once for each job, in any order
-// bounds  as many jobs at once as there are threads; the others wait in line. Who submits bounds their number: a session
+// bounds  as many jobs at once as there are threads; the others wait in line. The caller bounds their number: a session
 //         has at most one job in hand
-// threads submit() is anybody's. The destructor waits until the jobs in hand have run
+// threads submit() is for any thread. The destructor waits until the jobs in hand have run
 // memory  submit() and the way back allocate nothing
 // errors  a thread that cannot be started: fewer are; none at all: has_threads() is false, and nothing may be submitted
 #pragma once

@@ -37,7 +37,7 @@ std::string_view phrase_of(unsigned status) {
   }
 }
 
-// RFC 9110 6.6.1, 5.6.7: `Tue, 15 Nov 1994 08:12:31 GMT`; nobody sets a locale here.
+// RFC 9110 6.6.1, 5.6.7: `Tue, 15 Nov 1994 08:12:31 GMT`; no locale is set here.
 std::string date() {
   const time_t now = ::time(nullptr);
   tm parts{};
@@ -130,8 +130,7 @@ std::uint16_t HttpEndpoint::port() const {
 int HttpEndpoint::wait() {
   std::array<pollfd, max_http_connections + 2> waiting{};
   waiting[0] = {.fd = wake_.number(), .events = POLLIN, .revents = 0};
-  const bool has_place = clients_.size() < max_http_connections;
-  waiting[1] = {.fd = has_place ? listening_.number() : -1, .events = POLLIN, .revents = 0};
+  waiting[1] = {.fd = listening_.number(), .events = POLLIN, .revents = 0};
   int milliseconds = -1;
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     const short events = clients_[i].state == Client::State::writing ? POLLOUT : POLLIN;
@@ -159,14 +158,27 @@ void HttpEndpoint::run() {
   clients_.clear();
 }
 
+// Clients stand in the order in which they came. Whose page is on its way comes last.
+void HttpEndpoint::give_up_oldest() {
+  const auto oldest =
+      std::ranges::find_if(clients_, [](const Client& client) { return client.state != Client::State::writing; });
+  clients_.erase(oldest != clients_.end() ? oldest : clients_.begin());
+}
+
+// One turn gives up one client at most: each has been looked at several times before it is the oldest.
 void HttpEndpoint::accept_clients() {
-  while (clients_.size() < max_http_connections) {
+  bool may_give_up = clients_.size() == max_http_connections;
+  while (clients_.size() < max_http_connections || may_give_up) {
     base::Descriptor socket(::accept4(listening_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.is_open()) {
       // Out of descriptors the socket stays readable: without a pause the thread would spin until one is free.
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
         ::poll(nullptr, 0, pause_without_descriptors_ms);
       return;
+    }
+    if (clients_.size() == max_http_connections) {
+      give_up_oldest();
+      may_give_up = false;
     }
     clients_.push_back({.socket = std::move(socket), .deadline = base::after_seconds(max_http_seconds)});
   }

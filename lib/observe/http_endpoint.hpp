@@ -1,8 +1,9 @@
 // A thread that serves a few small pages over HTTP/1.1, for Prometheus and for probes; not for the world.
 // in      GET and HEAD on connections to its own listening socket
 // out     the pages of HttpPages, each on a connection of its own (`Connection: close`)
-// bounds  max_connections at a time, more wait in the backlog; max_request_octets of head; max_seconds for everything
-//         from the accept to the close, so that a slow client holds its place no longer than that, and nobody else's time
+// bounds  max_http_connections at a time: one more takes the place of the oldest that is not being sent a page, so that who
+//         connects and is silent keeps nobody out; max_http_request_octets of head; max_http_seconds for everything from the
+//         accept to the close
 // threads start() makes one thread with all signals blocked; HttpPages is called in it. stop() ends and joins it
 // errors  a sentence with place and remedy at the start; later none: a client that cannot be answered is closed
 // source  RFC 9110 6.6.1, 9.3.2, 15.5.6; RFC 9112 9.6; why not a library: docs/decisions/0007
@@ -36,10 +37,10 @@ struct HttpReply {
 class HttpPages {
  public:
   virtual ~HttpPages() = default;
-  [[nodiscard]] virtual HttpReply page(const HttpRequest& request) = 0;  // of a GET; 404 for a path that is none
+  [[nodiscard]] virtual HttpReply page(const HttpRequest& request) = 0;  // of a GET; 404 for an unknown path
 };
 
-// A socket for an endpoint. port 0: one that is free. address is numeric; 127.0.0.1 when nothing else is wanted
+// A socket for an endpoint. port 0: any free one. address is numeric; by default 127.0.0.1
 [[nodiscard]] std::expected<base::Descriptor, std::string> listen_for_http(const std::string& address,
                                                                            std::uint16_t port);
 
@@ -65,6 +66,7 @@ class HttpEndpoint {
 
   void run();
   void accept_clients();
+  void give_up_oldest();
   void serve(Client& client);
   void read_request(Client& client);
   void write_reply(Client& client);

@@ -1,4 +1,4 @@
-// The pages for those who watch: /metrics, /healthz (it lives), /readyz (it takes new clients).
+// The pages for monitoring: /metrics, /healthz (it lives), /readyz (it takes new clients).
 // in      a request; Metrics, which other threads go on counting in; the phase, which they set
 // out     200; 503 on /readyz unless the phase is ready; 404 for any other path
 // errors  none

@@ -1,7 +1,10 @@
 #include "observe/journal.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
+#include "spec/effect_names.hpp"
 #include "spec/options.hpp"
 #include "spec/policy_row.hpp"
 
@@ -49,8 +52,9 @@ void add_settings(LogLine& line, const config::Start& start) {
   line.field("policy", spec::policy_hash().substr(0, 16));
   for (const spec::SettingOption& setting : spec::setting_options)
     line.field(spec::name_of(setting.option), digit(g.has(setting.bit)));
-  line.field("certificate", digit(g.has(bit::certificate)))
-      .field("backend", name_of(start.backend))
+  // The certificate of STARTTLS. Elsewhere nobody asks for it, and 0 would look like one that is missing.
+  if (!g.has(bit::SSL | bit::DENY_TLS)) line.field("certificate", digit(g.has(bit::certificate)));
+  line.field("backend", name_of(start.backend))
       .field("relay_client", digit(g.has(bit::relay_client)))
       .field("hand_over", name_of(start.hand_over))
       .field("local_only", digit(g.has(bit::local_only)))
@@ -108,6 +112,27 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session) 
   line.write();
 }
 
+void Journal::decision(const engine::Step& step) const {
+  std::array<char, 16> room{};
+  char* const end = std::to_chars(room.data(), room.data() + room.size(), step.before.bits, 16).ptr;
+  LogLine line = this->line("decision");
+  line.field("cause", spec::name_of(step.event))
+      .field("state", {room.data(), static_cast<std::size_t>(end - room.data())})
+      .field("rule", spec::name_of(step.rule))
+      .field("effect", spec::name_of(step.effect));
+  if (step.code != 0) line.field("reply", without_line_end(step.reply));
+  line.write();
+}
+
+void Journal::sent(std::string_view replies) const {
+  bool is_first_line = true;
+  for (std::size_t end = 0; (end = replies.find("\r\n")) != std::string_view::npos; replies.remove_prefix(end + 2)) {
+    const std::string_view text = replies.substr(0, end);
+    if (is_first_line) this->line("sent").field("reply", text).write();
+    is_first_line = text.size() < 4 || text[3] != '-';
+  }
+}
+
 void Journal::credentials(const ask::CheckResult& result, std::string_view username) const {
   LogLine line = this->line("auth");
   line.field("result", result.verdict == ask::Verdict::accepted   ? "accepted"
@@ -137,6 +162,24 @@ void Journal::message(deliver::MessageId id, const deliver::Outcome& outcome, co
 
 void Journal::gate(const Gate& gate) const {
   line("gate").field("kind", gate.kind).field("change", gate.change).number("number", gate.number).write();
+}
+
+void Journal::shadow(const Difference& difference) const {
+  LogLine line = this->line("shadow");
+  name_listener(line);
+  line.field("rule", difference.rule)
+      .field("would", difference.would)
+      .field("cause", difference.cause)
+      .number("number", difference.number)
+      .write();
+}
+
+void Journal::dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold) const {
+  line("dns_listed")
+      .number("score", static_cast<std::uint64_t>(verdict.score))
+      .number("threshold", threshold)
+      .field("lists", verdict.detail)
+      .write();
 }
 
 void Journal::tls(std::string_view version, std::string_view cipher) const {

@@ -1,6 +1,6 @@
 // What the log says of a connection: one line an event, with the rule id that README and spec explain.
 // in      what happened; octets of the client are escaped, passwords never come here
-// out     lines on descriptor 2: start, refuse, auth, message, gate, tls, trouble, end
+// out     lines on descriptor 2: start, decision, sent, refuse, auth, message, gate, shadow, dns_listed, tls, trouble, end
 // lives   the views given to the constructor outlive the journal
 // errors  none
 // source  deviation D17; multilog(8)
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "ask/credentials.hpp"
+#include "ask/dns_lists.hpp"
 #include "config/start.hpp"
 #include "deliver/message_id.hpp"
 #include "deliver/outgoing_message.hpp"
@@ -28,7 +29,7 @@ struct SessionEnd {
 
 class Journal {
  public:
-  // client    its address; "unknown" when nobody says
+  // client    its address; "unknown" when not known
   // session   a name that all lines of one session bear; empty where the process stands for it
   // listener  where the client came in, on the lines that decide: refuse, auth, message; empty where there is only one
   explicit Journal(std::string_view client, std::string_view session = {}, LogVoice voice = {},
@@ -38,6 +39,9 @@ class Journal {
   void start(const config::Start& start) const;     // of one client
   void settings(const config::Start& start) const;  // of one listener, for all its clients
   void refusal(const engine::Step& step, const engine::Session& session) const;
+  // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
+  void decision(const engine::Step& step) const;
+  void sent(std::string_view replies) const;
   void credentials(const ask::CheckResult& result, std::string_view username) const;
   void message(deliver::MessageId id, const deliver::Outcome& outcome, const engine::Session& session) const;
   // A gate of the listener (deviation D22); the line before one that shuts names the user.
@@ -46,6 +50,14 @@ class Journal {
     std::uint64_t number;
   };
   void gate(const Gate& gate) const;
+  // Where the shadow of `postern serve` would first have gone another way (docs/decisions/0014).
+  struct Difference {
+    std::string_view rule, would, cause;
+    std::uint64_t number;
+  };
+  void shadow(const Difference& difference) const;
+  // DNS lists whose weights refuse the client.
+  void dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
   void warning(std::string_view sentence) const;

@@ -6,7 +6,7 @@
 //         still, and has "cut":true at its end. A line of text has no time: multilog and journald stamp it
 // forging octets of the client outside 33..126, and `"`, `\` and `=`, become `\xHH`: they can make neither a line nor
 //         a field, nor end one
-// errors  none reported: a log that cannot be written to has nobody to tell. write(2) waits while multilog is busy
+// errors  none reported: if the log cannot be written, there is no other place. write(2) waits while multilog is busy
 // cost    getpid (where the voice does not say it) and write; a buffer on the stack; allocates nothing
 // source  multilog(8); RFC 8259; RFC 3339 5.6; deviation D17
 #pragma once
@@ -35,12 +35,13 @@ enum class LogForm : std::uint8_t { text, json };
 // Microseconds since 1970, UTC.
 [[nodiscard]] std::uint64_t wall_clock_microseconds();
 
-// Who speaks, to whom, and how.
+// Which program logs, where to, and in which format.
 struct LogVoice {
   std::string_view program = "postern-smtpd";
   LogOutput* output = nullptr;  // null: descriptor 2
   LogForm form = LogForm::text;
   std::uint64_t process = 0;  // our pid; 0: asked for by each line, for a process that may fork
+  int programs = 2;           // the descriptor on which programs that we run may say something
   std::uint64_t (*clock)() = wall_clock_microseconds;  // for the time of a line of JSON
 };
 

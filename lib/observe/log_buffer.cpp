@@ -75,7 +75,7 @@ void LogBuffer::tell_dropped(std::uint64_t lines) const {
   write_out("\n");
 }
 
-// In pieces that a pipe with room takes at once, so that a reader who stops never holds us in write(2).
+// In pieces that a pipe with room takes at once, so that a reader that stops never blocks us in write(2).
 void LogBuffer::write_out(std::string_view octets) const {
   while (!octets.empty() && wait_for_room()) {
     const ssize_t written = ::write(descriptor_, octets.data(), std::min<std::size_t>(octets.size(), PIPE_BUF));

@@ -2,11 +2,11 @@
 // to multilog, say) makes no client wait.
 // in      whole lines
 // out     the same on a descriptor, in their order, within gather_milliseconds when the reader keeps up
-// bounds  max_octets wait; lines beyond that are dropped, and how many is told when there is room again. At the end a
+// bounds  max_octets wait; lines beyond that are dropped, and a line says how many when there is room. At the end a
 //         reader that takes nothing has end_milliseconds more
 // memory  room for kept_octets is there from the start on, for what is to be said when there is no memory
 // threads write() is anybody's; the destructor writes what is left
-// errors  none reported: a log that cannot be written to has nobody to tell
+// errors  none reported: if the log cannot be written, there is no other place
 // source  multilog(8): it may stop reading for as long as it likes
 #pragma once
 

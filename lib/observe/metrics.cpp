@@ -59,6 +59,8 @@ void Shard::reloaded(ReloadResult result) { add(figure::reloads + std::to_underl
 
 void Shard::strayed(std::uint64_t reports) { add(figure::stray_reports, reports); }
 
+void Shard::dns_list(DnsResult result) { add(figure::dns_lists + std::to_underlying(result)); }
+
 void Shard::gate_changed(limits::GateKind kind, bool is_shut) {
   add(figure::gates + std::to_underlying(kind) * 2UZ + (is_shut ? 0 : 1));
 }
@@ -74,6 +76,14 @@ void Shard::took(Duration what, std::chrono::nanoseconds time) {
 Metrics::Metrics(std::size_t shards, std::vector<std::string> refusals)
     : size_(std::max(shards, 1UZ)), shards_(std::make_unique<Shard[]>(size_)), refusals_(std::move(refusals)) {
   refusals_.resize(std::min(refusals_.size(), figure::max_refusals));
+}
+
+ShadowCounts& Metrics::shadow_counts() {
+  if (shadow_ == nullptr) {
+    shadow_ = std::make_unique<ShadowCounts>();
+    shown_shadow_.store(shadow_.get(), std::memory_order_release);
+  }
+  return *shadow_;
 }
 
 Totals Metrics::totals() const {

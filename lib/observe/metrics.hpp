@@ -1,8 +1,8 @@
 // What the listener counts, for the page /metrics.
-// in      what happened, told to the shard of the thread in which it happened
+// in      what happened, reported to the shard of the thread in which it happened
 // out     totals(): the sum of all shards, for metrics_text
 // cost    one relaxed atomic addition on a cache line that no other thread writes; no lock, nothing allocates after the
-//         start. A shard may be told from any thread: it is then only slower, never wrong
+//         start. A shard may be used from any thread: it is then only slower, never wrong
 // lives   a Shard lives as long as its Metrics and does not move
 // errors  none: a code outside 200..599 and a refusal without a name are counted nowhere
 // source  prometheus.io/docs/practices/naming: no user, address or IP in a label, since every value is a series for ever
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "limits/guess_table.hpp"
+#include "observe/shadow_counts.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::observe {
@@ -28,6 +29,8 @@ enum class TlsResult : std::uint8_t { done, failed };
 enum class AuthResult : std::uint8_t { accepted, rejected, broken };
 enum class MessageResult : std::uint8_t { accepted, deferred, refused, client_gone };
 enum class ReloadResult : std::uint8_t { done, failed };
+// asked, cached: how a DNS list was asked about a client. failed: it did not say, and may have been asked either way.
+enum class DnsResult : std::uint8_t { asked, cached, failed, listed };  // listed: a client, by their weights
 enum class Duration : std::uint8_t {
   hand_over,  // from the end of mail data to the outcome
   reply,      // from the arrival of a command to its reply
@@ -54,7 +57,8 @@ inline constexpr std::size_t auths = handshakes + 6;
 inline constexpr std::size_t messages = auths + 3;
 inline constexpr std::size_t reloads = messages + 4;
 inline constexpr std::size_t gates = reloads + 2;  // [kind][shut, opened]
-inline constexpr std::size_t histograms = gates + 4;
+inline constexpr std::size_t dns_lists = gates + 6;
+inline constexpr std::size_t histograms = dns_lists + 4;
 inline constexpr std::size_t histogram_figures =
     std::tuple_size_v<decltype(bucket_bounds)> + 2;  // one without bound, sum
 inline constexpr std::size_t count = histograms + 3 * histogram_figures;
@@ -74,6 +78,7 @@ class alignas(64) Shard {
   void message(MessageResult result, std::uint64_t octets);  // octets count only when it was accepted
   void reloaded(ReloadResult result);
   void strayed(std::uint64_t reports);  // reports to a session that waited for something else: a defect
+  void dns_list(DnsResult result);
   void gate_changed(limits::GateKind kind, bool is_shut);
   void took(Duration what, std::chrono::nanoseconds time);
 
@@ -92,11 +97,16 @@ class Metrics {
   [[nodiscard]] Shard& shard(std::size_t index) { return shards_[index]; }
   [[nodiscard]] Totals totals() const;
   [[nodiscard]] const std::vector<std::string>& refusals() const { return refusals_; }
+  // Made when it is first wanted, and shown from then on; one thread's.
+  [[nodiscard]] ShadowCounts& shadow_counts();
+  [[nodiscard]] const ShadowCounts* shown_shadow() const { return shown_shadow_.load(std::memory_order_acquire); }
 
  private:
   std::size_t size_;
   std::unique_ptr<Shard[]> shards_;
   std::vector<std::string> refusals_;
+  std::unique_ptr<ShadowCounts> shadow_;
+  std::atomic<const ShadowCounts*> shown_shadow_ = nullptr;
 };
 
 }  // namespace postern::observe

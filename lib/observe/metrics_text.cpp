@@ -141,13 +141,24 @@ void write_outcomes(Page& page, const Totals& totals) {
 
 void write_gates(Page& page, const Totals& totals) {
   constexpr std::array<std::string_view, 2> kinds{"user", "address"};
-  page.family("postern_auth_gates_shut", "gauge", "Logins refused unasked now: users of an address, and addresses.");
+  page.family("postern_dns_list_questions", "counter",
+              "Questions to DNS lists about clients, by how they were answered.");
+  write_results(page, totals, figure::dns_lists, std::array<std::string_view, 3>{"asked", "cached", "failed"});
+  page.family("postern_dns_listed_clients", "counter", "Clients whose address the weights of DNS lists refuse.");
+  page.sample("", totals[figure::dns_lists + 3]);
+  page.family("postern_auth_gates_shut", "gauge",
+              "Gates shut now, which refuse logins without asking: users of an address, and addresses.");
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const std::size_t first = figure::gates + 2 * i;
     page.sample(label("gate", kinds[i]), totals[first] - totals[first + 1]);
   }
   page.family("postern_auth_gates_closings", "counter", "Times that such a gate has shut.");
   for (std::size_t i = 0; i < kinds.size(); ++i) page.sample(label("gate", kinds[i]), totals[figure::gates + 2 * i]);
+  constexpr std::size_t recipients = figure::gates + 2 * kinds.size();
+  page.family("postern_recipient_gates_shut", "gauge", "Addresses that have named too many unknown recipients.");
+  page.sample("", totals[recipients] - totals[recipients + 1]);
+  page.family("postern_recipient_gates_closings", "counter", "Times that an address had.");
+  page.sample("", totals[recipients]);
 }
 
 void write_histogram(Page& page, const Totals& totals, Duration what) {
@@ -168,13 +179,23 @@ void write_durations(Page& page, const Totals& totals) {
   write_histogram(page, totals, Duration::hand_over);
   page.family("postern_reply_seconds", "histogram", "From the arrival of a command to its reply.");
   write_histogram(page, totals, Duration::reply);
-  page.family("postern_loop_lag_seconds", "histogram", "How late a loop came to what was ready.");
+  page.family("postern_loop_lag_seconds", "histogram", "How late a loop handled what was ready.");
   write_histogram(page, totals, Duration::loop_lag);
+}
+
+void write_shadow(Page& page, const ShadowCounts* shadow) {
+  if (shadow == nullptr) return;
+  page.family("postern_shadow_sessions", "counter", "Sessions that were judged by the shadow, too.");
+  page.sample("", shadow->sessions());
+  page.family("postern_shadow_differences", "counter", "Sessions that the shadow would have led another way, by rule.");
+  for (const ShadowDifference& each : shadow->differences())
+    page.sample(label("rule", spec::name_of(each.rule)) + ',' + label("would", each.would.name()), each.number);
 }
 
 void write_certificates(Page& page, std::span<const tls::CertificateEnd> certificates) {
   if (certificates.empty()) return;
-  page.family("postern_certificate_not_after_timestamp_seconds", "gauge", "When a certificate ends, since 1970.");
+  page.family("postern_certificate_not_after_timestamp_seconds", "gauge",
+              "When a certificate expires, in seconds since 1970.");
   for (const tls::CertificateEnd& end : certificates)
     page.sample("", label("file", end.file), std::to_string(end.ends_seconds));
 }
@@ -185,19 +206,19 @@ void write_process(Page& page, const ProcessFigures& process) {
     page.sample("", seconds(static_cast<std::uint64_t>(process.cpu_time->count())));
   }
   if (process.started_seconds) {
-    page.family("process_start_time_seconds", "gauge", "When the process began, since 1970.");
+    page.family("process_start_time_seconds", "gauge", "When the process started, in seconds since 1970.");
     page.sample("", *process.started_seconds);
   }
   if (process.resident_octets) {
-    page.family("process_resident_memory_bytes", "gauge", "Memory that is resident.");
+    page.family("process_resident_memory_bytes", "gauge", "Resident memory.");
     page.sample("", *process.resident_octets);
   }
   if (process.open_descriptors) {
-    page.family("process_open_fds", "gauge", "Descriptors that are open.");
+    page.family("process_open_fds", "gauge", "Open descriptors.");
     page.sample("", *process.open_descriptors);
   }
   if (process.max_descriptors) {
-    page.family("process_max_fds", "gauge", "Descriptors that may be open.");
+    page.family("process_max_fds", "gauge", "The limit of open descriptors.");
     page.sample("", *process.max_descriptors);
   }
 }
@@ -232,6 +253,7 @@ std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build
   write_policy(page, totals);
   write_outcomes(page, totals);
   write_gates(page, totals);
+  write_shadow(page, metrics.shown_shadow());
   write_durations(page, totals);
   write_certificates(page, certificates);
   write_process(page, process);

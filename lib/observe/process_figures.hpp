@@ -1,6 +1,6 @@
 // What the kernel says of this process.
 // out     ProcessFigures; a figure that cannot be read is no value, and is then not shown
-// errors  none told
+// errors  none reported
 // cost    one folder and one line of /proc, three system calls
 // source  proc(5); the names of prometheus.io/docs/instrumenting/writing_clientlibs
 #pragma once

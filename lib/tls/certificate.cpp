@@ -182,7 +182,7 @@ CertificateJudgement judge_pair(std::string_view name, PlacedKey placed, std::sp
   if (belonging != Belonging::different)
     return usable(public_key->kind, belonging == Belonging::same && std::ranges::all_of(certificates, is_strong_block));
   return broken(at_line(name, certificate.line),
-                ": this certificate is not the one of the private key: put the certificate made for that key first, "
+                ": this certificate does not belong to the private key: put the certificate made for that key first, "
                 "its chain after it");
 }
 

@@ -1,6 +1,6 @@
 // A cheap look at the certificate file before anything is offered: would the TLS sibling be able to use it?
 // in      one or two paths; the files hold a private key, its certificate and the chain, in PEM
-// out     absent (no such file, and nobody named it: STARTTLS is off), usable, or broken with a sentence that says where
+// out     absent (no such file, and none is set: STARTTLS is off), usable, or broken with a sentence that says where
 //         and how to fix it. A file that the operator named and that does not exist is broken.
 //         What cannot be found out cheaply (signatures, an EC key without its public part, Ed25519, what OpenSSL's security
 //         level says of rare kinds) counts as usable and not as certain: the sibling has to be asked. An expired

@@ -1,4 +1,4 @@
-// When a certificate that is served ends, for the log and the metrics.
+// When a served certificate expires, for the log and the metrics.
 // in      its file and its dates; the time now
 // out     a sentence with date and days; whether it is time to renew it
 // errors  none
@@ -21,7 +21,7 @@ struct CertificateEnd {
 
 // `x.pem: the certificate ends on 2026-12-05, in 7 days`, or `expired on`.
 [[nodiscard]] std::string describe(const CertificateEnd& end, std::int64_t now_seconds);
-// Fewer than certificate_warning_days are left, and less than a third of its life: what is renewed by itself has been by then,
+// Fewer than certificate_warning_days are left, and less than a third of its life: automatic renewal is over by then,
 // be it made for a year or for six days.
 [[nodiscard]] bool is_to_be_renewed(const CertificateEnd& end, std::int64_t now_seconds);
 

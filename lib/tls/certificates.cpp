@@ -42,7 +42,7 @@ std::vector<std::string> names_of(const TlsContext& context) {
   return names;
 }
 
-// RFC 6066 3: a name that we do not have gets the first certificate, not an alert; who verifies will find out. That a name
+// RFC 6066 3: a name that we do not have gets the first certificate, not an alert; a verifying client will notice. That a name
 // was heeded is said in the server's hello.
 int acknowledge_name(SSL* session, int*, void* certificates) {
   const char* const name = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);

@@ -2,7 +2,7 @@
 // in      PEM files, at least one; how TLS is spoken
 // out     sessions; warnings for the log (a certificate out of its dates); when each certificate ends
 // choice  all files that cover the name, one of each kind of key; the client's signature algorithms choose among them. A
-//         client without a name, or with one that nobody here has, gets the first file and those that share its name
+//         client without a name, or with one that no file has, gets the first file and those that share its name
 // lives   until the last session that it opened is over
 // threads after load() it is shared by all loops
 // errors  a sentence with file and remedy; then nothing is loaded

@@ -84,7 +84,7 @@ std::expected<void, std::string> set_dh_group(SSL_CTX* context) {
   return Failure("no Diffie-Hellman group: " + take_tls_error());
 }
 
-// What is not there OpenSSL tells; a FIFO it would wait for.
+// OpenSSL reports a missing file; but it would wait for a FIFO.
 bool is_no_file(const std::string& path) {
   struct stat about{};
   return ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
@@ -94,7 +94,7 @@ std::expected<void, std::string> load_certificate(SSL_CTX* context, const TlsSet
   const std::string& path = settings.certificate_path;
   const std::string& key_path = settings.key_path.empty() ? path : settings.key_path;
   for (const std::string& each : {path, key_path})
-    if (is_no_file(each)) return Failure(each + ": is no regular file");
+    if (is_no_file(each)) return Failure(each + ": is not a regular file");
   if (SSL_CTX_use_certificate_chain_file(context, path.c_str()) != 1) {
     return failure_of(path, "no usable certificate");
   }
@@ -133,7 +133,7 @@ std::expected<void, std::string> set_ciphers(SSL_CTX* context, const TlsSettings
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
     return {};
   }
-  // Whatever the operator names: never "TLS" in clear, never with nobody in particular, never without forward secrecy
+  // Whatever the operator names: never "TLS" in clear, never without authentication, never without forward secrecy
   // (RFC 9325 4.1).
   const std::string ciphers = lists.ciphers + ":!eNULL:!aNULL:!kRSA:!kPSK";
   if (SSL_CTX_set_cipher_list(context, ciphers.c_str()) != 1) {
@@ -206,13 +206,13 @@ std::expected<void, std::string> TlsContext::try_handshake() const {
   if (met) return {};
   if (named_ciphers_.empty())
     return Failure(certificate_path_ + ": " + met.error() +
-                   ": make a certificate with a key that clients take, RSA or P-256");
+                   ": make a certificate with a key that clients accept, RSA or P-256");
   return Failure("TLSCIPHERS=\"" + named_ciphers_ + "\" with the certificate of " + certificate_path_ + ": " +
                  met.error() + ": name ciphers for its kind of key, or unset TLSCIPHERS");
 }
 
 std::string take_tls_error() {
-  const unsigned long code = ERR_get_error();  // the first is the cause, what follows is who passed it on
+  const unsigned long code = ERR_get_error();  // the first is the cause, the others passed it on
   ERR_clear_error();
   if (code == 0) return "no reason given";
   const char* const reason =

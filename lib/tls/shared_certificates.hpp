@@ -1,9 +1,9 @@
 // The certificates of all classes of clients: those that are spoken with in the same way are loaded and tried once.
 // in      how TLS is spoken; the files beside the first, as Certificates has them
-// out     Certificates, shared by all who asked for the same; loads() counts what was read from files
-// lives   as long as one judgement of a configuration and what it serves: a reload makes its own, and reads the files anew
+// out     Certificates, shared by all that asked for the same; loads() counts what was read from files
+// lives   as long as one judgement of a configuration and what it serves: a reload makes its own, and reads all again
 // threads one at a time
-// errors  a sentence as Certificates has it, the same for all who ask, until forget_failures(): why may pass
+// errors  a sentence as Certificates has it, the same for all callers, until forget_failures(): the cause may pass
 // source  lib/tls/context.hpp
 #pragma once
 

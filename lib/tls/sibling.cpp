@@ -43,13 +43,13 @@ std::string lack_of(int resource, const char* name, std::uint64_t wanted) {
   rlimit limit{};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted) return {};
   return std::string("the limit ") + name + " of this process is " + std::to_string(limit.rlim_cur) +
-         " octets, and TLS wants " + std::to_string(wanted) + ": raise it (softlimit -m or -a, ulimit -v, prlimit)";
+         " octets, and TLS needs " + std::to_string(wanted) + ": raise it (softlimit -m or -a, ulimit -v, prlimit)";
 }
 
 }  // namespace
 
 std::string remember_own_path() {
-  // The kernel's word for the file it was told to execute; argv[0] is whatever the caller liked.
+  // The kernel's path of the executed file; argv[0] is whatever the caller chose.
   const auto* const name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
   if (name == nullptr || *name == '\0') return {};
   if (*name == '/') return name;

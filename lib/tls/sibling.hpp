@@ -32,11 +32,11 @@ class TlsSibling {
   TlsSibling(std::string own_path, std::span<char* const> arguments)
       : own_path_(std::move(own_path)), arguments_(arguments) {}
 
-  // That it is not there or cannot be executed. Costs one access(2).
+  // Why it cannot be executed, if so. Costs one access(2).
   [[nodiscard]] std::string absence() const;
   // That it cannot load its context or cannot shake hands, in memory. Costs a process: some milliseconds.
   [[nodiscard]] std::string objection(const base::Environment& environment) const;
-  // counters    an opaque word, e.g. "errors=3,auth=2": what a client must not shed by asking for TLS
+  // counters    an opaque word, e.g. "errors=3,auth=2,unknown=1": what a client must not shed by asking for TLS
   [[nodiscard]] int exec(TlsStart start, const std::string& counters) const;
 
  private:

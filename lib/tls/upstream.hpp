@@ -22,7 +22,7 @@ enum class Upstream : std::uint8_t {
 
 struct UpstreamTls {
   Upstream state = Upstream::silent;
-  std::string_view version;  // for the Received line; empty when not told
+  std::string_view version;  // for the Received line; empty when not known
   std::string_view cipher;
 };
 

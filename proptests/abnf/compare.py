@@ -162,7 +162,7 @@ class Fields:
             yield None, self.marked(reading, mark, target)
         body_begins = "body" in reading.open and not reading.body
         for mask, target in self.nfa.steps[reading.q]:
-            tried = set()  # octets that the machine treats alike are alike here, unless BODY= is told by them
+            tried = set()  # octets that the machine treats alike are alike here, unless they matter for BODY=
             for octet, stepped in zip(self.octets, self.row(reading.state)):
                 if mask >> octet & 1 and (body_begins or stepped not in tried):
                     tried.add(stepped)

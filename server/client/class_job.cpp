@@ -16,7 +16,7 @@ void ClassJob::begin(Connection& connection, std::string_view class_value) {
   ++connection.jobs_;
 }
 
-void ClassJob::run() { served_ = snapshot_->policies->find(connection_.client_.listener.index, value_); }
+void ClassJob::run() { profile_ = snapshot_->policies->find(connection_.client_.listener.index, value_); }
 
 void ClassJob::done() {
   --connection_.jobs_;
@@ -24,8 +24,8 @@ void ClassJob::done() {
   if (connection_.phase_ != Connection::Phase::opening) return;  // it was turned away
   connection_.in_turn([this] {
     const Client& client = connection_.client_;
-    if (served_ != nullptr) client.context.keep_class(*snapshot_, client.listener.index, value_, served_);
-    connection_.obey(connection_.opening_.judged(connection_.client_, connection_.talk_.stream, served_));
+    if (profile_ != nullptr) client.context.keep_class(*snapshot_, client.listener.index, value_, profile_);
+    connection_.obey(connection_.opening_.judged(connection_.client_, connection_.talk_.stream, profile_));
   });
 }
 

@@ -3,7 +3,7 @@
 // in      a connection that waits for it in its opening
 // out     Opening::judged(), unless the connection has gone on without it; other clients of its loop find the class then
 // lives   with the snapshot by which it judges
-// errors  no memory: the client is told as Opening::judged() says
+// errors  no memory: the client gets what Opening::judged() says
 #pragma once
 
 #include <memory>
@@ -31,7 +31,7 @@ class ClassJob final : public loop::Job {
   Connection& connection_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::string value_;
-  std::shared_ptr<const ServiceProfile> served_;  // null: no memory
+  std::shared_ptr<const ServiceProfile> profile_;  // null: no memory
 };
 
 }  // namespace postern::server

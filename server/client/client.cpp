@@ -30,6 +30,12 @@ const base::Endpoint& Client::local(int socket) {
   return local_;
 }
 
+engine::Service Client::service() const {
+  engine::Service service = (served != nullptr ? served : context.find_class(listener.index, {}))->service();
+  if (expects_tls) service.settings_and_facts.set(spec::bit::SSL, *expects_tls);
+  return service;
+}
+
 // A look-up walks over the whole environment: what is asked for each message is found once.
 Client::Facts& Client::facts(int socket) {
   if (facts_ != nullptr) return *facts_;

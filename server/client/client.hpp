@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/environment.hpp"
 #include "base/network.hpp"
 #include "config/tcpserver_env.hpp"
 #include "observe/journal.hpp"
+#include "server/client/dns_lists.hpp"
 #include "server/service_profile.hpp"
 
 namespace postern::server {
@@ -21,12 +23,12 @@ struct LoopContext;
 // Where a client comes to: a listener of the configuration, as one set of policies has it.
 struct ListenerRef {
   std::size_t index;  // its place in the configuration
-  bool has_proxy;     // the peer is a proxy that says for whom it speaks
+  bool has_proxy;     // the peer is a proxy that names its client
 };
 
 class Client {
  public:
-  // What programs and trace fields say of the client; the peer is read anew when the environment has changed.
+  // What programs and trace fields say of the client; the peer is read again when the environment has changed.
   struct Facts {
     base::Environment environment;
     config::Peer peer;
@@ -44,17 +46,26 @@ class Client {
   // socket   of the connection
   [[nodiscard]] const base::Endpoint& local(int socket);
   [[nodiscard]] Facts& facts(int socket);
+  // What its session is served with: by its class, or before that is known by the listener's own, but nothing is said in clear to
+  // a client whose class begins with TLS.
+  [[nodiscard]] engine::Service service() const;
 
   LoopContext& context;
+
+ private:
+  base::Endpoint local_;
+  bool knows_local_ = false;
+
+ public:
+  bool is_admitted = false;         // ClientTable counts it
+  std::optional<bool> expects_tls;  // before the first octet, as its rule of tcprules says; none: as its listener
   base::Endpoint remote;
   const ListenerRef listener;
   const std::uint64_t number;
   std::shared_ptr<const ServiceProfile> served;
-  bool is_admitted = false;  // ClientTable counts it
+  std::unique_ptr<DnsLists> dns_lists;  // null: they are not asked
 
  private:
-  bool knows_local_ = false;
-  base::Endpoint local_;
   std::unique_ptr<Facts> facts_;
 };
 

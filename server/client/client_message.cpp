@@ -83,7 +83,7 @@ std::unique_ptr<ClientMessage::InHand> ClientMessage::make() {
     return nullptr;
   };
   if (connection_.jobs_ >= most_jobs)
-    return lacks("no room for another message: threads are busy with those of this session that were given up");
+    return lacks("no room for another message: threads are busy with messages that this session gave up");
   MessageSlot slot = context.slots.take();
   if (!slot.is_taken()) return lacks("no descriptor for another message: raise ulimit -n, or LimitNOFILE=");
   if (!context.has_memory())
@@ -141,7 +141,8 @@ bool ClientMessage::holds_up_client() const {
 
 void ClientMessage::hand_over(Ticket ticket) {
   if (client().served->delivery->keeps_nothing()) return handed_over(ticket, deliver::discarded());
-  if (message_ == nullptr) return handed_over(ticket, deferred("no memory for the message"));
+  if (message_ == nullptr)
+    return handed_over(ticket, deferred("there was no memory for the message, or no thread to write it in time"));
   if (!message_->is_away) return finish(ticket);
   message_->job_began = engine_time(client().context.loop.now());
   message_->whole = ticket;
@@ -167,12 +168,14 @@ void ClientMessage::drop() {
   if (message_ == nullptr || message_->finishing != nullptr) return;
   try {
     if (message_->has_been_away && !message_->is_away) return submit(Goal::abandon, Ticket::none);
-  } catch (const std::bad_alloc&) {  // then here, though it may wait for a disk
+  } catch (const std::bad_alloc&) {
+    message_.reset();  // here, though it may wait for a disk
+    return;
   }
   message_.reset();
 }
 
-// What it wants of memory it takes first: when there is none, the message is as it was.
+// It takes the memory that it needs first: when there is none, the message is as it was.
 void ClientMessage::submit(Goal goal, Ticket ticket) {
   if (goal != Goal::abandon) connection_.talk_.keep_workspace();
   auto job = std::make_unique<StoreJobOfClient>(connection_, goal, ticket);
@@ -200,7 +203,8 @@ void ClientMessage::give_up(StoreJobOfClient& job) try {
   next->slot = std::move(job.slot);
   ++connection_.jobs_;
   client().served->delivery->submit(std::move(next));
-} catch (const std::bad_alloc&) {  // then here all the same
+} catch (const std::bad_alloc&) {
+  job.message.reset();  // then here all the same
 }
 
 void ClientMessage::job_done(StoreJobOfClient& job) {
@@ -228,6 +232,7 @@ void ClientMessage::appended(StoreJobOfClient& job) {
 }
 
 void ClientMessage::finished(StoreJobOfClient& job) {
+  if (message_ == nullptr || message_->finishing != &job) return;  // it had left the line
   connection_.awaited_ = Ticket::none;
   // A message that was withdrawn was not handed over.
   if (job.outcome.result != Outcome::Result::client_gone)
@@ -235,6 +240,43 @@ void ClientMessage::finished(StoreJobOfClient& job) {
                                   loop_interval(engine_time(client().context.loop.now()) - message_->job_began));
   message_.reset();
   handed_over(job.ticket, job.outcome, job.id);
+}
+
+engine::Time ClientMessage::end_of_line() const {
+  if (holds_up_client()) return message_->job_began + longest_piece_wait;
+  const bool is_whole = message_ != nullptr && (message_->finishing != nullptr || message_->whole != Ticket::none);
+  return is_whole && !message_->has_turn ? message_->job_began + longest_line : engine::never;
+}
+
+// Once its turn has come nobody but who stores it knows what becomes of it. Before that it may be deferred, and the job
+// that is still in line finds that it was withdrawn.
+bool ClientMessage::has_left_line() {
+  if (engine_time(client().context.loop.now()) < end_of_line()) return false;
+  if (holds_up_client()) {
+    give_up_held_up();
+    return true;
+  }
+  StoreJobOfClient* const job = message_->finishing;
+  message_->has_turn = job != nullptr && !job->withdraw();
+  if (message_->has_turn) return false;
+  const Ticket ticket = job == nullptr ? message_->whole : job->ticket;
+  const deliver::MessageId id = message_->id;
+  if (job != nullptr) job->slot = std::move(message_->slot);
+  message_.reset();
+  connection_.awaited_ = Ticket::none;
+  static_assert(spec::max_whole_message_wait_seconds == 300);
+  handed_over(ticket, deferred("its turn did not come in 300 seconds: hand_overs is too small, or they are too slow"),
+              id);
+  return true;
+}
+
+// The rest of it is read and dropped; at its end hand_over() finds none. The time that it waited was not the client's.
+void ClientMessage::give_up_held_up() {
+  static_assert(spec::max_piece_wait_seconds == 150);
+  client().journal().trouble("a message is given up: a piece of it waited for a thread or a disk for 150 seconds");
+  const engine::Time now = engine_time(client().context.loop.now());
+  connection_.talk_.conversation().begin_patience(now, now - message_->job_began);
+  drop();
 }
 
 void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::MessageId id) {

@@ -2,9 +2,10 @@
 // in      mail data, decoded straight into its buffer; the question of its hand-over; jobs that are done
 // out     answers, given to the connection. A message that fits into memory is one job; of a larger one each full piece is,
 //         and while a thread writes it the next one is read
-// memory  two pieces at most: one that is written, one that grows. Where both are full the client waits
+// memory  two pieces at most: one that is written, one that grows. Where both are full the client waits, and after
+//         spec::max_piece_wait_seconds its message is given up: it may send the rest, and gets 451 at its end
 // lives   with its connection, which outlives each job that it begins
-// errors  memory that is not there is `no_room` or `deferred`; no trouble becomes `accepted`
+// errors  lack of memory is `no_room` or `deferred`; no failure becomes `accepted`
 // source  lib/deliver/outgoing_message.hpp; deviation D26; docs/decisions/0011-one-delivery.md
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "deliver/received.hpp"
 #include "engine/conversation.hpp"
 #include "server/capacity.hpp"
+#include "spec/limits.hpp"
 
 namespace postern::server {
 
@@ -31,7 +33,7 @@ class ClientMessage {
   explicit ClientMessage(Connection& connection) : connection_(connection) {}
 
   [[nodiscard]] Connection& connection() const { return connection_; }
-  // Before DATA is answered: what a message wants is there, or the client hears that it is not.
+  // Before DATA is answered: what a message needs is there, or the client gets 451.
   [[nodiscard]] bool reserve();
   [[nodiscard]] std::span<char> room_for_mail_data(std::size_t octets, std::span<char> scratch);
   void keep(std::string_view mail_data);
@@ -41,12 +43,19 @@ class ClientMessage {
   // The thread is slower than the client: no more is read until it has written what it has.
   [[nodiscard]] bool holds_up_client() const;
   void hand_over(engine::Ticket ticket);
+  // A message that is whole, or a piece of one that holds up the client, waits for its turn, as others are handed over,
+  // until then and no longer: never, when its turn has come or there is none.
+  [[nodiscard]] engine::Time end_of_line() const;
+  // At that time: true when the message is not stored, and its question is answered if it is whole.
+  [[nodiscard]] bool has_left_line();
   // Deviation D26: the thread that hands the message over looks once more before it begins.
   void withdraw_if_gone();
 
  private:
   friend class StoreJobOfClient;
   using Goal = deliver::StoreJob::Goal;
+  static constexpr engine::Interval longest_line = engine::seconds(spec::max_whole_message_wait_seconds);
+  static constexpr engine::Interval longest_piece_wait = engine::seconds(spec::max_piece_wait_seconds);
 
   struct InHand {
     MessageSlot slot;
@@ -56,9 +65,10 @@ class ClientMessage {
     bool is_away = false;                         // a job has `outgoing` and the slot, and appends
     bool has_been_away = false;                   // it may have a file
     engine::Ticket whole = engine::Ticket::none;  // it is whole, and this question is open
-    deliver::StoreJob* finishing = nullptr;
+    StoreJobOfClient* finishing = nullptr;
+    bool has_turn = false;  // a thread makes it durable
     deliver::MessageId id;
-    engine::Time job_began{};  // or the wait for one, of a client that is held up
+    engine::Time job_began{};  // or the wait for one, of a blocked client
   };
 
   [[nodiscard]] std::unique_ptr<InHand> make();
@@ -66,6 +76,7 @@ class ClientMessage {
   void finish(engine::Ticket ticket);
   void submit(Goal goal, engine::Ticket ticket);
   void give_up(StoreJobOfClient& job);
+  void give_up_held_up();
   void job_done(StoreJobOfClient& job);
   void appended(StoreJobOfClient& job);
   void finished(StoreJobOfClient& job);

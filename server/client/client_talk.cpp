@@ -13,9 +13,10 @@ namespace postern::server {
 using engine::Want;
 
 void ClientTalk::begin(const Client& client) {
-  engine::Service service = client.served->service();
+  engine::Service service = client.service();
   service.room = &context_.turn;
   const config::Configuration& settings = context_.snapshot->policies->settings();
+  if (client.served->start.logs_decisions) context_.has_traced = true;
   talk_.emplace(service, *context_.workspace,
                 engine::Patience{.silence_seconds = client.served->start.timeout_seconds,
                                  .window_seconds = settings.data_rate_seconds,
@@ -98,17 +99,22 @@ void ClientTalk::make_room() {
   if (!context_.turn.has_room()) flush();
 }
 
-// What the socket does not take is kept, and until it is gone nothing more is read.
+// What the socket does not take is kept, and until it is sent nothing more is read.
 void ClientTalk::flush() {
-  std::string_view octets = context_.turn.replies();
+  const std::string_view replies = context_.turn.replies();
+  std::string_view octets = replies;
   context_.turn.clear();
-  if (octets.empty() || (!is_lost_ && stream.send(octets))) return;
+  if (octets.empty()) return;
+  if (!is_lost_ && stream.send(octets)) {
+    if (context_.has_traced) context_.turn.note_sent(replies);
+    return;
+  }
   conversation().lose(octets);
   conversation().lose(stream.take_unsent());
   is_lost_ = true;
 }
 
-// What a job or a pause still has in hand was heard when it was heard; a greeting or a timeout answers nothing.
+// What a job or a pause still has in hand was received before; a greeting or a timeout answers nothing.
 void ClientTalk::end_turn(const ClientWork& work) {
   const bool has_replied = !context_.turn.replies().empty();
   flush();

@@ -3,7 +3,7 @@
 // out     what it wants next; questions, which are asked of the client's work at once
 // turn    one read at most; replies are gathered in LoopContext::turn and leave with flush()
 // memory  at rest this object alone: a workspace, unread and unsent octets only while there are any
-// errors  a client that has gone: is_lost(), and the replies that nobody heard are counted
+// errors  a client that has gone: is_lost(), and the replies that it did not receive are counted
 // source  engine/conversation.hpp
 #pragma once
 
@@ -54,7 +54,7 @@ class ClientTalk {
   // And notes how long the client has waited for it.
   void end_turn(const ClientWork& work);
   [[nodiscard]] bool is_lost() const { return is_lost_; }
-  // Nothing more is said; what is not sent yet nobody hears.
+  // Nothing more is sent; replies not sent yet are lost.
   void end();
 
   void borrow_workspace();

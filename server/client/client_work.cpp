@@ -39,6 +39,11 @@ class ClientFacts final : public ask::Facts {
   [[nodiscard]] std::span<char* const> check_program() override { return client_.served->check_program(); }
   [[nodiscard]] std::string local_ip() override { return std::string(write(client_.local(socket_).address).view()); }
   [[nodiscard]] std::string_view relay_value() override { return client_.served->relay_value; }
+  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits) override {
+    if (client_.dns_lists == nullptr) return {};
+    const ask::DnsVerdict* const verdict = client_.dns_lists->verdict();
+    return {.is_awaited = verdict == nullptr, .verdict = verdict};
+  }
 
  private:
   Client& client_;
@@ -55,7 +60,7 @@ class InquiryJob final : public loop::Job {
       : loop::Job(connection.client_.context.loop),
         connection_(connection),
         ticket_(ticket),
-        served_(connection.client_.served),
+        profile_(connection.client_.served),
         inquiry_(std::move(inquiry)) {}
 
   void run() override { inquiry_->run(); }
@@ -71,7 +76,7 @@ class InquiryJob final : public loop::Job {
  private:
   Connection& connection_;
   Ticket ticket_;
-  std::shared_ptr<const ServiceProfile> served_;  // of the facts
+  std::shared_ptr<const ServiceProfile> profile_;  // of the facts
   std::unique_ptr<ask::Inquiry> inquiry_;
 };
 
@@ -81,15 +86,27 @@ const engine::Session& ClientWork::session() const { return connection().talk_.c
 
 void ClientWork::note(const engine::Note& note) {
   const engine::Step& step = note.step;
-  observe::Shard& metrics = client().context.metrics;
+  LoopContext& context = client().context;
+  observe::Shard& metrics = context.metrics;
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
-  // A client that is turned away without a word, before TLS or because it sent no PROXY header: the operator is told.
+  // A client that is closed without a reply, before TLS or because it sent no PROXY header: the log says so.
   const bool is_silent = step.code == 0 && step.effect == Effect::close && step.before.has(bit::waiting_connect);
   if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, note.session);
+  if (context.is_watched()) watch(note);
   if (step.refused_user != 0)
     note_gates(
         client().context.guesses.refused(client().remote.address, step.refused_user, client().context.loop.now()));
+}
+
+void ClientWork::watch(const engine::Note& note) {
+  if (client().served->start.logs_decisions) client().journal().decision(note.step);
+  ShadowSessions& shadow = client().context.shadow;
+  if (shadow.is_on()) shadow.note(client(), note);
+}
+
+void ClientWork::note_sent(std::string_view replies) {
+  if (client().served->start.logs_decisions) client().journal().sent(replies);
 }
 
 void ClientWork::note_gates(const limits::GateChanges& changes) {
@@ -104,33 +121,58 @@ void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
   if (want.question == engine::Question::credentials && is_gated())
     return connection().talk_.answer(want.ticket, {Event::credentials_user_gated});
+  if (want.question == engine::Question::recipient && is_harvesting())
+    return connection().talk_.answer(want.ticket, {Event::recipient_too_many_unknown});
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
   try {
     ClientFacts facts(client(), session(), connection().talk_.stream.socket());
     ask::Asked asked = ask::ask(want.question, facts, *client().context.recipients);
     if (auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&asked))
       return ask_on_a_thread(want.ticket, std::move(*inquiry));
+    if (std::holds_alternative<ask::NotYet>(asked)) return connection().talk_.keep_workspace();
     finding = std::move(std::get<ask::Finding>(asked));
   } catch (const std::bad_alloc&) {
-    client().journal().trouble("no memory to find out what this client asks");
+    client().journal().trouble("no memory to answer what this client asks");
     if (want.question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
   }
   found(want.ticket, finding);
 }
 
+bool ClientWork::waits_for_dns_lists() {
+  return client().dns_lists != nullptr && connection().waits_for_job() && !connection().has_job_in_hand() &&
+         connection().talk_.conversation().want().question == engine::Question::recipient;
+}
+
+void ClientWork::hear_dns_lists() {
+  if (client().dns_lists->verdict() == nullptr) return;
+  ask(connection().talk_.conversation().want());
+  connection().end_with_server();
+  connection().talk_.resume();
+  connection().go_on();
+}
+
 bool ClientWork::gives_up_question() {
   const engine::Conversation& talk = connection().talk_.conversation();
   if (engine_time(client().context.loop.now()) < talk.deadline()) return false;
-  client().journal().trouble("no answer in time: passwords are judged too slowly, or too many are asked about");
-  if (talk.want().question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
+  const bool is_password = talk.want().question == engine::Question::credentials;
+  client().journal().trouble(std::string("no answer in time: ") + (is_password ? "passwords" : "recipients") +
+                             " are checked too slowly, or too many wait (checkers)");
+  if (is_password) client().context.metrics.auth(observe::AuthResult::broken);
   connection().awaited_ = Ticket::none;
   return true;
 }
 
-// deviation D22: the first gate. Who stands before it waits as one whose password is wrong, and learns nothing about it.
+// deviation D22: the first gate. Its client waits as after a wrong password, and learns nothing about it.
 bool ClientWork::is_gated() {
   LoopContext& context = client().context;
   return context.guesses.is_shut(client().remote.address, engine::mark_of(session().username()), context.loop.now());
+}
+
+// deviation D33: the same, for who asks which recipients there are. It learns nothing more, also not about those that exist.
+bool ClientWork::is_harvesting() {
+  LoopContext& context = client().context;
+  return !session().guards().has(bit::relay_client | bit::authentication_done) &&
+         context.guesses.is_harvesting(client().remote.address, context.loop.now());
 }
 
 // What it answers stands in a workspace that no other session is lent.
@@ -145,10 +187,12 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   connection().awaited_ = Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  if (finding.answer.event == Event::recipient_unknown || finding.answer.event == Event::recipient_too_many_unknown)
+    note_gates(client().context.guesses.unknown_recipient(client().remote.address, client().context.loop.now()));
   connection().talk_.answer(ticket, finding.answer);
 }
 
-// The client has been answered. A wrong password was a guess all the same (deviation D22).
+// The client has its reply. A wrong password still counts as a guess (deviation D22).
 void ClientWork::note_late(const ask::Finding& finding) {
   if (finding.credentials == nullptr || finding.credentials->verdict != ask::Verdict::rejected) return;
   client().journal_of_decisions().credentials(*finding.credentials, finding.username);

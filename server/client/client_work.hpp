@@ -1,9 +1,9 @@
-// What a conversation says and asks, done for its client: lines of the log and counts, recipients at once, credentials by
-// jobs, its message.
+// What a conversation says and asks, done for its client: lines of the log and counts, recipients by lists at once, by folders
+// and programs by jobs, credentials by jobs, its message.
 // in      notes, questions; jobs that are done
 // out     answers, given to the connection
 // lives   with its connection, which outlives each job that it begins
-// errors  memory that is not there is the outcome `unknowable` or `broken` of what wanted it
+// errors  lack of memory is the outcome `unknowable` or `broken` of what needed it
 // source  engine/conversation.hpp; deviation D22
 #pragma once
 
@@ -25,9 +25,14 @@ class ClientWork {
   explicit ClientWork(Connection& connection) : message(connection) {}
 
   void note(const engine::Note& note);
+  // The connection has them. Only where a session of this loop is traced.
+  void note_sent(std::string_view replies);
   // Answers at once, or begins a job that does.
   void ask(const engine::Want& want);
-  // Whether the time of the question that is open is over. An answer that comes after it is not heard.
+  // The open question is to be asked again when DNS lists have answered, and no job looks for an answer.
+  [[nodiscard]] bool waits_for_dns_lists();
+  void hear_dns_lists();
+  // Whether the time of the open question is over. An answer that comes after it is ignored.
   [[nodiscard]] bool gives_up_question();
 
   ClientMessage message;
@@ -36,6 +41,8 @@ class ClientWork {
   friend class InquiryJob;
 
   [[nodiscard]] bool is_gated();
+  [[nodiscard]] bool is_harvesting();
+  void watch(const engine::Note& note);
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
   void note_late(const ask::Finding& finding);

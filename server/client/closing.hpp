@@ -15,7 +15,7 @@ namespace postern::server {
 class Closing {
  public:
   static constexpr std::chrono::seconds longest_last_reply{10};
-  static constexpr std::chrono::seconds longest_draining{2};  // for the client to hear it
+  static constexpr std::chrono::seconds longest_draining{2};  // so that the client receives it
 
   [[nodiscard]] bool is_draining() const { return is_draining_; }
   void drain_from_now_on(Stream& stream) {

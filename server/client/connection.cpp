@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "server/client/class_job.hpp"
@@ -45,7 +46,9 @@ void Connection::on_time() {
 void Connection::advance() {
   switch (phase_) {
     case Phase::opening: return obey(opening_.advance(client_, talk_.stream));
-    case Phase::talking: return waits_for_job() ? work_.message.withdraw_if_gone() : go_on();
+    case Phase::talking:
+      if (work_.waits_for_dns_lists()) return work_.hear_dns_lists();
+      return waits_for_job() ? work_.message.withdraw_if_gone() : go_on();
     case Phase::closing:  // end_turn() sees to it
     case Phase::over: return;
   }
@@ -57,6 +60,11 @@ void Connection::take_time() {
     case Phase::closing: return die("close");
     case Phase::over: return;
     case Phase::talking: break;
+  }
+  if (work_.message.has_left_line()) {
+    end_with_server();
+    talk_.resume();
+    return go_on();
   }
   if (work_.message.holds_up_client()) return;
   if (talk_.wants() == Kind::answer && !work_.gives_up_question()) return;
@@ -87,6 +95,10 @@ void Connection::obey(const OpeningWant& want) {
   if (want.limit) context().loop.arm(*this, *want.limit);
   if (want.kind == OpeningWant::Kind::wait) return;
   if (want.kind == OpeningWant::Kind::judge) return ClassJob::begin(*this, want.text);
+  if (want.kind == OpeningWant::Kind::ask_dns_lists) {
+    client_.dns_lists = DnsLists::begin(*this);
+    return obey(opening_.enter(client_, talk_.stream));
+  }
   if (want.kind == OpeningWant::Kind::close) return die(want.text);
   talk_.begin(client_);
   phase_ = Phase::talking;
@@ -115,7 +127,7 @@ void Connection::shake_hands() {
   go_on();
 }
 
-// What a job writes is in hand, and in a handshake nobody can be told.
+// What a job writes is in hand, and in a handshake no reply can be sent.
 void Connection::end_with_server() {
   if (!context().is_shutting_down || phase_ != Phase::talking || is_in_handshake()) return;
   const bool is_at_once = context().must_end && !work_.message.holds_up_client();
@@ -142,10 +154,10 @@ void Connection::end_turn() {
   talk_.settle_workspace();
   if (phase_ == Phase::over) return leave_if_unused();
   talk_.stream.watch(context().loop, *this);
-  if (phase_ == Phase::talking && !work_.message.holds_up_client()) arm();
+  if (phase_ == Phase::talking) arm();
 }
 
-// Nobody reads what would be said. A message that is being made durable may still come to its end; a transaction does not.
+// No reply would be read. A message that is being made durable may still come to its end; a transaction does not.
 void Connection::lose_client() {
   if (!waits_for_job()) return die("close");
   talk_.stream.set_hung_up();
@@ -168,7 +180,9 @@ void Connection::close_gracefully() {
 // A handshake has a limit of its own.
 void Connection::arm() {
   if (is_in_handshake()) return;
-  const engine::Time deadline = talk_.conversation().deadline();
+  const engine::Time end_of_line = work_.message.end_of_line();
+  const bool is_held_up = work_.message.holds_up_client();  // then its own time does not run
+  const engine::Time deadline = is_held_up ? end_of_line : std::min(talk_.conversation().deadline(), end_of_line);
   if (deadline == engine::never) return disarm();
   context().loop.arm(*this, loop_interval(deadline - engine_time(context().loop.now())));
 }
@@ -186,7 +200,9 @@ void Connection::die(std::string_view how) {
   context().turn.clear();
   if (client_.served != nullptr) client_.journal().end(how, end);
   if (client_.is_admitted) context().metrics.session_closed();
+  if (context().shadow.is_on()) context().shadow.end(client_.number);
   work_.message.drop();
+  client_.dns_lists.reset();
   talk_.stream.close(context().loop);
 }
 
@@ -202,13 +218,13 @@ void Connection::shut_down() {
   if (phase_ != Phase::opening && phase_ != Phase::talking) return;
   in_turn([this] {
     if (phase_ == Phase::opening) return obey(opening_.shut_down(client_));
-    if (waits_for_job() || talk_.wants() != Kind::tls) return;  // end_turn() tells the conversation
+    if (waits_for_job() || talk_.wants() != Kind::tls) return;  // end_turn() reports it to the conversation
     if (!is_in_handshake() || context().must_end) return talk_.happen(Event::shutting_down);
     context().loop.arm(*this, std::chrono::seconds(spec::max_shutdown_handshake_seconds));
   });
 }
 
-// What was said stands, and goes out as far as the socket takes it; then the client is told, and the session ends. Nothing
+// What was said stands, and goes out as far as the socket takes it; then the client gets 421, and the session ends. Nothing
 // here allocates.
 void Connection::run_out_of_memory() {
   context().ahead = {};  // which the turn had not come to
@@ -217,7 +233,7 @@ void Connection::run_out_of_memory() {
   const bool is_told = !talk_.stream.has_unsent() && talk_.stream.send_now(said);
   if (talk_.has_begun()) talk_.conversation().lose(said);
   context().turn.clear();
-  if (has_job_in_hand()) {  // its outcome is still to come, and nobody will hear it
+  if (has_job_in_hand()) {  // its outcome is still to come, and no client will receive it
     if (!is_told) static_cast<void>(::shutdown(talk_.stream.socket(), SHUT_RDWR));
     return;
   }
@@ -228,23 +244,18 @@ void Connection::run_out_of_memory() {
   if (phase_ == Phase::over) leave_if_unused();
 }
 
-// Where the session has no word for it, the client has one all the same: but in the middle of a handshake.
+// Where the session has no reply for it, the client still gets one, except during a handshake.
 void Connection::say_exhausted() {
-  const bool is_talking = talk_.has_begun();
-  if (is_talking ? talk_.wants() == Kind::tls : opening_.is_handshake()) return;
-  const bool can_report =
-      is_talking && talk_.conversation().session().guards().has(spec::waiting_for(Event::exhausted));
-  if (!can_report) {
+  if (!talk_.has_begun()) return opening_.run_out(client_, talk_.stream);
+  if (talk_.wants() == Kind::tls) return;
+  if (!talk_.conversation().session().guards().has(spec::waiting_for(Event::exhausted))) {
     client_.journal().trouble("no memory for this client");
     context().metrics.rule_hit(spec::Rule::exhausted);
     context().metrics.replied(421);
   }
-  if (is_talking)
-    talk_.run_out();
-  else
-    context().turn.append(context().workspace->replies.write(spec::Reply::exhausted, {}, {}));
+  talk_.run_out();
   std::string_view reply = context().turn.replies();
-  if (!talk_.stream.send_now(reply) && is_talking) talk_.conversation().lose(reply);
+  if (!talk_.stream.send_now(reply)) talk_.conversation().lose(reply);
   context().turn.clear();
 }
 

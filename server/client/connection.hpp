@@ -5,8 +5,8 @@
 // memory  at rest: this object (816 octets), and OpenSSL's inside TLS. A workspace, a message, unread and unsent octets
 //         only while there are any; unsent octets stop reading, so they are few
 // lives   LoopContext::connections owns it, until the session and its jobs are over
-// errors  told in the log, one line each; a client never sees more than a reply of the spec. Memory that is not there is
-//         `exhausted`, `no_room` at DATA, or the outcome `unknowable`, `broken` or `deferred` of the work that wanted it
+// errors  lines of the log, one each; a client never sees more than a reply of the spec. Lack of memory is
+//         `exhausted`, `no_room` at DATA, or the outcome `unknowable`, `broken` or `deferred` of the work that needed it
 // source  engine/conversation.hpp; RFC 5321 4.5.3.2; RFC 2920 3.2; RFC 3207 4.2; deviations D16, D22 to D24
 #pragma once
 
@@ -41,6 +41,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   friend class ClassJob;
   friend class ClientMessage;
   friend class ClientWork;
+  friend class DnsLists;
   friend class InquiryJob;
   friend class StoreJobOfClient;
 

@@ -14,7 +14,7 @@ namespace postern::server {
 
 [[nodiscard]] std::optional<spec::Event> begin_handshake(const Client& client, Stream& stream);
 [[nodiscard]] std::optional<spec::Event> continue_handshake(const Client& client, Stream& stream);
-// Nobody waits for it any more.
+// Nothing waits for it any more.
 void give_up_handshake(const Client& client);
 [[nodiscard]] base::Interval longest_handshake(const Client& client);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/settings_env.hpp"
+#include "config/tcp_rule.hpp"
 #include "server/client/handshake.hpp"
 #include "server/client/proxy_header.hpp"
 #include "server/loop_context.hpp"
@@ -21,9 +23,19 @@ OpeningWant session(Event first, std::string_view text = {}) {
   return {.kind = Kind::session, .first = first, .text = text};
 }
 
-// A client that is not let in is told so in clear, under the settings of its class only where that class is why.
+// None: its rule says nothing of it.
+std::optional<bool> expects_tls(std::string_view class_value) {
+  std::optional<bool> expects;
+  config::TcpRuleItems items(class_value);
+  while (const auto item = items.next())
+    if (item->kind == config::TcpRuleItem::Kind::sets && item->name == "SSL")
+      expects = config::is_tls_first(item->value);
+  return expects;
+}
+
+// A client that is not let in gets its reply in clear, under the settings of its class only where that class is the reason.
 OpeningWant turn_away(const Client& client, Event event, std::string_view text) {
-  client.context.metrics.connection_refused(refusal_of(event));
+  client.context.metrics.connection_refused(refusal_of(event, client.service().settings_and_facts));
   return session(event, text);
 }
 
@@ -41,7 +53,7 @@ limits::ClientTable::Standing standing_of(const Client& client) {
 }
 
 // One that waits for its class counts, too: as many may wait as may be served.
-Event enter(Client& client) {
+Event count_in(Client& client) {
   LoopContext& context = client.context;
   const limits::Admission admission =
       context.clients.admit(client.remote.address, context.loop.now(), standing_of(client));
@@ -68,10 +80,13 @@ OpeningWant Opening::advance(Client& client, Stream& stream) {
     case Stage::proxy: return read_proxy_header(client, stream);
     case Stage::judging: return {};
     case Stage::handshake: return go_on(client, stream, continue_handshake(client, stream));
+    case Stage::dns_lists:
     case Stage::greet: break;
   }
-  const bool speaks = stream.is_readable() && client.served->start.drops_early_talkers;
-  return speaks ? session(Event::connect_early_talker) : OpeningWant{};
+  // Asked of the channel: after a TLS handshake the stream is readable until somebody has read.
+  const bool speaks = client.served->start.drops_early_talkers && stream.is_readable() && stream.channel().has_input();
+  if (speaks) return session(Event::connect_early_talker);
+  return stage_ == Stage::dns_lists ? hear_dns_lists(client, stream) : OpeningWant{};
 }
 
 OpeningWant Opening::time_passed(Client& client, Stream& stream) {
@@ -81,22 +96,34 @@ OpeningWant Opening::time_passed(Client& client, Stream& stream) {
       client.journal().trouble("the class of this client could not be judged in time: a file that it names is slow");
       return refuse(client, Event::connect_rules_unreadable);
     case Stage::handshake: give_up_handshake(client); return close("close");
+    case Stage::dns_lists: return session(Event::connect_ready);  // silence is no listing
     case Stage::greet: break;
   }
-  // As in the original: what came before the greeting of a delayed service is never served.
+  // As in the original: what the client sends before a delayed greeting is dropped.
   discard_early_input(stream, client.context.input);
-  return session(Event::connect_ready);
+  return hear_dns_lists(client, stream);
 }
 
-// Soon the client can be told, and in TLS 1.3 it may think so already: its Finished is on its way.
+// Soon a reply can be sent, and a TLS 1.3 client may expect one already: its Finished is on its way.
 OpeningWant Opening::shut_down(const Client& client) const {
-  if (stage_ == Stage::greet) return session(Event::shutting_down);
+  if (stage_ == Stage::greet || stage_ == Stage::dns_lists) return session(Event::shutting_down);
   if (client.context.must_end) return close("shutdown");
   return {.limit = seconds(spec::max_shutdown_handshake_seconds)};
 }
 
-// The header alone is taken off the socket: what is behind it is the client's, and may be the first record of TLS. If it
-// were read here, nobody could say later whether it had come in clear.
+// By the settings of its listener, where its class is not known. In a handshake nothing can be said.
+void Opening::run_out(const Client& client, Stream& stream) const {
+  if (stage_ == Stage::handshake) return;
+  const bool is_in = stage_ == Stage::greet || stage_ == Stage::dns_lists;
+  const Event event = is_in ? Event::exhausted : Event::connect_exhausted;
+  const engine::Service service = client.service();
+  if (!is_in) client.context.metrics.connection_refused(refusal_of(event, service.settings_and_facts));
+  std::string_view reply = client.context.refuse(client.journal(), service, event);
+  if (!reply.empty()) static_cast<void>(stream.send_now(reply));
+}
+
+// The header alone is taken off the socket: what follows it is the client's, and may be the first record of TLS. If it
+// were read here, it would be unknown later whether it came in clear.
 OpeningWant Opening::read_proxy_header(Client& client, Stream& stream) {
   if (!stream.is_readable()) return {};
   const std::span<char> room = std::span(client.context.input).first(max_proxy_header_octets + 1);
@@ -105,7 +132,7 @@ OpeningWant Opening::read_proxy_header(Client& client, Stream& stream) {
   const bool is_partial = header.kind == ProxyHeader::Kind::partial;
   const bool has_ended = is_partial && (seen.progress == loop::Progress::closed || stream.has_hung_up());
   if (header.kind == ProxyHeader::Kind::malformed || has_ended) {
-    client.journal().trouble(has_ended ? "the proxy left before its header was whole" : describe(header.problem));
+    client.journal().trouble(has_ended ? "the proxy left before its header was complete" : describe(header.problem));
     return refuse(client, Event::connect_malformed_proxy);
   }
   // or else: until more has come
@@ -119,10 +146,11 @@ OpeningWant Opening::read_proxy_header(Client& client, Stream& stream) {
 OpeningWant Opening::admit(Client& client, Stream& stream) {
   LoopContext& context = client.context;
   const config::ClientRule rule = context.find_rule(client.listener.index, client.remote.address);
+  client.expects_tls = expects_tls(rule.value);
   const bool has_class = rule.standing == config::ClientRule::Standing::allowed ||
                          rule.standing == config::ClientRule::Standing::not_found;
   if (has_class) client.served = context.find_class(client.listener.index, rule.value);
-  Event first = enter(client);  // of all that is true, what stands first in spec/events.toml
+  Event first = count_in(client);  // of all that is true, what stands first in spec/events.toml
   if (has_class && client.served == nullptr && client.is_admitted) {
     stage_ = Stage::judging;
     return {.kind = Kind::judge, .limit = longest_judgement, .text = rule.value};
@@ -137,7 +165,7 @@ OpeningWant Opening::admit(Client& client, Stream& stream) {
 
 OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<const ServiceProfile> served) {
   client.served = std::move(served);
-  if (client.served == nullptr) return refuse(client, Event::exhausted);
+  if (client.served == nullptr) return refuse(client, Event::connect_exhausted);
   const bool guesses = standing_of(client) == limits::ClientTable::Standing::guesses;
   return let_in(client, stream, guesses ? Event::connect_client_guesses : Event::connect_ready);
 }
@@ -148,6 +176,12 @@ OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
       client.served != nullptr && client.served->listing ? &*client.served->listing : nullptr;
   if (listing != nullptr && listing->event <= first) return turn_away(client, listing->event, listing->text);
   if (first != Event::connect_ready) return refuse(client, first);
+  const config::Start& start = client.served->start;
+  if (!start.dns_lists.empty() && ask::asks_dns_lists(start)) return {.kind = Kind::ask_dns_lists};
+  return enter(client, stream);
+}
+
+OpeningWant Opening::enter(Client& client, Stream& stream) {
   if (!client.served->is_implicit_tls()) return greet(client, stream);
   stage_ = Stage::handshake;
   OpeningWant want = go_on(client, stream, begin_handshake(client, stream));
@@ -165,9 +199,21 @@ OpeningWant Opening::greet(Client& client, Stream& stream) {
   if (client.context.is_shutting_down) return session(Event::shutting_down);
   if (start.event != Event::connect_ready) return session(start.event);
   if (start.drops_early_talkers && stream.channel().has_input()) return session(Event::connect_early_talker);
-  if (start.greet_delay_seconds == 0) return session(Event::connect_ready);
+  if (start.greet_delay_seconds == 0) return hear_dns_lists(client, stream);
   stage_ = Stage::greet;
   return {.limit = seconds(start.greet_delay_seconds)};
+}
+
+// For the greeting, where the operator wants that.
+OpeningWant Opening::hear_dns_lists(const Client& client, Stream& stream) {
+  if (client.dns_lists == nullptr || !client.served->start.dnsbl_at_connect) return session(Event::connect_ready);
+  const ask::DnsVerdict* const verdict = client.dns_lists->verdict();
+  if (verdict != nullptr && stage_ == Stage::dns_lists && client.served->start.greet_delay_seconds != 0)
+    discard_early_input(stream, client.context.input);  // the lists took longer than the delay
+  if (verdict != nullptr)
+    return verdict->is_listed ? session(Event::connect_dns_listed, verdict->words) : session(Event::connect_ready);
+  stage_ = Stage::dns_lists;
+  return {.limit = seconds(spec::max_dns_seconds + 1)};  // a question ends before
 }
 
 }  // namespace postern::server

@@ -39,7 +39,7 @@ std::optional<base::Address> parse_address_of(std::string_view family, std::stri
   return is_written_as_ipv6 == (family == "TCP6") ? base::parse_address(text) : std::nullopt;
 }
 
-// `line` without "PROXY " and CRLF: five words, parted by one space each; or UNKNOWN, and what follows is no matter.
+// `line` without "PROXY " and CRLF: five words, parted by one space each; or UNKNOWN, and what follows does not matter.
 ProxyHeader parse_line(std::string_view line, std::size_t consumed) {
   if (line == "UNKNOWN" || line.starts_with("UNKNOWN ")) return no_address(consumed);
   if (std::ranges::count(line, ' ') != 4) return malformed(ProxyProblem::bad_line);
@@ -79,7 +79,7 @@ std::array<std::uint8_t, octets> octets_at(std::string_view block, std::size_t a
   return copy;
 }
 
-// Source, destination, and their ports, then what else the proxy tells (TLVs): that is skipped.
+// Source, destination, and their ports, then what else the proxy says (TLVs): that is skipped.
 ProxyHeader parse_ipv4_block(std::string_view block, std::size_t consumed) {
   if (block.size() < 12) return malformed(ProxyProblem::too_short);
   return {.kind = Kind::proxied,
@@ -96,7 +96,7 @@ ProxyHeader parse_ipv6_block(std::string_view block, std::size_t consumed) {
           .destination = {base::Address::of_ipv6(octets_at<16>(block, 16)), number_at(block, 34)}};
 }
 
-// proxy-protocol.txt 2.2: what we do not support is as UNSPEC, what nobody has defined is refused.
+// proxy-protocol.txt 2.2: what we do not support is as UNSPEC, what is not defined is refused.
 ProxyHeader parse_block(unsigned char family, std::string_view block, std::size_t consumed) {
   switch (family) {
     case 0x11: return parse_ipv4_block(block, consumed);

@@ -1,10 +1,10 @@
-// The header by which a proxy says for whom it speaks: PROXY protocol, versions 1 and 2.
+// The header by which a proxy names its client: PROXY protocol, versions 1 and 2.
 // in      all unread octets of a connection that comes from a proxy which the operator trusts, before anything else
 // out     partial; malformed, with a reason; or a whole header: whose connection it is, and how many octets to consume.
 //         Octets after the header are not looked at: they are the client's
 // lives   values; nothing points into the octets
-// errors  malformed: the connection is to be closed without a word. What one more octet cannot change is told at once, and
-//         stays told: with more octets the answer is the same
+// errors  malformed: the connection is to be closed without a reply. What one more octet cannot change is reported at once,
+//         and for good: with more octets the answer is the same
 // cost    a header has at most max_proxy_header_octets: what is still partial then does not exist
 // shared  nothing is kept between calls
 // source  haproxy.org/download/2.8/doc/proxy-protocol.txt 2.1, 2.2

@@ -33,7 +33,7 @@ void Stream::close(loop::Loop& loop) {
 
 Stream::Read Stream::read(std::span<char> room) {
   const loop::Transfer got = channel_.read(room);
-  // A socket that gave less than was asked has no more: epoll tells of what comes later, and of the end.
+  // A socket that gave less than was asked has no more: epoll reports what comes later, and the end.
   const bool is_last = got.progress == loop::Progress::done && got.octets < room.size();
   if (got.progress != loop::Progress::done || (is_last && !has_hung_up_ && !channel_.has_end_in_hand()))
     is_readable_ = false;

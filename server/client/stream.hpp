@@ -2,7 +2,7 @@
 // in      epoll's bits; replies
 // out     octets read; replies sent, or kept until the socket takes them: then nothing more is to be read
 // memory  unsent replies only while there are any
-// errors  a client that has gone: send() and send_kept() are false, and what is left of the replies nobody hears
+// errors  a client that has gone: send() and send_kept() are false, and the rest of the replies is lost
 // source  epoll(7): edge-triggered
 #pragma once
 
@@ -30,14 +30,14 @@ class Stream {
   // errno; 0 for none.
   [[nodiscard]] int open(base::Descriptor socket, loop::Loop& loop, loop::Watcher& watcher);
   void note(std::uint32_t events);
-  // Asks for room to send where it is wanted; once a turn.
+  // Asks for room to send where it is needed; once a turn.
   void watch(loop::Loop& loop, loop::Watcher& watcher);
   // Closing is not enough: a child that is just being started shares the socket until it runs its program, and so long
   // epoll would go on naming the watcher.
   void close(loop::Loop& loop);
 
   [[nodiscard]] Read read(std::span<char> room);
-  // False: `octets` are those that nobody hears.
+  // False: `octets` are those that are lost.
   [[nodiscard]] bool send(std::string_view& octets);
   [[nodiscard]] bool send_kept();
   [[nodiscard]] std::string take_unsent() { return std::exchange(unsent_, {}); }

@@ -15,6 +15,7 @@ class Turn final : public engine::Output, public engine::Room {
 
   void give_to(ClientWork& work) { work_ = &work; }
   void note(const engine::Note& note) override { work_->note(note); }
+  void note_sent(std::string_view replies) { work_->note_sent(replies); }
   [[nodiscard]] std::span<char> room_for_mail_data(std::size_t octets, std::span<char> scratch) override {
     return work_->message.room_for_mail_data(octets, scratch);
   }

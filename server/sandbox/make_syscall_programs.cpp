@@ -33,7 +33,7 @@ using Program = std::vector<sock_filter>;
   std::exit(1);
 }
 
-// Names that the library or the architecture does not know are skipped: then nobody can call them by that name here.
+// Names that the library or the architecture does not know are skipped: then no program can call them by that name here.
 constexpr std::string_view allowed_when_strict =
     // octets
     "read write readv writev pread64 pwrite64 preadv pwritev lseek close dup dup2 dup3 pipe pipe2 fcntl sendfile "
@@ -56,7 +56,7 @@ constexpr std::string_view allowed_when_strict =
     "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait rt_sigpending rt_sigsuspend sigaltstack restart_syscall "
     // time
     "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage "
-    // who and where we are
+    // our identity and place
     "getpid getppid getuid geteuid getgid getegid getresuid getresgid getgroups capget uname sysinfo getrandom "
     "getrlimit "
     // sockets

@@ -86,7 +86,7 @@ bool has_ids_of(const Account& account) {
          std::ranges::all_of(groups, [&](gid_t id) { return id == account.group; });
 }
 
-// True as well when the kernel does not tell.
+// True also when the kernel does not say.
 bool has_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
@@ -116,7 +116,7 @@ std::string name_of_group(gid_t id) {
   return entry != nullptr ? entry->gr_name : std::to_string(id);
 }
 
-// Who is that user already may be in groups that the file does not name.
+// A process that is that user already may be in groups that the file does not name.
 std::string why_not(const Account& account) {
   if (!has_ids_of(account))
     return ": started as " + own_name() + "; start as root or as that user, or leave user out to serve as " +
@@ -124,7 +124,7 @@ std::string why_not(const Account& account) {
   std::string groups;
   for (const gid_t id : current_groups())
     if (!has(account.groups, id)) groups += ":" + name_of_group(id);
-  return ": started as that user, but also in groups that it is not to have; write user = \"" + account.name +
+  return ": started as that user, but also in groups that it must not have; write user = \"" + account.name +
          (account.name.contains(':') ? "" : ":" + name_of_group(account.group)) + groups + "\", or leave user out";
 }
 
@@ -168,9 +168,9 @@ std::expected<void, std::string> drop_privileges(const Account& account) {
   if (::geteuid() != 0) return trouble("cannot become " + account.name + why_not(account));
   if (const Result done = take_ids(account); !done) return done;
   if (!has_ids_of(account) || sorted(current_groups()) != sorted(account.groups))
-    return trouble("became somebody else than " + account.name + ": the kernel gave other ids than were asked for");
+    return trouble("became another user than " + account.name + ": the kernel gave other ids than requested");
   if (has_capabilities() || can_come_back())
-    return trouble("could come back from " + account.name + " to root: start without kept capabilities (securebits)");
+    return trouble("could return from " + account.name + " to root: start without kept capabilities (securebits)");
   return {};
 }
 

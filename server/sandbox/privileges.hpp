@@ -1,4 +1,4 @@
-// From root to an ordinary user, for ever.
+// From root to an ordinary user, for good.
 // in      user[:group[:group...]] by name or number; the first group is the primary one, the rest are supplementary
 // out     after drop_privileges the process has these ids and no others, no capability, and cannot come back: tried
 // when    look_up before change_root, which hides the user database; drop_privileges after binding and before the first

@@ -1,6 +1,6 @@
 // Which system calls this process and its children may make: two filters (syscall_programs.hpp).
 // strict  an allow-list for a listener that runs no program. Not on it: `execve`, `ptrace`, mounts, modules and their
-//         kind end the process at once, for no library calls them by chance. Everything else unforeseen gets ENOSYS, and
+//         kind end the process at once: no library calls them by chance. Everything else unforeseen gets ENOSYS, and
 //         the kernel's log a line: libraries know how to do without a new call, and a mail server that dies of a new libc
 //         would do more harm than the call. Threads may start, processes not; no memory is both writable and executable;
 //         sockets are of AF_UNIX, AF_INET and AF_INET6; limits can be read, not changed

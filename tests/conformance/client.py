@@ -151,7 +151,7 @@ class Dialogue:
         elif step.kind == "sync":
             self._synchronise()
         elif step.kind == "cram":
-            # Only a server with CRAM-MD5 sends the challenge; ours is told to forget it.
+            # Only a server with CRAM-MD5 sends the challenge; ours skips it.
             self._exchange("@cram", b"*\r\n", 1, needs=("334",))
         else:
             needs = {"ifgo": ("334", "354"), "if220": ("220",)}.get(step.kind)

@@ -25,7 +25,7 @@ class Unexplained:
 
 @dataclasses.dataclass
 class Verdict:
-    """Counts of steps, and the differences nobody explains."""
+    """Counts of steps, and the unexplained differences."""
     dialogues: int = 0
     steps: int = 0
     equal: int = 0

@@ -14,7 +14,7 @@ import doors  # noqa: E402
 
 # What a listener knows of its clients by itself.
 OF_THE_CONNECTION = {"PATH", "PROTO", "POSTERN_HOME", "TCPLOCALIP", "TCPLOCALPORT", "TCPREMOTEIP", "TCPREMOTEPORT"}
-# A listener wants a fit start for those who are in no class.
+# A listener needs a valid start for clients in no class.
 BASE = {"SMTPGREETING": "nobody.example", "DENY_TLS": 1}
 CIPHER = re.compile(r" \(TLSv1\.[23] [A-Z0-9_-]+\);")
 END = re.compile(r"\]: end session=\S+ client=\S+ by=(\S+) ")
@@ -73,7 +73,7 @@ class Listener:
             home = next(home for home, of_home in self._doors.items() if self._addresses[place][0] in of_home.values())
             homes.setdefault(home, []).append(place)
         for home, places in homes.items():
-            logs = self._processes[home].logs([self._addresses[place][1] for place in places])
+            logs = self._processes[home].logs({self._addresses[place][1]: 1 for place in places})
             for place in places:
                 transcripts[place].log = logs[self._addresses[place][1]]
                 ends = END.findall(transcripts[place].log)

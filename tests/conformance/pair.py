@@ -11,7 +11,7 @@ from recording import HERE, MISSING
 
 @dataclasses.dataclass
 class Comparison:
-    """Counts of steps, and the differences nobody explains."""
+    """Counts of steps, and the unexplained differences."""
     dialogues: int = 0
     steps: int = 0
     equal: int = 0

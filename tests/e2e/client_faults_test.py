@@ -54,7 +54,7 @@ class Vanishing(peer.Case):
         self.assert_nothing_left()
 
     def test_the_log_says_which_replies_nobody_heard(self):
-        """Behind a password that is wrong the server waits before it answers, and meanwhile the client is reset."""
+        """After a wrong password the server waits before it answers, and meanwhile the client resets."""
         client = self.connect()
         client.say("EHLO client.example")
         client.send("AUTH PLAIN " + plain_response(USER, "wrong") + "\r\n")

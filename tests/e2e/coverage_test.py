@@ -55,7 +55,7 @@ def hold(dialogue, program, folder, certificate, queue_exits, context):
 
 
 def hold_without_sibling(scene, program, folder):
-    """A sibling that vanishes after the greeting: nobody can shake hands, and its own table says what then."""
+    """A sibling that vanishes after the greeting: no handshake is possible, and the table says what then."""
     alone = shutil.copy(program, folder / "postern-smtpd")
     sibling = shutil.copy(f"{program}-tls", folder / "postern-smtpd-tls")  # its absence would refuse the start
     run = stage.ProcessStage([alone, *scene.arguments], scene.variables(), None)
@@ -117,7 +117,8 @@ def cover_smtpd(program, dialogues, root, common):
             except Impossible as why:
                 report.impossible.append(f"{name}: {why}")
     report.differing += listener_rules.offences(rules(), report.taken)
-    wanted = [rule for rule in rules() if rule not in listener_rules.RULES]
+    report.differing += listener_rules.untested_elsewhere(pathlib.Path(__file__).parent)
+    wanted = [rule for rule in rules() if rule not in {**listener_rules.RULES, **listener_rules.ELSEWHERE}]
     return report.tell(wanted, f"{OBEYED_UNASKED} by what it does alone; {len(listener_rules.RULES)} more are the listener's")
 
 
@@ -149,7 +150,8 @@ def cover_listener(program, dialogues, root, common):
     cast.add(doctored(dialogues), scene, root / "server.pem", root / "queue")
     if not cast.perform(program, root / "cast-doctored", context)[0][0][1]:
         report.differing.append("a doctored dialogue is not noticed")
-    return report.tell(rules(), f"{len(groups)} processes, which count the rules themselves")
+    wanted = [rule for rule in rules() if rule not in listener_rules.ELSEWHERE]
+    return report.tell(wanted, f"{len(groups)} processes, which count the rules themselves")
 
 
 def main():

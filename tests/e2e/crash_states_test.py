@@ -29,7 +29,7 @@ class States(serve.Case):
         return [*words, *(word for each in inject for word in ("-e", "inject=" + each)), "-o", self.calls]
 
     def start(self, *inject):
-        server = peer.Tcpserver(self.home.environment(), before=self.traced(*inject))
+        server = peer.Tcpserver(self.home.environment(POSTERN_LOG_DECISIONS=0), before=self.traced(*inject))
         self.addCleanup(server.stop)
         return server
 
@@ -87,7 +87,8 @@ class ServeStates(States):
     one_process = True
 
     def start(self, *inject):
-        return self.serving(before=self.traced(*inject), server={"sandbox": False})
+        return self.serving(before=self.traced(*inject), server={"sandbox": False},
+                            variables={"POSTERN_LOG_DECISIONS": 0})
 
 
 if __name__ == "__main__":

@@ -33,12 +33,13 @@ class Theatre:
         root.mkdir()
         stage.make_standins(root)
         peer.make_cdb(root / "users.cdb", USERS)
+        peer.make_cdb(root / "valid.cdb", {"c@d.example": "", "c.d@d.example": ""})
         key, certificate = peer.make_certificate(root)
         (root / "server.pem").write_text(key + certificate)
         for has_certificate in (0, 1):
             for databytes in (0, 1000):
                 stage.make_home(self.home(has_certificate, databytes), rcpthosts="d.example\n",
-                                badmailfrom="spam@bad.example\n", databytes=f"{databytes}\n",
+                                badmailfrom="spam@bad.example\n", badrcptto="gone@d.example\n", databytes=f"{databytes}\n",
                                 servercert_pem=key + certificate if has_certificate else None)
         self.context = stage.tls_context()
 
@@ -50,7 +51,8 @@ class Theatre:
         return dialogue["settings"] | {"QMAILQUEUE": self.root / "queue", "STANDIN_EXIT": dialogue["queue_exit"],
                                        "RELAYCLIENT": "" if relay_client else None,
                                        "POSTERN_RELAY": 0 if local_only else None,
-                                       "AUTH_CDB": self.root / "users.cdb" if backend else None}
+                                       "AUTH_CDB": self.root / "users.cdb" if backend else None,
+                                       "VALIDRCPTTO_CDB": self.root / "valid.cdb", "VALIDRCPTTO_LIMIT": 0}
 
     def hold(self, dialogue):
         """What differed, as sentences."""

@@ -1,4 +1,4 @@
-"""`postern serve` for tests that want many configurations: one process a home, one listener a check program, and behind
+"""`postern serve` for tests that want many configurations: one process a home, one listener a check program, and after
 each the classes of its tcprules. A configuration that is postern-smtpd's environment is here a class of clients, and the
 class is a /24 of 127.0.0.0/8: a client is served with the variables of the address that it comes from. So what
 refuses the start of postern-smtpd can be asked of the listener, too, and each dialogue finds its own lines in the log.
@@ -32,7 +32,7 @@ class Classes:
         self._base, self._open, self._records = base, {}, {}
 
     def address_for(self, variables):
-        """Of nobody else until now."""
+        """Not used before."""
         value = self._value(variables)
         network, host = self._open.get(value, (None, LAST_HOST))
         if host == LAST_HOST:
@@ -103,16 +103,17 @@ class Listening:
     def log(self):
         return self._log_path.read_bytes().decode("latin-1")
 
-    def logs(self, addresses, patience_seconds=10):
-        """The log of each of these clients, once each has an end, or patience has."""
+    def logs(self, sessions, patience_seconds=10):
+        """{address: its log}, once the number of sessions in `sessions[address]` have an end, or patience has."""
         limit = time.monotonic() + patience_seconds
         while True:
-            found = {address: "" for address in addresses}
+            found = dict.fromkeys(sessions, "")
             for line in self.log().splitlines(keepends=True):
                 client = CLIENT.search(line)
                 if client and client[1] in found:
                     found[client[1]] += line
-            if time.monotonic() > limit or all("]: end " in each for each in found.values()):
+            is_whole = all(found[client].count("]: end ") >= number for client, number in sessions.items())
+            if is_whole or time.monotonic() > limit:
                 return found
             time.sleep(0.1)
 

@@ -226,7 +226,7 @@ class IntoDovecot(Case):
     def test_a_wrong_address_refuses_the_start(self):
         direct = self.start(POSTERN_LMTP="tcp:localhost:24")
         self.assertEqual(direct.client.rest().decode(), self.replies["no_hand_over"] + "\r\n")
-        self.assertIn('config: POSTERN_LMTP="tcp:localhost:24" in the environment: "localhost" is no IP address, and '
+        self.assertIn('config: POSTERN_LMTP="tcp:localhost:24" in the environment: "localhost" is not an IP address, and '
                       "names are not looked up here: write tcp:127.0.0.1:24", direct.log())
 
     def test_a_queue_program_wins_over_it(self):

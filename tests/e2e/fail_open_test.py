@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What says who may come in, relay or send cannot be read: then nobody may, of those whom it would have kept out and of
+"""What says who may come in, relay or send cannot be read: then nobody may, neither those that it would have kept out nor
 all others. serve_rules_test.py has the tcprules. tests/planted holds the defects that let them in, and tests/prove-it
 shows that each is found."""
 

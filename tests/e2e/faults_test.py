@@ -1,7 +1,7 @@
 """What goes wrong around the server: full disks, queue programs of all manners, lists that cannot be read, signals.
 
 Whatever happens the client gets the reply of the spec, a message is stored whole or not at all, the session goes on
-where it can, and no process and no file stays behind.
+where it can, and no process and no file is left.
 """
 
 import os
@@ -94,7 +94,7 @@ class QueuePrograms(peer.Case):
         script = self.home.script("gone", DRAIN)
         with self.serve(QMAILQUEUE=script).connect() as client:
             script.unlink()
-            # The listener runs it only when the message is whole; the other program tells at DATA that it cannot.
+            # The listener runs it only when the message is whole; the other program says at DATA that it cannot.
             wanted = exit_code_reply(120, self.exit_rows) if peer.is_listener() else self.replies["no_room"]
             self.assertEqual(client.deliver(MESSAGE), wanted)
             self.assertEqual(client.say("NOOP"), "250 ok")

@@ -59,7 +59,7 @@ class Front(peer.Case):
 
 
 class OwnHandshake(Front):
-    """SSL=1 under plain tcpserver: nobody encrypts, so we do."""
+    """SSL=1 under plain tcpserver: no other program encrypts, so we do."""
 
     def setUp(self):
         super().setUp()
@@ -161,7 +161,7 @@ class OwnHandshake(Front):
 
 
 class Terminated(Front):
-    """Somebody else terminates TLS and says so by PROTO=SSL; tcpserver says PROTO=TCP, so env puts it right."""
+    """Another program terminates TLS and says so by PROTO=SSL; tcpserver says PROTO=TCP, so env corrects it."""
 
     def service(self, arguments):
         service = peer.Service(arguments, self.home.environment(SSL=1, PROTO="SSL", AUTH_CDB=self.home.users),

@@ -98,7 +98,7 @@ class Sessions(peer.Case):
         self.assertIn("libssl", maps.read_text())  # the same process, another program
 
     def test_private_memory_of_an_idle_session(self):
-        """Of the second session: what the first has as well, the text of the program, is nobody's own."""
+        """Of the second session: what the first has as well, the text of the program, belongs to neither."""
         self.idle_session()
         kib = self.private_kib(self.idle_session().pid)
         print(f"[{kib} KiB]", end=" ", file=sys.stderr)

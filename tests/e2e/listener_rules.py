@@ -3,8 +3,8 @@ serves many takes every one of them in a test of its own."""
 
 RULES = {
     "connect.before_tls": "tcpserver and sslserver let in, or not, before the program runs",
-    "connect.busy": "one process a client: tcpserver counts them, and lets who is too many wait",
-    "connect.malformed_proxy": "tcpserver and its kin say who the client is",
+    "connect.busy": "one process a client: tcpserver counts them, and lets the rest wait",
+    "connect.malformed_proxy": "tcpserver and the like say who the client is",
     "connect.denied": "tcpserver reads the tcprules and closes by itself",
     "connect.listed_permanently": "rblsmtpd obeys RBLSMTPD before the program runs",
     "connect.listed_for_now": "rblsmtpd obeys RBLSMTPD before the program runs",
@@ -13,13 +13,25 @@ RULES = {
     "connect.client_guesses": "one process does not know the clients of another",
     "credentials.user_gated": "one process does not know the failures of another",
     "exhausted": "no dialogue makes memory end; smtpd_memory_test.py lets it end at each allocation",
-    "too_slow": "a process waits for the next octets only, and costs nobody else anything",
-    "shutting_down": "a process is told to end by its own signal, which ends it at once",
-    "shutting_down.in_handshake": "a process is told to end by its own signal, which ends it at once",
+    "too_slow": "a process waits for the next octets only, and costs other clients nothing",
+    "shutting_down": "a process ends by its own signal, at once",
+    "shutting_down.in_handshake": "a process ends by its own signal, at once",
+}
+
+# Rules that no dialogue makes either program take, and the test that does, in both.
+ELSEWHERE = {
+    "connect.dns_listed": "dns_lists_test.py",
+    "recipient.client_listed": "dns_lists_test.py",
+    "recipient.client_listed_may_relay": "dns_lists_test.py",
 }
 
 
+def untested_elsewhere(folder):
+    return [f"{test} does not wait for rule={rule}" for rule, test in ELSEWHERE.items()
+            if f"rule={rule} " not in (folder / test).read_text(encoding="utf-8")]
+
+
 def offences(rules, taken):
-    """What the list says wrong: rules that are not there, and rules that were taken all the same."""
+    """What the list says wrong: rules that do not exist, and rules that were taken anyway."""
     return ([f"{rule} is no rule" for rule in RULES if rule not in rules] +
             [f"{rule} is the listener's alone, and was taken" for rule in RULES if rule in taken])

@@ -55,7 +55,7 @@ def write_file(home, server="", limits="", maildir="mail", **variables):
 
 class Serve(peer.Service):
     """`postern serve` in a home; `port` is where it listens. `limits` are set before it starts: {RLIMIT_...: number}. With
-    `file` it is told everything by that file."""
+    `file` it gets all settings from that file."""
 
     def __init__(self, home, limits=None, maildir="mail", file=None, **settings):
         environment = {"PATH": os.environ["PATH"], "HOME": "/"} | {name: str(value) for name, value in settings.items()}
@@ -119,7 +119,7 @@ class Letter:
 
 
 class Sender(threading.Thread):
-    """One client that delivers letter after letter, until told to stop or the server is gone.
+    """One client that delivers letter after letter, until it is stopped or the server is gone.
 
     answered: letters with a 250; unanswered: what was on its way without any answer; other: replies that were no 250."""
 
@@ -227,7 +227,7 @@ def losses(mail, answered, unanswered):
         texts = counts.pop(letter.name, [])
         if len(texts) > 2 or any(text != letter.text for text in texts):
             problems.append(f"{letter.name}: never answered, and there {len(texts)} times or not whole")
-    return problems + [f"{name}: nobody sent it, or it was answered with an error" for name in counts]
+    return problems + [f"{name}: no client sent it, or it was answered with an error" for name in counts]
 
 
 class Case(unittest.TestCase):
@@ -286,9 +286,9 @@ class Trouble:
     def environment(self):
         return {"LD_PRELOAD": self._library, "TROUBLE": self._file}
 
-    def fail(self, call, error=0, skip=0, count=1):
-        """From now on: after `skip` calls, `count` fail."""
-        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0, 0, 0))
+    def fail(self, call, error=0, skip=0, count=1, passed=0):
+        """From now on: after `skip` calls, `count` fail; `passed` is as in let_pass()."""
+        self._write(self.SHAPE.pack(call.encode(), skip, count, error, 0, 0, 0, passed))
 
     def jump(self, seconds):
         """The wall clock is so far from the true one."""

@@ -24,6 +24,8 @@ import tomllib
 import unittest
 import urllib.request
 
+import spec_replay
+
 HOST = "mx.postern.example"
 OURS = "postern.example"
 USER, PASSWORD = "alice", "wonderland"
@@ -151,7 +153,8 @@ class Home:
 
     def environment(self, **settings):
         """For a server of this home; a setting of None is left out."""
-        all_settings = {"PATH": os.environ["PATH"], "POSTERN_HOME": str(self.path), "POSTERN_MAILDIR": str(self.mail)}
+        all_settings = {"PATH": os.environ["PATH"], "POSTERN_HOME": str(self.path), "POSTERN_MAILDIR": str(self.mail),
+                        "POSTERN_LOG_DECISIONS": "1"}
         all_settings |= settings
         return {name: str(value) for name, value in all_settings.items() if value is not None}
 
@@ -219,6 +222,7 @@ class Service:
         log = self.log()
         self._log.close()
         assert_nothing_strayed(log)
+        assert_follows_the_spec(log)
 
 
 def assert_nothing_strayed(log):
@@ -226,6 +230,13 @@ def assert_nothing_strayed(log):
     lines = [line for line in log.splitlines() if " stray_reports=" in line]
     if lines:
         raise AssertionError("\n".join(lines))
+
+
+def assert_follows_the_spec(log):
+    """What the sessions of this log decided, did and said is what the rules of spec/*.toml say."""
+    problems = spec_replay.problems_of(log)
+    if problems:
+        raise AssertionError("\n".join(problems))
 
 
 def processes_of(session):
@@ -260,8 +271,8 @@ class Tcpserver(Service):
 LISTENER_VARIABLES = {
     "PORT", "SSL", "FORCE_TLS", "DENY_TLS", "AUTH", "REQUIRE_AUTH", "ALLOW_INSECURE_AUTH", "QMAILQUEUE", "ERROR_FD",
     "POSTERN_LMTP", "POSTERN_MAILDIR", "POSTERN_DISCARD", "POSTERN_RELAY", "POSTERN_DELIVERED_TO",
-    "POSTERN_HIDE_USER", "TMPDIR", "AUTH_CDB", "RELAYCLIENT", "DATABYTES", "SMTPGREETING", "MAXRCPT", "STRICT_ADDRESSES",
-    "RELAYREJ", "GREETDELAY", "DROP_PRE_GREET", "TLS_SERVER_CERT", "TLS_SERVER_KEY", "TLSCIPHERS"}
+    "POSTERN_HIDE_USER", "POSTERN_LOG_DECISIONS", "TMPDIR", "AUTH_CDB", "RELAYCLIENT", "DATABYTES", "SMTPGREETING", "MAXRCPT", "STRICT_ADDRESSES",
+    "RELAYREJ", "VALIDRCPTTO_CDB", "VALIDRCPTTO_LIMIT", "POSTERN_UNKNOWN_RECIPIENTS", "RCPTCHECK", "DNSBL", "DNSBL_THRESHOLD", "DNSBL_AT_CONNECT", "RBLSMTPD", "GREETDELAY", "DROP_PRE_GREET", "TLS_SERVER_CERT", "TLS_SERVER_KEY", "TLSCIPHERS"}
 SESSIONS = re.compile(r"^postern_open_sessions (\d+)$", re.MULTILINE)
 
 
@@ -278,7 +289,8 @@ class Serve(Service):
         listener = [f"{name} = {value if value.isdecimal() else json.dumps(value)}" for name, value in variables.items()]
         listener += [f"{name} = {json.dumps(value)}" for name, value in keys.items()]
         listener += [f"check_program = {json.dumps([str(word) for word in arguments])}"] if arguments else []
-        self._file.write("\n".join(["[server]", f'home = "{of_the_process.pop("POSTERN_HOME")}"', 'metrics = "127.0.0.1:0"',
+        resolvers = [f'dns = "{of_the_process.pop("POSTERN_DNS")}"'] if "POSTERN_DNS" in of_the_process else []
+        self._file.write("\n".join(["[server]", f'home = "{of_the_process.pop("POSTERN_HOME")}"', 'metrics = "127.0.0.1:0"', *resolvers,
                                     "[[listener]]", 'ip = "127.0.0.1"', "port = 0", *listener, ""]))
         self._file.flush()
         super().__init__([os.environ["POSTERN_SERVE"], "serve", "-c", self._file.name],

@@ -85,7 +85,7 @@ class Proxied(peer.Case):
             self.assertEqual(self.first_octets(client, session, incoming), f"220 {HOST} ESMTP\r\n".encode())
 
     def test_what_comes_in_clear_behind_a_header_never_gets_into_tls(self):
-        """Who is between the proxy and us, or before the proxy, must not speak for the client that shakes hands."""
+        """An attacker between the proxy and us, or before the proxy, must not speak for the client of the handshake."""
         server = self.proxied(SSL=1)
         for pause in (0, 0.2):
             client = self.call(server)

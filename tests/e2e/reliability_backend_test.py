@@ -1,5 +1,5 @@
-"""Behind the server everything comes and goes: a queue program that fails, crashes and hangs in turn, a mail
-cluster that dies and comes back. Clients hear 451 meanwhile; what was answered with 250 has been taken, once; no child and no descriptor is left.
+"""What the server hands over to comes and goes: a queue program that fails, crashes and hangs in turn, a mail
+cluster that dies and comes back. Clients get 451 meanwhile; a message that got 250 was taken, once; no child and no descriptor is left.
 """
 
 import collections
@@ -52,7 +52,7 @@ class Cluster(threading.Thread):
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def fall(self):
-        """Nobody listens any more, and connections are reset."""
+        """Nothing listens any more, and connections are reset."""
         self.is_stopped = True
         self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()

@@ -1,6 +1,6 @@
 """kill -9 at random moments under load: what was answered with 250 is whole in its Maildirs, once; nothing is there by half.
 
-A killed process loses what only it knew; what the kernel has been told stays. So this holds the order of its calls: no
+A killed process loses what only it knew; what the kernel knows stays. So this holds the order of its calls: no
 reply before the last link. (That each file is on the disk before its reply is held by daemon_maildir_traced_group_test.)
 """
 

@@ -1,4 +1,4 @@
-"""SIGTERM: who is at rest hears 421, who is in mail data may finish, who does not is ended by a bound; nothing is lost."""
+"""SIGTERM: a client at rest gets 421, one in mail data may finish, a bound ends one that does not; nothing is lost."""
 
 import errno
 import fcntl
@@ -113,7 +113,7 @@ class End(listening.Case):
             server = self.serve(file=listening.write_file(self.home, "loops = 1"), **trouble.environment())
             trouble.fail("accept4", errno.ENOMEM)
             callers = [server.connect(greeted=False)]
-            self.assertTrue(peer.until(lambda: "cannot accept clients just now" in server.log()))
+            self.assertTrue(peer.until(lambda: "cannot accept clients now" in server.log()))
             callers += [server.connect(greeted=False) for _ in range(20)]
             callers[0].send("EHLO client.example\r\n")  # what is unread makes no reset
             server.signal(signal.SIGTERM)
@@ -128,6 +128,24 @@ class End(listening.Case):
         self.assertGreater(told, 0)
         self.assert_logged(server, "rule=shutting_down ")
 
+    def test_where_tls_comes_first_who_waits_in_the_backlog_hears_nothing(self):  # D23; RFC 8314 3.3
+        trouble = listening.Trouble(self.home)
+        file = listening.write_file(self.home, "loops = 1", SSL=1, TLS_SERVER_CERT=self.home.pem)
+        for _ in range(20):
+            server = self.serve(file=file, **trouble.environment())
+            trouble.fail("accept4", errno.ENOMEM)
+            callers = [server.connect(greeted=False)]
+            self.assertTrue(peer.until(lambda: "cannot accept clients now" in server.log()))
+            callers += [server.connect(greeted=False) for _ in range(20)]
+            server.signal(signal.SIGTERM)
+            for caller in callers:
+                self.assertEqual(caller.rest(), b"", server.log())
+                caller.close()
+            self.assertEqual(server.exit_code(END_SECONDS), 0)
+            if "rule=connect.before_tls cause=connect.shutting_down" in server.log():
+                return
+        self.fail("no client was found in the backlog")
+
     def test_a_backlog_that_is_inherited_is_left_for_who_serves_next(self):
         with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
             servers = [self.serve_inherited(listener)]
@@ -139,7 +157,7 @@ class End(listening.Case):
             self.assertEqual(servers[0].wait(END_SECONDS), 0)
             servers.append(self.serve_inherited(listener))
             greetings = [caller.reply() for caller in callers]
-            # Whom a loop had accepted by the time it heard of the end is told; nobody is reset.
+            # A client that a loop had accepted before the end gets 421; no client is reset.
             self.assertEqual({greeting[:3] for greeting in greetings} - {"421"}, {"220"})
             self.assertNotIn("", greetings)
             for caller in callers:
@@ -207,7 +225,7 @@ class End(listening.Case):
         for server in servers:
             self.assertEqual(server.exit_code(END_SECONDS + 5), 0, server.log())
         self.assertEqual(clients[1].reply(), "")
-        self.assertIn("sessions are broken off", servers[1].log())
+        self.assertIn("sessions are aborted", servers[1].log())
         self.assertEqual(self.home.stored() + self.home.leftovers(), [])
 
     def test_a_log_that_nobody_reads_holds_neither_mail_nor_the_end(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The n-th allocation fails, for n = 1, 2, 3, ...: through a start, a session of each kind, a reload and an end. A start
-that fails says so and ends by 100 or 111; a reload that fails is refused; a session hears 4xx where it can be told
+that fails says so and ends by 100 or 111; a reload that fails is refused; a session gets 4xx where a reply is possible
 anything; and afterwards everybody is served."""
 
 import base64
@@ -18,6 +18,7 @@ from reliability_backend_test import Cluster
 
 STEP = 97  # of a start, which has some ten thousand; a session has few, and each of them is tried
 NEVER = 1 << 40
+JUDGED_AGAIN_SECONDS = 6
 REFUSED = {100, 111}
 
 
@@ -40,19 +41,21 @@ class Memory(listening.Case):
         skip = self.trouble.SHAPE.unpack((self.home.path / "trouble").read_bytes())[1]
         return NEVER - skip
 
-    def arm(self, skip, count=1):
-        self.trouble.fail("malloc", errno.ENOMEM, skip, count)
+    def arm(self, skip, count=1, passed=0):
+        self.trouble.fail("malloc", errno.ENOMEM, skip, count, passed)
 
-    def each_failure(self, act, count=1):
-        """act() while the n-th allocation fails, for all n that there are; yields what it gave."""
-        self.arm(NEVER)
+    def each_failure(self, act, count=1, is_judged_each_time=False):
+        """act() while the n-th allocation fails, for all n that there are; yields what it gave. A class that is refused is
+        judged again only for who comes JUDGED_AGAIN_SECONDS later."""
+        passed = JUDGED_AGAIN_SECONDS if is_judged_each_time else 0
+        self.arm(NEVER, passed=passed)
         act()
         total = self.passed()
         self.assertGreater(total, 0)
         for n in range(total + 2):
-            self.arm(n, count)
+            self.arm(n, count, passed * (n + 2))
             yield n, act()
-            self.trouble.fail("")
+            self.trouble.fail("", passed=passed * (n + 2))
 
     def clear(self, server):
         with server.connect() as client:
@@ -79,7 +82,7 @@ class Memory(listening.Case):
             return [client.greeting, client.say("AUTH PLAIN " + peer.plain_response(USER, PASSWORD))]
 
     def assert_told(self, n, replies):
-        """Each was served, or told; who was told to go has no more replies."""
+        """Each was served, or refused; a session that was ended has no more replies."""
         for reply in replies:
             if reply[:1] == "4":
                 return
@@ -115,7 +118,7 @@ class Memory(listening.Case):
         self.hold(server, lambda at: self.letter(at, 200_000))
 
     def test_who_cannot_be_served_is_told_at_data(self):
-        """Memory that is gone before DATA, or at it: nobody sends a message in vain, and the transaction stays."""
+        """Memory that runs out before DATA, or at it: no client sends a message in vain, and the transaction stays."""
         server = self.begin()
         with server.connect() as client:
             client.say("EHLO client.example")
@@ -132,11 +135,29 @@ class Memory(listening.Case):
     def test_starttls(self):
         self.hold(self.begin(), self.encrypted)
 
+    def heard_in_clear(self, server):
+        """By a client that leaves before it has said anything: no octet of it, and none to it, is TLS."""
+        with server.connect(greeted=False) as client:
+            client.end()
+            return client.rest()
+
+    def test_where_tls_comes_first_nothing_is_said_in_clear(self):  # deviation D22; RFC 8314 3.3
+        """Whichever allocation fails on the way of a client, and of the class that is judged for it."""
+        rules = peer.make_cdb(self.home.path / "tcp.smtp.cdb", {"127.": "+DATABYTES=many\0"})
+        file = self.file(SSL=1)
+        file.write_text(file.read_text() + f'tcprules = "{rules}"\n')
+        server = self.serve(file=file, **self.trouble.environment())
+        for n, heard in self.each_failure(lambda: self.heard_in_clear(server), is_judged_each_time=True):
+            self.assertTrue(server.is_alive(), f"allocation {n}: {server.log()[-1500:]}")
+            self.assertNotIn(b"421", heard, f"allocation {n}: {server.log()[-1500:]}")
+        self.assert_logged(server, "rule=connect.before_tls cause=connect.exhausted")
+        self.assertNotIn("rule=exhausted ", server.log())
+
     def test_a_login(self):
         self.hold(self.begin(), self.login)
 
     def test_a_login_when_memory_ends_is_of_the_user_who_asked(self):
-        """Nobody else's name stands where a password's verdict finds its user, whichever allocation failed."""
+        """No other user's name stands where a password's verdict finds its user, whichever allocation failed."""
         slow = self.home.script("slow", "sleep 0.4; exit 1")
         for n in range(10, 24):
             file = self.file(AUTH_CDB=None)

@@ -34,7 +34,7 @@ class Reload(listening.Case):
         new.rename(self.home.control / name)
 
     def reload(self, server, word="done"):
-        """Until the log tells of one more."""
+        """Until the log has one more."""
         before = server.log().count("reload: ")
         server.signal(signal.SIGHUP)
         self.assertTrue(peer.until(lambda: server.log().count("reload: ") > before))
@@ -64,7 +64,7 @@ class Reload(listening.Case):
 
     def test_it_leaves_nothing_behind(self):
         server = self.serve()
-        for _ in range(5):
+        for _ in range(20):  # until each thread has what it keeps
             self.reload(server)
         before = server.descriptors(), server.threads()
         memory = server.memory()
@@ -139,7 +139,7 @@ class Reload(listening.Case):
         self.reload(server)
         self.assertEqual(size(), "2000")
         listening.write_file(self.home, DATABYTES=3000)
-        self.assertTrue(peer.until(lambda: size() == "3000", NOTICED_SECONDS), "noticed only when told")
+        self.assertTrue(peer.until(lambda: size() == "3000", NOTICED_SECONDS), "noticed only after a signal")
 
     def test_a_class_of_clients_that_was_refused_is_judged_again(self):
         """What is missing for it may come later: a folder, a descriptor."""

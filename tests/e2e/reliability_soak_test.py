@@ -19,7 +19,7 @@ MOST_GROWTH_KIB = 2048
 
 
 class Manner(threading.Thread):
-    """Does the same again and again; what it hears is nobody's business, but that it is answered at all."""
+    """Does the same again and again; only that it gets an answer matters."""
 
     def __init__(self, port, source):
         super().__init__(daemon=True)
@@ -75,7 +75,7 @@ class Vanishes(Manner):
 
 
 class HalfOpen(Manner):
-    """Ends its side at once, and hears what comes."""
+    """Ends its side at once, and reads what comes."""
 
     def act(self, client):
         client.send(f"EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<user@{OURS}>\r\nDATA\r\nnever ends")
@@ -127,7 +127,7 @@ class Soak(listening.Case):
         """Looks at what has come, and makes room: a soak of an hour is many letters."""
         self.letters += len(answered)
         problems = [problem for problem in listening.losses(self.home.mail, answered, [])
-                    if "nobody sent it" not in problem]
+                    if "no client sent it" not in problem]
         self.assertEqual(problems[:5], [])
         names = {letter.name for letter in answered}
         for sender in senders:

@@ -1,5 +1,5 @@
-"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. A client that cannot be served hears
-4xx, nobody a false 250, and once the trouble is over everybody is served as before.
+"""The machine has no more: disk, file size, descriptors, memory; or its disk fails. A client that cannot be served gets
+4xx, none gets a false 250, and after the trouble all are served as before.
 """
 
 import errno
@@ -118,7 +118,7 @@ class Disk(listening.Case):
 
 class Descriptors(listening.Case):
     def exhaust(self, server, count):
-        """Clients that are greeted, and how many are told that there is no room; each hears one or the other at once."""
+        """Clients that are greeted, and how many get 421; each gets one or the other at once."""
         greeted, told = [], 0
         for _ in range(count):
             client = server.connect(greeted=False, patience=2)
@@ -192,8 +192,17 @@ class Descriptors(listening.Case):
             self.assertEqual(client.reply(), "421 out of resources, try again later (#4.3.2)")
             self.assertEqual(client.rest(), b"")
         self.assert_logged(server, "rule=exhausted ")
-        self.assert_logged(server, "cannot serve more clients just now: Too many open files: new clients get 421")
+        self.assert_logged(server, "cannot serve more clients now: Too many open files: new clients get 421")
         self.assert_delivers(server)
+
+    def test_where_tls_comes_first_who_is_accepted_with_the_spare_descriptor_hears_nothing(self):  # D22; RFC 8314 3.3
+        trouble = listening.Trouble(self.home)
+        file = listening.write_file(self.home, SSL=1, TLS_SERVER_CERT=self.home.pem)
+        server = self.serve(file=file, **trouble.environment())
+        trouble.fail("accept4", errno.EMFILE)
+        with server.connect(greeted=False) as client:
+            self.assertEqual(client.rest(), b"")
+        self.assert_logged(server, "rule=connect.before_tls cause=connect.exhausted")
 
     def test_clients_cannot_be_accepted_or_watched_for_a_while(self):
         trouble = listening.Trouble(self.home)
@@ -244,7 +253,7 @@ class Memory(listening.Case):
             client.send("EHLO client.example\r\nSTARTTLS\r\n")
             crowd.append(client)
         time.sleep(1)
-        self.assert_logged(server, "cannot serve more clients just now: Cannot allocate memory")
+        self.assert_logged(server, "cannot serve more clients now: Cannot allocate memory")
         self.assertTrue(server.is_alive(), server.log()[-1000:])
         resource.prlimit(server.pid, resource.RLIMIT_AS, free)
         for client in crowd:

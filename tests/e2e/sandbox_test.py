@@ -1,4 +1,4 @@
-"""postern serve, shut in: what the kernel says of each of its threads, and that mail is served all the same."""
+"""postern serve in its sandbox: what the kernel says of each of its threads, and that mail is still served."""
 
 import os
 import pathlib

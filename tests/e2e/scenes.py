@@ -3,6 +3,7 @@ about for real, and its steps. Dialogues whose outcomes no home can bring about 
 """
 
 import re
+import shlex
 import tomllib
 
 import peer
@@ -11,9 +12,12 @@ import stage
 SPEC = peer.ROOT / "spec"
 LISTED = {"connect.listed_permanently": "-", "connect.listed_for_now": ""}  # what RBLSMTPD begins with
 CHECK_EXITS = {"credentials.accepted": 0, "credentials.rejected": 1, "credentials.broken": 111}
+OF_MAILBOXES = ("recipient.refused", "recipient.unknown", "recipient.too_many_unknown")  # and of domains of ours
+OF_PROGRAMS = {"recipient.program_refused": 100, "recipient.program_deferred": 111}  # and of mailboxes that there are
 SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "eof"}
 
 
+BY_DNS = "nobody answers for lists of the DNS here; dns_lists_test.py has some"
 LEFT = "hand_over.client_gone"
 
 
@@ -105,7 +109,9 @@ class Scene:
     def _start(self):
         event = self._events[0][0]
         if any(name == "exhausted" for name, _ in self._events[1:]):
-            raise Impossible("memory does not end at a word of the client; reliability_memory_test.py tries all the others")
+            raise Impossible("memory does not run out at a command of the client; reliability_memory_test.py tries all the others")
+        if event == "exhausted" and self._dialogue["world"]["SSL"]:
+            raise Impossible("memory runs out before the handshake, not between it and the greeting")
         if event == "connect.bad_value":
             self._settings["MAXRCPT"] = "many"
         elif event == "connect.no_controls":
@@ -116,6 +122,8 @@ class Scene:
             self.files["servercert_pem"] = "no certificate\n"
         elif event == "connect.no_hand_over":
             self._settings["QMAILQUEUE"] = self._folder / "nowhere"
+        elif event == "connect.dns_listed":
+            raise Impossible(BY_DNS)
         elif event == "connect.early_talker":
             self._settings["DROP_PRE_GREET"] = 1
             self.early = b"EHLO client.example.com\r\n"
@@ -129,7 +137,11 @@ class Scene:
             is_refused = event == "recipient.sender_refused"
             if senders.setdefault(sender, is_refused) != is_refused:
                 raise Impossible(f"{sender} is refused and is not")
+            if event == "recipient.client_listed":
+                raise Impossible(BY_DNS)
             domain = mailbox.rpartition("@")[2] if "@" in mailbox else None
+            if event in OF_MAILBOXES or event in OF_PROGRAMS:
+                event = "recipient.ours"
             if not is_refused and domain and standing.setdefault(domain, event) != event:
                 raise Impossible(f"{domain} is {standing[domain]} and {event}")
         events = set(standing.values())
@@ -140,10 +152,38 @@ class Scene:
         self.files["badmailfrom"] = "".join(f"{sender}\n" for sender, is_refused in senders.items() if is_refused)
         if "recipient.unknowable" in events:
             self.files["morercpthosts_cdb"] = "no cdb"
+        self._mailboxes()
+        self._program()
         if self._dialogue["world"]["local_only"]:
             self._settings["POSTERN_RELAY"] = 0
         if self._dialogue["world"]["relay_client"]:
             self._settings["RELAYCLIENT"] = self._added_by_relay_client()
+
+    def _mailboxes(self):
+        """Those that a list of recipients refuses, or lacks."""
+        asked = [(mailbox, event) for _, mailbox, event in self._dialogue["lookups"]]
+        named = {name: {mailbox for mailbox, event in asked if event == name} for name in (*OF_MAILBOXES, "recipient.ours")}
+        refused, unknown, too_many, ours = named.values()
+        ours = ours | {mailbox for mailbox, event in asked if event in OF_PROGRAMS}
+        if (refused | unknown | too_many) & ours:
+            raise Impossible("a mailbox that is there and is not")
+        if refused:
+            self.files["badrcptto"] = "".join(f"{mailbox}\n" for mailbox in sorted(refused))
+        if unknown | too_many:
+            self._settings["VALIDRCPTTO_CDB"] = peer.make_cdb(self._folder / "valid.cdb", {mailbox.lower(): "" for mailbox in ours})
+            self._settings["VALIDRCPTTO_LIMIT"] = sum(event == "recipient.unknown" for _, event in asked) if too_many else 0
+
+    def _program(self):
+        """One that says of each mailbox what the dialogue says."""
+        texts = [text for name, text in self._events if name.startswith("recipient.")]
+        asked = {mailbox: (event, text) for (_, mailbox, event), text in zip(self._dialogue["lookups"], texts) if event in OF_PROGRAMS}
+        if any(mailbox in asked and asked[mailbox][0] != event for _, mailbox, event in self._dialogue["lookups"]):
+            raise Impossible("a program that says this and that of one mailbox")
+        if asked:
+            cases = [f"{shlex.quote(mailbox)}) printf %s {shlex.quote(text)} >&4; exit {OF_PROGRAMS[event]};;"
+                     for mailbox, (event, text) in asked.items()]
+            self._settings["RCPTCHECK"] = peer.write_script(
+                self._folder / "rcptcheck", "\n".join(["#!/bin/sh", 'case "$RECIPIENT" in', *cases, "esac", ""]))
 
     def _added_by_relay_client(self):
         texts = [text for name, text in self._events if name.startswith("recipient.")]
@@ -173,7 +213,7 @@ class Scene:
         if event == LEFT:
             return [["eof"]]
         is_in_handshake = any(step == ["S", "220 ready for tls\r\n"] for step in steps) and ["tls"] not in steps
-        if event == "shutting_down":
+        if event == "shutting_down" or (event == "connect.shutting_down" and not self.is_implicit):
             return [["the server ends"]]
         acts = SILENT_HANDSHAKES if is_in_handshake else {"timeout": "wait", "too_slow": "wait", "eof": "eof"}
         return [[acts[event]]] if event in acts else []

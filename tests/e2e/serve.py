@@ -73,7 +73,7 @@ class Case(peer.Case):
 
     def write_file(self, *listeners, server=None, limits=None, tls=None, variables=None):
         server = {"home": self.home.path} | (server or {})
-        variables = {"POSTERN_MAILDIR": self.home.mail} | (variables or {})
+        variables = {"POSTERN_MAILDIR": self.home.mail, "POSTERN_LOG_DECISIONS": 1} | (variables or {})
         variables = {name: value for name, value in variables.items() if value is not None}
         text = as_file({"server": server, "limits": limits, "tls": tls, "variables": variables}, listeners or [{}])
         beside = self.file.with_suffix(".new")
@@ -101,7 +101,7 @@ class Case(peer.Case):
         return service.log()
 
     def assert_refused(self, service, rule, reply, **more):
-        """A new client is told the reply, the log has the rule, and the connection ends."""
+        """A new client gets the reply, the log has the rule, and the connection ends."""
         with service.connect(**more) as client:
             self.assertEqual(client.greeting, reply)
             self.assertEqual(client.rest(), b"")

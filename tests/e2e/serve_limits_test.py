@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What postern serve bears and what not: sessions, rates, guesses, early talkers, slow ones. Each has its reply and its
-rule in the log. Clients are addresses of 127.0.0.0/8; so nobody is exempt here, but where that is the matter."""
+rule in the log. Clients are addresses of 127.0.0.0/8; so none is exempt here, except where a test needs that."""
 
 import re
 import time
@@ -12,6 +12,12 @@ from peer import OURS
 
 EVERYBODY = {"exempt": []}
 TIM, TOM, FAR = "127.0.1.1", "127.0.1.2", "127.0.2.1"
+
+
+def metrics_of(service):
+    place = re.search(r"metrics: (\S+)", service.log())[1]
+    with urllib.request.urlopen(f"http://{place}/metrics", timeout=10) as page:
+        return page.read().decode().splitlines()
 
 
 class Sessions(serve.Case):
@@ -78,26 +84,26 @@ class Sessions(serve.Case):
         self.opened(service, TIM)
 
     def test_inside_implicit_tls_who_is_too_many_is_closed_before_a_handshake(self):
-        service = self.serving({"SSL": 1}, limits=EVERYBODY | {"sessions_per_address": 1})
+        service = self.serving({"SSL": 1}, limits=EVERYBODY | {"sessions_per_address": 1}, server={"metrics": "127.0.0.1:0"})
         with service.connect(source=TIM, greeted=False) as first:
             first.start_tls()
             self.assert_code(220, first.reply())
             with service.connect(source=TIM, greeted=False) as second:
                 self.assertEqual(second.rest(), b"")
         self.assert_logged(service, "rule=connect.before_tls cause=connect.client_busy ")
+        refused = [line for line in metrics_of(service) if "connections_refused_total{" in line and not line.endswith(" 0")]
+        self.assertEqual(refused, ['postern_connections_refused_total{rule="connect.before_tls"} 1'])
 
 
 class Guesses(serve.Case):
-    """D22: what shuts which gate, whom it holds, what opens it."""
+    """D22: what shuts which gate, which clients it stops, what opens it."""
 
     def authenticating(self, *listeners, **limits):
         return self.serving(*listeners, limits=EVERYBODY | limits, server={"metrics": "127.0.0.1:0"},
                             variables={"AUTH_CDB": self.home.users})
 
     def figures(self, service):
-        place = re.search(r"metrics: (\S+)", service.log())[1]
-        with urllib.request.urlopen(f"http://{place}/metrics", timeout=10) as page:
-            return dict(line.rsplit(" ", 1) for line in page.read().decode().splitlines() if "auth_gates" in line)
+        return dict(line.rsplit(" ", 1) for line in metrics_of(service) if "auth_gates" in line)
 
     def session(self, service, source, which=0, encrypted=True):
         client = service.connect(which, source=source)
@@ -285,6 +291,90 @@ class Slow(serve.Case):
             self.assert_logged(service, text)
         self.assertTrue(peer.until(lambda: service.log().count("by=close") >= 3), service.log())
         self.assertEqual(service.log().count("by=close"), 3)
+
+
+
+class Harvests(serve.Case):
+    """D33: who has named too many unknown recipients learns nothing more about who is there, also in new sessions."""
+
+    UNKNOWN = "550 sorry, no mailbox here by that name (#5.1.1)"
+
+    TABLES = {"server": {"metrics": "127.0.0.1:0"}}
+
+    def listing(self, *listeners, limits=(("unknown_recipients_per_hour", 3),), **variables):
+        peer.make_cdb(self.home.control / "validrcptto.cdb", {f"user@{peer.OURS}": ""})
+        return self.serving(*listeners, limits=EVERYBODY | dict(limits), variables=variables, **self.TABLES)
+
+    def session(self, service, source, which=0, sender="<me@sender.example>"):
+        client = service.connect(which, source=source)
+        self.addCleanup(client.close)
+        client.say("EHLO client.example", f"MAIL FROM:{sender}")
+        return client
+
+    def rcpt(self, client, name):
+        return client.say(f"RCPT TO:<{name if '@' in name else f'{name}@{peer.OURS}'}>")
+
+    def harvest(self, service, source, times):
+        """One a session: the limit of a session is not what stops it."""
+        for _ in range(times):
+            with self.session(service, source) as client:
+                self.assertEqual(self.rcpt(client, "nobody"), self.UNKNOWN)
+
+    def figures(self, service):
+        return dict(line.rsplit(" ", 1) for line in metrics_of(service) if line.startswith("postern_recipient_gates"))
+
+    def assert_gated(self, service, source, name="user"):
+        with self.session(service, source) as client:
+            self.assertEqual(self.rcpt(client, name), self.replies["too_many_unknown"])
+            self.assertEqual(client.rest(), b"")
+
+    def test_a_new_session_learns_nothing(self):
+        service = self.listing()
+        open_before = self.session(service, TIM)
+        self.harvest(service, TIM, 3)
+        for name in ("nobody", "user", "far@elsewhere.example", "postmaster"):
+            self.assert_gated(service, TIM, name)
+        self.assertEqual(self.rcpt(open_before, "user"), self.replies["too_many_unknown"])
+        self.assert_logged(service, "rule=recipient.too_many_unknown ")
+        self.assert_logged(service, "kind=recipients change=shut number=1")
+        with self.session(service, TOM) as client:
+            self.assertEqual(self.rcpt(client, "user"), "250 ok")
+        self.assertEqual(self.figures(service), {"postern_recipient_gates_shut": "1", "postern_recipient_gates_closings_total": "1"})
+
+    def test_without_the_limit_each_session_has_its_own(self):
+        service = self.listing(limits={})
+        self.harvest(service, TIM, 15)
+        self.assertNotIn("kind=recipients", service.log())
+
+    def test_who_may_relay_is_neither_counted_nor_stopped(self):
+        service = self.listing({}, {"RELAYCLIENT": "", "relay": True}, AUTH_CDB=self.home.users, ALLOW_INSECURE_AUTH=1)
+        for _ in range(5):
+            with self.session(service, TIM, which=1) as client:
+                self.assertEqual(self.rcpt(client, "nobody"), "250 ok")
+        self.harvest(service, TIM, 3)
+        self.assert_gated(service, TIM)
+        with self.session(service, TIM, which=1) as client:
+            self.assertEqual(self.rcpt(client, "user"), "250 ok")
+        with service.connect(source=TIM) as client:
+            client.say("EHLO client.example")
+            self.assert_code(235, client.say("AUTH PLAIN " + peer.plain_response(peer.USER, peer.PASSWORD)))
+            client.say("MAIL FROM:<me@sender.example>")
+            self.assertEqual(self.rcpt(client, "user"), "250 ok")
+
+    def test_exempt_clients_are_not_counted(self):
+        service = self.listing(limits={"unknown_recipients_per_hour": 1, "exempt": [TIM + "/32"]})
+        self.harvest(service, TIM, 3)
+        self.harvest(service, TOM, 1)
+        self.assert_gated(service, TOM)
+
+    def test_a_reload_changes_the_limit(self):
+        service = self.listing(limits={"unknown_recipients_per_hour": 1})
+        self.harvest(service, TIM, 1)
+        self.assert_gated(service, TIM)
+        self.write_file(limits=EVERYBODY, **self.TABLES)
+        self.assert_logged(service, "reload: done")
+        self.harvest(service, TIM, 2)
+        self.assert_logged(service, "kind=recipients change=open number=1")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def put_elsewhere(path, folder, name=None):
     return target
 
 
-def set_anew(link, target):
+def set_again(link, target):
     beside = link.with_name(link.name + ".next")
     beside.symlink_to(target)
     beside.rename(link)
@@ -104,12 +104,12 @@ class Links(serve.Case):
         (live / "server.pem").symlink_to("../../archive/x/server1.pem")
         return live / "server.pem", archive
 
-    def test_a_renewed_certificate_is_taken_when_its_link_is_set_anew(self):
+    def test_a_renewed_certificate_is_taken_when_its_link_is_set_again(self):
         link, archive = self.certbot()
         service = self.serving(variables={"TLS_SERVER_CERT": link})
         before = self.shown_certificate(service)
         (archive / "server2.pem").write_text("".join(peer.make_certificate(self.outside, "renewed")))
-        set_anew(link, "../../archive/x/server2.pem")
+        set_again(link, "../../archive/x/server2.pem")
         self.assert_logged(service, "reload: done")  # without a signal
         self.assertNotEqual(self.shown_certificate(service), before)
 
@@ -124,10 +124,10 @@ class Links(serve.Case):
                 folder.mkdir()
                 target, content = folder / path.name, path.read_bytes()
                 target.write_bytes(content)
-                set_anew(path, target)
+                set_again(path, target)
                 line = self.reload(service, "refused, and nothing has changed: ")
                 self.assertIn(f"{path} leads to {target}".removeprefix(f"{self.home.path}/"), line)
-                self.assertIn(f"the sandbox was entered without the folder {folder}: restart", line)
+                self.assertIn(f"the sandbox does not include the folder {folder}: restart", line)
                 self.assertNotIn("ermission", line)
                 path.unlink()
                 path.write_bytes(content)
@@ -177,7 +177,7 @@ class Classes(serve.Case):
             self.skipTest("the kernel has no Landlock")
         peer.make_cdb(self.cdb, {"127.0.1.1": f"+POSTERN_MAILDIR={self.outside}/mail\0", "": "+DATABYTES=4711\0"})
         self.assert_logged(service, "reload: refused, and nothing has changed: ")
-        self.assertIn(f"class 127.0.1.1 of {self.cdb}: POSTERN_MAILDIR {self.outside}/mail: the sandbox was entered without "
+        self.assertIn(f"class 127.0.1.1 of {self.cdb}: POSTERN_MAILDIR {self.outside}/mail: the sandbox does not include "
                       f"the folder {self.outside}/mail: restart", service.log())
         with service.connect(source="127.0.1.1") as client:  # the rules before are in force
             self.assertNotIn("4711", client.say("EHLO client.example"))

@@ -116,7 +116,7 @@ class Systemd(serve.Case):
         return listening, {"NOTIFY_SOCKET": str(path)}
 
     def hear(self, listening, wanted):
-        """All that is told up to what is wanted."""
+        """All notices up to the wanted one."""
         heard = ""
         while wanted not in heard:
             heard += listening.recv(4096).decode() + "\n"
@@ -154,7 +154,7 @@ class Systemd(serve.Case):
     def test_the_verb_says_when_nobody_answers(self):
         gone = self.reload_by_verb(2**22 - 1)
         self.assertEqual(gone.returncode, 100)
-        self.assertIn(b"is no postern serve", gone.stderr)
+        self.assertIn(b"is not postern serve", gone.stderr)
         (self.home.path / "serve").write_text("trap '' HUP; sleep 30")
         deaf = peer.Service(["sh", "serve"], {"PATH": os.environ["PATH"]}, cwd=self.home.path)
         self.addCleanup(deaf.stop)
@@ -167,7 +167,7 @@ class Systemd(serve.Case):
         self.addCleanup(other.stop)
         refused = self.reload_by_verb(other.pid)
         self.assertEqual(refused.returncode, 100)
-        self.assertIn(b"is no postern serve", refused.stderr)
+        self.assertIn(b"is not postern serve", refused.stderr)
         self.assertIsNone(other.process.poll())
 
     def test_a_reload_that_is_refused_is_over_too(self):
@@ -330,6 +330,35 @@ class Log(serve.Case):
             self.assertEqual(events, ["tls", "auth", "refuse", "message", "end"])
         for line in lines:
             self.assertLess(abs(datetime.datetime.fromisoformat(line["time"]).timestamp() - time.time()), 60, line)
+
+    def programs(self, variables=None, **more):
+        """The log of a service whose queue program and check program write on descriptor 2."""
+        talk = self.home.script("talk", 'echo \'{"event":"ready"}\' >&2; printf "no end" >&2; cat >/dev/null; exit 0')
+        judge = self.home.script("judge", 'echo "judge is here" >&2; exit 1')
+        service = self.serving({"check_program": [HOST, judge, "/bin/true"]}, **more, variables={
+            "POSTERN_MAILDIR": None, "QMAILQUEUE": talk, "ALLOW_INSECURE_AUTH": 1} | (variables or {}))
+        with service.connect() as client:
+            client.say("EHLO c.example")
+            self.assert_code(535, client.say("AUTH PLAIN " + peer.plain_response("alice", "wrong")))
+            self.assert_code(250, client.deliver("Subject: x\r\n\r\nx"))
+            client.say("QUIT")
+        self.assertEqual(service.terminate(), 0)
+        return service.log()
+
+    def test_what_programs_write_is_a_line_of_its_own_among_json(self):
+        lines = [json.loads(line) for line in self.programs(server={"log": "json"}).splitlines()]
+        said = [line["note"] for line in lines if line["event"] == "program"]
+        self.assertEqual(said, ["judge is here", '{"event":"ready"}', "no end"])
+
+    def test_what_programs_write_goes_as_it_is_to_a_log_of_text(self):
+        log = self.programs({"POSTERN_LOG_DECISIONS": 0})  # a line of ours may follow theirs that has no end
+        for said in ("judge is here\n", '{"event":"ready"}\n', "no end"):
+            self.assertIn(said, log)
+        self.assertNotIn("]: program", log)
+
+    def test_the_own_words_of_a_queue_program_are_no_line_of_the_log(self):
+        lines = self.programs(server={"log": "json"}, variables={"ERROR_FD": 2}).splitlines()
+        self.assertEqual([json.loads(line)["note"] for line in lines if '"event":"program"' in line], ["judge is here"])
 
     def test_what_decides_names_its_listener_and_the_first_recipient(self):
         service = self.serving({}, {"FORCE_TLS": 1}, variables={"AUTH_CDB": self.home.users})

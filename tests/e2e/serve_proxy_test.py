@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""postern serve behind the real haproxy, by PROXY versions 1 and 2; and what it makes of headers that are none."""
+"""postern serve with the real haproxy before it, by PROXY versions 1 and 2; and what it makes of headers that are none."""
 
 import socket
 import struct
@@ -161,7 +161,7 @@ class Headers(Case):
         left = self.direct(service, b"PROXY TCP4", greeted=False)
         left.end()
         self.assertEqual(left.rest(), b"")
-        self.assert_logged(service, "the proxy left before its header was whole")
+        self.assert_logged(service, "the proxy left before its header was complete")
         self.assertEqual(slow.rest(), b"")
         self.assertTrue(9.9 < time.monotonic() - begun < 12)  # spec/limits.hpp: max_proxy_header_seconds
 

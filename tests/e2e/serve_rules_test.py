@@ -2,6 +2,7 @@
 """The tcprules of postern serve, made by the real tcprules: who may come, and with which settings."""
 
 import os
+import re
 import time
 import unittest
 
@@ -94,6 +95,35 @@ class Rules(serve.Case):
         self.assertRegex(log, r"rule=connect\.before_tls cause=connect\.denied")
         self.assertNotIn("reply=", log)
 
+    def test_a_class_whose_ssl_cannot_be_read_is_answered_inside_tls(self):  # deviations D11, D22
+        for listener in ({"SSL": 1}, {}):
+            service = self.ruled(f'{TIM}:allow,SSL="yes"', f'{TOM}:allow,SSL="2"', ":allow", listener=listener)
+            for source in (TIM, TOM):
+                with self.subTest(listener=listener, source=source), service.connect(source=source, greeted=False) as client:
+                    client.start_tls()
+                    self.assertEqual(client.reply(), self.replies["configuration_error"])
+                    self.assertEqual(client.rest(), b"")
+            self.assert_logged(service, 'SSL="yes" in the class')
+
+    def test_who_is_turned_away_hears_nothing_before_tls_where_its_class_begins_with_it(self):  # deviation D22
+        service = self.ruled(f'{TIM}:allow,SSL="1"', f'{TOM}:allow,SSL="0"', f'{TED}:deny,SSL="1"', ":allow",
+                             limits={"sessions": 1, "exempt": []})
+        with service.connect(source=TEA):
+            for source in (TIM, TED):
+                with service.connect(source=source, greeted=False) as client:
+                    self.assertEqual(client.rest(), b"", source)
+            with service.connect(source=TOM) as client:
+                self.assertEqual(client.greeting[:3], "421")
+        silent = lambda: re.findall(r"refuse .*rule=connect\.before_tls ", service.log())
+        self.assertTrue(peer.until(lambda: len(silent()) == 2, 5), service.log())
+        service.stop()
+        service = self.ruled(f'{TOM}:allow,SSL="0"', ":allow", listener={"SSL": 1}, limits={"sessions": 1, "exempt": []})
+        with service.connect(source=TEA, greeted=False) as first:
+            first.start_tls()
+            self.assert_code(220, first.reply())
+            with service.connect(source=TOM) as client:
+                self.assertEqual(client.greeting[:3], "421", "this class is in clear")
+
     def test_relayclient_opens_every_domain_to_its_class_alone(self):
         service = self.ruled(f'{TIM}:allow,RELAYCLIENT="",POSTERN_RELAY="1"', f'{TEA}:allow,RELAYCLIENT=""', ":allow")
         for source, code in ((TIM, "250"), (TOM, "553"), (TEA, "550")):  # deviation D25
@@ -150,7 +180,7 @@ class Rules(serve.Case):
     def test_a_misspelt_name_refuses_a_reload_and_a_start(self):
         service = self.ruled(":allow")
         self.rules(f'{TIM}:allow,FORCE_TSL="1"', ":allow")
-        self.assert_logged(service, "FORCE_TSL is no variable: did you mean FORCE_TLS?")
+        self.assert_logged(service, "FORCE_TSL is not a variable: did you mean FORCE_TLS?")
         self.assert_logged(service, "reload: refused, and nothing has changed: ")
         self.assert_serves(service, source=TOM)
         self.assertIn("did you mean FORCE_TLS?", self.refused({"tcprules": self.cdb}))
@@ -158,8 +188,8 @@ class Rules(serve.Case):
     def test_a_name_of_another_program_is_warned_about_where_none_is_run(self):
         service = self.ruled(f'{TIM}:allow,WHITELISTED="1",TCPREMOTEHOST="x"', ":allow")
         self.assert_serves(service, source=TIM)
-        self.assert_logged(service, "WHITELISTED is no variable of postern")
-        self.assertNotIn("TCPREMOTEHOST is no variable", service.log())
+        self.assert_logged(service, "WHITELISTED is not a variable of postern")
+        self.assertNotIn("TCPREMOTEHOST is not a variable", service.log())
 
     def test_a_record_that_cannot_be_read_lets_nobody_in(self):
         self.rules(f"{TIM}:deny")

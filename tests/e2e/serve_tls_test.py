@@ -204,7 +204,7 @@ class Tls(serve.Case):
         self.assertRegex(self.s_client(service.port), rf"subject=CN ?= ?{HOST}\n")
 
     def test_one_that_is_gone_changes_nothing_and_is_told(self):
-        """Neither the one at the usual place nor one that is named: nobody may be led back to clear by a lost file."""
+        """Neither the one at the usual place nor one that is named: a lost file must lead no client back to clear."""
         for tables in ({}, {"variables": {"TLS_SERVER_CERT": self.home.pem}}):
             with self.subTest(tables=tables):
                 service = self.serving(**tables)

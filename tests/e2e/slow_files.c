@@ -21,7 +21,7 @@
 
 struct slow {
   char path[64], last[192];
-  long milliseconds, error, delayed, on_loops;
+  long milliseconds, error, delayed, on_loops, waiting;
 };
 static struct slow none, *now = &none;
 static __thread int is_loop;
@@ -50,7 +50,9 @@ static int delay(const char* path) {
   const size_t octets = path == NULL ? 0 : strlen(path), end = strlen(now->path);
   if (end == 0 || octets < end || strcmp(path + octets - end, now->path) != 0) return 0;
   const struct timespec wait = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+  __atomic_fetch_add(&now->waiting, 1, __ATOMIC_SEQ_CST);
   nanosleep(&wait, NULL);
+  __atomic_fetch_sub(&now->waiting, 1, __ATOMIC_SEQ_CST);
   __atomic_fetch_add(&now->delayed, 1, __ATOMIC_SEQ_CST);
   errno = (int)now->error;
   return errno != 0;
@@ -93,6 +95,10 @@ int stat(const char* path, struct stat* about) {
 int lstat(const char* path, struct stat* about) {
   note(path);
   return REAL(lstat)(path, about);
+}
+
+int fstatat(int folder, const char* path, struct stat* about, int flags) {
+  return delay(path) ? -1 : REAL(fstatat)(folder, path, about, flags);
 }
 
 int access(const char* path, int mode) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The n-th allocation of postern-smtpd fails, for n = 1, 2, 3, ...: the client is served or hears 4xx, the program ends by
+"""The n-th allocation of postern-smtpd fails, for n = 1, 2, 3, ...: the client is served or gets 4xx, the program ends by
 itself with a line of the log, and what was answered with 250 is there.
 
 The first argument is the program linked with tests/fail_allocation.cpp; postern-smtpd itself stands beside it."""
@@ -22,7 +22,7 @@ LARGE = "Subject: x\r\n\r\n" + "\r\n".join(["y" * 70] * 2000)  # more than is he
 
 @contextlib.contextmanager
 def held(environment, arguments=(), **more):
-    """A process that has ended by itself when this is over, or is stopped; to look for what a thousand left behind is slow."""
+    """A process that has ended by itself when this is over, or is stopped; to look for what a thousand left is slow."""
     direct = peer.Direct(environment, arguments, **more)
     try:
         yield direct
@@ -54,7 +54,7 @@ class Memory(peer.Case):
         return act
 
     def judge(self, n, heard):
-        """Served, or told; then there is nothing more to hear. 250 for a letter counts."""
+        """Served, or refused; then nothing more comes. 250 for a letter counts."""
         replies, code, log = heard
         self.assertIn(code, (0, 1, EXHAUSTED), f"allocation {n}: {replies} {log}")
         for number, reply in enumerate(replies):
@@ -73,7 +73,7 @@ class Memory(peer.Case):
 
     def hold(self, act, from_the_start=False, more=None, **settings):
         """act() with each allocation failing alone, and with all from it on; the start, which all have, by one of them.
-        `more`: how many are tried where nobody counts them."""
+        `more`: how many are tried where they are not counted."""
         started = self.allocations(lambda client: [client.say("QUIT")], **settings)
         begin = 0 if from_the_start else started - 5
         total = started + more if more else self.allocations(act, **settings)
@@ -141,7 +141,7 @@ class Memory(peer.Case):
         self.hold(self.login, DENY_TLS=1, ALLOW_INSECURE_AUTH=1, has_check_program=True)
 
     def test_starttls_in_the_program_itself(self):
-        """What fails after 220 cannot be told in a handshake; the connection ends."""
+        """What fails after 220 gets no reply in a handshake; the connection ends."""
         def act(client):
             client.say("EHLO client.example")
             told = client.say("STARTTLS")

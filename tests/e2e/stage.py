@@ -115,7 +115,7 @@ class Stage:
         self._send("this is no TLS at all\r\n")
 
     def _wait(self):
-        pass  # to hear what comes next takes as long as the server is patient
+        pass  # to read what comes next takes as long as the server is patient
 
     def _eof(self):
         try:

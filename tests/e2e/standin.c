@@ -37,7 +37,7 @@ static int next_code(const char* list) {
   size_t count = fd < 0 ? 0 : read_all(fd);
   octets[count] = 0;
   char* rest = strchr(octets, '\n');
-  if (!rest) return 81;  // asked more often than it was told
+  if (!rest) return 81;  // asked more often than it has answers
   *rest++ = 0;
   int number = atoi(octets);
   if (ftruncate(fd, 0) < 0 || pwrite(fd, rest, strlen(rest), 0) < 0) return 53;

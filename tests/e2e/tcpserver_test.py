@@ -411,8 +411,8 @@ class Rules(peer.Case):
         self.assertEqual(len(self.home.stored()), 1)
 
     def test_a_wrong_value_in_the_rules_refuses_that_client_only(self):  # deviation D11
-        with self.server.connect(source="127.0.0.7") as client:
-            self.assertEqual(client.greeting, self.replies["configuration_error"])
+        with self.server.connect(source="127.0.0.7", greeted=False) as client:
+            self.assertEqual(client.start_tls().reply(), self.replies["configuration_error"])
             self.assertEqual(client.rest(), b"")
         self.assertRegex(self.server.wait_for_log('SSL="yes"'), r'(config|warning): .*SSL="yes"')
         self.assert_code(250, self.deliver_from("127.0.0.1", f"user@{OURS}"))

@@ -157,7 +157,7 @@ class Writes(peer.Case):
         said = names.index("sendto 250 ok " + next(s for _, s in calls if s).split("ok ")[1])
         link = names.index("linkat")
         self.assertIn("sync", names[link - 1])  # the file, before it has a name
-        self.assertIn("sync", " ".join(names[link:said]))  # the folder, before the client hears of it
+        self.assertIn("sync", " ".join(names[link:said]))  # the folder, before the client's reply
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A cdb that is written over in place, cut and made long again, while logins and recipients are looked up in it, in both
-programs: nobody's session ends by it, and nobody who has the wrong password, or asks for a foreign domain, ever gets in."""
+programs: no session ends by it, and no client with a wrong password, or for a foreign domain, ever gets in."""
 
 import concurrent.futures
 import threading

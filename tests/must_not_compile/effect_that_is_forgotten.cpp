@@ -1,5 +1,5 @@
 // wanted: enumeration value
-// Who performs effects performs all of them: a switch without a default does not build when the spec has one more.
+// Code that performs effects performs all of them: a switch without a default does not build when the spec has one more.
 #include "spec/policy_row.hpp"
 
 bool ends_the_session(postern::spec::Effect effect) {

@@ -1,5 +1,5 @@
 // wanted: ignoring return value
-// A step that is dropped is a reply that nobody sends and an effect that nobody performs.
+// A dropped step is a reply that is not sent and an effect that is not performed.
 #include "engine/session.hpp"
 
 void serve(postern::engine::Session& session, std::span<char> scratch) {

@@ -88,7 +88,9 @@ void LmtpConversation::receive(std::string_view octets, base::Time now) {
   if (state() == State::idle && !replies_.is_empty()) stage_ = Stage::ended;  // unasked
 }
 
+// A reply to what has not been said is no reply: a cluster that is one ahead would answer for a recipient it never heard of.
 void LmtpConversation::hear(LmtpReply reply) {
+  if (!command_.empty()) return end({Kind::garbage});
   switch (stage_) {
     case Stage::greeting: return hear_greeting(reply);
     case Stage::lhlo: return hear_offers(reply);
@@ -129,7 +131,7 @@ void LmtpConversation::go_on(Step step) {
 
 void LmtpConversation::fail(const base::StreamFailure& failure) { end(trouble_of(failure)); }
 
-// While RSET is not answered the result is known already: trouble is the connection's alone.
+// While RSET is not answered the result is known already: a failure concerns the connection alone.
 void LmtpConversation::end(LmtpTrouble trouble) {
   if (stage_ == Stage::transaction)
     static_cast<void>(transaction_->fail(trouble));
@@ -139,7 +141,7 @@ void LmtpConversation::end(LmtpTrouble trouble) {
   stage_ = Stage::ended;
 }
 
-// The one who closes an idle connection tells nobody before the next MAIL: nothing has happened yet.
+// The peer that closes an idle connection says so only at the next MAIL: nothing has happened yet.
 bool LmtpConversation::may_repeat() const {
   if (!transaction_) return false;
   const LmtpResult& result = transaction_->result();
@@ -148,7 +150,7 @@ bool LmtpConversation::may_repeat() const {
   return result.of_all.code == closing || (has_ended && !result.has_been_answered);
 }
 
-// Who has broken the conversation is told nothing.
+// A peer that has broken the conversation gets no further command.
 std::string_view LmtpConversation::farewell() const { return has_failed_ ? "" : "QUIT\r\n"; }
 
 }  // namespace postern::deliver

@@ -4,7 +4,7 @@
 // lives   as long as its connection
 // time    reply_seconds for each reply, however its octets trickle, and for each write that makes no progress;
 //         delivery_seconds for all replies after the final dot
-// bounds  of what comes, a reply as reply.hpp says is kept; what nobody asked for ends the connection
+// bounds  of what comes, a reply as reply.hpp says is kept; an unasked reply ends the connection
 // errors  in LmtpResult; the conversation is `ended` then
 // source  RFC 2033 4.1; RFC 5321 4.1.1.1, 4.1.1.10, 4.5.3.2
 #pragma once
@@ -23,7 +23,7 @@ struct LmtpTimeouts {
   unsigned connect_seconds = 5;
   unsigned reply_seconds = 60;  // of each reply, and of each write that makes no progress
   // RFC 5321 4.5.3.2.6: of all replies after the final dot together. A client of ours waits no longer for its one
-  // reply than this; what we would hear later, it would not hear any more.
+  // reply than this; it would not know any more what we hear later.
   unsigned delivery_seconds = 600;
 };
 

@@ -1,7 +1,7 @@
 // One connection to a mail cluster of a process that may wait.
 // in      an address, the name that we give ourselves, timeouts; then one message after the other
 // out     LmtpResult of each
-// lives   from open() until it is destroyed; moved between the pool and who uses it, never shared. Name and timeouts
+// lives   from open() until it is destroyed; moved between the cluster and who uses it, never shared. Name and timeouts
 //         outlive it
 // bounds  no call outlasts its deadline
 // errors  open() gives errno; trouble is in the result, and then the connection is of no more use
@@ -29,7 +29,7 @@ class LmtpLink {
 
   // Whether another message may be sent over it, as far as we know.
   [[nodiscard]] bool is_usable() const;
-  // A last word, if it can be said without waiting.
+  // Says QUIT, if that needs no waiting.
   void quit() { base::part(*conversation_, std::move(socket_)); }
 
  private:

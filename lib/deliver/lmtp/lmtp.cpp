@@ -16,9 +16,10 @@ namespace {
 using Result = Outcome::Result;
 using spec::HandOverText;
 
+constexpr int closing = 421;
 constexpr std::size_t max_path_octets_told = 128;  // what is longer leaves no room for the reason
 
-// Without its code: ours stands before it, and nobody should read two.
+// Without its code: ours stands before it, and a client should read only one.
 std::string in_words(const LmtpReply& reply) {
   return reply.text.empty() ? "mail cluster gives no reason" : reply.text;
 }
@@ -62,9 +63,16 @@ std::string takers_in_words(const LmtpResult& result) {
   return std::to_string(count) + " of " + std::to_string(result.of_each.size()) + " recipients took it";
 }
 
+// Why a mail cluster that has ended the connection said it would (RFC 5321 3.8); empty where it said nothing.
+std::string last_words(const LmtpResult& result) {
+  const auto reply = std::ranges::find(result.of_each, closing, &LmtpReply::code);
+  if (reply == result.of_each.end()) return {};
+  return code_in_words(*reply) + (reply->text.empty() ? "" : " " + printable_line(reply->text)) + ", ";
+}
+
 Outcome failed(LmtpTrouble trouble, const LmtpResult& result, const std::string& address) {
   const bool is_unreachable = trouble.kind == LmtpTrouble::Kind::unreachable;
-  std::string cause = describe(trouble) + ": " + address;
+  std::string cause = last_words(result) + describe(trouble) + ": " + address;
   if (!is_unreachable) cause.append(", at ").append(result.stage);
   if (takers(result) > 0) cause += ", " + takers_in_words(result);
   return judged(Result::deferred,
@@ -108,9 +116,9 @@ std::string Lmtp::begin(MessageId, std::string_view received, std::string_view) 
   abandon();
   has_begun_ = true;
   received_ = received;  // memory for the message is taken when there is some of it
-  if (pool_.settings().opens_file_at_once) message_.open();
+  if (cluster_.settings().opens_file_at_once) message_.open();
   if (message_.error() == 0) return {};
-  return not_collected(message_.error(), pool_.settings().file_folder).cause;
+  return not_collected(message_.error(), cluster_.settings().file_folder).cause;
 }
 
 void Lmtp::append(std::string_view octets) {
@@ -128,10 +136,10 @@ std::optional<Lmtp::Work> Lmtp::work_for(std::string_view envelope_octets) const
   for (const std::string_view forward_path : envelope->forward_paths) {
     if (forward_path.empty() || has_control_octet(forward_path)) return std::nullopt;
     std::string path(forward_path);
-    if (!path.contains('@')) path += '@' + pool_.settings().default_domain;
+    if (!path.contains('@')) path += '@' + cluster_.settings().default_domain;
     const LmtpTaken::Mark mark = LmtpTaken::mark_of(hash_, work.reverse_path, path);
     if (has_mark(work.marks, mark) || has_mark(work.taken_before, mark)) continue;
-    if (pool_.taken().has(mark)) {
+    if (cluster_.taken().has(mark)) {
       work.taken_before.push_back(mark);
     } else {
       work.marks.push_back(mark);
@@ -143,7 +151,7 @@ std::optional<Lmtp::Work> Lmtp::work_for(std::string_view envelope_octets) const
 
 Outcome Lmtp::finish(std::string_view octets, std::string_view envelope_octets) {
   if (auto outcome = prepare(octets, envelope_octets)) return std::move(*outcome);
-  return conclude(transact_with_pool());
+  return conclude(transact_by_waiting());
 }
 
 std::optional<Outcome> Lmtp::prepare(std::string_view octets, std::string_view envelope_octets) {
@@ -157,28 +165,28 @@ std::optional<Outcome> Lmtp::outcome_without_cluster(std::string_view envelope_o
   auto work = work_for(envelope_octets);
   if (!has_begun_) return not_stored("no message");
   if (!work) return not_stored("no whole envelope");
-  if (message_.error() != 0) return not_collected(message_.error(), pool_.settings().file_folder);
+  if (message_.error() != 0) return not_collected(message_.error(), cluster_.settings().file_folder);
   work_ = std::move(*work);
   if (!work_.forward_paths.empty()) return std::nullopt;
-  pool_.taken().forget(work_.taken_before);
+  cluster_.taken().forget(work_.taken_before);
   return accepted({});
 }
 
 Outcome Lmtp::conclude(const LmtpResult& result) {
-  Outcome outcome = outcome_of(result, work_.forward_paths, pool_.settings().address.text);
+  Outcome outcome = outcome_of(result, work_.forward_paths, cluster_.settings().address.text);
   keep_account(result, outcome);
   abandon();
   return outcome;
 }
 
-LmtpResult Lmtp::transact_with_pool() {
-  const LmtpSettings& settings = pool_.settings();
+LmtpResult Lmtp::transact_by_waiting() {
+  const LmtpSettings& settings = cluster_.settings();
   const base::Deadline end = base::after_seconds(settings.timeouts.delivery_seconds);
-  if (auto idle = pool_.take()) {
+  if (auto idle = cluster_.take()) {
     idle->transact(mail(), end);
     if (!idle->may_repeat()) {
       LmtpResult result = idle->take_result();
-      pool_.give_back(std::move(*idle));
+      cluster_.give_back(std::move(*idle));
       return result;
     }
   }
@@ -186,27 +194,27 @@ LmtpResult Lmtp::transact_with_pool() {
   if (!link) return {.trouble = LmtpTrouble{LmtpTrouble::Kind::unreachable, link.error()}};
   link->transact(mail(), end);
   LmtpResult result = link->take_result();
-  pool_.give_back(std::move(*link));
+  cluster_.give_back(std::move(*link));
   return result;
 }
 
-// Once the client knows where it stands there is nothing left to spare anybody.
+// Once the client has a final reply the marks are not needed any more.
 void Lmtp::keep_account(const LmtpResult& result, const Outcome& outcome) {
   if (outcome.result != Result::deferred) {
-    pool_.taken().forget(work_.marks);
-    pool_.taken().forget(work_.taken_before);
+    cluster_.taken().forget(work_.marks);
+    cluster_.taken().forget(work_.taken_before);
     return;
   }
   std::vector<LmtpTaken::Mark> takers = work_.taken_before;
   for (std::size_t i = 0; i < result.of_each.size(); ++i)
     if (result.has_sent_data && result.of_each[i].is_positive()) takers.push_back(work_.marks[i]);
-  pool_.taken().remember(takers);
+  cluster_.taken().remember(takers);
 }
 
 void Lmtp::abandon() {
   received_.clear();
   message_.clear();
-  hash_ = pool_.taken().begin();
+  hash_ = cluster_.taken().begin();
   work_ = {};
   has_begun_ = false;
 }

@@ -46,7 +46,11 @@ bool LmtpReplyReader::take(const LmtpReplyLine& line) {
   if (lines_ > 0 && line.code != reply_.code) return false;  // RFC 5321 4.2.1: each line has the same code
   reply_.code = line.code;
   if (lines_ > 0) reply_.text += '\n';
-  if (reply_.text.size() + line.text.size() < max_lmtp_reply_octets) reply_.text += line.text;
+  if (reply_.text.size() + line.text.size() < max_lmtp_reply_octets) {
+    reply_.text += line.text;
+    // RFC 5321 2.3.8: it ends no line, so no second extension can stand behind it.
+    std::replace(reply_.text.end() - static_cast<std::ptrdiff_t>(line.text.size()), reply_.text.end(), '\n', ' ');
+  }
   ++lines_;
   return line.is_last || lines_ < max_lmtp_reply_lines;
 }

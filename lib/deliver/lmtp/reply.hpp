@@ -2,7 +2,7 @@
 // in      octets as they come: lines of three digits, then a space or the end (the last line) or a hyphen, and CRLF
 // out     LmtpReplyLine, a view into the line; LmtpReply, all lines of one reply, when the last one is there
 // limits  max_lmtp_reply_line_octets, max_lmtp_reply_lines; of the text max_lmtp_reply_octets are kept
-// errors  none besides no value and is_garbage(): what is no reply is nothing that one could obey
+// errors  none besides no value and is_garbage(): what is not a reply cannot be obeyed
 // source  RFC 5321 4.2, 4.2.1, 4.5.3.1.5
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace postern::deliver {
 
-inline constexpr std::size_t max_lmtp_reply_line_octets = 2048;  // RFC 5321 4.5.3.1.5 wants at least 512
+inline constexpr std::size_t max_lmtp_reply_line_octets = 2048;  // RFC 5321 4.5.3.1.5 requires at least 512
 inline constexpr std::size_t max_lmtp_reply_lines = 100;
 inline constexpr std::size_t max_lmtp_reply_octets = 8192;
 
@@ -26,7 +26,7 @@ struct LmtpReplyLine {
 
 struct LmtpReply {
   int code = 0;      // 0: none came
-  std::string text;  // the lines without the code, joined by LF; any octet may be in it
+  std::string text;  // the lines without the code, joined by LF; any other octet may be in it, a space for a bare LF
 
   [[nodiscard]] bool is_positive() const { return code / 100 == 2; }
   [[nodiscard]] bool is_temporary() const { return code / 100 == 4; }

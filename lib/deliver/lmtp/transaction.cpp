@@ -72,6 +72,7 @@ void LmtpTransaction::say_group() {
 
 LmtpTransaction::Step LmtpTransaction::sent(std::size_t octets) {
   if (!group_.empty()) {
+    sent_ += static_cast<std::size_t>(std::ranges::count(std::string_view(group_).substr(0, octets), '\n'));
     group_.erase(0, octets);
     return Step::goes_on;
   }
@@ -81,7 +82,7 @@ LmtpTransaction::Step LmtpTransaction::sent(std::size_t octets) {
 
 LmtpTransaction::Step LmtpTransaction::take_piece() {
   const auto piece = wire_->next();
-  if (!piece) return fail({Kind::unread, piece.error()});  // without the final dot: nobody takes half a message
+  if (!piece) return fail({Kind::unread, piece.error()});  // without the final dot: none takes half a message
   piece_ = *piece;
   if (!piece_.empty()) return Step::goes_on;
   stage_ = Stage::delivery;
@@ -103,7 +104,7 @@ LmtpTransaction::Step LmtpTransaction::hear(LmtpReply reply) {
 
 LmtpTransaction::Step LmtpTransaction::hear_of_envelope(LmtpReply reply) {
   if (heard_ > 0) result_.stage = "RCPT";
-  if (heard_ == said_ || !reply.is_judgement()) return fail({Kind::garbage});
+  if (heard_ == sent_ || !reply.is_judgement()) return fail({Kind::garbage});
   if (heard_ > 0)
     result_.of_each[heard_ - 1] = std::move(reply);
   else if (!reply.is_positive())
@@ -122,6 +123,7 @@ LmtpTransaction::Step LmtpTransaction::hear_of_envelope(LmtpReply reply) {
 }
 
 LmtpTransaction::Step LmtpTransaction::hear_of_data(LmtpReply reply) {
+  if (!group_.empty()) return fail({Kind::garbage});
   if (reply.code != go_ahead) {
     if (!reply.is_temporary() && !reply.is_permanent()) return fail({Kind::garbage});
     result_.of_all = std::move(reply);

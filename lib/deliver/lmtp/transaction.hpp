@@ -3,12 +3,12 @@
 // in      the envelope and the message, which outlive it; what the cluster offers; replies; how many octets have been sent
 // out     octets to send; LmtpResult: what was said, without any judgement of ours
 // whole   mail data is sent only when every recipient was taken at RCPT: our client gets one reply for all of them, and
-//         as long as nobody has anything, that reply is the truth. So DATA waits for the replies to RCPT, and is not
+//         as long as no recipient has anything, that reply is true. So DATA waits for the replies to RCPT, and is not
 //         pipelined with them
 // groups  with PIPELINING commands go in groups of at most max_group_octets, which every socket takes without its
 //         reader: we write and then read, and neither side waits for the other. Without it, one command at a time
 // early   a reply before the final dot breaks the transaction: 4yz is its result, since 421 may come at any time;
-//         anything else is garbage, for nobody can have taken what was not yet sent
+//         anything else is garbage, because no recipient can have taken what was not yet sent
 // bounds  the message is read in pieces, as they are sent
 // errors  in LmtpResult, with the stage that they happened in
 // source  RFC 2033 4.1, 4.2; RFC 2920 3.1; RFC 1870 6; RFC 6152 2; RFC 5321 3.8
@@ -23,8 +23,9 @@
 #include <vector>
 
 #include "base/client_protocol.hpp"
-#include "deliver/lmtp/message.hpp"
 #include "deliver/lmtp/reply.hpp"
+#include "deliver/lmtp/wire.hpp"
+#include "deliver/mail_spool.hpp"
 
 namespace postern::deliver {
 
@@ -46,7 +47,7 @@ struct LmtpTrouble {
 struct LmtpMail {
   std::string_view reverse_path;
   std::span<const std::string> forward_paths;  // neither these nor the reverse-path have control octets
-  const LmtpMessage& message;
+  const MailSpool& message;
 };
 
 // After LHLO.
@@ -105,8 +106,8 @@ class LmtpTransaction {
   Stage stage_ = Stage::envelope;
   std::string group_;  // of commands
   std::optional<LmtpWire> wire_;
-  std::string_view piece_;            // of mail data
-  std::size_t said_ = 0, heard_ = 0;  // of the commands; then heard_ is of the replies of each
+  std::string_view piece_;                       // of mail data
+  std::size_t said_ = 0, sent_ = 0, heard_ = 0;  // of the commands; then heard_ is of the replies of each
   LmtpResult result_;
 };
 

@@ -16,8 +16,8 @@ int make_folder(const base::Descriptor& root, const std::string& path) {
   return ::mkdirat(root.number(), path.c_str(), only_owner) == 0 || errno == EEXIST ? 0 : errno;
 }
 
-// Every folder in which something may be new is added to `changed`, also when the folder was there already: who made it
-// may not have come as far as to sync it. new/ comes last: who finds it finds a whole mailbox.
+// Every folder that may hold something new is added to `changed`, also when it existed already: its maker
+// may not have synced it yet. new/ comes last: where it exists the mailbox is complete.
 int make_mailbox(const base::Descriptor& root, const std::string& mailbox, std::vector<std::string>& changed) {
   changed.emplace_back(".");
   for (std::size_t end = 0; end != std::string::npos;) {

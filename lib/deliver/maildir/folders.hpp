@@ -1,5 +1,5 @@
 // The folders that one group of messages is delivered into: opened once, made when missing, synced together.
-// in      a mailbox below the root (maildir_name.hpp); link as often as messages come, then sync once
+// in      a mailbox below the root (config/maildir_name.hpp); link as often as messages come, then sync once
 // out     names in new/. All folders are made with mode 0700
 // durable after sync, where trouble() is none: each new/ that was linked into, and every folder in which another was
 //         made. A mailbox that could not be made durable loses its new/ again, so that the next delivery makes, and syncs, it

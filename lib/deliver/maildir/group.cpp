@@ -7,9 +7,9 @@
 #include <ranges>
 #include <string>
 
+#include "config/maildir_name.hpp"
 #include "deliver/envelope_paths.hpp"
 #include "deliver/maildir/folders.hpp"
-#include "deliver/maildir/name.hpp"
 #include "deliver/received.hpp"
 
 namespace postern::deliver {
@@ -30,7 +30,7 @@ Delivery delivery_of(const PreparedMessage& prepared, std::string_view default_d
   if (!paths) return delivery;
   std::map<std::string, std::string_view> recipient_of;
   for (const std::string_view path : paths->forward_paths)
-    recipient_of.try_emplace(mailbox_path(path, default_domain), path);
+    recipient_of.try_emplace(config::mailbox_path(path, default_domain), path);
   for (const auto& [mailbox, path] : recipient_of) {
     delivery.mailboxes.push_back(mailbox);
     const bool has_domain = path.contains('@');
@@ -50,7 +50,7 @@ int link(Delivery& delivery, std::size_t index, MaildirRoot& root, MaildirFolder
   if (root.has_delivered_to())
     own = {delivery.message->return_path_octets(), delivered_to_field(delivery.recipients[index])};
   const std::string& mailbox = delivery.mailboxes[index];
-  int error = EEXIST;  // somebody set the clock back
+  int error = EEXIST;  // the clock was set back
   for (int i = 0; i < max_tries && error == EEXIST; ++i) {
     std::string name = root.unique_name() + ",S=" + std::to_string(delivery.message->size() + own.text.size());
     error = folders.link(delivery.message->file(), mailbox, name, own);
@@ -65,7 +65,7 @@ void link_all(Delivery& delivery, MaildirRoot& root, MaildirFolders& folders) {
   if (!delivery.message->is_sound()) take_back(delivery, folders);
 }
 
-// A message that memory ends for holds up no other one.
+// A message without memory delays no other one.
 void complete(const PreparedMessage& prepared, const base::Descriptor& root) try {
   prepared.message->complete(root, prepared.octets);
 } catch (const std::bad_alloc&) {

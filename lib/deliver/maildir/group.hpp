@@ -1,10 +1,10 @@
-// Makes several messages durable together, so that they share what is dear: the waits for the disk.
+// Makes several messages durable together, so that they share the expensive part: the waits for the disk.
 // in      messages, each with its last octets and its envelope ("Freverse-path\0Tforward-path\0...\0")
 // out     an Outcome for each, in their order; the messages are as after abandon
 // durable before `accepted`, in this order: every file synced, all together; each linked into the new/ of all its
 //         recipients; every folder that got a link or a folder synced, all together, each once
 // whole   a message is in all its mailboxes or in none: when one fails, the links made so far are taken back (a reader
-//         may have seen them). A file is complete and on the disk before it has a name: nobody ever sees a part of one
+//         may have seen them). A file is complete and on the disk before it has a name: no reader ever sees a part of one
 // errors  of one message (no room, broken envelope, folder that cannot be made): deferred, and the others do not notice.
 //         Of a folder: every message that was linked into it is deferred, the others are accepted
 // shared  recipients of one message share an inode, of our user and mode 0600: readers may unlink and rename theirs, and
@@ -33,7 +33,7 @@ struct PreparedMessage {
 
 class MaildirGroup {
  public:
-  // More than this in one commit gain little and keep the first waiting: who gathers stops here.
+  // More than this in one commit gain little and keep the first waiting: gathering stops here.
   static constexpr std::size_t max_messages = 64;
 
   MaildirGroup(MaildirRoot& root, SyncMany::Way way) : root_(&root), sync_(way) {}

@@ -1,8 +1,8 @@
-// Delivers into one Maildir for each recipient: ROOT/DOMAIN/LOCAL-PART/new (name.hpp says how names are made).
+// Delivers into one Maildir for each recipient: ROOT/DOMAIN/LOCAL-PART/new (config/maildir_name.hpp says how names are made).
 // in      mail data; the recipients come with the envelope, so everything is written once, for all of them
 // out     the same file in each mailbox, beginning with Return-Path and Received; missing mailboxes are made, mode 0700
 // durable before `accepted`, in all mailboxes or in none: one message is a group of one (group.hpp)
-// errors  deferred; the client hears whether the disk is full, the log hears errno and mailbox
+// errors  deferred; the reply says whether the disk is full, the log has errno and mailbox
 // source  RFC 5321 4.4 (Return-Path); maildir(5); https://cr.yp.to/proto/maildir.html
 #pragma once
 

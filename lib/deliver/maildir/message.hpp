@@ -4,8 +4,8 @@
 // out     a file that no mailbox shows yet, beginning with Return-Path and Received; a Return-Path that the message
 //         brought is left out of it. Each piece is one write(2), and nothing is copied
 // lives   on one thread at a time, which may be another for the group; no view is kept
-// errors  the first trouble is remembered and reported by the group; the client hears whether the disk is full, the log
-//         hears errno and where
+// errors  the first trouble is remembered and reported by the group; the reply says whether the disk is full, the log
+//         has errno and where
 // source  RFC 5321 4.4 (Return-Path)
 #pragma once
 
@@ -31,17 +31,17 @@ class MaildirMessage {
   ~MaildirMessage() { abandon(); }
 
   void begin(MessageId id, std::string_view received, std::string_view reverse_path);
-  // The file, now and not when it is wanted: a message that cannot have one is refused before it is sent.
+  // The file, now and not when it is needed: a message that cannot have one is refused before it is sent.
   void open();
   void write(std::string_view octets);
-  void abandon();  // leaves nothing behind
+  void abandon();  // leaves no file
 
   // What follows is for MaildirGroup.
 
   // The last piece; then everything is in the file, or there is trouble. folder: the root, open until the message is abandoned.
   void complete(const base::Descriptor& folder, std::string_view octets);
 
-  // The first one counts, and gives up the file: what is left of the disk is of use to others. 0 is no trouble.
+  // The first one counts, and gives up the file: others need the rest of the disk. 0 is no trouble.
   void note(int error, std::string_view where);
 
   [[nodiscard]] bool is_begun() const { return is_begun_; }

@@ -1,4 +1,4 @@
-// What all deliveries below one root have in common: where it is, and names that nobody else gives to a file.
+// What all deliveries below one root have in common: where it is, and unique names for files.
 // out     a descriptor of the root; "SECONDS.MMICROSECONDSPTHREADQCOUNTER.HOST", which no other call ever returns
 // lives   longer than the messages and groups that use it; every call may come from any thread
 // errors  a descriptor that is not open, and errno
@@ -24,7 +24,7 @@ class MaildirRoot {
  public:
   explicit MaildirRoot(MaildirSettings settings);
 
-  // Opened again each time: somebody may have put another folder in its place.
+  // Opened again each time: another folder may be in its place.
   [[nodiscard]] base::Descriptor open() const;
 
   // The thread stands for the process: it is the process where there is only one, and two threads never share it.

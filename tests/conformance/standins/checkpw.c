@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// More than the interface allows, so that a writer who goes beyond it does not meet a closed pipe.
+// More than the interface allows, so that a writer that goes beyond it does not meet a closed pipe.
 enum { max_octets = 1 << 16 };
 
 int main(int argc, char **argv) {

@@ -1,0 +1,18 @@
+// Whether the DNS lists of an environment work: each is asked about the two addresses that tell.
+// in      DNSBL, RBLSMTPD and POSTERN_DNS of the variables; what is malformed the start has reported
+// out     a note for each list that works; a warning for one that does not: it lists nobody, everybody, or will not answer
+// waits   at most spec::max_dns_seconds, for all of them
+// errors  without a resolver a warning
+// source  RFC 5782 5: a list has 127.0.0.2, and never 127.0.0.1
+#pragma once
+
+#include <vector>
+
+#include "audit/advice.hpp"
+#include "cli/source.hpp"
+
+namespace postern::cli {
+
+void advise_on_dns_lists(const Variables& variables, std::vector<audit::Advice>& advice);
+
+}  // namespace postern::cli

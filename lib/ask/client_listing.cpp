@@ -1,0 +1,65 @@
+#include "ask/client_listing.hpp"
+
+#include <new>
+
+namespace postern::ask {
+namespace {
+
+DnsAnswer answer_of(const dns::Answer& heard) {
+  DnsAnswer answer;
+  if (heard.kind == dns::Answer::Kind::none) answer.kind = DnsAnswer::Kind::none;
+  if (heard.kind == dns::Answer::Kind::found) answer.kind = DnsAnswer::Kind::addresses;
+  for (const base::Address& address : heard.addresses) {
+    if (!address.is_ipv4()) continue;
+    const std::span<const std::uint8_t> octets = address.octets();
+    answer.addresses.push_back({octets[0], octets[1], octets[2], octets[3]});
+  }
+  return answer;
+}
+
+}  // namespace
+
+bool asks_dns_lists(const config::Start& start) {
+  if (start.dns_lists.empty() || start.event != spec::Event::connect_ready) return false;
+  const spec::Guards guards = start.settings_and_facts;
+  const bool only_users_send = guards.has(spec::bit::REQUIRE_AUTH) && !start.dnsbl_at_connect;
+  return !guards.has(spec::bit::relay_client) && !only_users_send;
+}
+
+std::expected<dns::Servers, std::string> dns_servers(std::string_view list) {
+  return list.empty() ? dns::system_servers() : dns::parse_servers(list);
+}
+
+ClientListing::ClientListing(std::span<const config::DnsList> lists, std::uint64_t threshold,
+                             const base::Address& client)
+    : lists_(lists), threshold_(threshold), client_(client), answers_(lists.size()) {
+  for (std::size_t i = 0; i < lists_.size(); ++i) awaited_ += name_of(i) ? 1U : 0U;
+  if (awaited_ == 0) judge();
+}
+
+std::optional<std::string> ClientListing::name_of(std::size_t entry) const {
+  const bool is_asked_by_another = asks_for(lists_, entry, client_) != entry;
+  return is_asked_by_another ? std::nullopt : name_to_ask(lists_[entry], client_);
+}
+
+void ClientListing::take(std::size_t entry, const dns::Answer& answer) {
+  if (verdict_) return;
+  try {
+    answers_[entry] = answer_of(answer);
+  } catch (const std::bad_alloc&) {  // then it has failed
+  }
+  if (--awaited_ == 0) judge();
+}
+
+void ClientListing::close() {
+  if (!verdict_) judge();
+}
+
+void ClientListing::judge() try {
+  verdict_ = ask::judge(lists_, answers_, threshold_, client_);
+  answers_ = {};
+} catch (const std::bad_alloc&) {
+  verdict_.emplace();
+}
+
+}  // namespace postern::ask

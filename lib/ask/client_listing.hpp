@@ -1,0 +1,56 @@
+// What the DNS lists say of one client: all are asked when it connects, the verdict is there when the last one has answered.
+// in      the lists and the threshold of a start, the client's address; for each name that is to be asked, its answer
+// out     the names; the verdict, null until all answers are there, or close() has ended the waiting
+// lives   the lists outlive it
+// memory  what was answered goes when the verdict is there
+// errors  none: what failed, for lack of memory too, counts nothing, and DnsVerdict::unanswered names it
+// source  ask/dns_lists.hpp
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ask/dns_lists.hpp"
+#include "config/start.hpp"
+#include "dns/answer.hpp"
+#include "dns/servers.hpp"
+
+namespace postern::ask {
+
+// Whether lists are asked about a client of this start: not where nothing could come of it.
+[[nodiscard]] bool asks_dns_lists(const config::Start& start);
+
+// POSTERN_DNS, or the key `dns`; empty: those of the system.
+[[nodiscard]] std::expected<dns::Servers, std::string> dns_servers(std::string_view list);
+
+class ClientListing {
+ public:
+  ClientListing(std::span<const config::DnsList> lists, std::uint64_t threshold, const base::Address& client);
+
+  [[nodiscard]] std::size_t entries() const { return lists_.size(); }
+  // None: this entry is not asked about the client, or another asks the same.
+  [[nodiscard]] std::optional<std::string> name_of(std::size_t entry) const;
+  // Once for each entry that has a name.
+  void take(std::size_t entry, const dns::Answer& answer);
+  // What has not answered is silent.
+  void close();
+  [[nodiscard]] const DnsVerdict* verdict() const { return verdict_ ? &*verdict_ : nullptr; }
+
+ private:
+  void judge();
+
+  std::span<const config::DnsList> lists_;
+  std::uint64_t threshold_;
+  base::Address client_;
+  std::vector<DnsAnswer> answers_;
+  std::size_t awaited_ = 0;
+  std::optional<DnsVerdict> verdict_;
+};
+
+}  // namespace postern::ask

@@ -1,0 +1,44 @@
+// Judges a client's address by what DNS lists answer: names to ask, and the score of the answers.
+// in      the lists, the address, for each list what DNS says
+// out     names; DnsVerdict
+// errors  none: what failed, is silent or is no listing counts nothing, so no trouble of DNS refuses a client
+// source  RFC 5782 2.1, 2.4; postscreen(8): DNSBL scores; docs/decisions/0018-dns-lists.md
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/network.hpp"
+#include "config/dns_lists.hpp"
+
+namespace postern::ask {
+
+// What DNS says of one name.
+struct DnsAnswer {
+  enum class Kind : std::uint8_t { failed, none, addresses } kind = Kind::failed;  // failed: or silent
+  std::vector<config::Ipv4Octets> addresses{};
+};
+
+// `2.0.0.127.zen.spamhaus.org`; of an IPv6 address its 32 nibbles. None: this list is not asked about it.
+[[nodiscard]] std::optional<std::string> name_to_ask(const config::DnsList& list, const base::Address& client);
+// The first entry that asks what this one asks: the name goes out once.
+[[nodiscard]] std::size_t asks_for(std::span<const config::DnsList> lists, std::size_t entry,
+                                   const base::Address& client);
+
+struct DnsVerdict {
+  bool is_listed = false;  // the score has reached the threshold
+  int score = 0;
+  std::string words{};       // of a reply: `192.0.2.1 is on zen.spamhaus.org, bl.example`; empty unless it is listed
+  std::string detail{};      // of the log: `zen.spamhaus.org*3 list.dnswl.org*-2`, what counted
+  std::string unanswered{};  // of the log: which did not say, with the address by which one says so
+};
+
+// answers   one for each entry; of one that asks what another asks, that one's counts
+[[nodiscard]] DnsVerdict judge(std::span<const config::DnsList> lists, std::span<const DnsAnswer> answers,
+                               std::uint64_t threshold, const base::Address& client);
+
+}  // namespace postern::ask

@@ -1,0 +1,60 @@
+#include "ask/recipient_inquiry.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "ask/mailboxes.hpp"
+#include "ask/recipient_program.hpp"
+#include "spec/limits.hpp"
+
+namespace postern::ask {
+
+using spec::Event;
+
+RecipientInquiry::RecipientInquiry(Facts& facts, std::string_view address, Event when_unknown)
+    : start_(facts.start()),
+      address_(address),
+      deadline_(base::after_seconds(spec::question_row(engine::Question::recipient).seconds)),
+      when_unknown_(when_unknown) {
+  if (start_.recipient_program.empty()) return;
+  const engine::Session& session = facts.session();
+  environment_ = base::Environment(facts.environment().pointers());
+  environment_.set("SENDER", session.envelope().reverse_path());
+  environment_.set("RECIPIENT", address_);
+  environment_.set("HELO", session.client_name());
+  environment_.set("USE_FD4", "1");
+}
+
+void RecipientInquiry::run() try {
+  if (base::milliseconds_until(deadline_) == 0) return;
+  event_ = Event::recipient_ours;
+  if (start_.refuses_without_mailbox) look_for_mailbox();
+  if (event_ == Event::recipient_ours && !start_.recipient_program.empty()) ask_program();
+} catch (const std::bad_alloc&) {
+  event_ = Event::recipient_unknowable;
+  problem_ = "no memory";
+}
+
+void RecipientInquiry::look_for_mailbox() {
+  switch (mailbox_standing(start_.hand_over_path, address_, problem_)) {
+    case ValidRecipients::Standing::valid: return;
+    case ValidRecipients::Standing::unknown: event_ = when_unknown_; return;
+    case ValidRecipients::Standing::unknowable: event_ = Event::recipient_unknowable; return;
+  }
+}
+
+void RecipientInquiry::ask_program() {
+  const base::Deadline deadline = std::min(deadline_, base::after_seconds(spec::max_recipient_check_seconds));
+  ProgramVerdict verdict =
+      ask_recipient_program(start_.recipient_program, environment_, deadline, start_.program_errors);
+  event_ = verdict.event;
+  words_ = std::move(verdict.words);
+  problem_ = std::move(verdict.problem);
+}
+
+Finding RecipientInquiry::finding() const {
+  return {.answer = {event_, event_ == Event::recipient_program_refused ? words_ : address_}, .trouble = problem_};
+}
+
+}  // namespace postern::ask

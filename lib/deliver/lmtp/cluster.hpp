@@ -1,0 +1,57 @@
+// What all messages to one mail cluster share: its address, what was taken, and the idle connection of a caller that waits.
+// in      settings; a connection that is between two transactions
+// out     such a connection again; it was quiet a moment ago and may die all the same
+// bounds  one connection, no older than idle_seconds since its last use
+// threads settings() and taken() are for any thread, the connection for one
+// source  RFC 2033 4.1; RFC 5321 4.1.1.10 (QUIT)
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "deliver/lmtp/link.hpp"
+#include "deliver/lmtp/taken.hpp"
+
+namespace postern::deliver {
+
+struct LmtpSettings {
+  base::SocketAddress address;
+  std::string host;                  // ours, for LHLO
+  std::string default_domain;        // of a recipient without a domain: control/me
+  std::string file_folder = "/tmp";  // where a message waits that is too large for memory
+  bool opens_file_at_once = false;   // before the message is known to need it, so that its lack is known at DATA
+  LmtpTimeouts timeouts{};
+  unsigned idle_seconds = 30;
+  std::size_t max_taken = 4096;
+  unsigned taken_seconds = 24 * 60 * 60;  // clients try again for days, and most of them within hours
+};
+
+class LmtpCluster {
+ public:
+  explicit LmtpCluster(LmtpSettings settings)
+      : settings_(std::move(settings)), taken_(settings_.max_taken, settings_.taken_seconds) {}
+  LmtpCluster(const LmtpCluster&) = delete;
+  LmtpCluster& operator=(const LmtpCluster&) = delete;
+  ~LmtpCluster();
+
+  [[nodiscard]] const LmtpSettings& settings() const { return settings_; }
+  [[nodiscard]] LmtpTaken& taken() { return taken_; }
+
+  // None when there is none that lives.
+  [[nodiscard]] std::optional<LmtpLink> take();
+  void give_back(LmtpLink link);
+
+ private:
+  struct Idle {
+    LmtpLink link;
+    base::Deadline until;
+  };
+
+  LmtpSettings settings_;
+  LmtpTaken taken_;
+  std::optional<Idle> idle_;
+};
+
+}  // namespace postern::deliver

@@ -1,0 +1,53 @@
+// The DNS lists about one client on a loop: asked when it is let in, and never waited for by the loop.
+// in      a connection whose class has lists
+// out     the verdict, null until it is there; then the connection has a turn. DNS lists that refuse the client, and those that
+//         did not answer, are lines of the log
+// bounds  each list has spec::max_dns_seconds
+// lives   with its client; what is still asked then is asked for nobody
+// errors  without a resolver nobody is asked, and a line of the log says why. Lack of memory is no answer
+// source  ask/client_listing.hpp; docs/decisions/0018-dns-lists.md
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+
+#include "ask/client_listing.hpp"
+#include "dns/channel.hpp"
+
+namespace postern::server {
+
+class Client;
+class Connection;
+
+class DnsLists {
+ public:
+  // Null: nobody is asked.
+  [[nodiscard]] static std::unique_ptr<DnsLists> begin(Connection& connection);
+
+  [[nodiscard]] const ask::DnsVerdict* verdict() const { return listing_.verdict(); }
+
+ private:
+  class Question final : public dns::Request {
+   public:
+    Question(DnsLists& of, std::size_t entry) : of_(of), entry_(entry) {}
+    void ended(const dns::Answer& answer) override { of_.heard(entry_, answer); }
+
+   private:
+    DnsLists& of_;
+    std::size_t entry_;
+  };
+
+  explicit DnsLists(Connection& connection);
+  void ask(std::size_t entry, const std::string& name);
+  void take(std::size_t entry, const dns::Answer& answer);
+  void heard(std::size_t entry, const dns::Answer& answer);
+  void tell() const;
+  [[nodiscard]] Client& client() const;
+
+  Connection& connection_;
+  ask::ClientListing listing_;
+  std::deque<Question> questions_;
+};
+
+}  // namespace postern::server
