@@ -15,22 +15,11 @@ import threading
 import time
 
 import peer
+from peer import free_port
 
 A, CNAME, SOA, PTR, TXT = 1, 5, 6, 12, 16
 ANSWER, TRUNCATED = 0x8180, 0x0200
 LISTED = bytes([127, 0, 0, 2])
-
-
-def free_port():
-    """Free for UDP and TCP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            return tcp.getsockname()[1]
 
 
 def wire(name):

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import unittest
 
-from dns_servers import Faulty, Rbldnsd, Unbound, free_port
+from dns_servers import Faulty, Rbldnsd, Unbound
+from peer import free_port
 
 PATIENCE = 1500  # milliseconds; a timer of the loop is up to 50 late
 MODES = ("loop", "waits")

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import peer
-from peer import HOST, OURS, Case
+from peer import HOST, OURS, Case, free_port
 
 ALICE, BOB, FULL = (f"{name}@{OURS}" for name in ("alice", "bob", "full"))
 LARGE = "".join(f".{number}\r\n" for number in range(60000))
@@ -61,12 +61,6 @@ userdb {{
   args = {folder}/users
 }}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Dovecot:

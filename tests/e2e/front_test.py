@@ -12,14 +12,9 @@ import threading
 import warnings
 
 import peer
-from peer import HOST, OURS, PASSWORD, USER, Client, plain_response, run, until
+from peer import HOST, OURS, PASSWORD, USER, Client, free_port, plain_response, run, until
 
 MESSAGE = "Subject: front\r\n\r\nhello"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Front(peer.Case):

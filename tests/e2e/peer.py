@@ -6,10 +6,12 @@ interface, every wait has an end, and what a test started is killed, as a proces
 """
 
 import base64
+import contextlib
 import functools
 import json
 import os
 import pathlib
+import random
 import re
 import select
 import shutil
@@ -108,6 +110,17 @@ def until(is_true, seconds=PATIENCE_SECONDS):
             return False
         time.sleep(0.005)
     return True
+
+
+def free_port():
+    """Free for TCP and UDP on all addresses, and none that the kernel gives to a connection before the server starts."""
+    first_given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(first_given // 2, first_given), 100):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
+            tcp.bind(("", port))
+            udp.bind(("", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def tls_context(**attributes):

@@ -135,7 +135,7 @@ class Recipients(Case):
                 return [self.rcpt(client, name) for name in ("nobody", "user")]
         self.assertTrue(peer.until(lambda: replies() == ["250 ok", UNKNOWN]))
 
-    @peer.by_postern_smtpd_alone("postern serve does not start, as cli_serve_test.py has it")
+    @peer.by_postern_smtpd_alone("the listener does not start: cli_serve_test.py")
     def test_a_file_that_is_named_and_is_not_there_lets_nobody_begin(self):
         missing = self.home.path / "missing.cdb"
         server = peer.start_server(self.home.environment(VALIDRCPTTO_CDB=missing))

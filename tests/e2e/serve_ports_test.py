@@ -57,8 +57,7 @@ class Ports(serve.Case):
             self.assert_logged(service, f"process {os.getpid()} (")
 
     def test_of_many_starts_at_once_one_wins(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = peer.free_port()
         self.write_file({"port": port}, server={"loops": 2})
         services = [peer.Service([serve.postern(), "serve", "-c", self.file], {"PATH": os.environ["PATH"]}) for _ in range(6)]
         for service in services:
@@ -70,8 +69,7 @@ class Ports(serve.Case):
         self.assertEqual([service.process.poll() for service in ended()], [100] * 5)
 
     def test_addresses_of_ones_own_may_lie_within_each_other(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = peer.free_port()
         service = self.serving({"port": port, "SMTPGREETING": "near"}, {"ip": "0.0.0.0", "port": port, "SMTPGREETING": "all"},
                                server={"loops": 2})
         for address, greeting in (("127.0.0.1", "220 near ESMTP"), ("127.0.0.2", "220 all ESMTP")):

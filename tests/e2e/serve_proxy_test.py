@@ -8,7 +8,7 @@ import time
 
 import peer
 import serve
-from peer import OURS
+from peer import OURS, free_port
 
 PROXY = "127.0.0.9"
 CLIENT = "127.0.1.7"
@@ -27,12 +27,6 @@ listen mail
   source {source}
   server postern 127.0.0.1:{behind} {send}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def version_1(source=CLIENT, family="TCP4", destination="127.0.0.1"):
