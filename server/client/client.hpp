@@ -58,7 +58,7 @@ class Client {
 
  public:
   bool is_admitted = false;         // ClientTable counts it
-  std::optional<bool> expects_tls;  // before the first octet, as its rule of tcprules says; none: as its listener
+  std::optional<bool> expects_tls;  // before the first octet, as its class says; none: as `served` does
   base::Endpoint remote;
   const ListenerRef listener;
   const std::uint64_t number;

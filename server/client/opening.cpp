@@ -40,6 +40,7 @@ OpeningWant turn_away(const Client& client, Event event, std::string_view text) 
 }
 
 OpeningWant refuse(Client& client, Event event) {
+  if (client.served != nullptr && !client.expects_tls) client.expects_tls = client.served->is_implicit_tls();
   client.served = client.context.find_class(client.listener.index, {});
   return turn_away(client, event, {});
 }
@@ -146,10 +147,11 @@ OpeningWant Opening::read_proxy_header(Client& client, Stream& stream) {
 OpeningWant Opening::admit(Client& client, Stream& stream) {
   LoopContext& context = client.context;
   const config::ClientRule rule = context.find_rule(client.listener.index, client.remote.address);
-  client.expects_tls = expects_tls(rule.value);
   const bool has_class = rule.standing == config::ClientRule::Standing::allowed ||
                          rule.standing == config::ClientRule::Standing::not_found;
   if (has_class) client.served = context.find_class(client.listener.index, rule.value);
+  const bool is_sound = client.served != nullptr && client.served->start.event == Event::connect_ready;
+  if (!is_sound) client.expects_tls = expects_tls(rule.value);
   Event first = count_in(client);  // of all that is true, what stands first in spec/events.toml
   if (has_class && client.served == nullptr && client.is_admitted) {
     stage_ = Stage::judging;
