@@ -21,17 +21,21 @@ constexpr std::size_t room_for_json_end = cut_mark.size() + 2 + cut_member.size(
 
 constexpr std::size_t max_key_octets = 64;  // ours are short
 
-constexpr std::array<bool, 256> plain = [] {
-  std::array<bool, 256> table{};
-  for (std::size_t octet = 33; octet < 127; ++octet) table[octet] = !dangerous.contains(static_cast<char>(octet));
-  return table;
-}();
+// Which octets may stand as they are.
+constexpr LogLine::Octets plain_and(std::string_view more) {
+  LogLine::Octets octets{};
+  for (std::size_t octet = 33; octet < 127; ++octet) octets[octet] = !dangerous.contains(static_cast<char>(octet));
+  for (const char octet : more) octets[static_cast<unsigned char>(octet)] = true;
+  return octets;
+}
+constexpr LogLine::Octets plain = plain_and("");
+constexpr LogLine::Octets plain_in_quotes = plain_and(" =");
+constexpr LogLine::Octets plain_in_note = plain_and(" =\"");
 
-// How many octets at the front of a text may stand as they are.
-std::size_t plain_octets(std::string_view text, std::string_view allowed) {
+// How many of them are at the front of a text.
+std::size_t count_front(std::string_view text, const LogLine::Octets& allowed) {
   std::size_t octets = 0;
-  while (octets < text.size() && (plain[static_cast<unsigned char>(text[octets])] || allowed.contains(text[octets])))
-    ++octets;
+  while (octets < text.size() && allowed[static_cast<unsigned char>(text[octets])]) ++octets;
   return octets;
 }
 
@@ -93,7 +97,7 @@ void LogLine::begin_text(const LogVoice& voice, std::string_view event) {
   append("[");
   append(as_decimal(process_of(voice), room));
   append("]: ");
-  append_escaped(event, {});
+  append_escaped(event, plain);
 }
 
 void LogLine::begin_json(const LogVoice& voice, std::string_view event) {
@@ -102,7 +106,7 @@ void LogLine::begin_json(const LogVoice& voice, std::string_view event) {
   append(as_time(voice.clock(), room));
   append("\",\"program\":\"");
   is_in_string_ = true;
-  append_escaped(voice.program, {});
+  append_escaped(voice.program, plain);
   end_string();
   number("pid", process_of(voice)).field("event", event);
 }
@@ -156,14 +160,14 @@ void LogLine::end_string() {
   is_in_string_ = false;
 }
 
-void LogLine::append_escaped(std::string_view text, std::string_view allowed) {
+void LogLine::append_escaped(std::string_view text, const Octets& allowed) {
   while (is_json() && !text.empty()) {
     const base::Escaped escaped = base::escape_for_json(text);
     append(escaped.text());
     text.remove_prefix(escaped.taken);
   }
   while (!text.empty() && !is_full_) {
-    const std::size_t octets = plain_octets(text, allowed);
+    const std::size_t octets = count_front(text, allowed);
     append_as_fits(text.substr(0, octets));
     text.remove_prefix(octets);
     if (text.empty()) return;
@@ -182,7 +186,7 @@ void LogLine::append_as_fits(std::string_view text) {
 LogLine& LogLine::field(std::string_view key, std::string_view text) {
   const bool is_quoted = is_json() || text.empty() || text.contains(' ');
   begin_value(key, is_quoted ? quote : "");
-  append_escaped(text, is_quoted ? " =" : "");
+  append_escaped(text, is_quoted ? plain_in_quotes : plain);
   if (is_quoted) end_string();
   close();
   return *this;
@@ -198,7 +202,7 @@ LogLine& LogLine::number(std::string_view key, std::uint64_t number) {
 LogLine& LogLine::client(std::string_view key, std::string_view octets) {
   const std::string_view beginning = is_json() ? beginning_of(octets) : octets.substr(0, max_client_octets_logged);
   begin_value(key, is_json() ? quote : "");
-  append_escaped(beginning, {});
+  append_escaped(beginning, plain);
   if (beginning.size() < octets.size()) append(cut_mark);
   if (is_json()) end_string();
   close();
@@ -208,7 +212,7 @@ LogLine& LogLine::client(std::string_view key, std::string_view octets) {
 LogLine& LogLine::note(std::string_view sentence) {
   if (is_json()) return field("note", sentence);
   append(": ");
-  append_escaped(sentence, " =\"");
+  append_escaped(sentence, plain_in_note);
   close();
   return *this;
 }

@@ -47,6 +47,8 @@ struct LogVoice {
 
 class LogLine {
  public:
+  using Octets = std::array<bool, 256>;  // a set of them
+
   explicit LogLine(std::string_view event, LogVoice voice = {});
 
   LogLine& field(std::string_view key, std::string_view text);  // ours; in quotes when it is empty or has a space
@@ -67,7 +69,7 @@ class LogLine {
   void begin_value(std::string_view key,
                    std::string_view first);  // the first octets of the value: they go with the key
   void end_string();
-  void append_escaped(std::string_view text, std::string_view allowed);
+  void append_escaped(std::string_view text, const Octets& allowed);  // of the text alone: JSON has its own
   void cut();
   void close();  // makes what there is a whole line, without its line end; more may follow
 
