@@ -29,6 +29,7 @@ std::uint32_t Disk::make_node(bool is_folder, std::uint32_t parent) {
   Node& node = nodes_[used_];
   node.is_folder = is_folder;
   node.is_synced = false;
+  node.mode = node.old_mode = 0;
   node.parent = parent;
   node.octets.clear();
   node.names.clear();
@@ -49,6 +50,7 @@ void Disk::cut_power() {
     if (!node.is_folder && !node.is_synced)
       node.octets.resize(random_.below(static_cast<std::uint32_t>(node.octets.size()) + 1));
     node.is_synced = true;
+    node.mode = node.old_mode = random_.one_in(2) ? node.mode : node.old_mode;
     for (Name& name : node.names) name.is_there = name.was_there = random_.one_in(2) ? name.is_there : name.was_there;
     std::erase_if(node.names, [](const Name& name) { return !name.is_there; });
   }
@@ -125,12 +127,13 @@ int Disk::open(int folder, std::string_view path, int flags, int& number) {
   return 0;
 }
 
-int Disk::make_folder(int folder, std::string_view path) {
+int Disk::make_folder(int folder, std::string_view path, mode_t mode) {
   const Place place = find_place(folder, path);
   if (place.folder == no_node) return ENOENT;
   if (find(place.folder, place.name) != nullptr) return EEXIST;
   if (const int error = trouble(); error != 0) return error;
   const std::uint32_t node = make_node(true, place.folder);
+  nodes_[node].mode = nodes_[node].old_mode = mode;
   put(nodes_[place.folder], place.name, node);
   return 0;
 }
@@ -197,11 +200,27 @@ int Disk::remove_folder(int folder, std::string_view path) {
   return unlink(folder, path);
 }
 
+int Disk::look(int number, mode_t& mode) {
+  const std::uint32_t node = node_of(number);
+  if (node == no_node) return EBADF;
+  mode = nodes_[node].mode;
+  return trouble();
+}
+
+int Disk::change_mode(int number, mode_t mode) {
+  const std::uint32_t node = node_of(number);
+  if (node == no_node) return EBADF;
+  if (const int error = trouble(); error != 0) return error;
+  nodes_[node].mode = mode;
+  return 0;
+}
+
 int Disk::sync(int number) {
   const std::uint32_t node = node_of(number);
   if (node == no_node) return EBADF;
   if (const int error = trouble(); error != 0) return error;
   nodes_[node].is_synced = true;
+  nodes_[node].old_mode = nodes_[node].mode;
   for (Name& name : nodes_[node].names) name.was_there = name.is_there;
   std::erase_if(nodes_[node].names, [](const Name& name) { return !name.is_there; });
   return 0;

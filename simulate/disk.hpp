@@ -1,11 +1,13 @@
 // A disk that forgets: files and folders below one root, what of them is on the disk for good, and what goes wrong.
 // in      the calls of the kernel, by descriptor and path; errno as a value, 0 for none
 // out     what a program sees now; after cut_power() what a kernel may have kept: all that was synced, and of the rest what
-//         chance leaves: a file any beginning of it, a name or its removal
+//         chance leaves: a file any beginning of it, a name or its removal, a folder's new mode or its old one
 // faults  a bound on what can be written, an error in so many calls, and the power that ends at a given call
-// rule    a name is safe when its folder was synced after it, octets when their file was; nothing else is promised
+// rule    a name is safe when its folder was synced after it, octets and mode when their own node was; nothing else is promised
 // source  fsync(2), open(2): O_TMPFILE, link(2); ninja's src/disk_interface.h for the idea of one faked world
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +39,7 @@ class Disk {
   struct Node {
     bool is_folder = false;
     bool is_synced = false;
+    mode_t mode = 0, old_mode = 0;  // of a folder: now; on the disk, if it is there at all
     std::uint32_t parent = 0;
     std::size_t octets_used = 0;
     std::string octets;
@@ -53,13 +56,15 @@ class Disk {
   [[nodiscard]] int open_root(int& number) { return open_node(0, number); }
   [[nodiscard]] int open_unnamed(int folder, int& number);
   [[nodiscard]] int open(int folder, std::string_view path, int flags, int& number);
-  [[nodiscard]] int make_folder(int folder, std::string_view path);
+  [[nodiscard]] int make_folder(int folder, std::string_view path, mode_t mode);
   [[nodiscard]] int write(int number, std::string_view octets, std::size_t& written);
   [[nodiscard]] int read(int number, std::size_t from, std::string_view& octets);
   [[nodiscard]] int link(int file, int folder, std::string_view name);
   [[nodiscard]] int rename(int folder, std::string_view from, std::string_view to);
   [[nodiscard]] int unlink(int folder, std::string_view path);
   [[nodiscard]] int remove_folder(int folder, std::string_view path);
+  [[nodiscard]] int look(int number, mode_t& mode);
+  [[nodiscard]] int change_mode(int number, mode_t mode);
   [[nodiscard]] int sync(int number);
   void close(int number);
 

@@ -1,5 +1,7 @@
 #include "simulate/disk_log.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <string>
@@ -60,6 +62,17 @@ void log_unlink(const Disk& disk, int folder, std::string_view path) {
   const std::uint32_t message = message_in(disk, node_at(disk, disk.node_of(folder), path));
   if (message != no_message)
     actions().add("disk unlink %u %.*s 0", message, static_cast<int>(path.size()), path.data());
+}
+
+void log_look(const Disk& disk, int number, int error) {
+  const std::uint32_t node = disk.node_of(number);
+  if (!actions().is_open() || node == no_node) return;
+  const bool is_marked = (disk.node(node).mode & S_ISVTX) != 0;
+  actions().add("disk look %s %d %d", path_of(disk, node).c_str(), is_marked ? 1 : 0, error);
+}
+
+void log_unmark(const Disk& disk, int number, int error) {
+  if (actions().is_open()) actions().add("disk unmark %s %d", path_of(disk, disk.node_of(number)).c_str(), error);
 }
 
 void log_folder(const char* call, const char* path, int error) {

@@ -63,6 +63,8 @@ int __real_sync_file_range(int number, off64_t from, off64_t octets, unsigned fl
 int __real_linkat(int from, const char* old_path, int to, const char* path, int flags);
 int __real_renameat2(int from, const char* old_path, int to, const char* path, unsigned flags);
 int __real_unlinkat(int folder, const char* path, int flags);
+int __real_fstat(int number, struct stat* found);
+int __real_fchmod(int number, mode_t mode);
 int __real_fsync(int number);
 int __real_close(int number);
 int __real_clock_gettime(clockid_t clock, timespec* now);
@@ -96,7 +98,7 @@ int __wrap_access(const char* path, int mode) { return named_descriptor(path) >=
 
 int __wrap_mkdirat(int folder, const char* path, mode_t mode) {
   if (!is_simulated(folder)) return __real_mkdirat(folder, path, mode);
-  const int error = disk().make_folder(folder, path);
+  const int error = disk().make_folder(folder, path, mode);
   log_folder("make", path, error);
   return returned(error);
 }
@@ -156,6 +158,21 @@ int __wrap_unlinkat(int folder, const char* path, int flags) {
   }
   const int error = disk().remove_folder(folder, path);
   log_folder("unmake", path, error);
+  return returned(error);
+}
+
+int __wrap_fstat(int number, struct stat* found) {
+  if (!is_simulated(number)) return __real_fstat(number, found);
+  *found = {};
+  const int error = disk().look(number, found->st_mode);
+  log_look(disk(), number, error);
+  return returned(error);
+}
+
+int __wrap_fchmod(int number, mode_t mode) {
+  if (!is_simulated(number)) return __real_fchmod(number, mode);
+  const int error = disk().change_mode(number, mode);
+  log_unmark(disk(), number, error);
   return returned(error);
 }
 
