@@ -66,6 +66,7 @@ class Group:
     """A commit: what one committer did, line by line, and of which messages."""
 
     by: int
+    begun: int  # where in the log
     members: list[int]
     lines: list[tuple[int, list[str]]] = field(default_factory=list)
     events: list[tuple[int, str, int, int]] = field(default_factory=list)
@@ -91,7 +92,7 @@ class Retelling:
 
     def tell(self) -> None:
         if not self.left:
-            return self.write_and_sync([], self.group.lines[0][0] if self.group.lines else 0)
+            return self.write_and_sync([], self.group.begun)
         syncs = [line for line in self.left if line[1][0] == "sync-file"]
         self.left = [line for line in self.left if line[1][0] != "sync-file"]
         self.write_and_sync(syncs, (syncs or self.left)[0][0])
@@ -182,7 +183,7 @@ class Mail:
                 self.open.members.append(message)
 
     def begin_group(self, at: int, words: list[str]) -> None:
-        self.open = Group(0, [])
+        self.open = Group(0, at, [])
         self.groups.append(self.open)
         self.expected.append(-1 if "copies" in words else int(words[0]))
 
