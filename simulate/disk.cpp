@@ -193,26 +193,11 @@ int Disk::unlink(int folder, std::string_view path) {
   return 0;
 }
 
-int Disk::remove_folder(int folder, std::string_view path) {
-  const Place place = find_place(folder, path);
-  const Name* const found = place.folder == no_node ? nullptr : find(place.folder, place.name);
-  if (found != nullptr && std::ranges::any_of(nodes_[found->node].names, &Name::is_there)) return ENOTEMPTY;
-  return unlink(folder, path);
-}
-
-int Disk::look(int number, mode_t& mode) {
+int Disk::mode_of(int number, mode_t*& mode) {
   const std::uint32_t node = node_of(number);
   if (node == no_node) return EBADF;
-  mode = nodes_[node].mode;
+  mode = &nodes_[node].mode;
   return trouble();
-}
-
-int Disk::change_mode(int number, mode_t mode) {
-  const std::uint32_t node = node_of(number);
-  if (node == no_node) return EBADF;
-  if (const int error = trouble(); error != 0) return error;
-  nodes_[node].mode = mode;
-  return 0;
 }
 
 int Disk::sync(int number) {

@@ -62,9 +62,7 @@ class Disk {
   [[nodiscard]] int link(int file, int folder, std::string_view name);
   [[nodiscard]] int rename(int folder, std::string_view from, std::string_view to);
   [[nodiscard]] int unlink(int folder, std::string_view path);
-  [[nodiscard]] int remove_folder(int folder, std::string_view path);
-  [[nodiscard]] int look(int number, mode_t& mode);
-  [[nodiscard]] int change_mode(int number, mode_t mode);
+  [[nodiscard]] int mode_of(int number, mode_t*& mode);  // to look at it, or to change it
   [[nodiscard]] int sync(int number);
   void close(int number);
 

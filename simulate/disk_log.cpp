@@ -75,8 +75,8 @@ void log_unmark(const Disk& disk, int number, int error) {
   if (actions().is_open()) actions().add("disk unmark %s %d", path_of(disk, disk.node_of(number)).c_str(), error);
 }
 
-void log_folder(const char* call, const char* path, int error) {
-  if (actions().is_open()) actions().add("disk %s %s %d", call, path, error);
+void log_make(const char* path, int error) {
+  if (actions().is_open()) actions().add("disk make %s %d", path, error);
 }
 
 }  // namespace postern::simulate

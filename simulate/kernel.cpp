@@ -99,7 +99,7 @@ int __wrap_access(const char* path, int mode) { return named_descriptor(path) >=
 int __wrap_mkdirat(int folder, const char* path, mode_t mode) {
   if (!is_simulated(folder)) return __real_mkdirat(folder, path, mode);
   const int error = disk().make_folder(folder, path, mode);
-  log_folder("make", path, error);
+  log_make(path, error);
   return returned(error);
 }
 
@@ -152,26 +152,25 @@ int __wrap_renameat2(int from, const char* old_path, int to, const char* path, u
 
 int __wrap_unlinkat(int folder, const char* path, int flags) {
   if (!is_simulated(folder)) return __real_unlinkat(folder, path, flags);
-  if (flags != AT_REMOVEDIR) {
-    log_unlink(disk(), folder, path);
-    return returned(disk().unlink(folder, path));
-  }
-  const int error = disk().remove_folder(folder, path);
-  log_folder("unmake", path, error);
-  return returned(error);
+  log_unlink(disk(), folder, path);
+  return returned(disk().unlink(folder, path));
 }
 
 int __wrap_fstat(int number, struct stat* found) {
   if (!is_simulated(number)) return __real_fstat(number, found);
+  mode_t* mode = nullptr;
+  const int error = disk().mode_of(number, mode);
   *found = {};
-  const int error = disk().look(number, found->st_mode);
+  if (error == 0) found->st_mode = *mode;
   log_look(disk(), number, error);
   return returned(error);
 }
 
 int __wrap_fchmod(int number, mode_t mode) {
   if (!is_simulated(number)) return __real_fchmod(number, mode);
-  const int error = disk().change_mode(number, mode);
+  mode_t* found = nullptr;
+  const int error = disk().mode_of(number, found);
+  if (error == 0) *found = mode;
   log_unmark(disk(), number, error);
   return returned(error);
 }

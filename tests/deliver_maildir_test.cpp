@@ -165,6 +165,8 @@ TEST_F(MaildirTest, many_recipients_need_few_descriptors) {
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(outcome.result, Result::accepted) << outcome.cause;
   EXPECT_EQ(files_below_root(), 100U);
+  for (const auto& mailbox : fs::directory_iterator(root_ / "example.com"))
+    EXPECT_EQ(fs::status(mailbox.path() / "new").permissions(), fs::perms::owner_all) << "durable, and without mark";
 }
 
 TEST_F(MaildirTest, messages_of_every_size_arrive_whole) {

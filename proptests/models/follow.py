@@ -87,7 +87,8 @@ class Retelling:
     def __init__(self, group: Group, boxes: dict[str, int], wanted: dict[int, list[str]], numbers: dict[int, int]) -> None:
         self.group, self.boxes, self.wanted, self.numbers = group, boxes, wanted, numbers
         self.sound: list[int] = []
-        self.opened: dict[str, bool] = {}  # whether it was made
+        self.opened: dict[str, bool] = {}  # whether the folders above are needed
+        self.marked: set[int] = set()  # boxes that had the mark before
         self.left = list(group.lines)
 
     def tell(self) -> None:
@@ -105,8 +106,8 @@ class Retelling:
         for at, line in self.left:
             if at > end and line[0] == "unlink":
                 self.take_back(at, line)
-            if at > end and line[0] == "unmake":
-                self.group.add(at, "UNMAKE", self.boxes[line[1].removesuffix("/new")], None, False)
+            if at > end and line[0] == "unmark" and line[2] == "0":
+                self.unmark(at, self.boxes[line[1].removesuffix("/new")])
         return None
 
     def write_and_sync(self, syncs: list[tuple[int, list[str]]], at: int) -> None:
@@ -123,17 +124,14 @@ class Retelling:
     def link(self, message: int, lines: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
         at = lines[0][0] if lines else self.group.events[-1][0]
         for mailbox in sorted(self.wanted[message]):
-            box, is_made = self.boxes[mailbox], False
-            while lines and lines[0][1][0] in ("make", "unmake"):
+            box = self.boxes[mailbox]
+            while lines and lines[0][1][0] in ("make", "look"):
                 at, line = lines.pop(0)
-                is_made = line[0] == "make" and line[1] == mailbox + "/new" and line[2] in ("0", "17")
+                self.open(at, line, mailbox)
             is_link = bool(lines) and lines[0][1][:3] == ["link", str(message), mailbox + "/new"]
-            if is_made and is_link:
-                self.group.add(at, "MAKE", box, None, False)
-                self.group.events[-1] = (at, "MAKE", box, self.group.by)
             if is_link:
                 at, line = lines.pop(0)
-                self.opened.setdefault(mailbox, is_made)
+                self.opened.setdefault(mailbox, box in self.made())
             failed = not is_link or line[3] != "0"
             self.group.add(at, "LINK", self.numbers[message], box, failed)
             if failed:
@@ -141,6 +139,25 @@ class Retelling:
         while lines and lines[0][1][:2] == ["unlink", str(message)]:
             self.take_back(*lines.pop(0))
         return lines
+
+    def open(self, at: int, line: list[str], mailbox: str) -> None:
+        box = self.boxes[mailbox]
+        if line[0] == "look":
+            is_marked, failed = line[2] == "1", line[3] != "0"
+            if is_marked and box not in self.made():
+                self.marked.add(box)
+            self.opened.setdefault(mailbox, is_marked or failed)
+            self.group.add(at, "LOOK", box, None, is_marked or failed)
+        elif line[1] == mailbox + "/new" and line[2] in ("0", "17"):
+            self.group.events.append((at, "MAKE", box, self.group.by))
+
+    def unmark(self, at: int, box: int) -> None:
+        if box not in self.made():
+            self.marked.add(box)
+        self.group.events.append((at, "UNMARK", box, self.group.by))
+
+    def made(self) -> set[int]:
+        return {box for _, action, box, _ in self.group.events if action == "MAKE"}
 
     def sync_folders(self, lines: list[tuple[int, list[str]]]) -> None:
         found = {line[1]: (at, line[2] != "0") for at, line in lines}
@@ -208,14 +225,15 @@ class Mail:
         numbers = {message: i for i, message in enumerate(messages)}
         events = [(self.submitted[m], "SUBMIT", numbers[m], sum(1 << boxes[b] for b in self.wanted[m])) for m in messages]
         events += [(self.withdrawn[m], "WITHDRAW", numbers[m], 0) for m in messages if m in self.withdrawn]
-        made = set()
+        made, marked = set(), set()
         if group is not None:
-            Retelling(group, boxes, self.wanted, numbers).tell()
+            retelling = Retelling(group, boxes, self.wanted, numbers)
+            retelling.tell()
             events += group.events
-            made = {event[2] for event in group.events if event[1] == "MAKE"}
+            made, marked = retelling.made(), retelling.marked
         events += [(at, "ANSWER", numbers[m], OUTCOMES[result]) for at, m, result in self.answers if m in numbers]
         events.sort(key=lambda event: event[0])
-        there = [("IS_THERE", box, 0) for box in boxes.values() if box not in made]
+        there = [("IS_THERE", box, int(box in marked)) for box in boxes.values() if box not in made]
         return Run("group_commit", f"{self.origin}, messages {messages}", there + [event[1:] for event in events])
 
 
@@ -306,6 +324,16 @@ def sync_left_out(run: Run) -> list[tuple[str, int, int]] | None:
     return without(run, syncs[-1]) if syncs and places(run, "ANSWER") else None
 
 
+def unmarked_before_sync(run: Run) -> list[tuple[str, int, int]] | None:
+    syncs, marks = places(run, "SYNC_ABOVE"), places(run, "UNMARK")
+    return [*run.actions[: syncs[0]], run.actions[marks[0]], *without(run, marks[0])[syncs[0] :]] if syncs and marks else None
+
+
+def mark_overlooked(run: Run) -> list[tuple[str, int, int]] | None:
+    looks = places(run, "LOOK", None, 1)
+    return [*run.actions[: looks[0]], ("LOOK", run.actions[looks[0]][1], 0), *run.actions[looks[0] + 1 :]] if looks else None
+
+
 def answered_twice(run: Run) -> list[tuple[str, int, int]] | None:
     answers = places(run, "ANSWER", None, 1)
     return [*run.actions, run.actions[answers[-1]]] if answers else None
@@ -340,6 +368,8 @@ SPOILERS = (
     failed_sync_accepted,
     linked_before_its_sync,
     sync_left_out,
+    unmarked_before_sync,
+    mark_overlooked,
     withdrawn_is_accepted,
     old_ticket_counts,
     answered_twice,

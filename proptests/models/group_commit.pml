@@ -6,7 +6,8 @@
              nobody waits is one step; a sync is one step for each descriptor; all folders above a mailbox are one folder
    disk      a name is safe when its folder was synced after it. A sync that fails has lost what was not safe, and each
              descriptor that was open then hears of it once (fsync(2)); FAULTS calls fail
-   believed  a sync of new/ makes durable that new/ is there (JOURNAL), and folders stay open from link to sync */
+   believed  folders stay open from link to sync (OPENED_AGAIN); of the folders above, what a failed sync has not made safe the
+             next one that does not fail makes safe (ABOVE_IS_LOST) */
 #ifndef CLIENTS
 #define CLIENTS 2
 #endif
@@ -43,8 +44,9 @@
 #define MAKE 8      /* mailbox, by */
 #define TAKE_BACK 9 /* message, by and the mailbox */
 #define ANSWER 10   /* message, outcome */
-#define UNMAKE 11   /* mailbox, by */
-#define IS_THERE 12 /* mailbox: safe before all others began */
+#define LOOK 11     /* mailbox, by and whether the folders above are needed */
+#define UNMARK 12   /* mailbox, by */
+#define IS_THERE 13 /* mailbox, whether it has the mark; without it: safe before all others began */
 
 /* outcomes */
 #define NONE 0
@@ -70,7 +72,8 @@ byte to[CLIENTS]; /* mailboxes, a bit each */
 #define is_for(i, b) ((mailboxes_of(i) >> (b)) & 1)
 bool is_handed[CLIENTS], is_withdrawn[CLIENTS], must_not_be_stored[CLIENTS];
 byte outcome[CLIENTS], answered[CLIENTS], file[CLIENTS], name[CLIENTS * BOXES];
-byte folder[BOXES], errors[BOXES], generation[BOXES]; /* new/ */
+byte folder[BOXES], errors[BOXES]; /* new/ */
+bool marked[BOXES];                /* it may not be safe */
 byte faults = 0;
 
 /* DeliveryThreads: under mutex_, but for is_ending in a mutant */
@@ -174,38 +177,52 @@ end:
   od
 }
 
-inline open_it(b) {
-  opened[b] = 1 + errors[b];
-  opened_generation[b] = generation[b]
-}
-
-/* MaildirFolders::link: the folder is opened with the first link, and made where it is missing. */
+/* MaildirFolders::open_mailbox: new/ is opened with the first link, made where it is missing, else looked at. */
 inline open_folder(b) {
   if
   :: opened[b] == 0 ->
-     atomic {
-       if
-       :: folder[b] == ABSENT -> makes[b] = true
-       :: else -> open_it(b)
-       fi
-     }
+     is_missing = (folder[b] == ABSENT);
      if
-     :: makes[b] ->
+     :: is_missing ->
         atomic {
           call_disk();
           if
-          :: failed -> makes[b] = false
+          :: failed
           :: else ->
              DID(MAKE, b, me);
              if
-             :: folder[b] == ABSENT -> folder[b] = MADE
+             :: folder[b] == ABSENT -> folder[b] = MADE; marked[b] = true
              :: else
-             fi;
-             open_it(b)
+             fi
           fi
         }
      :: else
-     fi
+     fi;
+     atomic {
+       if
+       :: !failed -> call_disk()
+       :: else
+       fi;
+       if
+       :: failed -> failed = 0
+       :: else -> opened[b] = 1 + errors[b]; needs_above[b] = is_missing
+       fi
+     }
+     if
+     :: opened[b] != 0 && !is_missing ->
+        atomic {
+          call_disk();
+#ifdef MARK_IGNORED
+          needs_above[b] = failed;
+#else
+          needs_above[b] = failed || marked[b];
+#endif
+          DID(LOOK, b, by_and(needs_above[b]));
+          failed = 0
+        }
+     :: else
+     fi;
+     is_missing = false
   :: else
   fi
 }
@@ -231,8 +248,7 @@ inline link_all(i) {
      open_folder(b);
      atomic {
        if
-       :: opened[b] == 0 -> failed = 1 /* it could not be made */
-       :: folder[b] == ABSENT || opened_generation[b] != generation[b] -> failed = 1
+       :: opened[b] == 0 -> failed = 1 /* it could not be made, or opened */
        :: else -> call_disk()
        fi;
        DID(LINK, i, by_and_box(failed));
@@ -268,8 +284,7 @@ inline sync_box(b) {
        do
        :: i < CLIENTS ->
           if
-          :: name[i * BOXES + b] == MADE && opened_generation[b] == generation[b] ->
-             name[i * BOXES + b] = (failed -> LOST : SAFE)
+          :: name[i * BOXES + b] == MADE -> name[i * BOXES + b] = (failed -> LOST : SAFE)
           :: else
           fi;
           i++
@@ -277,9 +292,6 @@ inline sync_box(b) {
        od;
        if
        :: failed -> errors[b]++
-#ifndef NO_JOURNAL
-       :: !failed && folder[b] == MADE && opened_generation[b] == generation[b] -> folder[b] = SAFE
-#endif
        :: else
        fi
     fi;
@@ -301,12 +313,32 @@ inline sync_above(b) {
     call_disk();
     DID(SYNC_ABOVE, b, by_and(failed));
     if
-    :: failed -> in_trouble[b] = true
+    :: failed ->
+#ifdef ABOVE_IS_LOST
+       folder[b] = (folder[b] == MADE -> LOST : folder[b]);
+#endif
+       in_trouble[b] = true
     :: !failed && folder[b] == MADE -> folder[b] = SAFE
     :: else
     fi;
     failed = 0
   }
+}
+
+/* It fails, or another committer was first: no matter. */
+inline remove_mark(b) {
+  if
+  :: needs_above[b] && !in_trouble[b] ->
+     atomic {
+       call_disk();
+       if
+       :: !failed && marked[b] -> DID(UNMARK, b, me); marked[b] = false
+       :: else
+       fi;
+       failed = 0
+     }
+  :: else
+  fi
 }
 
 inline judge(i) {
@@ -394,11 +426,14 @@ inline commit() {
   each_of_group(set_outcome());
   give_back();
 #endif
+#ifdef UNMARKED_FIRST
+  each_box(remove_mark(b));
+#endif
   b = 0;
   do
   :: b < BOXES && opened[b] != 0 ->
      if
-     :: makes[b] -> sync_above(b)
+     :: needs_above[b] -> sync_above(b)
      :: else
      fi;
 again:
@@ -410,32 +445,19 @@ again:
   :: b < BOXES && opened[b] == 0 -> b++
   :: b == BOXES -> break
   od;
+  each_box(remove_mark(b));
   atomic {
     each_of_group(judge(i));
 #ifndef ANSWERED_BEFORE_SYNC
     each_of_group(set_outcome())
 #endif
   }
-  each_box(
-    if
-    :: makes[b] && in_trouble[b] ->
-       atomic {
-         DID(UNMAKE, b, me);
-         i = 0;
-         do
-         :: i < CLIENTS && name[i * BOXES + b] == ABSENT -> i++
-         :: i < CLIENTS && name[i * BOXES + b] != ABSENT -> break
-         :: i == CLIENTS -> folder[b] = ABSENT; generation[b]++; break
-         od
-       }
-    :: else
-    fi)
 }
 
 proctype committer(byte me) {
   byte group[MOST], all_taken[MOST], members, taken, at, i, b;
-  byte opened[BOXES], opened_generation[BOXES], linked[CLIENTS];
-  bool makes[BOXES], in_trouble[BOXES], failed, was_empty, has_tried, is_unsound[CLIENTS];
+  byte opened[BOXES], linked[CLIENTS];
+  bool needs_above[BOXES], in_trouble[BOXES], is_missing, failed, was_empty, has_tried, is_unsound[CLIENTS];
 next_group:
   atomic {
     !is_asleep[me] && !is_locked -> taken = 0;
@@ -497,7 +519,7 @@ next_group:
   atomic {
     b = 0;
     do
-    :: b < BOXES -> opened[b] = 0; opened_generation[b] = 0; makes[b] = false; in_trouble[b] = false; b++
+    :: b < BOXES -> opened[b] = 0; needs_above[b] = false; in_trouble[b] = false; b++
     :: else -> break
     od;
     i = 0;
@@ -525,7 +547,10 @@ init {
     READ_LOG;
 #ifdef TRACE
     do
-    :: did_what[did] == IS_THERE -> folder[did_a[did]] = SAFE; did++
+    :: did_what[did] == IS_THERE ->
+       marked[did_a[did]] = did_b[did];
+       folder[did_a[did]] = (did_b[did] -> MADE : SAFE);
+       did++
     :: else -> break
     od;
 #endif

@@ -3,6 +3,7 @@ mailbox shows a part of one. The states are computed (tests/crash_states.py) fro
 
 import pathlib
 import shutil
+import stat
 import sys
 
 import peer
@@ -79,6 +80,18 @@ class States(serve.Case):
         self.deliver(server, ("ab", 100))
         serve.together(*(lambda mailboxes=mailboxes: self.deliver(server, (mailboxes, 100)) for mailboxes in "abcabc"))
         self.assert_safe(server, 7)
+
+    def test_a_mailbox_that_another_is_just_making(self):
+        """The maker waits before it syncs the folders above new/; the other finds new/, and is not to rely on the maker."""
+        server = self.start("fsync:delay_enter=3000000:when=3", "io_submit:delay_enter=3000000:when=1")
+        new = self.home.mail / OURS / "a" / "new"
+
+        def other():
+            self.assertTrue(peer.until(lambda: any(new.glob("*"))))
+            self.deliver(server, ("a", 100))
+        serve.together(lambda: self.deliver(server, ("a", 100)), other)
+        self.assert_safe(server, 2)
+        self.assertFalse(new.stat().st_mode & stat.S_ISVTX, "what is safe has no mark")
 
 
 class ServeStates(States):

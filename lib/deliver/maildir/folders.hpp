@@ -1,9 +1,11 @@
 // The folders that one group of messages is delivered into: opened once, made when missing, synced together.
 // in      a mailbox below the root (config/maildir_name.hpp); link as often as messages come, then sync once
 // out     names in new/. All folders are made with mode 0700
-// durable after sync, where trouble() is none: each new/ that was linked into, and every folder in which another was
-//         made. A mailbox that could not be made durable loses its new/ again, so that the next delivery makes, and syncs, it
-//         all once more. (That another process is just making the same mailbox is left to the journal.)
+// durable after sync, where trouble() is none: each new/ that was linked into, and all folders above one that was made here or
+//         has the mark
+// mark    new/ is made with the sticky bit: it, or a folder above it, may not be on the disk yet. A delivery that finds the bit,
+//         of any process, syncs what the maker has to sync, and removes the bit when all of that went well. A bit that cannot
+//         be removed costs syncs, and no mail. On a file system without the bit only the maker syncs the folders above
 // bounds  max_open_folders descriptors, however many mailboxes there are
 // errors  errno as a value; a folder that cannot be synced is the trouble of every mailbox that needs it
 // source  maildir(5); https://cr.yp.to/proto/maildir.html
@@ -44,8 +46,6 @@ class MaildirFolders {
     std::string where;  // a mailbox, or a folder above it
   };
   [[nodiscard]] Trouble trouble(const std::string& mailbox) const;
-  // After sync, and once the messages in trouble are taken back.
-  void unmake_unsure() const;
 
  private:
   struct Folder {
@@ -56,12 +56,12 @@ class MaildirFolders {
 
   [[nodiscard]] base::Descriptor open(const std::string& path) const;
   [[nodiscard]] int open_mailbox(const std::string& mailbox, base::Descriptor& opened);
-  void unmake(const std::string& mailbox) const;
   void sync_some(std::span<Entry*> entries, SyncMany& sync) const;
+  void remove_mark(const std::string& path) const;
 
   const base::Descriptor* root_;
   std::map<std::string, Folder> folders_;                      // by path below the root: what must be synced
-  std::map<std::string, std::vector<std::string>> mailboxes_;  // the folders that it needs, those made for it first
+  std::map<std::string, std::vector<std::string>> mailboxes_;  // the folders that it needs: new/ is the last
   std::size_t open_folders_ = 0;
 };
 

@@ -105,7 +105,6 @@ std::vector<Outcome> MaildirGroup::commit(std::span<const PreparedMessage> messa
     outcomes.push_back(delivery.message->outcome());
     delivery.message->abandon();
   }
-  folders.unmake_unsure();
   return outcomes;
 }
 
