@@ -99,7 +99,8 @@ class Draft {
 }  // namespace
 
 CdbRecords read_cdb(const std::string& path) {
-  if (const auto condition = config::inspect_cdb(path.c_str()); condition != config::CdbCondition::usable)
+  if (const auto condition = config::inspect_cdb(path.c_str(), config::CdbLook::whole);
+      condition != config::CdbCondition::usable)
     throw audit::UsageError(path +
                             (condition == config::CdbCondition::malformed ? ": is not a cdb" : ": cannot be read"));
   std::ifstream stream(path, std::ios::binary);

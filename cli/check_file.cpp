@@ -55,7 +55,8 @@ class FileJudge {
     variables.set("POSTERN_DNS", settings_.dns);
     const audit::SaidFacts said = facts_of(listener, variables);
     const bool has_classes =
-        !listener.tcprules.empty() && config::inspect_cdb(listener.tcprules.c_str()) == config::CdbCondition::usable;
+        !listener.tcprules.empty() &&
+        config::inspect_cdb(listener.tcprules.c_str(), config::CdbLook::whole) == config::CdbCondition::usable;
     const audit::Clients clients = has_classes ? audit::Clients::unknown : audit::Clients::everybody;
     ListenerJudgement judged{.judgement = cli::judge(policy_, comparison_, variables, said, clients),
                              .tcprules = listener.tcprules,

@@ -85,7 +85,7 @@ class Looker {
     found_.backend_from = "AUTH_CDB=" + file;
     const fs::path path = home_ / file;
     const bool can_be_seen = has_home_ || fs::path(file).is_absolute();
-    if (can_be_seen && config::inspect_cdb(path.c_str()) != config::CdbCondition::usable)
+    if (can_be_seen && config::inspect_cdb(path.c_str(), config::CdbLook::whole) != config::CdbCondition::usable)
       refuse(spec::Event::connect_no_auth_cdb, "no_auth_cdb",
              "AUTH_CDB=\"" + file + "\" is not a readable cdb file: make it, or unset AUTH_CDB");
   }

@@ -161,7 +161,7 @@ bool has_record(std::string_view file, std::string_view key, std::string_view va
 
 void check_cdb(Home& home, std::string_view key, std::string_view file) {
   home.write("users.cdb", file);
-  static_cast<void>(inspect_cdb("users.cdb"));
+  static_cast<void>(inspect_cdb("users.cdb", CdbLook::header));
   CdbFile cdb;
   if (cdb.open("users.cdb") != 0) return;
   const auto value = cdb.find(key);

@@ -172,7 +172,7 @@ std::vector<std::string> Policies::problems_of_listener(std::size_t listener) co
       problems.push_back(sentence({.listener = listener, .value = value}, misspelling));
   // Later a broken file keeps its last rules (loop_context); here there are none, and everybody would be shut out.
   const std::string& rules = settings_.listeners[listener].tcprules;
-  if (!rules.empty() && config::inspect_cdb(rules.c_str()) != config::CdbCondition::usable)
+  if (!rules.empty() && config::inspect_cdb(rules.c_str(), config::CdbLook::whole) != config::CdbCondition::usable)
     problems.push_back(sentence(at, "tcprules = \"" + rules + "\" is not a readable cdb file: make it with tcprules"));
   return problems;
 }

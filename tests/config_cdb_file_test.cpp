@@ -29,7 +29,7 @@ int sum_of(std::string_view value) { return std::accumulate(value.begin(), value
 
 TEST_F(Cdb, finds_what_was_put_in) {
   home_.write_cdb("a.cdb", {{"one", "1"}, {"two", ""}, {"", "empty key"}, {std::string("n\0l", 3), "nul"}});
-  EXPECT_EQ(CdbCondition::usable, inspect_cdb("a.cdb"));
+  EXPECT_EQ(CdbCondition::usable, inspect_cdb("a.cdb", CdbLook::header));
   CdbFile file;
   ASSERT_EQ(0, file.open("a.cdb"));
   EXPECT_EQ("1", file.find("one").value());
@@ -53,7 +53,7 @@ TEST_F(Cdb, gives_the_values_in_their_order) {
 
 TEST_F(Cdb, an_empty_one_is_usable) {
   home_.write_cdb("a.cdb", {});
-  EXPECT_EQ(CdbCondition::usable, inspect_cdb("a.cdb"));
+  EXPECT_EQ(CdbCondition::usable, inspect_cdb("a.cdb", CdbLook::header));
   CdbFile file;
   ASSERT_EQ(0, file.open("a.cdb"));
   EXPECT_EQ(std::nullopt, file.find("one").value());
@@ -64,7 +64,7 @@ TEST_F(Cdb, what_is_not_there_is_unreadable) {
   home_.write_unreadable("folder");
   ASSERT_EQ(0, ::mkfifo("fifo", 0644));
   for (const char* path : {"", "/nonexistent/users.cdb", "folder", "fifo"})
-    EXPECT_EQ(CdbCondition::unreadable, inspect_cdb(path)) << path;
+    EXPECT_EQ(CdbCondition::unreadable, inspect_cdb(path, CdbLook::header)) << path;
   CdbFile file;
   EXPECT_EQ(ENOENT, file.open("absent.cdb"));
 }
@@ -73,7 +73,8 @@ TEST_F(Cdb, what_is_no_cdb_is_malformed) {
   home_.write("empty", "");
   home_.write("short", std::string(2047, '\0'));
   home_.write("text", std::string(4096, 'x'));
-  for (const char* path : {"empty", "short", "text"}) EXPECT_EQ(CdbCondition::malformed, inspect_cdb(path)) << path;
+  for (const char* path : {"empty", "short", "text"})
+    EXPECT_EQ(CdbCondition::malformed, inspect_cdb(path, CdbLook::header)) << path;
   CdbFile short_file;
   EXPECT_EQ(EPROTO, short_file.open("short"));
   CdbFile text;
@@ -83,7 +84,7 @@ TEST_F(Cdb, what_is_no_cdb_is_malformed) {
 TEST_F(Cdb, what_stands_after_the_tables_is_no_part_of_a_whole_file) {
   home_.write_cdb("a.cdb", {{"one", "1"}});
   home_.write("a.cdb", home_.read("a.cdb") + "x");
-  EXPECT_EQ(CdbCondition::malformed, inspect_cdb("a.cdb"));
+  EXPECT_EQ(CdbCondition::malformed, inspect_cdb("a.cdb", CdbLook::header));
 }
 
 TEST_F(Cdb, a_file_cut_while_it_is_open_cannot_be_read) {
@@ -165,7 +166,7 @@ TEST_F(Cdb, a_file_cut_anywhere_is_not_usable) {
   const std::string whole = home_.read("a.cdb");
   for (std::size_t octets = 0; octets < whole.size(); octets += 7) {
     home_.write("cut.cdb", whole.substr(0, octets));
-    EXPECT_EQ(CdbCondition::malformed, inspect_cdb("cut.cdb")) << octets;
+    EXPECT_EQ(CdbCondition::malformed, inspect_cdb("cut.cdb", CdbLook::header)) << octets;
     CdbFile file;
     if (file.open("cut.cdb") == 0) (void)file.find("two");
   }
@@ -183,7 +184,7 @@ TEST_F(Cdb, whatever_the_file_holds_nothing_outside_it_is_read) {
     changed[2048 + chance() % 8] = static_cast<char>(chance());
     changed[chance() % 16] = static_cast<char>(chance());
     home_.write("changed.cdb", changed);
-    (void)inspect_cdb("changed.cdb");
+    (void)inspect_cdb("changed.cdb", CdbLook::header);
     CdbFile file;
     if (file.open("changed.cdb") != 0) continue;
     for (const char* key : {"alice", "bob", "carol", "nobody"})
@@ -194,6 +195,38 @@ TEST_F(Cdb, whatever_the_file_holds_nothing_outside_it_is_read) {
     if (round % 50 != 0 || copy.open_copy("changed.cdb") != 0) continue;
     for (const char* key : {"alice", "bob", "carol", "nobody"})
       if (const auto found = copy.look_up(key); found && found->has_value()) (void)sum_of(**found);
+  }
+}
+
+// What a crash leaves of a file that was not synced: its length, and zeros in place of its end, of a page or of a record.
+TEST_F(Cdb, damage_is_never_an_absent_key) {
+  std::vector<std::pair<std::string, std::string>> records;
+  for (int i = 0; i < 3000; ++i) records.emplace_back("user" + std::to_string(i) + "@example", "value");
+  home_.write_cdb("whole.cdb", records);
+  const std::string whole = home_.read("whole.cdb");
+  const std::size_t tables = whole.size() - 3000 * std::size_t{16}, page = 4096;
+  const auto with_zeros = [&](std::size_t from, std::size_t to) {
+    std::string damaged = whole;
+    std::fill(damaged.begin() + static_cast<std::ptrdiff_t>(from), damaged.begin() + static_cast<std::ptrdiff_t>(to),
+              0);
+    return damaged;
+  };
+  EXPECT_EQ(CdbCondition::usable, inspect_cdb("whole.cdb", CdbLook::whole));
+  for (const std::string& damaged :
+       {with_zeros(tables, whole.size()), with_zeros(tables + page, tables + 2 * page), with_zeros(page, 2 * page)}) {
+    home_.write("damaged.cdb", damaged);
+    EXPECT_EQ(CdbCondition::malformed, inspect_cdb("damaged.cdb", CdbLook::whole));
+    CdbFile copy;
+    EXPECT_EQ(EPROTO, copy.open_copy("damaged.cdb"));
+    CdbFile file;
+    ASSERT_EQ(0, file.open("damaged.cdb"));
+    int errors = 0;
+    for (int i = 0; i < 3000; i += 10) {
+      const auto found = file.find("user" + std::to_string(i) + "@example");
+      EXPECT_TRUE(!found || found->has_value()) << i;
+      errors += found ? 0 : 1;
+    }
+    EXPECT_LT(0, errors);
   }
 }
 

@@ -26,10 +26,15 @@ std::uint32_t number_at(const unsigned char* octets) {
          std::uint32_t{octets[3]} << 24U;
 }
 
-std::uint32_t hash_of(std::string_view key) {
-  std::uint32_t hash = 5381;
+constexpr std::uint32_t first_hash = 5381;
+
+std::uint32_t hash_of(std::string_view key, std::uint32_t hash = first_hash) {
   for (const char octet : key) hash = ((hash << 5U) + hash) ^ static_cast<unsigned char>(octet);
   return hash;
+}
+
+std::string_view text_of(std::span<const unsigned char> octets) {
+  return {reinterpret_cast<const char*>(octets.data()), octets.size()};
 }
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
@@ -71,9 +76,9 @@ std::string describe_cdb_problem(std::string_view path, int error_number) {
   return std::string(path) + ": cannot be read: " + (reason != nullptr ? reason : "unknown error");
 }
 
-CdbCondition inspect_cdb(const char* path) {
+CdbCondition inspect_cdb(const char* path, CdbLook look) {
   CdbFile file;
-  switch (file.open(path)) {
+  switch (look == CdbLook::header ? file.open(path) : file.open_copy(path)) {
     case 0: return CdbCondition::usable;
     case EPROTO:
     case ESTALE: return CdbCondition::malformed;
@@ -110,7 +115,7 @@ int CdbFile::open_copy(const char* path) {
   std::copy_n(copy.get(), header_octets, header_.begin());
   close();
   copy_ = std::move(copy);
-  return 0;
+  return finds_each_record() ? 0 : EPROTO;
 }
 
 std::expected<CdbFile::State, int> CdbFile::state() const {
@@ -182,9 +187,48 @@ std::expected<bool, int> CdbFile::matches(const Place& record, std::string_view 
   for (std::size_t at = 0; at < key.size(); at += room.size()) {
     const std::string_view wanted = key.substr(at, room.size());
     if (!read_at(record.key_at + at, std::span(room).first(wanted.size()))) return std::unexpected(EPROTO);
-    if (std::string_view(reinterpret_cast<const char*>(room.data()), wanted.size()) != wanted) return false;
+    if (text_of(std::span(room).first(wanted.size())) != wanted) return false;
   }
   return true;
+}
+
+std::expected<std::uint32_t, int> CdbFile::hash_at(const Place& record) const {
+  std::array<unsigned char, 256> room;
+  std::uint32_t hash = first_hash;
+  for (std::uint64_t at = 0; at < record.key_octets; at += room.size()) {
+    const auto some = std::span(room).first(std::min<std::uint64_t>(room.size(), record.key_octets - at));
+    if (!read_at(record.key_at + at, some)) return std::unexpected(EPROTO);
+    hash = hash_of(text_of(some), hash);
+  }
+  return hash;
+}
+
+// Of a copy: what was lost of a table, or written over a record, makes a key that is there look absent.
+bool CdbFile::finds_each_record() const {
+  std::uint64_t position = header_octets;
+  while (position != records_end_) {
+    const auto record = place_at(position);
+    if (!record) return false;
+    const auto found = search({reinterpret_cast<const char*>(copy_.get()) + record->key_at, record->key_octets});
+    if (!found || !*found) return false;
+    position = record->end();
+  }
+  return true;
+}
+
+// Whether slots are missing in the table of a key that was not found: writers make two slots for each record.
+std::expected<bool, int> CdbFile::is_thinned(std::string_view key) const {
+  const unsigned char* const table = header_.data() + hash_of(key) % 256 * slot_octets;
+  const std::uint64_t begin = number_at(table), slots = number_at(table + 4);
+  std::array<unsigned char, 512 * slot_octets> room;
+  std::uint64_t filled = 0;
+  for (std::uint64_t at = 0; at < slots * slot_octets; at += room.size()) {
+    const auto some = std::span(room).first(std::min<std::uint64_t>(room.size(), slots * slot_octets - at));
+    if (!read_at(begin + at, some)) return std::unexpected(EPROTO);
+    for (std::size_t slot = 0; slot < some.size(); slot += slot_octets)
+      filled += number_at(some.data() + slot + 4) != 0 ? 1U : 0U;
+  }
+  return filled * 2 < slots;
 }
 
 bool CdbFile::keep_key(const Place& record) {
@@ -211,6 +255,7 @@ std::expected<std::optional<CdbFile::Place>, int> CdbFile::search(std::string_vi
     const auto is_same = matches(*record, key);
     if (!is_same) return std::unexpected(is_same.error());
     if (*is_same) return record;
+    if (hash_at(*record) != hash) return std::unexpected(EPROTO);
   }
   return std::nullopt;
 }
@@ -231,9 +276,10 @@ CdbFile::Found CdbFile::find(std::string_view key) {
   if (const int error_number = load_header(); error_number != 0) return std::unexpected(error_number);
   const auto found = search(key);
   const bool is_kept = !found || !*found || keep_value(**found);
+  const bool is_damaged = copy_ == nullptr && found && !*found && is_thinned(key) != false;
   if (const int error_number = verify(*before); error_number != 0) return std::unexpected(error_number);
   if (!found) return std::unexpected(found.error());
-  if (!is_kept) return std::unexpected(EPROTO);
+  if (!is_kept || is_damaged) return std::unexpected(EPROTO);
   return *found ? std::optional<std::string_view>(value_) : std::nullopt;
 }
 

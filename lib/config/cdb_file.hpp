@@ -4,8 +4,11 @@
 // out     values that live until the next call, in memory of the CdbFile's own
 // torn    each answer is of one state of the file: its length and its times are the same before and after, none of its
 //         last change so recent that the clock could not tell another, and the tables end where the file ends. Else ESTALE
+// damage  is never an absent key: a copy is taken where each record is found by its key and the records fill what is before the
+//         tables. find() in a file reads what it needs: a table that is less than half full of slots, which no writer of
+//         cdbs makes, and a record that does not belong to its slot are EPROTO
 // errors  errno; EPROTO when the file is not a well-formed cdb, ESTALE when it changes while it is read
-// cost    open(): three system calls; find(): about eight, or none of a copy
+// cost    open(): three system calls; find(): about eight, or none of a copy; open_copy(): reads all, and looks each record up
 // threads one at a time, except look_up()
 // source  cr.yp.to/cdb/cdb.txt
 #pragma once
@@ -25,12 +28,14 @@ namespace postern::config {
 
 enum class CdbCondition : std::uint8_t {
   usable,
-  malformed,   // can be read, but is not a cdb: too short, or a table outside the file
+  malformed,   // can be read, but is not a cdb: too short, or a table outside the file; or it is damaged
   unreadable,  // absent, forbidden, not a file
 };
 
-// What a look at the first 2048 octets shows: for the start of a connection.
-[[nodiscard]] CdbCondition inspect_cdb(const char* path);
+// header   what the first 2048 octets show: for the start of a connection
+// whole    as open_copy() sees it
+enum class CdbLook : std::uint8_t { header, whole };
+[[nodiscard]] CdbCondition inspect_cdb(const char* path, CdbLook look);
 
 // Why it cannot be read, in a sentence, of errno as below.
 [[nodiscard]] std::string describe_cdb_problem(std::string_view path, int error_number);
@@ -104,6 +109,9 @@ class CdbFile {
   [[nodiscard]] std::optional<Place> place_at(std::uint64_t position) const;
   [[nodiscard]] std::expected<std::optional<Place>, int> search(std::string_view key) const;
   [[nodiscard]] std::expected<bool, int> matches(const Place& record, std::string_view key) const;
+  [[nodiscard]] std::expected<std::uint32_t, int> hash_at(const Place& record) const;
+  [[nodiscard]] bool finds_each_record() const;
+  [[nodiscard]] std::expected<bool, int> is_thinned(std::string_view key) const;
   [[nodiscard]] bool keep_key(const Place& record);
   [[nodiscard]] bool keep_value(const Place& record);
 

@@ -156,7 +156,7 @@ class Judge {
     if (environment_.has("AUTH_CDB")) {
       start_.auth_cdb = environment_.value_of("AUTH_CDB");
       start_.backend = BackendKind::auth_cdb;
-      if (inspect_cdb(start_.auth_cdb.c_str()) != CdbCondition::usable)
+      if (inspect_cdb(start_.auth_cdb.c_str(), CdbLook::header) != CdbCondition::usable)
         wrong(Event::connect_no_auth_cdb,
               "AUTH_CDB=\"" + start_.auth_cdb + "\" is not a readable cdb file: make it, or unset AUTH_CDB");
     } else if (has_check_program(arguments_)) {
