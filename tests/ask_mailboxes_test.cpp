@@ -85,11 +85,15 @@ TEST_F(Mailboxes, a_link_to_a_folder_is_a_folder) {
 }
 
 // A mount point without its file system must refuse nobody for good.
-TEST_F(Mailboxes, an_empty_root_knows_nobody) {
+TEST_F(Mailboxes, a_folder_with_nothing_in_it_knows_nobody) {
   fs::create_directory("point");
   EXPECT_EQ(Standing::unknowable, standing_of("user@example.org", "point"));
-  EXPECT_TRUE(problem_.contains("is it mounted?")) << problem_;
+  EXPECT_TRUE(problem_.starts_with("POSTERN_MAILDIR=\"point\": nothing is in it (is it mounted?)")) << problem_;
   fs::create_directory("point/example.org");
+  EXPECT_EQ(Standing::unknowable, standing_of("user@example.org", "point")) << "a domain may have its own file system";
+  EXPECT_TRUE(problem_.starts_with("point/example.org: nothing is in it (is it mounted?)")) << problem_;
+  EXPECT_EQ(Standing::unknown, standing_of("user@other.example", "point"));
+  fs::create_directory("point/example.org/postmaster");
   EXPECT_EQ(Standing::unknown, standing_of("user@example.org", "point"));
 }
 
