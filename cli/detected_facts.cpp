@@ -151,15 +151,13 @@ class Looker {
                                "deviation D12"});
   }
 
-  // Serve says of its listeners what it finds, and of a class only that its clients are refused, when it begins.
+  // Serve says the rest itself.
   void look_for_valid_recipients() {
     const InFolder home(home_);
-    auto problem = config::find_problem_of_valid_recipients(variables_.value_of("VALIDRCPTTO_CDB"));
-    if (!problem) return;
-    if (problem->refuses_start)
-      return refuse(spec::Event::connect_bad_value, "no_list_of_recipients", std::move(problem->sentence));
-    found_.advice.push_back(
-        {audit::Grade::warning, "list_of_recipients", std::move(problem->sentence), "docs/operating.md"});
+    auto problem =
+        config::find_problem_of_valid_recipients(variables_.value_of("VALIDRCPTTO_CDB"), config::CdbLook::header);
+    if (problem && problem->kind == config::ListProblem::Kind::missing)
+      refuse(spec::Event::connect_bad_value, "no_list_of_recipients", std::move(problem->sentence));
   }
 
   // The only way to hand over that can be judged from anywhere: its address is wrong here and there alike.

@@ -92,12 +92,15 @@ bool KnownCertificates::has(const std::string& path) const {
 }
 
 Policies::Made Policies::make(config::Configuration settings, const char* const* process_environment,
-                              observe::LogVoice voice, std::shared_ptr<KnownCertificates> known) {
-  std::shared_ptr<Policies> made(new Policies(std::move(settings), process_environment, voice, std::move(known)));
+                              observe::LogVoice voice, std::shared_ptr<KnownCertificates> known,
+                              std::shared_ptr<config::FileWatch> watch) {
+  std::shared_ptr<Policies> made(
+      new Policies(std::move(settings), process_environment, voice, std::move(known), std::move(watch)));
   made->watch_fixed_files();
   for (std::size_t i = 0; i < made->settings_.listeners.size(); ++i) made->judge_classes(i);
   made->certificates_.forget_failures();
   made->warn_of_maildir_limits();
+  made->find_defects();
   std::vector<std::string> problems, hindered;
   for (const ProfileFile& file : made->all_files()) {
     auto obstacle = obstacle_to(file);
@@ -177,18 +180,6 @@ std::vector<std::string> Policies::problems_of_listener(std::size_t listener) co
   return problems;
 }
 
-std::string Policies::place(ClassAt at) const {
-  const config::ListenerSettings& listener = settings_.listeners[at.listener];
-  if (at.value.empty()) return listener.place;
-  const auto found = std::ranges::find(known_classes_[at.listener], at.value, &config::ClientClass::value);
-  if (found == known_classes_[at.listener].end()) return listener.place + ", a new class";
-  return listener.place + ", " + config::class_name(listener.tcprules, found->key);
-}
-
-std::string Policies::sentence(ClassAt at, std::string_view problem) const {
-  return place(at) + ": " + std::string(problem);
-}
-
 std::shared_ptr<const ServiceProfile> Policies::find(std::size_t listener, std::string_view class_value) const {
   const ClassAt at{.listener = listener, .value = class_value};
   if (auto known = remembered(at)) return known;
@@ -232,6 +223,8 @@ std::shared_ptr<ServiceProfile> Policies::judge(ClassAt at) const {
     return config::judge_start(served->argument_pointers, environment, origin, config::Lists::elsewhere);
   };
   served->start = start();
+  // A program that loses its execute bit is a change, too.
+  if (!served->start.recipient_program.empty()) watch_->watch(served->start.recipient_program);
   if (watch(files_of(at, *served), served->start.auth_cdb)) served->start = start();  // its files were read too early
   served->argument_pointers.push_back(nullptr);
   served->start.program_errors = voice_.programs;
@@ -313,32 +306,6 @@ std::expected<void, std::string> Policies::open_deliveries(Deliveries& deliverie
         return std::unexpected(sentence({.listener = i, .value = {}}, served->start.problems.back()));
     }
   return {};
-}
-
-std::vector<std::string> Policies::warnings() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> sentences = list_warnings_;
-  for (std::size_t i = 0; i < classes_.size(); ++i)
-    for (const std::string& warning : classes_[i].begin()->second->start.warnings)
-      sentences.push_back(sentence({.listener = i, .value = {}}, warning));
-  for (std::size_t i = 0; i < classes_.size(); ++i)
-    for (const auto& [value, served] : classes_[i])
-      for (const std::string& idle : served->idle_names)
-        sentences.push_back(sentence({.listener = i, .value = value}, idle));
-  return sentences;
-}
-
-std::vector<std::string> Policies::class_problems() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> sentences;
-  for (std::size_t i = 0; i < classes_.size(); ++i)
-    for (const auto& [value, served] : classes_[i]) {
-      if (value.empty() || served->is_served) continue;
-      const std::vector<std::string>& problems = served->start.problems;
-      for (const std::string& problem : problems.empty() ? std::vector{served->refusal} : problems)
-        sentences.push_back(sentence({.listener = i, .value = value}, problem + "; its clients are refused"));
-    }
-  return sentences;
 }
 
 bool Policies::runs_programs() const {

@@ -59,9 +59,11 @@ class Policies {
  public:
   using Made = std::expected<std::shared_ptr<const Policies>, std::vector<std::string>>;
   // Judges each listener and each class of its tcprules. Starts no thread. `known` is handed on from reload to reload.
+  // watch   of all that is read, from before it is: also where nothing is made, so that a file that is repaired shows
   [[nodiscard]] static Made make(config::Configuration settings, const char* const* process_environment,
                                  observe::LogVoice voice,
-                                 std::shared_ptr<KnownCertificates> known = std::make_shared<KnownCertificates>());
+                                 std::shared_ptr<KnownCertificates> known = std::make_shared<KnownCertificates>(),
+                                 std::shared_ptr<config::FileWatch> watch = std::make_shared<config::FileWatch>());
   // Before the first find(), and by the thread that made it.
   // programs   are refused once a sandbox without them is entered
   enum class Programs : std::uint8_t { allowed, refused };
@@ -72,6 +74,9 @@ class Policies {
   [[nodiscard]] std::vector<ClassTable> known_classes() const;
   [[nodiscard]] const config::Configuration& settings() const { return settings_; }
   [[nodiscard]] std::vector<std::string> warnings() const;
+  // What of all classes defers recipients until somebody repairs it: damaged lists, programs that cannot be run. A start with
+  // them is better than none; a reload has something better to go on with.
+  [[nodiscard]] const std::vector<std::string>& defects() const { return defects_; }
   // What refuses classes of clients, which then get that refusal; nothing of a listener as a whole.
   [[nodiscard]] std::vector<std::string> class_problems() const;
   // Whether a client may have a program run for it: a queue program or a check program.
@@ -90,17 +95,18 @@ class Policies {
   [[nodiscard]] ask::RecipientLists::Paths valid_recipients() const;
   // Whether what it was made from has changed since it was read, and is written: once for each change, which wants a reload.
   // What is read while it serves is noticed there: of that, whether its name leads elsewhere.
-  [[nodiscard]] bool have_files_changed() const { return watch_.settled(); }
+  [[nodiscard]] bool have_files_changed() const { return watch_->settled(); }
   // Such changes are known, and answered.
-  void know_changes() const { watch_.look(); }
+  void know_changes() const { watch_->look(); }
 
  private:
   Policies(config::Configuration settings, const char* const* process_environment, observe::LogVoice voice,
-           std::shared_ptr<KnownCertificates> known)
+           std::shared_ptr<KnownCertificates> known, std::shared_ptr<config::FileWatch> watch)
       : settings_(std::move(settings)),
         process_environment_(process_environment),
         voice_(voice),
-        known_(std::move(known)) {}
+        known_(std::move(known)),
+        watch_(std::move(watch)) {}
 
   using Classes =
       std::map<std::string, std::shared_ptr<ServiceProfile>, std::less<>>;  // by their value in the tcprules
@@ -116,6 +122,8 @@ class Policies {
   void judge_classes(std::size_t listener);
   [[nodiscard]] std::vector<std::string> judge_lists_once();
   void judge_valid_recipients();
+  void find_defects();
+  [[nodiscard]] std::vector<std::string> warnings_of_classes(std::size_t listener) const;
   void warn_of_maildir_limits();
   void watch_fixed_files() const;
   [[nodiscard]] bool watch(const std::vector<ProfileFile>& files, const std::string& read_live) const;
@@ -138,8 +146,8 @@ class Policies {
   mutable Programs programs_ = Programs::allowed;
   observe::LogVoice voice_;
   std::shared_ptr<KnownCertificates> known_;
-  std::vector<std::string> list_warnings_;
-  mutable config::FileWatch watch_;               // of all that is read, from before it is
+  std::vector<std::string> list_warnings_, defects_;
+  std::shared_ptr<config::FileWatch> watch_;      // of all that is read, from before it is
   mutable std::mutex judging_;                    // held while files are read; never together with mutex_
   mutable tls::SharedCertificates certificates_;  // under judging_
   mutable std::mutex mutex_;

@@ -174,18 +174,18 @@ bool Policies::has_dns_lists() const {
 
 // What is read without a class that names it.
 void Policies::watch_fixed_files() const {
-  if (!settings_.file.empty()) watch_.watch(settings_.file, settings_.file_state);
-  if (!settings_.shadow.empty()) watch_.watch(settings_.shadow);
-  for (const ProfileFile& file : control_files_read()) watch_.watch(file.path);
+  if (!settings_.file.empty()) watch_->watch(settings_.file, settings_.file_state);
+  if (!settings_.shadow.empty()) watch_->watch(settings_.shadow);
+  for (const ProfileFile& file : control_files_read()) watch_->watch(file.path);
   for (const config::ListenerSettings& each : settings_.listeners)
-    if (!each.tcprules.empty()) watch_.watch(each.tcprules);
+    if (!each.tcprules.empty()) watch_->watch(each.tcprules);
 }
 
 // Whether any of them was not watched before.
 bool Policies::watch(const std::vector<ProfileFile>& files, const std::string& read_live) const {
-  bool is_new = !read_live.empty() && watch_.watch_name(read_live);
+  bool is_new = !read_live.empty() && watch_->watch_name(read_live);
   for (const ProfileFile& file : files)
-    if (file.use != Use::written_in && file.path != read_live) is_new = watch_.watch(file.path) || is_new;
+    if (file.use != Use::written_in && file.path != read_live) is_new = watch_->watch(file.path) || is_new;
   return is_new;
 }
 

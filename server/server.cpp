@@ -148,6 +148,7 @@ std::shared_ptr<const Shadow> Server::make_shadow(const std::shared_ptr<const Po
 // Again, by whom a reload will be judged: what only root may read would be refused to each client, and at each reload.
 bool Server::judge_as_who_serves() {
   if (!judge()) return false;
+  for (const std::string& sentence : policies_->defects()) log(is_dry_run_ ? "defect" : "warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   if (!dns_servers_ && policies_->has_dns_lists()) log("warning", "DNS lists are not asked: " + dns_servers_.error());
   tell_certificates(Expired::told);

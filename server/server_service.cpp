@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <ranges>
 
@@ -91,6 +92,7 @@ void Server::reload(pid_t asker) {
   metrics_->shard(0).reloaded(is_changed ? observe::ReloadResult::done : observe::ReloadResult::failed);
   notifier_.ready();
   if (!is_changed) return;
+  for (const std::string& sentence : policies_->defects()) log("warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
   tell_shadow();
@@ -146,6 +148,10 @@ std::expected<void, std::string> Server::read_and_judge() {
                            "; restart for it, after postern check -c finds the file fit");
   auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
   if (!made) return std::unexpected(joined(made.error(), "; "));
+  // What serves is better; those that it has as well are no reason to stay with it.
+  std::vector<std::string> defects = (*made)->defects();
+  std::erase_if(defects, [&](const std::string& each) { return std::ranges::contains(policies_->defects(), each); });
+  if (!defects.empty()) return std::unexpected(joined(defects, "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
     return std::unexpected(sentence + ": restart to add it");
   if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened) return opened;

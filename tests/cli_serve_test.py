@@ -314,8 +314,30 @@ class Judgements(Home):
         found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\n', expect=REFUSED)
         advice = {each["address"]: [piece["text"] for piece in each["advice"]] for each in found["listeners"][0]["classes"]}
         self.assertIn(sentence, str(advice["10."]))
-        self.assertIn("until it can be read, each recipient of ours gets 451", str(advice["11."]))
         self.assertNotIn("cdb", str(advice[""]))
+
+    def test_what_would_defer_recipients_is_a_danger_also_of_a_class(self):
+        dangers = lambda text: [piece["text"] for piece in self.check(text, expect=1)["advice"] if piece["grade"] == "danger"]
+        self.path("home/torn.cdb", "torn")
+        self.path("home/check", "#!/bin/sh\n")
+        os.chmod(self.path("home/check"), 0o644)
+        why = "as it is, each recipient of ours gets 451"
+        for setting, sign in (("VALIDRCPTTO_CDB", "torn.cdb: cannot be read: not a well-formed cdb"),
+                              ("RCPTCHECK", 'RCPTCHECK="check" in ')):
+            value = "torn.cdb" if setting == "VALIDRCPTTO_CDB" else "check"
+            with self.subTest(setting):
+                said = dangers(DISCARDING + f'{setting} = "{value}"\n')
+                self.assertEqual(len([each for each in said if sign in each and why in each]), 1, said)
+                write_cdb(self.path("home/tcp.cdb"), [(b"11.", f"+{setting}={value}\0".encode()), (b"", b"")])
+                said = dangers(DISCARDING + 'tcprules = "tcp.cdb"\n')
+                self.assertEqual(len([each for each in said if "class 11. of tcp.cdb: " in each and sign in each]), 1, said)
+
+    def test_what_a_class_is_warned_of_is_told_once(self):
+        write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+DNSBL_THRESHOLD=3\0"), (b"11.", b"+DNSBL_THRESHOLD=3\0"), (b"", b"")])
+        found = self.check(DISCARDING + 'tcprules = "tcp.cdb"\nDNSBL = "ipv4:list.invalid=127.0.0.2"\n', 'dns = "127.0.0.1:1"\n')
+        said = [piece["text"] for piece in found["advice"] if "DNSBL_THRESHOLD is 3" in piece["text"]]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("class 10. of tcp.cdb: ", said[0])
 
     def test_a_class_that_rblsmtpd_refuses_is_told_so(self):  # deviation D32
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+RBLSMTPD=-go away\0+RELAYCLIENT=\0"), (b"11.", b"+RBLSMTPD=try later\0"),

@@ -339,7 +339,7 @@ TEST_F(Judging, lists_of_valid_recipients_are_looked_at_once_each) {
       if (warning.contains("cdb")) found.push_back(warning.substr(0, warning.find(": ")));
     return found;
   };
-  EXPECT_EQ((std::vector<std::string>{"control/validrcptto.cdb has no record"}), warnings({{}, {}}));
+  EXPECT_EQ(std::vector<std::string>{"control/validrcptto.cdb has no record"}, warnings({{}, {}}));
   EXPECT_EQ((std::vector<std::string>{"named.cdb", "named.cdb"}),
             warnings({{"VALIDRCPTTO_CDB=named.cdb"}, {"VALIDRCPTTO_CDB=named.cdb"}}));
 }
@@ -349,11 +349,51 @@ TEST_F(Judging, a_program_that_is_asked_about_recipients_is_a_program) {
   const auto policies = made({{"RCPTCHECK=/bin/true"}});
   EXPECT_TRUE(policies->runs_programs());
   EXPECT_FALSE(made({{}})->runs_programs());
-  const auto nowhere = made({{"RCPTCHECK=/nowhere"}})->warnings();
-  ASSERT_FALSE(nowhere.empty());
-  EXPECT_TRUE(std::ranges::any_of(nowhere, [](const std::string& warning) {
-    return warning.starts_with("listener 0: RCPTCHECK=\"/nowhere\" in listener 0 cannot be run: it is not there");
-  }));
+  const auto nowhere = made({{"RCPTCHECK=/nowhere"}});
+  ASSERT_EQ(1U, nowhere->defects().size());
+  const std::string& sentence = nowhere->defects()[0];
+  EXPECT_TRUE(sentence.starts_with("listener 0: RCPTCHECK=\"/nowhere\" in listener 0 cannot be run: it is not there"));
+  EXPECT_FALSE(std::ranges::contains(nowhere->warnings(), sentence)) << "said once";
+}
+
+// Of each class, too, and each file once; a start goes on with them.
+TEST_F(Judging, what_defers_recipients_is_a_defect) {
+  home_.write("torn.cdb", "torn");
+  home_.write("text", "#!/bin/sh\n");
+  home_.write_cdb("rules.cdb",
+                  {{"10.", record({"+VALIDRCPTTO_CDB=torn.cdb", "+RCPTCHECK=./text"})},
+                   {"11.", record({"+VALIDRCPTTO_CDB=torn.cdb"})},
+                   {"12.", record({"+DNSBL=list.example=127.0.0.2", "+DNSBL_THRESHOLD=2"})},
+                   {"13.", record({"+DNSBL=list.example=127.0.0.2", "+DNSBL_THRESHOLD=2", "+GREETDELAY=1"})}});
+  config::Configuration settings;
+  config::ListenerSettings& listener = settings.listeners.emplace_back();
+  listener.place = "here";
+  listener.variables = {"POSTERN_MAILDIR=mail"};
+  listener.tcprules = "rules.cdb";
+  home_.write("control/rcpthosts", "example\n");
+  home_.write("control/morercpthosts.cdb", "torn");
+  const auto policies = Policies::make(settings, nullptr, {.program = "postern", .output = &lines_});
+  ASSERT_TRUE(policies);
+  std::vector<std::string> begins;
+  for (const std::string& each : (*policies)->defects()) begins.push_back(each.substr(0, each.find(" cannot be ")));
+  EXPECT_EQ((std::vector<std::string>{"here, class 11. of rules.cdb: VALIDRCPTTO_CDB: torn.cdb:",
+                                      "here, class 10. of rules.cdb: RCPTCHECK=\"./text\" in the class",
+                                      "control/morercpthosts.cdb:"}),
+            begins);
+  const auto is_it = [](const std::string& each) { return each.contains("DNSBL_THRESHOLD is 2"); };
+  EXPECT_EQ(1, std::ranges::count_if((*policies)->warnings(), is_it)) << "a class is warned of, and once";
+}
+
+TEST_F(Judging, what_a_refused_configuration_names_is_watched) {
+  const auto watch = std::make_shared<config::FileWatch>();
+  config::Configuration settings;
+  settings.domains = {"example"};
+  config::ListenerSettings& listener = settings.listeners.emplace_back();
+  listener.variables = {"POSTERN_MAILDIR=mail", "VALIDRCPTTO_CDB=new.cdb"};
+  ASSERT_FALSE(Policies::make(settings, nullptr, {.program = "postern", .output = &lines_}, {}, watch));
+  EXPECT_FALSE(watch->settled() || watch->settled());
+  home_.write_cdb("new.cdb", {{"user@example", ""}});
+  EXPECT_TRUE(watch->settled() || watch->settled());
 }
 
 }  // namespace

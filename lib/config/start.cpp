@@ -32,6 +32,12 @@ void wrong(Start& start, Event event, std::string sentence) {
   start.problems.push_back(std::move(sentence));
 }
 
+ListProblem::Kind kind_of(int error_number) {
+  const bool may_pass =
+      error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM || error_number == EIO;
+  return may_pass ? ListProblem::Kind::passing : ListProblem::Kind::broken;
+}
+
 void take(Start& start, const std::vector<ForeignFinding>& findings) {
   for (const ForeignFinding& finding : findings) {
     if (finding.start == spec::ForeignStart::refuse) wrong(start, Event::connect_bad_value, finding.sentence);
@@ -90,9 +96,10 @@ class Judge {
   void judge_valid_recipients() {
     start_.max_unknown_recipients = values_.number(Option::VALIDRCPTTO_LIMIT).value_or(spec::max_unknown_recipients);
     start_.valid_recipients = environment_.value_of("VALIDRCPTTO_CDB");
-    auto problem = find_problem_of_valid_recipients(start_.valid_recipients);
+    auto problem = find_problem_of_valid_recipients(start_.valid_recipients, CdbLook::header);
     if (!problem) return;
-    if (problem->refuses_start) return wrong(Event::connect_bad_value, std::move(problem->sentence));
+    if (problem->kind == ListProblem::Kind::missing)
+      return wrong(Event::connect_bad_value, std::move(problem->sentence));
     start_.warnings.push_back(std::move(problem->sentence));
   }
 
@@ -187,12 +194,8 @@ class Judge {
   // Recipients are deferred until it can be run, and the server goes on.
   void judge_recipient_program() {
     start_.recipient_program = environment_.value_of("RCPTCHECK");
-    if (start_.recipient_program.empty()) return;
-    const std::string objection = base::objection_to_program(start_.recipient_program);
-    if (!objection.empty())
-      start_.warnings.push_back("RCPTCHECK=\"" + start_.recipient_program + "\" in " + std::string(origin_) +
-                                " cannot be run: it " + objection +
-                                ": until it can, each recipient of ours gets 451; name a program, or unset it");
+    std::string problem = find_problem_of_recipient_program(start_.recipient_program, origin_);
+    if (!problem.empty()) start_.warnings.push_back(std::move(problem));
   }
 
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).
@@ -311,18 +314,38 @@ std::string own_domain(const Start& start) {
   return std::string(host_name(start));
 }
 
-std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named) {
+std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named, CdbLook look) {
   const bool is_named = !named.empty();
   const std::string path = is_named ? named : "control/validrcptto.cdb";
-  const int error = CdbFile().open(path.c_str());
+  CdbFile file;
+  const int error = look == CdbLook::whole ? file.open_copy(path.c_str()) : file.open(path.c_str());
   const bool is_missing = error == ENOENT || error == ENOTDIR;
   if (error == 0 || (!is_named && error == ENOENT)) return std::nullopt;
   if (is_named && is_missing)
     return ListProblem{
-        "VALIDRCPTTO_CDB=\"" + named + "\" does not exist: make it with cdb -c, or unset VALIDRCPTTO_CDB", true};
-  return ListProblem{(is_named ? "VALIDRCPTTO_CDB: " : "") + describe_cdb_problem(path, error) +
-                         ": until it can be read, each recipient of ours gets 451; make it with cdb -c",
-                     false};
+        .kind = ListProblem::Kind::missing,
+        .sentence = "VALIDRCPTTO_CDB=\"" + named + "\" does not exist: make it with cdb -c, or unset VALIDRCPTTO_CDB"};
+  return ListProblem{.kind = kind_of(error),
+                     .sentence = (is_named ? "VALIDRCPTTO_CDB: " : "") + describe_cdb_problem(path, error) +
+                                 ": make it again with cdb -c; as it is, each recipient of ours gets 451"};
+}
+
+std::optional<ListProblem> find_problem_of_more_rcpthosts() {
+  constexpr const char* path = "control/morercpthosts.cdb";
+  if (const auto hosts = read_list("rcpthosts"); hosts && !*hosts) return std::nullopt;
+  const int error = CdbFile().open_copy(path);
+  if (error == 0 || error == ENOENT) return std::nullopt;
+  return ListProblem{.kind = kind_of(error),
+                     .sentence = describe_cdb_problem(path, error) +
+                                 ": make it again with cdb -c; as it is, each recipient of a domain that "
+                                 "control/rcpthosts lacks gets 451"};
+}
+
+std::string find_problem_of_recipient_program(const std::string& program, std::string_view origin) {
+  const std::string objection = program.empty() ? std::string() : base::objection_to_program(program);
+  if (objection.empty()) return {};
+  return "RCPTCHECK=\"" + program + "\" in " + std::string(origin) + " cannot be run: it " + objection +
+         ": name a program, or unset it; as it is, each recipient of ours gets 451";
 }
 
 Start judge_start(std::span<char* const> arguments, const base::Environment& environment, std::string_view origin,

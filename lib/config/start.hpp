@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "config/cdb_file.hpp"
 #include "config/dns_lists.hpp"
 #include "spec/policy_row.hpp"
 
@@ -83,12 +84,19 @@ enum class Lists : std::uint8_t { here, elsewhere };
                                 const tls::TlsSibling* sibling = nullptr);
 
 struct ListProblem {
+  enum class Kind : std::uint8_t {
+    missing,  // named, and not there: refuses the start
+    broken,   // recipients are deferred until somebody repairs it
+    passing,  // the same, but it is trouble of the process or the machine, as a descriptor that is missing
+  } kind;
   std::string sentence;
-  bool refuses_start;
 };
-// Of the list of recipients that VALIDRCPTTO_CDB names, or of control/validrcptto.cdb where it names none: one that is named and
-// is not there refuses the start, one that cannot be read does not.
-[[nodiscard]] std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named);
+// Of the list of recipients that VALIDRCPTTO_CDB names, or of control/validrcptto.cdb where it names none.
+[[nodiscard]] std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named, CdbLook look);
+// Of control/morercpthosts.cdb, where it is asked: looked at whole.
+[[nodiscard]] std::optional<ListProblem> find_problem_of_more_rcpthosts();
+// Why RCPTCHECK cannot be run, which defers recipients; `origin` as below. Empty: it can, or there is none.
+[[nodiscard]] std::string find_problem_of_recipient_program(const std::string& program, std::string_view origin);
 
 // in_file     control/rcpthosts says which domains are ours
 enum class Domains : std::uint8_t { in_file, given };

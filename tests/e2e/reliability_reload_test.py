@@ -170,6 +170,40 @@ class Reload(listening.Case):
         peer.make_cdb(more, {"2001.example": ""})
         self.assertTrue(peer.until(lambda: judgement(2001) == "250", 2 * NOTICED_SECONDS))
 
+    def test_lists_and_programs_that_break_are_refused_and_what_serves_goes_on(self):
+        valid = lambda name: peer.make_cdb(self.home.control / "validrcptto.cdb", {f"{name}@{peer.OURS}": ""})
+        list_of_recipients = valid("user")
+        check = self.home.script("check", "exit 0")
+        file = listening.write_file(self.home)
+        file.write_text(file.read_text() + f'RCPTCHECK = "{check}"\n')
+        server = self.serve(file=file)
+
+        def judgement(name):
+            with server.connect() as client:
+                return client.say("HELO client.example", "MAIL FROM:<>", f"RCPT TO:<{name}@{peer.OURS}>")[2][:3]
+
+        def last_reload(word, count):
+            return peer.until(lambda: server.log().count("reload: ") > count and
+                              server.log().rsplit("reload: ", 1)[1].startswith(word), 2 * NOTICED_SECONDS)
+        whole = list_of_recipients.read_bytes()
+        for damaged in (b"no cdb", whole[:2048] + b"\0" * (len(whole) - 2048)):
+            count = server.log().count("reload: ")
+            new = self.home.path / "damaged.cdb"
+            new.write_bytes(damaged)
+            new.rename(list_of_recipients)
+            self.assertTrue(last_reload("refused, and nothing has changed: ", count), server.log())
+            self.assertIn("control/validrcptto.cdb: cannot be read: not a well-formed cdb: make it again", server.log())
+            self.assertEqual((judgement("user"), judgement("nobody")), ("250", "550"))
+            valid("user")
+            self.assertTrue(last_reload("done", count + 1), server.log())
+        count = server.log().count("reload: ")
+        check.chmod(0o644)
+        self.assertTrue(last_reload("refused, and nothing has changed: ", count), server.log())
+        self.assertIn("cannot be run: it may not be executed", server.log())
+        check.chmod(0o755)
+        self.assertTrue(last_reload("done", count + 1), server.log())
+        self.assertEqual(judgement("user"), "250")
+
     def test_the_folder_of_the_mail_goes_and_comes_back(self):
         server = self.serve()
         self.assert_delivers(server)
