@@ -8,6 +8,8 @@
 namespace postern::server {
 namespace {
 
+bool is_root_of_paths(spec::Option option) { return option == spec::Option::home || option == spec::Option::chroot; }
+
 bool has_same_sockets(const config::Configuration& a, const config::Configuration& b) {
   return std::ranges::equal(a.listeners, b.listeners,
                             [](const config::ListenerSettings& x, const config::ListenerSettings& y) {
@@ -30,14 +32,21 @@ std::string first_path_beyond(const std::vector<std::string>& entered, const std
 
 }  // namespace
 
-std::vector<std::string> wants_restart(const config::Configuration& serving, const config::Configuration& next) {
-  std::vector<std::string> names;
+WantsRestart wants_restart(const config::Configuration& serving, const config::Configuration& next) {
+  WantsRestart names;
   config::visit_keys([&](spec::Option option, const auto& member) {
     const spec::OptionRow& row = spec::row_of(option);
-    if (row.wants_restart && member(serving) != member(next)) names.emplace_back(name_of(row));
+    if (row.wants_restart && member(serving) != member(next))
+      (is_root_of_paths(option) ? names.refused : names.kept).emplace_back(name_of(row));
   });
-  if (!has_same_sockets(serving, next)) names.emplace_back("ip, port or socket of a [[listener]]");
+  if (!has_same_sockets(serving, next)) names.refused.emplace_back("ip, port or socket of a [[listener]]");
   return names;
+}
+
+void keep_what_serves(const config::Configuration& serving, config::Configuration& next) {
+  config::visit_keys([&](spec::Option option, const auto& member) {
+    if (spec::row_of(option).wants_restart) member(next) = member(serving);
+  });
 }
 
 std::string beyond_reach(const SandboxPaths& entered, const SandboxPaths& wanted) {

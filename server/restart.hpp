@@ -1,4 +1,5 @@
-// What of a new configuration a listener that runs cannot take: a reload with any of it is refused as a whole.
+// What of a new configuration a server that runs cannot take: what the rest does not depend on stays as it is, and what every
+// other path or listener depends on refuses the reload.
 // in      what serves, and what was read; loops as numbers that were made from 0 already
 // out     the names of what differs, as the file has them; the first path or port that a sandbox does not reach
 // errors  none
@@ -13,8 +14,13 @@
 
 namespace postern::server {
 
-[[nodiscard]] std::vector<std::string> wants_restart(const config::Configuration& serving,
-                                                     const config::Configuration& next);
+struct WantsRestart {
+  std::vector<std::string> kept;     // by keep_what_serves()
+  std::vector<std::string> refused;  // home and chroot, where all paths are; where a listener listens
+};
+[[nodiscard]] WantsRestart wants_restart(const config::Configuration& serving, const config::Configuration& next);
+// Sets what is kept as it serves.
+void keep_what_serves(const config::Configuration& serving, config::Configuration& next);
 
 // Empty when all of it is within reach.
 [[nodiscard]] std::string beyond_reach(const SandboxPaths& entered, const SandboxPaths& wanted);

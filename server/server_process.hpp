@@ -53,6 +53,7 @@ class Server {
                .form = log_form(),
                .process = static_cast<std::uint64_t>(::getpid())} {
     if (settings_.loops == 0) settings_.loops = default_loops();
+    as_read_ = settings_;
   }
 
   int run();
@@ -99,7 +100,8 @@ class Server {
   void reload(pid_t asker);
   bool has_reloaded(pid_t asker);
   void report_reload(pid_t asker, bool is_done, std::string_view verdict);
-  std::expected<void, std::string> read_and_judge();
+  // Done: the names of what stays as it was until a restart.
+  std::expected<std::vector<std::string>, std::string> read_and_judge();
   std::string report_shadow();
 
   // ---- end
@@ -120,7 +122,7 @@ class Server {
   void log(std::string_view event, std::string_view sentence);
 
   const ServerStart& start_;
-  config::Configuration settings_;
+  config::Configuration settings_, as_read_;  // as_read_: before it was fitted in
   sigset_t signals_{};
   observe::LogBuffer log_;
   observe::LogVoice voice_;
@@ -131,8 +133,9 @@ class Server {
   std::optional<Account> account_;
   std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
   std::shared_ptr<const Policies> policies_;
-  std::shared_ptr<const Policies> shadow_;  // null: none
-  std::string shadow_problem_;              // why the last reload kept the one before
+  std::shared_ptr<config::FileWatch> refused_files_;  // of what the last reload refused; null: it was done
+  std::shared_ptr<const Policies> shadow_;            // null: none
+  std::string shadow_problem_;                        // why the last reload kept the one before
   Policies::Programs programs_ = Policies::Programs::allowed;
   std::optional<Sandbox> sandbox_;
   std::expected<dns::Servers, std::string> dns_servers_;  // who is asked, as it was before the root changed

@@ -13,6 +13,7 @@ namespace {
 
 constexpr unsigned end_seconds = 5;               // for jobs in hand, after all patience
 constexpr std::chrono::seconds end_of_reload{1};  // for one that goes on: nobody is served by it any more
+constexpr const char* kept_until_restart = ": as before until a restart";
 
 std::string joined(const std::vector<std::string>& texts, const std::string& sign) {
   std::string all;
@@ -44,12 +45,14 @@ void Server::tell_opened_gates() {
 
 bool Server::have_files_changed() const {
   const bool by_shadow = shadow_ != nullptr && shadow_->have_files_changed();
-  return policies_->have_files_changed() || by_shadow;
+  const bool by_refused = refused_files_ != nullptr && refused_files_->settled();
+  return policies_->have_files_changed() || by_shadow || by_refused;
 }
 
 // What a reload reads it answers, even where it is refused.
 void Server::know_changes() const {
   policies_->know_changes();
+  if (refused_files_ != nullptr) refused_files_->look();
   if (shadow_ != nullptr) shadow_->know_changes();
 }
 
@@ -107,8 +110,9 @@ bool Server::has_reloaded(pid_t asker) {
     notifier_.reloading();
     const auto changed = read_and_judge();
     const std::string report = changed ? report_shadow() : std::string();
+    const std::string kept = changed && !changed->empty() ? "; " + joined(*changed, ", ") + kept_until_restart : "";
     if (changed)
-      report_reload(asker, true, "done: new sessions are served with it" + report);
+      report_reload(asker, true, "done: new sessions are served with it" + kept + report);
     else
       report_reload(asker, false, "refused, and nothing has changed: " + changed.error());
     return changed.has_value();
@@ -132,8 +136,8 @@ void Server::report_reload(pid_t asker, bool is_done, std::string_view verdict) 
   }
 }
 
-std::expected<void, std::string> Server::read_and_judge() {
-  config::Configuration next = settings_;
+std::expected<std::vector<std::string>, std::string> Server::read_and_judge() {
+  config::Configuration next = as_read_;
   if (start_.read_again) {
     if (auto obstacle = obstacle_to({.place = "the configuration", .path = settings_.file}))
       return std::unexpected(std::move(*obstacle));
@@ -142,11 +146,17 @@ std::expected<void, std::string> Server::read_and_judge() {
     next = std::move(*read);
   }
   if (next.loops == 0) next.loops = default_loops();
+  auto restart = wants_restart(as_read_, next);
+  if (!restart.refused.empty())
+    return std::unexpected(
+        joined(restart.refused, ", ") +
+        " cannot change in a server that runs: restart, after postern check -c finds the file fit, or "
+        "undo that to have the rest");
+  keep_what_serves(as_read_, next);
+  config::Configuration next_as_read = next;
   fit_in(next);
-  if (const auto names = wants_restart(settings_, next); !names.empty())
-    return std::unexpected("changed: " + joined(names, ", ") +
-                           "; restart for it, after postern check -c finds the file fit");
-  auto made = Policies::make(next, start_.environment, voice_, known_certificates_);
+  refused_files_ = std::make_shared<config::FileWatch>();
+  auto made = Policies::make(next, start_.environment, voice_, known_certificates_, refused_files_);
   if (!made) return std::unexpected(joined(made.error(), "; "));
   // What serves is better; those that it has as well are no reason to stay with it.
   std::vector<std::string> defects = (*made)->defects();
@@ -154,7 +164,8 @@ std::expected<void, std::string> Server::read_and_judge() {
   if (!defects.empty()) return std::unexpected(joined(defects, "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
     return std::unexpected(sentence + ": restart to add it");
-  if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened) return opened;
+  if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened)
+    return std::unexpected(std::move(opened.error()));
   auto shadow = shadow_of(next);
   std::string shadow_problem = shadow ? std::string() : joined(shadow.error(), "; ") + "; it stays as it was";
   if (!shadow) shadow = shadow_;
@@ -167,13 +178,15 @@ std::expected<void, std::string> Server::read_and_judge() {
   if (is_ending()) return std::unexpected("the server ends");
   // All that can fail has not: from here on nothing allocates.
   settings_ = std::move(next);
+  as_read_ = std::move(next_as_read);
+  refused_files_ = nullptr;
   policies_ = std::move(*made);
   shadow_ = std::move(*shadow);
   shadow_problem_ = std::move(shadow_problem);
   clients_->set(settings_.clients, std::move(exempt));
   guesses_->set(settings_.guesses, std::move(exempt_again));
   serve_by(std::move(snapshot), std::move(prepared));
-  return {};
+  return std::move(restart.kept);
 }
 
 // What the shadow has counted since the last report; in half a sentence for the verdict of a reload.

@@ -452,12 +452,16 @@ class Running(Home):
         self.assertEqual(self.greeting(), "220 one ESMTP\r\n")
         self.assertIn("done", self.reload(DISCARDING + 'SMTPGREETING = "two"\n'))
         self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
-        said = self.reload(DISCARDING + 'SMTPGREETING = "three"\n', "loops = 7\ncheckers = 9\n")
-        self.assertEqual(said, "refused, and nothing has changed: changed: loops, checkers; restart for it, "
-                               "after postern check -c finds the file fit")
+        for greeting in ("three", "four"):
+            said = self.reload(DISCARDING + f'SMTPGREETING = "{greeting}"\n', "loops = 7\ncheckers = 9\n")
+            self.assertEqual(said, "done: new sessions are served with it; loops, checkers: as before until a restart")
+            self.assertEqual(self.greeting(), f"220 {greeting} ESMTP\r\n")
+        said = self.reload((DISCARDING + 'SMTPGREETING = "five"\n').replace("127.0.0.1", "127.0.0.2"))
+        self.assertEqual(said, "refused, and nothing has changed: ip, port or socket of a [[listener]] cannot change in a server "
+                               "that runs: restart, after postern check -c finds the file fit, or undo that to have the rest")
         said = self.reload(DISCARDING + "SSL = 2\n")
         self.assertIn("line 7: SSL = 2: only 0 and 1 are allowed", said)
-        self.assertEqual(self.greeting(), "220 two ESMTP\r\n")
+        self.assertEqual(self.greeting(), "220 four ESMTP\r\n")
         self.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.process.wait(PATIENCE_SECONDS), 0)
 

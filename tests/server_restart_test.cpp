@@ -19,7 +19,9 @@ TEST(Restart, what_new_sessions_can_be_served_with_wants_none) {
   after.domains = {"example.org"};
   after.only_tls_1_3 = true;
   after.shutdown_seconds = 1;
-  EXPECT_EQ(wants_restart(before, after), Names{});
+  const WantsRestart names = wants_restart(before, after);
+  EXPECT_EQ(names.kept, Names{});
+  EXPECT_EQ(names.refused, Names{});
 }
 
 TEST(Restart, what_the_start_has_made_wants_one) {
@@ -34,19 +36,27 @@ TEST(Restart, what_the_start_has_made_wants_one) {
   after.is_sandboxed = false;
   after.log = config::LogFormat::json;
   after.metrics = base::Endpoint{};
+  after.dns = "127.0.0.1";
+  after.domains = {"example.org"};
   after.listeners.emplace_back();
-  EXPECT_EQ(wants_restart(before, after), (Names{"home", "user", "chroot", "loops", "checkers", "hand_overs", "sandbox",
-                                                 "log", "metrics", "ip, port or socket of a [[listener]]"}));
+  WantsRestart names = wants_restart(before, after);
+  EXPECT_EQ(names.kept, (Names{"user", "dns", "loops", "checkers", "hand_overs", "sandbox", "log", "metrics"}));
+  EXPECT_EQ(names.refused, (Names{"home", "chroot", "ip, port or socket of a [[listener]]"}));
+  keep_what_serves(before, after);
+  names = wants_restart(before, after);
+  EXPECT_EQ(names.kept, Names{});
+  EXPECT_EQ(names.refused, Names{"ip, port or socket of a [[listener]]"});
+  EXPECT_EQ(after.domains, Names{"example.org"}) << "what it can take";
 }
 
 TEST(Restart, a_listener_elsewhere_wants_one) {
   config::Configuration before, after;
   before.listeners.push_back({.place = {}, .at = {.address = {}, .port = 25}});
   after.listeners.push_back({.place = {}, .at = {.address = {}, .port = 26}});
-  EXPECT_EQ(wants_restart(before, after).size(), 1U);
+  EXPECT_EQ(wants_restart(before, after).refused.size(), 1U);
   after.listeners[0] = before.listeners[0];
   after.listeners[0].socket_name = "smtp";
-  EXPECT_EQ(wants_restart(before, after).size(), 1U);
+  EXPECT_EQ(wants_restart(before, after).refused.size(), 1U);
 }
 
 TEST(Restart, a_folder_holds_what_is_in_it) {

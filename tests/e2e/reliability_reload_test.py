@@ -204,6 +204,15 @@ class Reload(listening.Case):
         self.assertTrue(last_reload("done", count + 1), server.log())
         self.assertEqual(judgement("user"), "250")
 
+    def test_what_a_refused_reload_named_is_looked_at(self):
+        file = listening.write_file(self.home)
+        server = self.serve(file=file)
+        users = self.home.path / "new.cdb"
+        file.write_text(file.read_text() + f'AUTH_CDB = "{users}"\n')
+        self.assertTrue(peer.until(lambda: "reload: refused" in server.log(), NOTICED_SECONDS))
+        peer.make_cdb(users, peer.USERS)
+        self.assertTrue(peer.until(lambda: "reload: done" in server.log(), 2 * NOTICED_SECONDS), server.log())
+
     def test_the_folder_of_the_mail_goes_and_comes_back(self):
         server = self.serve()
         self.assert_delivers(server)
