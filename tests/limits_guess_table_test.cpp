@@ -172,10 +172,11 @@ TEST(Guesses, threads_agree) {
 // Deviation D33.
 TEST(Harvests, unknown_recipients_shut_the_gate_of_their_address_for_an_hour) {
   GuessTable table({0, 0, 3}, {}, secret);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(0, shut(table.unknown_recipient(nat, start + i * 10min), GateKind::recipients));
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(0, shut(table.unknown_recipient(nat, start + i * 10min).changes, GateKind::recipients));
   EXPECT_FALSE(table.is_harvesting(nat, start + 20min));
-  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start + 20min), GateKind::recipients));
-  EXPECT_EQ(0, shut(table.unknown_recipient(nat, start + 21min), GateKind::recipients)) << "it is shut already";
+  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start + 20min).changes, GateKind::recipients));
+  EXPECT_EQ(0, shut(table.unknown_recipient(nat, start + 21min).changes, GateKind::recipients)) << "it is shut already";
   EXPECT_TRUE(table.is_harvesting(nat, start + 22min));
   EXPECT_FALSE(table.is_harvesting(other, start + 22min));
   EXPECT_FALSE(table.is_shut(nat, start + 22min)) << "it may log in";
@@ -185,8 +186,18 @@ TEST(Harvests, unknown_recipients_shut_the_gate_of_their_address_for_an_hour) {
   ASSERT_TRUE(opened);
   EXPECT_EQ(GateKind::recipients, opened->kind);
   EXPECT_FALSE(opened->is_shut);
-  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start + 80min), GateKind::recipients))
+  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start + 80min).changes, GateKind::recipients))
       << "and the next shuts it again";
+}
+
+// Whatever asks at once: as many as the limit learn that a recipient is unknown, and no more.
+TEST(Harvests, one_more_than_the_limit_is_one_too_many) {
+  GuessTable table({0, 0, 2}, {}, secret);
+  for (const bool is_one_too_many : {false, false, true, true})
+    EXPECT_EQ(is_one_too_many, table.unknown_recipient(nat, start).is_one_too_many);
+  EXPECT_FALSE(table.unknown_recipient(other, start).is_one_too_many);
+  table.set({}, {});
+  EXPECT_FALSE(table.unknown_recipient(nat, start).is_one_too_many);
 }
 
 TEST(Harvests, an_ipv6_network_of_one_owner_is_one_address) {
@@ -198,12 +209,12 @@ TEST(Harvests, an_ipv6_network_of_one_owner_is_one_address) {
 
 TEST(Harvests, without_a_limit_nothing_is_remembered) {
   GuessTable table({}, {}, secret);
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(0, shut(table.unknown_recipient(nat, start), GateKind::recipients));
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(0, shut(table.unknown_recipient(nat, start).changes, GateKind::recipients));
   EXPECT_FALSE(table.is_harvesting(nat, start));
   EXPECT_EQ(0U, table.figures().harvesters);
   table.set({0, 0, 1}, {});
   EXPECT_FALSE(table.is_harvesting(nat, start));
-  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start), GateKind::recipients));
+  EXPECT_EQ(1, shut(table.unknown_recipient(nat, start).changes, GateKind::recipients));
   EXPECT_TRUE(table.is_harvesting(nat, start));
   table.set({}, {});
   EXPECT_FALSE(table.is_harvesting(nat, start)) << "a reload lifts it";
@@ -212,7 +223,7 @@ TEST(Harvests, without_a_limit_nothing_is_remembered) {
 
 TEST(Harvests, exempt_clients_are_not_counted) {
   GuessTable table({0, 0, 1}, {base::parse_network("192.0.2.0/24").value()}, secret);
-  EXPECT_EQ(0, shut(table.unknown_recipient(nat, start), GateKind::recipients));
+  EXPECT_EQ(0, shut(table.unknown_recipient(nat, start).changes, GateKind::recipients));
   EXPECT_FALSE(table.is_harvesting(nat, start));
   EXPECT_EQ(0U, table.figures().harvesters);
 }

@@ -87,14 +87,18 @@ bool GuessTable::is_harvesting(const base::Address& address, base::Time now) con
          is_reached(limits_.recipients_per_address, harvesters_->pool[index].count.count(now, window));
 }
 
-GateChanges GuessTable::unknown_recipient(const base::Address& address, base::Time now) {
+UnknownRecipient GuessTable::unknown_recipient(const base::Address& address, base::Time now) {
   if (!has_harvesters_.load(std::memory_order_relaxed)) return {};
   const base::Address client = base::client_of(address);
   const std::scoped_lock lock(mutex_);
   if (is_exempt(address)) return {};
   const Index index = obtain(*harvesters_, client.mapped(), client);
-  harvesters_->pool[index].count.add(now, window);
-  return {{shut_if_full(*harvesters_, GateKind::recipients, index, limits_.recipients_per_address, now), std::nullopt}};
+  base::SlidingCount& count = harvesters_->pool[index].count;
+  const bool is_one_too_many = is_reached(limits_.recipients_per_address, count.count(now, window));
+  count.add(now, window);
+  return {.changes = {{shut_if_full(*harvesters_, GateKind::recipients, index, limits_.recipients_per_address, now),
+                       std::nullopt}},
+          .is_one_too_many = is_one_too_many};
 }
 
 GateChanges GuessTable::rejected(const base::Address& address, engine::UserMark user, base::Time now) {

@@ -43,6 +43,12 @@ struct GateChanges {
   std::array<std::optional<GateChange>, 2> all;
 };
 
+struct UnknownRecipient {
+  GateChanges changes;
+  bool
+      is_one_too_many;  // the gate was shut before it: sessions that asked at the same time learn no more than one would
+};
+
 // 0: that gate never shuts.
 struct GuessLimits {
   std::uint32_t failures_per_user = spec::max_failed_auth_per_user;
@@ -62,7 +68,7 @@ class GuessTable {
   // Whether that address has named too many unknown recipients.
   [[nodiscard]] bool is_harvesting(const base::Address& address, base::Time now) const;
 
-  [[nodiscard]] GateChanges unknown_recipient(const base::Address& address, base::Time now);
+  [[nodiscard]] UnknownRecipient unknown_recipient(const base::Address& address, base::Time now);
   // The backend said no.
   [[nodiscard]] GateChanges rejected(const base::Address& address, engine::UserMark user, base::Time now);
   // An AUTH with a response was refused unjudged: that counts once for each user.

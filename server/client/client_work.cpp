@@ -187,9 +187,20 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   connection().awaited_ = Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
-  if (finding.answer.event == Event::recipient_unknown || finding.answer.event == Event::recipient_too_many_unknown)
-    note_gates(client().context.guesses.unknown_recipient(client().remote.address, client().context.loop.now()));
-  connection().talk_.answer(ticket, finding.answer);
+  connection().talk_.answer(ticket, within_limits(finding.answer));
+}
+
+// Sessions of one address may have asked together, before its gate was shut: the answer that comes afterwards tells nothing.
+engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
+  const Event event = answer.event;
+  const bool is_recipient = connection().talk_.conversation().want().question == engine::Question::recipient;
+  if (is_recipient && is_harvesting()) return {Event::recipient_too_many_unknown};
+  if (event != Event::recipient_unknown && event != Event::recipient_too_many_unknown &&
+      event != Event::recipient_program_refused)
+    return answer;
+  const auto counted = client().context.guesses.unknown_recipient(client().remote.address, client().context.loop.now());
+  note_gates(counted.changes);
+  return counted.is_one_too_many ? engine::Answer{Event::recipient_too_many_unknown} : answer;
 }
 
 // The client has its reply. A wrong password still counts as a guess (deviation D22).

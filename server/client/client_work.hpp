@@ -45,6 +45,7 @@ class ClientWork {
   void watch(const engine::Note& note);
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
+  [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
   void note_late(const ask::Finding& finding);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   void note_gates(const limits::GateChanges& changes);

@@ -367,6 +367,17 @@ class Harvests(serve.Case):
         self.harvest(service, TOM, 1)
         self.assert_gated(service, TOM)
 
+    def test_sessions_that_ask_together_learn_no_more_than_one(self):
+        """A program that is slow refuses them; what it refuses counts as unknown, and is found out after all have asked."""
+        check = self.home.script("check", "sleep 1; test $RECIPIENT = user@" + peer.OURS + " || exit 100")
+        service = self.listing(limits={"unknown_recipients_per_hour": 3}, RCPTCHECK=check, VALIDRCPTTO_CDB=peer.make_cdb(
+            self.home.path / "all.cdb", {f"@{peer.OURS}": ""}))
+        clients = [self.session(service, TIM) for _ in range(8)]
+        for client in clients:
+            client.send(f"RCPT TO:<nobody@{peer.OURS}>\r\n")
+        self.assertEqual(sorted(client.reply()[:3] for client in clients), ["421"] * 5 + ["553"] * 3)
+        self.assert_gated(service, TIM)
+
     def test_a_reload_changes_the_limit(self):
         service = self.listing(limits={"unknown_recipients_per_hour": 1})
         self.harvest(service, TIM, 1)
