@@ -190,6 +190,8 @@ Answer naive_answer(const Octets& all, unsigned type) {
   const unsigned flags = reader.two(), questions = reader.two(), answers = reader.two(), authorities = reader.two();
   reader.two();
   if (!reader.is_good || flags / 2048 != 16 || flags / 512 % 2 == 1) return malformed();
+  if (flags % 16 == 2) return failed(Answer::Failure::servfail);
+  if (flags % 16 == 5) return failed(Answer::Failure::refused);
   if (flags % 16 != 0 && flags % 16 != 3) return failed(Answer::Failure::no_server);
   std::string owner = name_of(asked);
   if (questions != 1 || reader.name() != owner || reader.two() != type || reader.two() != 1 || !reader.is_good)

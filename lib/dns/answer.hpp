@@ -1,5 +1,5 @@
 // What is asked of the DNS, and what is known then: plain values.
-// in      Question: a type and a name as Name::of() takes it
+// in      Question: a type and a name as Name::of() takes it; the zone of a DNS list whose share it is, or none
 // out     Answer: what was found (bounded), that there is nothing, or that nobody can say
 // source  RFC 1035 3.2; RFC 2308 for `none` and its time
 #pragma once
@@ -19,6 +19,7 @@ enum class Type : std::uint16_t { a = 1, ptr = 12, txt = 16, aaaa = 28 };  // th
 struct Question {
   Type type;
   std::string_view name;
+  std::string_view zone{};
 };
 
 struct Answer {
@@ -34,9 +35,12 @@ struct Answer {
   enum class Failure : std::uint8_t {
     nothing,    // it is no failure
     timed_out,  // nothing usable came in time
-    no_server,  // none could be reached, or none wanted to answer: SERVFAIL, REFUSED, NOTIMP
+    no_server,  // none could be reached, or its code says nothing else: FORMERR, NOTIMP
+    servfail,   // SERVFAIL
+    refused,    // REFUSED: this resolver, by the list or by its own rules
     malformed,  // what came is no answer to the question, or aliases lead nowhere
-    crowded,    // too many questions are on their way
+    crowded,    // too many questions are on their way, or its zone has its share of them
+    resting,    // its zone did not answer so often that it is left alone for a while
     no_name,    // the name cannot be asked for
     no_memory,
   } failure = Failure::nothing;
@@ -53,6 +57,9 @@ struct Answer {
 [[nodiscard]] inline Answer failed(Answer::Failure failure) {
   return {.kind = Answer::Kind::failed, .failure = failure};
 }
+
+// Of a code of an answer that is neither NOERROR nor NXDOMAIN.
+[[nodiscard]] Answer::Failure failure_of_code(unsigned code);
 
 // `timed out`, for the log.
 [[nodiscard]] std::string_view describe(Answer::Failure failure);

@@ -1,5 +1,6 @@
 // The door to c-ares: the one file that knows it. It sends again, asks the next server, changes to TCP when an answer is
-// truncated, and drops what is no answer to the query: another identifier, question or sender.
+// truncated, and drops what is no answer to the query: another identifier, question or sender. The server that answered last is
+// asked first.
 // in      servers; the time in which the last attempt shall end; how often each server is asked
 // out     a Transport
 // ours    sockets (close-on-exec from the start, no SIGPIPE), queries with their identifiers, and

@@ -111,7 +111,7 @@ Answer AnswerReader::read() {
   header_ = {.flags = reader.two(), .questions = reader.two(), .answers = reader.two(), .authorities = reader.two()};
   static_cast<void>(reader.two());
   if (!reader.is_whole() || !header_.is_whole_answer()) return failed(malformed);
-  if (header_.code() != 0 && header_.code() != 3) return failed(no_server);
+  if (header_.code() != 0 && header_.code() != 3) return failed(failure_of_code(header_.code()));
   if (header_.questions != 1 || !is_question(reader)) return failed(malformed);
   first_record_ = reader.at();
   for (unsigned aliases = 0; aliases <= max_aliases; ++aliases) {

@@ -5,7 +5,7 @@
 //         round, is malformed
 // bounds  the first max_looked_at records of the answer, and of the authority, are looked at; all of those must be well
 //         formed. What stands after the authority is not read. Allocates only what Answer keeps
-// errors  Answer::Failure: malformed; no_server for a code that is neither NOERROR nor NXDOMAIN
+// errors  Answer::Failure: malformed; failure_of_code() for a code that is neither NOERROR nor NXDOMAIN
 // source  RFC 1035 3.2, 3.3, 4.1; RFC 2181 5.2, 8; RFC 2308 2, 5; RFC 3596 2.2
 #pragma once
 

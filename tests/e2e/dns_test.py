@@ -79,7 +79,7 @@ class RealServers(Case):
             self.assertEqual(sorted(heard["4.2.0.192.bl.test"].addresses), ["127.0.0.10", "127.0.0.4"])
             self.assertEqual((heard["9.2.0.192.bl.test"].kind, heard["9.2.0.192.bl.test"].ttl), ("none", 150))
             self.assertEqual((heard["9.2.0.192.nosoa.test"].kind, heard["9.2.0.192.nosoa.test"].ttl), ("none", 0))
-            self.assert_failed(heard["1.2.0.192.other.test"], "no server answers")
+            self.assert_failed(heard["1.2.0.192.other.test"], "REFUSED")
 
     def test_the_text_of_a_listing(self):
         for heard in self.in_each_mode(self.list.address, "txt", "1.2.0.192.bl.test", "9.2.0.192.bl.test"):
@@ -179,9 +179,9 @@ class Faults(Case):
             self.assertEqual(self.server.times(answer.name, "tcp"), 1)
 
     def test_a_server_that_does_not_want_to_answer(self):
-        for manner in ("servfail", "refused", "notimp", "formerr"):
+        for manner, why in (("servfail", "SERVFAIL"), ("refused", "REFUSED"), ("notimp", "no server answers"), ("formerr", "no server answers")):
             for answer in self.each(manner):
-                self.assert_failed(answer, "no server answers")
+                self.assert_failed(answer, why)
                 self.assertLess(answer.took, PATIENCE / 2)
 
     def test_a_server_that_fails_once(self):
@@ -196,6 +196,24 @@ class Faults(Case):
             for answer in self.each(manner, other.address):
                 self.assert_listed(answer)
                 self.assertEqual(other.times(answer.name), 1)
+
+    def test_a_silent_first_server_costs_one_question_its_wait(self):
+        other = Faulty()
+        self.addCleanup(other.stop)
+        other.silent = other.ok
+        for number, mode in enumerate(MODES):
+            names = [f"silent{number}{turn}.test" for turn in range(4)]
+            later = [f"ok{number}{turn}.test" for turn in range(110)]
+            words = [word for name in names + later for word in ("then", "a", name)][1:]
+            heard = resolve(mode, f"{self.server.address} {other.address}", *words, patience=5000)
+            for name in names + later:
+                self.assert_listed(heard[name])
+            self.assertGreater(heard[names[0]].took, 200)
+            for name in names[1:]:
+                self.assertLess(heard[name].took, 150, heard)
+                self.assertEqual((self.server.times(name), other.times(name)), (0, 1))
+            self.assertEqual(self.server.times(later[0]), 0)
+            self.assertEqual(self.server.times(later[-1]), 1)  # it is preferred, and has come back
 
     def test_an_answer_with_another_identifier_is_none(self):
         for answer in self.each("wrongid"):
