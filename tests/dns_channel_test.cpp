@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <set>
@@ -136,6 +137,58 @@ TEST_F(DnsChannel, one_question_or_request_too_many_fails_at_once) {
   for (std::size_t i = 4; i < 8; ++i) EXPECT_FALSE(ask("n0", many[i]));  // on its way already
   EXPECT_EQ(failed(crowded), *ask("n0", many[8]));
   EXPECT_FALSE(many[8].is_waiting());
+}
+
+// Each new address is asked about once, as clients come: a silent zone leaves room for those that answer.
+TEST_F(DnsChannel, a_silent_zone_has_its_share) {
+  settings_ = {.patience = 5s, .max_in_flight = 256, .max_requests = 4096, .zones = {.silent_before_rest = 100'000}};
+  std::deque<Asking> all;
+  std::deque<std::pair<base::Time, Sending>> silent;
+  transport().on_send = [&](const Sending& sent) {
+    if (sent.name().ends_with(".good"))
+      transport().to_say.emplace_back([sent] { sent.answer(); });
+    else
+      silent.emplace_back(now_ + 5s, sent);
+  };
+  std::map<std::string, int> refused;
+  const auto come = [&](const std::string& zone, int client) {
+    const std::string name = "n" + std::to_string(client) + "." + zone;
+    const Answer* const answer = channel().ask({Type::a, name, zone}, all.emplace_back(), now_);
+    if (answer != nullptr) ++refused[zone];
+  };
+  for (int client = 0; client < 1000; ++client) {  // 100 a second
+    for (const char* zone : {"silent", "mute", "good"}) come(zone, client);
+    for (; !silent.empty() && silent.front().first <= now_ + 10ms; silent.pop_front())
+      transport().to_say.emplace_back(
+          [sent = silent.front().second] { sent.receiver->heard_nothing(sent.token, timed_out); });
+    process(10ms);
+  }
+  EXPECT_EQ(0, refused["good"]);
+  EXPECT_LT(0, refused["silent"]);
+  EXPECT_NEAR(refused["silent"], refused["mute"], 10) << "and they share alike";
+}
+
+TEST_F(DnsChannel, a_zone_that_does_not_answer_rests) {
+  settings_.zones = {.silent_before_rest = 3, .rest = 10s};
+  std::deque<Asking> all;
+  const auto ask_in = [&](const std::string& name) {
+    return channel().ask({Type::a, name + ".bl", "bl"}, all.emplace_back(), now_);
+  };
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_FALSE(ask_in(name));
+    process(5s);
+    EXPECT_EQ(failed(timed_out), all.back().answers.at(0));
+    transport().sent.back().receiver->heard_nothing(transport().sent.back().token, timed_out);
+  }
+  EXPECT_EQ(failed(resting), *ask_in("d"));
+  EXPECT_FALSE(ask("e.other", all.emplace_back())) << "others are asked";
+  process(10s);
+  EXPECT_FALSE(ask_in("f")) << "it is tried again";
+  EXPECT_EQ(failed(resting), *ask_in("g")) << "by one question";
+  transport().sent.back().answer();
+  process();
+  EXPECT_FALSE(ask_in("h"));
+  EXPECT_FALSE(ask_in("i"));
 }
 
 TEST_F(DnsChannel, what_is_no_name_is_not_asked) {

@@ -19,6 +19,7 @@ struct Query {
   base::Time deadline;
   Type type;
   Name name;
+  Zones::Zone* zone;  // null: of none
   Answer answer{};
   Request* first = nullptr;
   Request* last = nullptr;
@@ -40,6 +41,11 @@ Answer read_or_fail(std::span<const std::uint8_t> message, const Query& query) {
   } catch (const std::bad_alloc&) {
     return failed(Answer::Failure::no_memory);
   }
+}
+
+Zones::End how_ended(const Answer& answer) {
+  if (answer.kind != Answer::Kind::failed) return Zones::End::answered;
+  return answer.failure == Answer::Failure::no_memory ? Zones::End::neither : Zones::End::failed;
 }
 
 }  // namespace
@@ -64,7 +70,11 @@ std::expected<std::unique_ptr<Channel>, std::string> Channel::make(const Channel
 
 Channel::Channel(const ChannelSettings& settings, std::unique_ptr<Transport> transport,
                  const base::SipHash::Key& secret)
-    : settings_(settings), secret_(secret), cache_(settings.cache, secret), transport_(std::move(transport)) {}
+    : settings_(settings),
+      secret_(secret),
+      cache_(settings.cache, secret),
+      zones_(settings.zones),
+      transport_(std::move(transport)) {}
 
 // What the transport still says while it ends goes nowhere.
 Channel::~Channel() {
@@ -90,11 +100,23 @@ const Answer* Channel::ask(const Question& question, Request& request, base::Tim
     join(*found->second, request);
     return nullptr;
   }
-  if (in_flight() >= settings_.max_in_flight) return refuse(Answer::Failure::crowded);
-  Query& query = begin(key, now);
+  if (const Answer* const objection = objection_to(question.zone, now)) return objection;
+  Query& query = begin_in(key, question.zone, now);
   join(query, request);
   const QueryOctets octets(query.type, query.name, identifier(secret_, last_token_));
   transport_->send(octets.view(), last_token_, *this);
+  return nullptr;
+}
+
+const Answer* Channel::objection_to(std::string_view zone, base::Time now) {
+  const std::size_t places = settings_.max_in_flight - std::min(in_flight(), settings_.max_in_flight);
+  if (places == 0) return refuse(Answer::Failure::crowded);
+  if (zone.empty()) return nullptr;
+  switch (zones_.admit(zone, places, now)) {
+    case Zones::Admission::admitted: break;
+    case Zones::Admission::crowded: return refuse(Answer::Failure::crowded);
+    case Zones::Admission::resting: return refuse(Answer::Failure::resting);
+  }
   return nullptr;
 }
 
@@ -106,9 +128,20 @@ void Channel::join(Query& query, Request& request) {
   ++requests_;
 }
 
-Query& Channel::begin(const Key& key, base::Time now) {
-  std::unique_ptr<Query> query(
-      new Query{.channel = *this, .deadline = now + settings_.patience, .type = key.first, .name = key.second});
+Query& Channel::begin_in(const Key& key, std::string_view zone, base::Time now) {
+  if (zone.empty()) return begin(key, nullptr, now);
+  Zones::Zone& one = zones_.begin(zone);
+  try {
+    return begin(key, &one, now);
+  } catch (const std::bad_alloc&) {
+    zones_.end(one, Zones::End::neither, now);
+    throw;
+  }
+}
+
+Query& Channel::begin(const Key& key, Zones::Zone* zone, base::Time now) {
+  std::unique_ptr<Query> query(new Query{
+      .channel = *this, .deadline = now + settings_.patience, .type = key.first, .name = key.second, .zone = zone});
   Query& one = *query;
   const auto place = by_question_.emplace(key, &one).first;
   try {
@@ -163,6 +196,7 @@ void Channel::report(base::Time now) {
       if (query->answer.failure != Answer::Failure::no_memory) cache_.put(query->type, query->name, query->answer, now);
     } catch (const std::bad_alloc&) {  // it is asked again, then
     }
+    if (query->zone != nullptr) zones_.end(*query->zone, how_ended(query->answer), now);
     while (Request* const request = query->first) {
       request->cancel();
       try {

@@ -5,7 +5,8 @@
 // waits   no call does. The owner of the channel calls process() when descriptor() can be read, and when deadline() has
 //         come: lib/dns/loop_resolver.hpp on an event loop, lib/dns/blocking_resolver.hpp for a process that may wait
 // bounds  a request ends at most `patience` after it was asked, when process() is called in time; max_in_flight questions are
-//         on their way, also those that nobody waits for any more; one more fails at once, and so does a request beyond max_requests
+//         on their way, also those that nobody waits for any more; one more fails at once, and so does one of a zone that has
+//         its share of them or rests (zones.hpp), and a request beyond max_requests
 // once    who asks what is on its way waits for the same answer
 // never   search domains, /etc/hosts, names with a dot at their end
 // memory  ask() may throw std::bad_alloc: then nothing was asked. An answer without memory for it is a failure, no_memory
@@ -23,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -30,6 +32,7 @@
 #include "dns/cache.hpp"
 #include "dns/servers.hpp"
 #include "dns/transport.hpp"
+#include "dns/zones.hpp"
 
 namespace postern::dns {
 
@@ -62,6 +65,7 @@ struct ChannelSettings {
   std::size_t max_in_flight = 256;
   std::size_t max_requests = 1024;
   CacheSettings cache{};
+  ZoneSettings zones{};
 };
 
 class Channel final : private Receiver {
@@ -92,7 +96,9 @@ class Channel final : private Receiver {
   void heard(std::uint64_t token, std::span<const std::uint8_t> message) override;
   void heard_nothing(std::uint64_t token, Answer::Failure why) override;
   [[nodiscard]] const Answer* refuse(Answer::Failure why);
-  [[nodiscard]] Query& begin(const Key& key, base::Time now);
+  [[nodiscard]] const Answer* objection_to(std::string_view zone, base::Time now);
+  [[nodiscard]] Query& begin_in(const Key& key, std::string_view zone, base::Time now);
+  [[nodiscard]] Query& begin(const Key& key, Zones::Zone* zone, base::Time now);
   void join(Query& query, Request& request);
   void end(Queries::node_type query, Answer answer);
   void expire(base::Time now);
@@ -107,6 +113,7 @@ class Channel final : private Receiver {
   std::uint64_t last_token_ = 0;
   std::size_t abandoned_ = 0;  // the transport has them still, and nobody waits
   std::size_t requests_ = 0;
+  Zones zones_;
   Answer refusal_;
   std::unique_ptr<Transport> transport_;
 };

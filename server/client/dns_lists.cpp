@@ -30,7 +30,8 @@ void DnsLists::ask(std::size_t entry, const std::string& name) {
   const Answer no_memory = dns::failed(Answer::Failure::no_memory);
   try {
     Question& question = questions_.emplace_back(*this, entry);
-    known = connection_.context().resolver->ask({.type = dns::Type::a, .name = name}, question);
+    const std::string& zone = client().served->start.dns_lists[entry].zone;
+    known = connection_.context().resolver->ask({.type = dns::Type::a, .name = name, .zone = zone}, question);
   } catch (const std::bad_alloc&) {
     known = &no_memory;
   }
