@@ -99,23 +99,23 @@ Want Connection::satisfy(const Want& want) {
 
 Want Connection::feed() {
   const Want want =
-      talk_.feed(std::span(input_).subspan(unread_begin_, unread_end_ - unread_begin_), decoded_, now(), *this);
-  unread_begin_ += want.consumed;
+      talk_.feed(std::span(input_).subspan(unread_.begin, unread_.end - unread_.begin), decoded_, now(), *this);
+  unread_.begin += want.consumed;
   return want;
 }
 
 Want Connection::read_and_feed() {
   flush();
   if (talk_.want().kind == Kind::end) return talk_.want();
-  const std::size_t unread = unread_end_ - unread_begin_;
-  std::memmove(input_.data(), input_.data() + unread_begin_, unread);
+  const std::size_t unread = unread_.end - unread_.begin;
+  std::memmove(input_.data(), input_.data() + unread_.begin, unread);
   // Half a line may be half a password: where it stood nothing may stay of it.
-  if (unread > 0) explicit_bzero(input_.data() + unread, unread_begin_);
-  unread_end_ = unread;
-  unread_begin_ = 0;
-  const ReadResult result = parts_.transport.read(std::span(input_).subspan(unread_end_));
+  if (unread > 0) explicit_bzero(input_.data() + unread, unread_.begin);
+  unread_.end = unread;
+  unread_.begin = 0;
+  const ReadResult result = parts_.transport.read(std::span(input_).subspan(unread_.end));
   switch (result.io) {
-    case Io::done: unread_end_ += result.octets; break;
+    case Io::done: unread_.end += result.octets; break;
     case Io::closed: return happen(Event::eof);
     case Io::timed_out: return happen(Event::timeout);
   }
@@ -139,7 +139,8 @@ void Connection::run_out_of_memory() {
 
 void Connection::note(const engine::Note& note) {
   if (parts_.start.logs_decisions) parts_.journal.decision(note.step);
-  if (note.step.code >= 400) parts_.journal.refusal(note.step, note.session);
+  const std::string_view said_by = std::exchange(said_by_, {});
+  if (note.step.code >= 400) parts_.journal.refusal(note.step, note.session, said_by);
 }
 
 // A message that does not fit into memory is forgotten, and deferred at its end.
@@ -207,6 +208,7 @@ Want Connection::ask(const Want& want) {
   const ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
   if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  said_by_ = finding.said_by;
   return tell(want.ticket, finding.answer);
 }
 
@@ -259,7 +261,7 @@ bool Connection::reserve() try {
 // None if there was no memory for it.
 std::optional<deliver::Outcome> Connection::finish_message() try {
   if (!message_.is_begun()) return std::nullopt;
-  const bool is_gone = parts_.transport.has_left({input_.data() + unread_begin_, unread_end_ - unread_begin_});
+  const bool is_gone = parts_.transport.has_left({input_.data() + unread_.begin, unread_.end - unread_.begin});
   if (is_gone) message_.abandon();
   return is_gone ? deliver::withdrawn() : message_.finish(session().envelope().octets());
 } catch (const std::bad_alloc&) {

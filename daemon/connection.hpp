@@ -93,7 +93,10 @@ class Connection final : private engine::Output, private engine::Room {
   deliver::BufferedMessage message_;
   deliver::MessageIds ids_;
   deliver::MessageId id_;  // of the message that was begun last
-  std::size_t unread_begin_ = 0, unread_end_ = 0;
+  struct {
+    std::size_t begin = 0, end = 0;
+  } unread_;                  // in input_
+  std::string_view said_by_;  // who refuses the recipient that is about to be answered, for the log
   // Made while there is memory, for when there is none.
   const deliver::Outcome no_memory_{deliver::Outcome::Result::deferred,
                                     std::string(spec::text_of(spec::HandOverText::cannot_store)), "no memory"};

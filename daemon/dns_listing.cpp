@@ -41,7 +41,7 @@ const ask::DnsVerdict& DnsListing::verdict() {
     if (listing_.name_of(i)) listing_.take(i, replies_[i].answer);
   listing_.close();
   const ask::DnsVerdict& verdict = *listing_.verdict();
-  if (!verdict.unanswered.empty()) journal_.trouble("DNS lists did not answer: " + verdict.unanswered);
+  if (!verdict.unanswered.empty()) journal_.trouble("DNS lists did not answer: " + ask::describe(verdict.unanswered));
   if (verdict.is_listed) journal_.dns_listed(verdict, start_.dnsbl_threshold);
   return verdict;
 }

@@ -25,6 +25,7 @@
 #include "loop/loop.hpp"
 #include "loop/memory_probe.hpp"
 #include "loop/workers.hpp"
+#include "observe/dns_list_counts.hpp"
 #include "observe/journal.hpp"
 #include "observe/metrics.hpp"
 #include "server/capacity.hpp"
@@ -61,6 +62,7 @@ struct LoopContext {
   observe::LogVoice voice;
   unsigned index;  // of the loop, for names of sessions
   const std::expected<dns::Servers, std::string>& dns_servers;
+  observe::DnsListCounts& dns_counts;  // of all loops
 
   std::shared_ptr<const Snapshot> snapshot{};  // changed between two turns
   std::vector<ClassTable> judged_later{};      // by listener: what the snapshot does not have, or has as refused
@@ -83,7 +85,8 @@ struct LoopContext {
   std::vector<std::unique_ptr<engine::Workspace>> spare{};
   base::AddressText client_text{};
   std::array<char, 32> session_text{};
-  std::string_view ahead{};  // what the session whose turn it is has been sent after what it obeys
+  std::string_view said_by{};  // who refuses the recipient that is about to be answered, for the log
+  std::string_view ahead{};    // what the session whose turn it is has been sent after what it obeys
   std::array<char, output_octets> output;
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
   std::array<char, 2 * input_octets + 2> decoded;

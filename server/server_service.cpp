@@ -160,7 +160,9 @@ std::expected<std::vector<std::string>, std::string> Server::read_and_judge() {
   if (!made) return std::unexpected(joined(made.error(), "; "));
   // What serves is better; those that it has as well are no reason to stay with it.
   std::vector<std::string> defects = (*made)->defects();
-  std::erase_if(defects, [&](const std::string& each) { return std::ranges::contains(policies_->defects(), each); });
+  std::erase_if(defects, [known = policies_->defects()](const std::string& each) {
+    return std::ranges::find(known, each) != known.end();
+  });
   if (!defects.empty()) return std::unexpected(joined(defects, "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
     return std::unexpected(sentence + ": restart to add it");

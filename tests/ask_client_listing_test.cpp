@@ -40,7 +40,8 @@ TEST_F(Listings, the_verdict_is_there_with_the_last_answer) {
   ASSERT_NE(nullptr, asked.verdict());
   EXPECT_TRUE(asked.verdict()->is_listed);
   EXPECT_EQ("192.0.2.1 is on a.example", asked.verdict()->words);
-  EXPECT_EQ("b.example", asked.verdict()->unanswered);
+  EXPECT_EQ("b.example (timed out)", describe(asked.verdict()->unanswered));
+  EXPECT_EQ(std::vector<std::string>{"a.example"}, asked.verdict()->listed_by);
 }
 
 TEST_F(Listings, what_is_silent_counts_nothing) {
@@ -51,6 +52,17 @@ TEST_F(Listings, what_is_silent_counts_nothing) {
   EXPECT_FALSE(asked.verdict()->is_listed);
   asked.take(0, found("127.0.0.2"));
   EXPECT_EQ(1, asked.verdict()->score) << "what comes later, too";
+  EXPECT_EQ("a.example (timed out), w.example (timed out)", describe(asked.verdict()->unanswered));
+}
+
+TEST_F(Listings, each_list_says_why_it_did_not_answer) {
+  using enum dns::Answer::Failure;
+  ClientListing asked = listing();
+  asked.take(0, dns::failed(servfail));
+  asked.take(2, dns::failed(refused));
+  asked.take(3, dns::failed(resting));
+  EXPECT_EQ("a.example (SERVFAIL), b.example (REFUSED), w.example (left alone, it did not answer for long)",
+            describe(asked.verdict()->unanswered));
 }
 
 TEST_F(Listings, an_error_of_a_list_is_named_with_its_address) {
@@ -59,7 +71,7 @@ TEST_F(Listings, an_error_of_a_list_is_named_with_its_address) {
   asked.take(0, found("127.255.255.254"));
   asked.take(3, found("2001:db8::2"));
   ASSERT_NE(nullptr, asked.verdict());
-  EXPECT_EQ("a.example (127.255.255.254)", asked.verdict()->unanswered);
+  EXPECT_EQ("a.example (127.255.255.254)", describe(asked.verdict()->unanswered));
   EXPECT_EQ(0, asked.verdict()->score);
 }
 

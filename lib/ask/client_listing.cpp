@@ -3,10 +3,10 @@
 #include <new>
 
 namespace postern::ask {
-namespace {
 
 DnsAnswer answer_of(const dns::Answer& heard) {
   DnsAnswer answer;
+  if (heard.kind == dns::Answer::Kind::failed) answer.why = describe(heard.failure);
   if (heard.kind == dns::Answer::Kind::none) answer.kind = DnsAnswer::Kind::none;
   if (heard.kind == dns::Answer::Kind::found) answer.kind = DnsAnswer::Kind::addresses;
   for (const base::Address& address : heard.addresses) {
@@ -16,8 +16,6 @@ DnsAnswer answer_of(const dns::Answer& heard) {
   }
   return answer;
 }
-
-}  // namespace
 
 bool asks_dns_lists(const config::Start& start) {
   if (start.dns_lists.empty() || start.event != spec::Event::connect_ready) return false;

@@ -29,6 +29,9 @@ namespace postern::ask {
 // POSTERN_DNS, or the key `dns`; empty: those of the system.
 [[nodiscard]] std::expected<dns::Servers, std::string> dns_servers(std::string_view list);
 
+// What a list says in an answer.
+[[nodiscard]] DnsAnswer answer_of(const dns::Answer& heard);
+
 class ClientListing {
  public:
   ClientListing(std::span<const config::DnsList> lists, std::uint64_t threshold, const base::Address& client);

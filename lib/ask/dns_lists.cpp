@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "dns/name.hpp"
 
@@ -21,14 +22,25 @@ std::size_t asks_for(std::span<const DnsList> lists, std::size_t entry, const ba
   return static_cast<std::size_t>(std::ranges::find_if(lists.first(entry), asks_the_same) - lists.begin());
 }
 
-namespace {
-
-// `zen.spamhaus.org (127.255.255.254)`; empty: it has said whether it lists the client.
-std::string unanswered(const DnsList& list, const DnsAnswer& answer) {
-  if (answer.kind == DnsAnswer::Kind::failed) return list.name;
+std::string why_unanswered(const DnsAnswer& answer) {
+  if (answer.kind == DnsAnswer::Kind::failed) return std::string(answer.why);
   const auto refusal = std::ranges::find_if_not(answer.addresses, config::may_be_listing);
   if (refusal == answer.addresses.end()) return {};
-  return list.name + " (" + std::string(write(base::Address::of_ipv4(*refusal)).view()) + ")";
+  return std::string(write(base::Address::of_ipv4(*refusal)).view());
+}
+
+std::string describe(const std::vector<Unanswered>& lists) {
+  std::string text;
+  for (const Unanswered& each : lists)
+    text.append(text.empty() ? "" : ", ").append(each.list).append(" (").append(each.why).append(")");
+  return text;
+}
+
+namespace {
+
+template <typename Value>
+void add(std::vector<Value>& all, Value one) {
+  if (std::ranges::find(all, one) == all.end()) all.push_back(std::move(one));
 }
 
 void add(std::string& all, std::string_view one, std::string_view between) {
@@ -47,11 +59,13 @@ DnsVerdict judge(std::span<const DnsList> lists, std::span<const DnsAnswer> answ
     const DnsList& list = lists[i];
     if (list.is_for_ipv4 && !client.is_ipv4()) continue;
     const DnsAnswer& answer = answers[asks_for(lists, i, client)];
-    add(verdict.unanswered, unanswered(list, answer), ", ");
+    if (std::string why = why_unanswered(answer); !why.empty())
+      add(verdict.unanswered, Unanswered{.list = list.name, .why = std::move(why)});
     const bool is_answer = answer.kind == DnsAnswer::Kind::addresses;
     if (!is_answer || std::ranges::none_of(answer.addresses, [&](const auto& each) { return list.has(each); }))
       continue;
     verdict.score += list.weight;
+    add(verdict.listed_by, list.name);
     verdict.detail.append(verdict.detail.empty() ? "" : " ").append(list.name + "*" + std::to_string(list.weight));
     if (list.weight > 0) add(names, list.name, ", ");
   }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/network.hpp"
@@ -21,7 +22,11 @@ namespace postern::ask {
 struct DnsAnswer {
   enum class Kind : std::uint8_t { failed, none, addresses } kind = Kind::failed;  // failed: or silent
   std::vector<config::Ipv4Octets> addresses{};
+  std::string_view why = "timed out";  // it failed; what lives for ever
 };
+
+// `SERVFAIL`, `127.255.255.254`: why it does not say whether it lists the client. Empty: it does.
+[[nodiscard]] std::string why_unanswered(const DnsAnswer& answer);
 
 // `2.0.0.127.zen.spamhaus.org`; of an IPv6 address its 32 nibbles. None: this list is not asked about it.
 [[nodiscard]] std::optional<std::string> name_to_ask(const config::DnsList& list, const base::Address& client);
@@ -29,12 +34,20 @@ struct DnsAnswer {
 [[nodiscard]] std::size_t asks_for(std::span<const config::DnsList> lists, std::size_t entry,
                                    const base::Address& client);
 
+struct Unanswered {
+  std::string list, why;
+  friend bool operator==(const Unanswered&, const Unanswered&) = default;
+};
+// For the log: `zen.spamhaus.org (127.255.255.254), bl.example (timed out)`.
+[[nodiscard]] std::string describe(const std::vector<Unanswered>& lists);
+
 struct DnsVerdict {
   bool is_listed = false;  // the score has reached the threshold
   int score = 0;
-  std::string words{};       // of a reply: `192.0.2.1 is on zen.spamhaus.org, bl.example`; empty unless it is listed
-  std::string detail{};      // of the log: `zen.spamhaus.org*3 list.dnswl.org*-2`, what counted
-  std::string unanswered{};  // of the log: which did not say, with the address by which one says so
+  std::string words{};   // of a reply: `192.0.2.1 is on zen.spamhaus.org, bl.example`; empty unless it is listed
+  std::string detail{};  // of the log: `zen.spamhaus.org*3 list.dnswl.org*-2`, what counted
+  std::vector<std::string> listed_by{};  // the names of the lists that counted, each once
+  std::vector<Unanswered> unanswered{};  // those that did not say, each once
 };
 
 // answers   one for each entry; of one that asks what another asks, that one's counts

@@ -42,11 +42,13 @@ Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
   const bool is_one_too_many =
       start.max_unknown_recipients != 0 && session.counters().unknown_recipients >= start.max_unknown_recipients;
   const Event when_unknown = is_one_too_many ? Event::recipient_too_many_unknown : Event::recipient_unknown;
-  if (judgement.event == Event::recipient_unknown) judgement.event = when_unknown;
+  const std::string_view said_by = judgement.event == Event::recipient_unknown ? "validrcptto" : "";
+  if (!said_by.empty()) judgement.event = when_unknown;
   if (auto refused = ask_about_client(facts, judgement, may_relay)) return std::move(*refused);
   if (judgement.event == Event::recipient_ours && !may_relay && RecipientInquiry::has_questions(start))
     return std::make_unique<RecipientInquiry>(facts, judgement.address, when_unknown);
-  return Finding{.answer = {judgement.event, judgement.address}, .trouble = std::move(judgement.problem)};
+  return Finding{
+      .answer = {judgement.event, judgement.address}, .trouble = std::move(judgement.problem), .said_by = said_by};
 }
 
 // A password on its way to its judge: a file of hashes, or a program.

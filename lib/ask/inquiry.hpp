@@ -57,6 +57,7 @@ struct Finding {
   const CheckResult* credentials = nullptr;  // of credentials alone
   std::string_view environment_pairs{};      // for enter_auth_environment(), where they were accepted
   std::string_view username{};               // whose they are
+  std::string_view said_by{};                // of a recipient that is refused, for the log; what lives for ever
 };
 
 class Inquiry {

@@ -39,7 +39,10 @@ void RecipientInquiry::run() try {
 void RecipientInquiry::look_for_mailbox() {
   switch (mailbox_standing(start_.hand_over_path, address_, problem_)) {
     case ValidRecipients::Standing::valid: return;
-    case ValidRecipients::Standing::unknown: event_ = when_unknown_; return;
+    case ValidRecipients::Standing::unknown:
+      event_ = when_unknown_;
+      said_by_ = "mailbox";
+      return;
     case ValidRecipients::Standing::unknowable: event_ = Event::recipient_unknowable; return;
   }
 }
@@ -49,12 +52,15 @@ void RecipientInquiry::ask_program() {
   ProgramVerdict verdict =
       ask_recipient_program(start_.recipient_program, environment_, deadline, start_.program_errors);
   event_ = verdict.event;
+  said_by_ = "RCPTCHECK";
   words_ = std::move(verdict.words);
   problem_ = std::move(verdict.problem);
 }
 
 Finding RecipientInquiry::finding() const {
-  return {.answer = {event_, event_ == Event::recipient_program_refused ? words_ : address_}, .trouble = problem_};
+  return {.answer = {event_, event_ == Event::recipient_program_refused ? words_ : address_},
+          .trouble = problem_,
+          .said_by = said_by_};
 }
 
 }  // namespace postern::ask

@@ -41,6 +41,7 @@ class RecipientInquiry final : public Inquiry {
   spec::Event event_ = spec::Event::recipient_unknowable;
   std::string words_;  // of the program
   std::string problem_;
+  std::string_view said_by_;
 };
 
 }  // namespace postern::ask

@@ -96,7 +96,7 @@ void Journal::settings(const config::Start& start) const {
   line.write();
 }
 
-void Journal::refusal(const engine::Step& step, const engine::Session& session) const {
+void Journal::refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by) const {
   LogLine line = this->line("refuse");
   line.field("rule", spec::name_of(step.rule));
   // Where the rule says nothing to the client there is no reply to show, only what has happened.
@@ -104,6 +104,10 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session) 
     line.field("cause", spec::name_of(step.event));
   else
     line.field("reply", without_line_end(step.reply));
+  using enum spec::Event;
+  const bool is_said = step.event == recipient_unknown || step.event == recipient_too_many_unknown ||
+                       step.event == recipient_program_refused || step.event == recipient_program_deferred;
+  if (is_said && !said_by.empty()) line.field("said_by", said_by);
   name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {
     line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());

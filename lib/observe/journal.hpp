@@ -38,7 +38,8 @@ class Journal {
 
   void start(const config::Start& start) const;     // of one client
   void settings(const config::Start& start) const;  // of one listener, for all its clients
-  void refusal(const engine::Step& step, const engine::Session& session) const;
+  // said_by   which source of recipients refuses one: `validrcptto`, `mailbox`, `RCPTCHECK`; shown with such a refusal alone
+  void refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
   void decision(const engine::Step& step) const;
   void sent(std::string_view replies) const;

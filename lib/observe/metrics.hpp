@@ -2,7 +2,7 @@
 // in      what happened, reported to the shard of the thread in which it happened
 // out     totals(): the sum of all shards, for metrics_text
 // cost    one relaxed atomic addition on a cache line that no other thread writes; no lock, nothing allocates after the
-//         start. A shard may be used from any thread: it is then only slower, never wrong
+//         start (of DNS lists one by one see dns_list_counts.hpp). A shard may be used from any thread: it is then only slower, never wrong
 // lives   a Shard lives as long as its Metrics and does not move
 // errors  none: a code outside 200..599 and a refusal without a name are counted nowhere
 // source  prometheus.io/docs/practices/naming: no user, address or IP in a label, since every value is a series for ever
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "limits/guess_table.hpp"
+#include "observe/dns_list_counts.hpp"
 #include "observe/shadow_counts.hpp"
 #include "spec/policy_row.hpp"
 
@@ -29,7 +30,8 @@ enum class TlsResult : std::uint8_t { done, failed };
 enum class AuthResult : std::uint8_t { accepted, rejected, broken };
 enum class MessageResult : std::uint8_t { accepted, deferred, refused, client_gone };
 enum class ReloadResult : std::uint8_t { done, failed };
-// asked, cached: how a DNS list was asked about a client. failed: it did not say, and may have been asked either way.
+// asked, cached: how a DNS list was asked about a client. failed: it did not say, or said that it does not answer
+// (127.255.255.0/24), and may have been asked either way.
 enum class DnsResult : std::uint8_t { asked, cached, failed, listed };  // listed: a client, by their weights
 enum class Duration : std::uint8_t {
   hand_over,  // from the end of mail data to the outcome
@@ -97,6 +99,8 @@ class Metrics {
   [[nodiscard]] Shard& shard(std::size_t index) { return shards_[index]; }
   [[nodiscard]] Totals totals() const;
   [[nodiscard]] const std::vector<std::string>& refusals() const { return refusals_; }
+  [[nodiscard]] DnsListCounts& dns_list_counts() { return dns_list_counts_; }
+  [[nodiscard]] const DnsListCounts& dns_list_counts() const { return dns_list_counts_; }
   // Made when it is first wanted, and shown from then on; one thread's.
   [[nodiscard]] ShadowCounts& shadow_counts();
   [[nodiscard]] const ShadowCounts* shown_shadow() const { return shown_shadow_.load(std::memory_order_acquire); }
@@ -105,6 +109,7 @@ class Metrics {
   std::size_t size_;
   std::unique_ptr<Shard[]> shards_;
   std::vector<std::string> refusals_;
+  DnsListCounts dns_list_counts_;
   std::unique_ptr<ShadowCounts> shadow_;
   std::atomic<const ShadowCounts*> shown_shadow_ = nullptr;
 };

@@ -139,13 +139,23 @@ void write_outcomes(Page& page, const Totals& totals) {
   write_results(page, totals, figure::reloads, done_or_failed);
 }
 
-void write_gates(Page& page, const Totals& totals) {
-  constexpr std::array<std::string_view, 2> kinds{"user", "address"};
+void write_dns_lists(Page& page, const Totals& totals, const DnsListCounts& counts) {
   page.family("postern_dns_list_questions", "counter",
               "Questions to DNS lists about clients, by how they were answered.");
   write_results(page, totals, figure::dns_lists, std::array<std::string_view, 3>{"asked", "cached", "failed"});
   page.family("postern_dns_listed_clients", "counter", "Clients whose address the weights of DNS lists refuse.");
   page.sample("", totals[figure::dns_lists + 3]);
+  const std::vector<DnsListCounts::Row> rows = counts.rows();
+  if (!rows.empty())
+    page.family("postern_dns_list_clients", "counter", "Clients that a DNS list names, or of which it did not say.");
+  for (const DnsListCounts::Row& each : rows) {
+    page.sample(label("list", each.list) + ',' + label("result", "listed"), each.listed);
+    page.sample(label("list", each.list) + ',' + label("result", "failed"), each.failed);
+  }
+}
+
+void write_gates(Page& page, const Totals& totals) {
+  constexpr std::array<std::string_view, 2> kinds{"user", "address"};
   page.family("postern_auth_gates_shut", "gauge",
               "Gates shut now, which refuse logins without asking: users of an address, and addresses.");
   for (std::size_t i = 0; i < kinds.size(); ++i) {
@@ -252,6 +262,7 @@ std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build
   write_refusals(page, totals, metrics.refusals());
   write_policy(page, totals);
   write_outcomes(page, totals);
+  write_dns_lists(page, totals, metrics.dns_list_counts());
   write_gates(page, totals);
   write_shadow(page, metrics.shown_shadow());
   write_durations(page, totals);

@@ -88,11 +88,12 @@ void ClientWork::note(const engine::Note& note) {
   const engine::Step& step = note.step;
   LoopContext& context = client().context;
   observe::Shard& metrics = context.metrics;
+  const std::string_view said_by = std::exchange(context.said_by, {});  // of this answer, and of no later line
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
   // A client that is closed without a reply, before TLS or because it sent no PROXY header: the log says so.
   const bool is_silent = step.code == 0 && step.effect == Effect::close && step.before.has(bit::waiting_connect);
-  if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, note.session);
+  if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, note.session, said_by);
   if (context.is_watched()) watch(note);
   if (step.refused_user != 0)
     note_gates(
@@ -187,7 +188,11 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   connection().awaited_ = Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
-  connection().talk_.answer(ticket, within_limits(finding.answer));
+  LoopContext& context = client().context;
+  const engine::Answer answer = within_limits(finding.answer);
+  context.said_by = answer.event == finding.answer.event ? finding.said_by : std::string_view();
+  connection().talk_.answer(ticket, answer);
+  context.said_by = {};
 }
 
 // Sessions of one address may have asked together, before its gate was shut: the answer that comes afterwards tells nothing.

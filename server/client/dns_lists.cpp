@@ -9,6 +9,16 @@ namespace postern::server {
 
 using dns::Answer;
 
+namespace {
+
+bool has_failed(const Answer& answer) try {
+  return !ask::why_unanswered(ask::answer_of(answer)).empty();
+} catch (const std::bad_alloc&) {
+  return true;
+}
+
+}  // namespace
+
 std::unique_ptr<DnsLists> DnsLists::begin(Connection& connection) {
   if (connection.context().find_resolver() == nullptr) return nullptr;
   std::unique_ptr<DnsLists> lists(new DnsLists(connection));
@@ -39,8 +49,9 @@ void DnsLists::ask(std::size_t entry, const std::string& name) {
   if (known != nullptr) take(entry, *known);
 }
 
+// An answer by which a list says that it does not answer is a failure, too.
 void DnsLists::take(std::size_t entry, const Answer& answer) {
-  if (answer.kind == Answer::Kind::failed) client().context.metrics.dns_list(observe::DnsResult::failed);
+  if (has_failed(answer)) client().context.metrics.dns_list(observe::DnsResult::failed);
   listing_.take(entry, answer);
 }
 
@@ -54,7 +65,8 @@ void DnsLists::heard(std::size_t entry, const Answer& answer) {
 
 void DnsLists::tell() const {
   const ask::DnsVerdict& known = *verdict();
-  if (!known.unanswered.empty()) client().journal().trouble("DNS lists did not answer: " + known.unanswered);
+  const std::string silent = client().context.dns_counts.take(known, client().context.loop.now());
+  if (!silent.empty()) client().journal().trouble("DNS lists did not answer: " + silent);
   if (!known.is_listed) return;
   client().context.metrics.dns_list(observe::DnsResult::listed);
   client().journal().dns_listed(known, client().served->start.dnsbl_threshold);

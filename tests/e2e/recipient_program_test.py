@@ -67,7 +67,7 @@ class Programs(peer.Case):
         client.send(MESSAGE + "\r\n.\r\n")
         self.assert_code(250, client.reply())
         self.assertEqual({path.name for path in self.home.mail.joinpath(OURS).iterdir()}, {"user"})
-        for sentence in ("rule=recipient.program_refused ", "rule=recipient.program_deferred ", "exit code 120", "was killed by SIGSEGV"):
+        for sentence in ("rule=recipient.program_refused ", " said_by=RCPTCHECK ", "rule=recipient.program_deferred ", "exit code 120", "was killed by SIGSEGV"):
             self.assert_logged(self.server, sentence)
 
     def test_what_it_finds(self):
@@ -87,6 +87,8 @@ class Programs(peer.Case):
         client = self.client(POSTERN_UNKNOWN_RECIPIENTS="refuse")
         for name, code in (("gone", 553), ("nobody", 550), ("boxless", 550), (FOREIGN, 553), ("user", 250)):
             self.assert_code(code, self.rcpt(client, name))
+        for said_by in ("validrcptto", "mailbox"):
+            self.assert_logged(self.server, f" said_by={said_by} ")
         client.say("RSET", "MAIL FROM:<bad@sender.example>")
         self.assert_code(553, self.rcpt(client, "user"))
         self.assertEqual(self.recipients(), [f"user@{OURS}"])

@@ -197,6 +197,7 @@ class MaildirRecipients(Case):
         self.assert_code(250, client.reply())
         self.assertEqual({path.name for path in self.home.mail.glob("*/*")}, {"user", "postmaster"})
         self.assert_logged(self.server, "rule=recipient.unknown ")
+        self.assert_logged(self.server, " said_by=mailbox ")
 
     def test_without_the_setting_the_folder_is_made(self):
         for settings in ({}, {"POSTERN_UNKNOWN_RECIPIENTS": "accept"}):
