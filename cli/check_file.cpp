@@ -12,6 +12,7 @@
 #include "cli/dns_check.hpp"
 #include "cli/serve_start.hpp"
 #include "config/cdb_file.hpp"
+#include "config/listener_places.hpp"
 #include "server/dry_run.hpp"
 #include "server/sandbox/privileges.hpp"
 
@@ -78,6 +79,8 @@ class FileJudge {
       std::erase_if(judgement.advice, [](const audit::Advice& advice) { return advice.id == "no_rcpthosts"; });
     const bool is_of_listener = judgement.title == listener.place;
     if (is_of_listener) judgement.title += ", " + where(listener);
+    for (audit::Advice& advice : judgement.advice)
+      advice.text = config::without_place(listener, std::move(advice.text));
   }
 
   static std::string where(const ListenerSettings& listener) {

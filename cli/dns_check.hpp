@@ -1,9 +1,9 @@
 // Whether the DNS lists of an environment work: each is asked about the two addresses that tell.
 // in      DNSBL, RBLSMTPD and POSTERN_DNS of the variables; what is malformed the start has reported
-// out     a note for each list that works; a warning for one that does not: it lists nobody, everybody, or will not answer
+// out     of each zone, whose entries are one list: a note when it works; a warning for one that does not: it lists nobody, everybody, or will not answer
 // waits   at most spec::max_dns_seconds, for all of them
 // errors  without a resolver a warning
-// source  RFC 5782 5: a list has 127.0.0.2, and never 127.0.0.1
+// source  RFC 5782 5: a list has 127.0.0.2, and never 127.0.0.1; of IPv6, ::FFFF:7F00:2 and never ::FFFF:7F00:1
 #pragma once
 
 #include <vector>

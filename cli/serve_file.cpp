@@ -203,7 +203,7 @@ class Reader {
       problems_.add(cdb->node->source(),
                     "AUTH_CDB and check_program: one of them checks passwords; write only that one");
     if (problems_.count() != before) doubtful_.push_back(one.place);
-    one.variables = variables_of(own, one);
+    set_variables(own, one);
     settings_.listeners.push_back(std::move(one));
   }
 
@@ -299,18 +299,20 @@ class Reader {
     problems_.add(table.source(), "a second listener at " + what + ": " + found->place + " is the first");
   }
 
-  std::vector<std::string> variables_of(const Assignments& own, const ListenerSettings& one) {
+  void set_variables(const Assignments& own, ListenerSettings& one) {
+    const auto add = [&](const Assignment& each) {
+      one.variables.push_back(each.text);
+      one.variable_places.push_back(problems_.place(each.node->source()));
+    };
     const bool has_way_out = std::ranges::any_of(own, [](const Assignment& a) { return is_way_out(a.name); });
-    std::vector<std::string> variables;
     for (const Assignment& each : common_) {
       const bool is_other_way = has_way_out && is_way_out(each.name);
       const bool is_other_judge = !one.check_program.empty() && each.name == "AUTH_CDB";
-      if (!is_other_way && !is_other_judge && find(own, each.name) == nullptr) variables.push_back(each.text);
+      if (!is_other_way && !is_other_judge && find(own, each.name) == nullptr) add(each);
     }
-    for (const Assignment& each : own) variables.push_back(each.text);
+    for (const Assignment& each : own) add(each);
     const unsigned port = one.socket_name.empty() ? one.at.port : usual_port(one.socket_name);
-    if (find(own, "PORT") == nullptr && port != 0) variables.push_back("PORT=" + std::to_string(port));
-    return variables;
+    if (find(own, "PORT") == nullptr && port != 0) one.variables.push_back("PORT=" + std::to_string(port));
   }
 
   FileProblems problems_;

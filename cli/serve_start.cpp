@@ -50,7 +50,9 @@ bool names_what_was_understood(std::string_view sentence, const config::Listener
 // Of a listener that may lack something, only what is said of a file that it names does not follow from that.
 bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const config::Configuration& understood) {
   for (const config::ListenerSettings& each : understood.listeners) {
-    const bool is_its_own = sentence.starts_with(each.place + ":") || sentence.starts_with(each.place + ",");
+    const auto begins = [&](const std::string& place) { return sentence.starts_with(place + ":"); };
+    const bool is_its_own = begins(each.place) || sentence.starts_with(each.place + ",") ||
+                            std::ranges::any_of(each.variable_places, begins);
     if (is_its_own && std::ranges::find(faults.doubtful, each.place) != faults.doubtful.end())
       return !names_what_was_understood(sentence, each);
   }

@@ -225,13 +225,21 @@ std::shared_ptr<ServiceProfile> Policies::judge(ClassAt at) const {
   served->start = start();
   // A program that loses its execute bit is a change, too.
   if (!served->start.recipient_program.empty()) watch_->watch(served->start.recipient_program);
-  if (watch(files_of(at, *served), served->start.auth_cdb)) served->start = start();  // its files were read too early
+  // One that refuses the listener is not read while it serves.
+  const std::string& users = served->start.auth_cdb;
+  const bool is_refused = at.value.empty() && !users.empty() &&
+                          config::inspect_cdb(users.c_str(), config::CdbLook::header) != config::CdbCondition::usable;
+  if (watch(files_of(at, *served), is_refused ? std::string() : users))
+    served->start = start();  // they were read too early
   served->argument_pointers.push_back(nullptr);
   served->start.program_errors = voice_.programs;
   if (!served->start.has_databytes) served->start.databytes = spec::default_databytes;
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_names(*served, at.value);
   judge_listing(*served, environment.value_of("RBLSMTPD"));
+  if (at.value.empty() && environment.has("RBLSMTPD") && !environment.value_of("DNSBL").empty())
+    served->start.warnings.emplace_back(
+        "RBLSMTPD is set for all clients, even if empty, and so no DNS list is asked: unset it, or set it in a class");
   judge_absence(*served, listener);
   judge_session(*served);
   load_certificates(*served, listener);

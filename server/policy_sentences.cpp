@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/cdb_file.hpp"
+#include "config/listener_places.hpp"
 #include "server/policies.hpp"
 
 namespace postern::server {
@@ -18,7 +19,9 @@ std::string Policies::place(ClassAt at) const {
 }
 
 std::string Policies::sentence(ClassAt at, std::string_view problem) const {
-  return place(at) + ": " + std::string(problem);
+  if (!at.value.empty()) return place(at) + ": " + std::string(problem);
+  const config::ListenerSettings& listener = settings_.listeners[at.listener];
+  return config::place_of(listener, problem) + ": " + config::without_place(listener, std::string(problem));
 }
 
 std::vector<std::string> Policies::warnings() const {
@@ -35,15 +38,16 @@ std::vector<std::string> Policies::warnings() const {
 
 // Of the listener itself; then of its classes what it does not say already, each sentence once, and no defect again.
 std::vector<std::string> Policies::warnings_of_classes(std::size_t listener) const {
-  constexpr std::string_view of_a_class = " in the class ";
+  constexpr std::string_view of_a_class = " in the class";
   std::set<std::string> told;
   std::vector<std::string> sentences;
   for (const auto& [value, served] : classes_[listener])
     for (const std::string& warning : served->start.warnings) {
-      if (std::ranges::any_of(defects_, [&](const std::string& each) { return each.ends_with(warning); })) continue;
-      std::string plain = warning;
-      if (const std::size_t at = plain.find(of_a_class); at != std::string::npos)
-        plain.replace(at, of_a_class.size(), " in " + settings_.listeners[listener].place + " ");
+      std::string plain = config::without_place(settings_.listeners[listener], warning);
+      if (const std::size_t at = plain.find(of_a_class); at != std::string::npos) plain.erase(at, of_a_class.size());
+      const bool is_defect = std::ranges::any_of(
+          defects_, [&](const std::string& each) { return each.ends_with(warning) || each.ends_with(plain); });
+      if (is_defect) continue;
       if (told.insert(std::move(plain)).second)
         sentences.push_back(sentence({.listener = listener, .value = value}, warning));
     }

@@ -210,8 +210,8 @@ class Sentences(Home):
             '[[listener]]\nip = "::1"\nport = 0\nPOSTERN_MAILDIR = "gone"\nAUTH_CDB = "none.cdb"\n'
             "[limits]\nsessions = 1.5\n", server='loops = "two"\n')
         for wanted in ("FILE line 3: loops", "FILE line 8: colour is not a key here", "FILE line 17: sessions = 1.5",
-                       'FILE line 4: POSTERN_MAILDIR="none" is not', "FILE line 4: none.pem", "control/rcpthosts line 1",
-                       'FILE line 11: AUTH_CDB="none.cdb" is not a readable cdb file', 'FILE line 11: POSTERN_MAILDIR="gone"'):
+                       'FILE line 7: POSTERN_MAILDIR="none" is not', "FILE line 4: none.pem", "control/rcpthosts line 1",
+                       'FILE line 15: AUTH_CDB="none.cdb" is not a readable cdb file', 'FILE line 14: POSTERN_MAILDIR="gone"'):
             self.assertTrue(any(wanted in each for each in said), (wanted, said))
         self.assertTrue(said[0].startswith("FILE line 3") and said[2].startswith("FILE line 1"), said)
 
@@ -323,7 +323,7 @@ class Judgements(Home):
         os.chmod(self.path("home/check"), 0o644)
         why = "as it is, each recipient of ours gets 451"
         for setting, sign in (("VALIDRCPTTO_CDB", "torn.cdb: cannot be read: not a well-formed cdb"),
-                              ("RCPTCHECK", 'RCPTCHECK="check" in ')):
+                              ("RCPTCHECK", 'RCPTCHECK="check" ')):
             value = "torn.cdb" if setting == "VALIDRCPTTO_CDB" else "check"
             with self.subTest(setting):
                 said = dangers(DISCARDING + f'{setting} = "{value}"\n')
@@ -331,6 +331,25 @@ class Judgements(Home):
                 write_cdb(self.path("home/tcp.cdb"), [(b"11.", f"+{setting}={value}\0".encode()), (b"", b"")])
                 said = dangers(DISCARDING + 'tcprules = "tcp.cdb"\n')
                 self.assertEqual(len([each for each in said if "class 11. of tcp.cdb: " in each and sign in each]), 1, said)
+
+    def test_a_variable_has_its_own_line(self):
+        text = DISCARDING + '\n# a line more\nDNSBL = "list.invalid"\n'
+        said = self.refused_alike(text)
+        line = text.splitlines().index('DNSBL = "list.invalid"') + 1 + 2
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said[0], rf"^FILE line {line}: DNSBL: ")
+
+    def test_settings_of_dns_lists_that_do_not_go_together(self):
+        lists = 'DNSBL = "list.invalid=127.0.0.2"\n'
+        for text, sign in ((DISCARDING + "DNSBL_THRESHOLD = 2\n", "have no effect without DNSBL"),
+                           (DISCARDING + "DNSBL_AT_CONNECT = 1\n", "have no effect without DNSBL"),
+                           (DISCARDING + lists + 'RBLSMTPD = ""\n', "no DNS list is asked"),
+                           (DISCARDING + lists + "DNSBL_AT_CONNECT = 1\nREQUIRE_AUTH = 1\nAUTH_CDB = 'users.cdb'\nALLOW_INSECURE_AUTH = 1\n", "cannot log in")):
+            write_cdb(self.path("home/users.cdb"), [(b"user", b"hash")])
+            found = self.check(text, 'dns = "127.0.0.1:1"\n')
+            warned = [piece["text"] for piece in found["advice"] if piece["grade"] == "warning" and sign in piece["text"]]
+            self.assertEqual(len(warned), 1, (text, found["advice"]))
+            self.assertNotIn(sign, str(self.check(DISCARDING + lists, 'dns = "127.0.0.1:1"\n')["advice"]))
 
     def test_what_a_class_is_warned_of_is_told_once(self):
         write_cdb(self.path("home/tcp.cdb"), [(b"10.", b"+DNSBL_THRESHOLD=3\0"), (b"11.", b"+DNSBL_THRESHOLD=3\0"), (b"", b"")])

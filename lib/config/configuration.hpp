@@ -25,6 +25,7 @@ struct ListenerSettings {
   base::Endpoint at;
   std::string socket_name;             // of a socket that systemd holds (LISTEN_FDNAMES); empty: bind it
   std::vector<std::string> variables;  // NAME=VALUE: SSL, FORCE_TLS, POSTERN_MAILDIR, ... as postern-smtpd reads them
+  std::vector<std::string> variable_places;         // where each was written, as `place`; none: nobody knows
   std::vector<tls::CertificateFiles> certificates;  // besides TLS_SERVER_CERT, chosen by name (SNI)
   std::vector<std::string> check_program;           // hostname checkprogram subprogram...
   std::string tcprules;                             // path of a cdb; empty: none

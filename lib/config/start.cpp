@@ -117,7 +117,18 @@ class Judge {
       start_.warnings.push_back("DNSBL_THRESHOLD is " + std::to_string(start_.dnsbl_threshold) +
                                 ", and the weights of DNSBL come to " + std::to_string(highest) +
                                 ": no client is ever refused by it");
+    if (!environment_.has("RBLSMTPD")) warn_of_dns_settings(lists->empty());
     if (!environment_.has("RBLSMTPD")) start_.dns_lists = std::move(*lists);
+  }
+
+  void warn_of_dns_settings(bool has_no_lists) {
+    if (has_no_lists && (!environment_.value_of("DNSBL_THRESHOLD").empty() || start_.dnsbl_at_connect))
+      start_.warnings.emplace_back(
+          "DNSBL_THRESHOLD and DNSBL_AT_CONNECT have no effect without DNSBL: name a list in it, or unset them");
+    if (!has_no_lists && start_.dnsbl_at_connect && values_.flag(Option::REQUIRE_AUTH).value_or(false))
+      start_.warnings.emplace_back(
+          "DNSBL_AT_CONNECT=1 with REQUIRE_AUTH=1: users on a listed address, as many at home are, cannot log in; "
+          "unset DNSBL_AT_CONNECT, and who has logged in is not judged by lists");
   }
 
   // A malformed control file is a bad value, one that cannot be read is no control at all.
