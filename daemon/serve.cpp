@@ -69,7 +69,10 @@ First open(const config::Start& start, Transport& transport, DnsListing* listing
 std::unique_ptr<DnsListing> begin_listing(const Client& client, bool goes_on) {
   const config::Start& start = client.start;
   if (start.dns_lists.empty() || !ask::asks_dns_lists(start) || (goes_on && start.dnsbl_at_connect)) return nullptr;
-  return DnsListing::begin(start, config::read_peer(client.environment).remote_ip, client.journal);
+  const config::Peer peer = config::read_peer(client.environment);
+  const auto address = base::parse_address(peer.remote_ip);
+  if (address && !ask::asks_dns_lists(start, *address)) return nullptr;
+  return DnsListing::begin(start, peer.remote_ip, client.journal);
 }
 
 int converse(const Client& client) {

@@ -85,6 +85,11 @@ TEST_F(Listings, they_are_asked_only_where_something_could_come_of_it) {
   EXPECT_FALSE(asks_dns_lists(start));
   start.dns_lists = lists_;
   EXPECT_TRUE(asks_dns_lists(start));
+  for (const char* client : {"192.0.2.1", "8.8.8.8", "172.32.0.1", "2001:db8::1", "2600::1"})
+    EXPECT_TRUE(asks_dns_lists(start, base::parse_address(client).value())) << client;
+  for (const char* client : {"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "::1",
+                             "fd00::1", "fe80::1", "::ffff:10.1.2.3"})
+    EXPECT_FALSE(asks_dns_lists(start, base::parse_address(client).value())) << client;
   start.settings_and_facts.set(bit::REQUIRE_AUTH, true);
   EXPECT_FALSE(asks_dns_lists(start));
   start.dnsbl_at_connect = true;

@@ -17,6 +17,10 @@ DnsAnswer answer_of(const dns::Answer& heard) {
   return answer;
 }
 
+bool asks_dns_lists(const config::Start& start, const base::Address& client) {
+  return !base::is_special(client) && asks_dns_lists(start);
+}
+
 bool asks_dns_lists(const config::Start& start) {
   if (start.dns_lists.empty() || start.event != spec::Event::connect_ready) return false;
   const spec::Guards guards = start.settings_and_facts;

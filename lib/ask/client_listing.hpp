@@ -23,8 +23,10 @@
 
 namespace postern::ask {
 
-// Whether lists are asked about a client of this start: not where nothing could come of it.
+// Whether lists are asked about clients of this start: not where nothing could come of it.
 [[nodiscard]] bool asks_dns_lists(const config::Start& start);
+// The same of that client: not of an address that no host of the Internet has, which a list names by mistake or not at all.
+[[nodiscard]] bool asks_dns_lists(const config::Start& start, const base::Address& client);
 
 // POSTERN_DNS, or the key `dns`; empty: those of the system.
 [[nodiscard]] std::expected<dns::Servers, std::string> dns_servers(std::string_view list);

@@ -183,6 +183,33 @@ AddressText write(const Network& network) {
   return text;
 }
 
+bool is_special(const Address& address) {
+  struct Block {
+    std::array<std::uint8_t, 4> begin;
+    unsigned bits;
+  };
+  // 0 and 127: this host; 10, 172.16 and 192.168: RFC 1918; 100.64: RFC 6598; 169.254: a link; 192.0.0: protocols; 198.18:
+  // measurement; 224 and above: groups, and what is reserved
+  constexpr std::array<Block, 10> ipv4{{{{0, 0, 0, 0}, 8},
+                                        {{10, 0, 0, 0}, 8},
+                                        {{100, 64, 0, 0}, 10},
+                                        {{127, 0, 0, 0}, 8},
+                                        {{169, 254, 0, 0}, 16},
+                                        {{172, 16, 0, 0}, 12},
+                                        {{192, 0, 0, 0}, 24},
+                                        {{192, 168, 0, 0}, 16},
+                                        {{198, 18, 0, 0}, 15},
+                                        {{224, 0, 0, 0}, 3}}};
+  const auto octets = address.octets();
+  if (address.is_ipv4())
+    return std::ranges::any_of(
+        ipv4, [&](const Block& block) { return Network(Address::of_ipv4(block.begin), block.bits).contains(address); });
+  // ::, ::1 and the like; fc00::/7: RFC 4193; fe80::/10: a link; ff00::/8: groups
+  const bool is_of_host = std::ranges::all_of(octets.first<8>(), [](std::uint8_t octet) { return octet == 0; });
+  const bool is_local = (octets[0] & 0xFEU) == 0xFCU || (octets[0] == 0xFEU && (octets[1] & 0xC0U) == 0x80U);
+  return is_of_host || is_local || octets[0] == 0xFFU;
+}
+
 std::vector<Network> loopback_networks() {
   constexpr std::array<std::uint8_t, 4> ipv4{127, 0, 0, 0};
   constexpr std::array<std::uint8_t, 16> ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};

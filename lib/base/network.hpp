@@ -3,7 +3,7 @@
 // out     Address, Endpoint, Network. An IPv4-mapped IPv6 address is the IPv4 address, wherever it comes from
 // errors  none instead of an Address; a sentence instead of a Network, because it comes from an operator
 // shared  by all threads, like any value
-// source  RFC 4291 2.2, 2.3, 2.5.5.2; RFC 4632 3.1; RFC 5952 4
+// source  RFC 1918 3; RFC 4193 3; RFC 4291 2.2, 2.3, 2.5.5.2; RFC 4632 3.1; RFC 5952 4; RFC 6890 2.2
 #pragma once
 
 #include <sys/socket.h>
@@ -75,6 +75,10 @@ class Network {
 
 // 127.0.0.0/8 and ::1: programs of this machine.
 [[nodiscard]] std::vector<Network> loopback_networks();
+
+// No host of the Internet has it: private, of this machine or link, and others that RFC 6890 lists as not global, but for those of
+// documentation, which are as good as any in examples.
+[[nodiscard]] bool is_special(const Address& address);
 
 // Neither IPv4 nor IPv6 has none.
 [[nodiscard]] std::optional<Endpoint> endpoint_of(const sockaddr_storage& name);

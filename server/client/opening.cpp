@@ -172,6 +172,15 @@ OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<cons
   return let_in(client, stream, guesses ? Event::connect_client_guesses : Event::connect_ready);
 }
 
+// Neither about who is exempt from limits: those are the operator's own, and who sends mail for him.
+bool Opening::asks_dns_lists(const Client& client) {
+  const base::Address& address = client.remote.address;
+  const auto& exempt = client.context.snapshot->policies->settings().exempt_from_limits;
+  const bool is_exempt =
+      std::ranges::any_of(exempt, [&](const base::Network& network) { return network.contains(address); });
+  return !is_exempt && ask::asks_dns_lists(client.served->start, address);
+}
+
 // first   what its rule and the limits say
 OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
   const Listing* const listing =
@@ -179,7 +188,7 @@ OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
   if (listing != nullptr && listing->event <= first) return turn_away(client, listing->event, listing->text);
   if (first != Event::connect_ready) return refuse(client, first);
   const config::Start& start = client.served->start;
-  if (!start.dns_lists.empty() && ask::asks_dns_lists(start)) return {.kind = Kind::ask_dns_lists};
+  if (!start.dns_lists.empty() && asks_dns_lists(client)) return {.kind = Kind::ask_dns_lists};
   return enter(client, stream);
 }
 

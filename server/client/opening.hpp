@@ -56,6 +56,7 @@ class Opening {
   [[nodiscard]] OpeningWant read_proxy_header(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant admit(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant let_in(Client& client, Stream& stream, spec::Event first);
+  [[nodiscard]] static bool asks_dns_lists(const Client& client);
   [[nodiscard]] OpeningWant go_on(Client& client, Stream& stream, std::optional<spec::Event> handshake);
   [[nodiscard]] OpeningWant greet(Client& client, Stream& stream);
   [[nodiscard]] OpeningWant hear_dns_lists(const Client& client, Stream& stream);

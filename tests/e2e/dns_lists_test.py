@@ -12,7 +12,8 @@ import peer
 from dns_servers import Faulty, Query, Rbldnsd, Unbound, record
 from peer import OURS
 
-TIM, TOM, TED, TEA = (f"127.0.0.{number}" for number in (101, 102, 103, 104))
+TIM, TOM, TED, TEA = (f"198.51.100.{number}" for number in (101, 102, 103, 104))  # about private addresses nobody is asked
+LOCAL = "127.0.0.105"
 FOREIGN = "far@elsewhere.example"
 RCPT = f"RCPT TO:<user@{OURS}>"
 MAIL = "MAIL FROM:<me@sender.example>"
@@ -25,7 +26,7 @@ def refused(client, lists):
 
 
 class Lists(Faulty):
-    """Answers by the zone: `1.0.0.127.late.test`."""
+    """Answers by the zone: `1.100.51.198.late.test`."""
 
     def manner_of(self, query):
         query.manner = query.name.split(".")[-2]
@@ -47,14 +48,32 @@ class Lists(Faulty):
 
 
 class Case(peer.Case):
-    def client(self, source=TIM, arguments=(), **settings):
-        self.server = peer.start_server(self.home.environment(POSTERN_DNS=self.resolver.address, **settings), arguments)
+    """Clients come from 127.0.0.x, and from 198.51.100.x by what stands before the program: a proxy, or a wrapper that sets the
+    variables of tcpserver."""
+
+    def start(self, arguments=(), limits=None, **settings):
+        environment = self.home.environment(POSTERN_DNS=self.resolver.address, **settings)
+        if peer.is_listener():
+            self.server = peer.Serve(environment, arguments, limits, proxies=["127.0.0.0/8"])
+        else:
+            wrapper = self.home.script("from", 'test $TCPREMOTEIP = %s || export TCPREMOTEIP=198.51.100.${TCPREMOTEIP##*.}\nexec "$@"' % LOCAL)
+            self.server = peer.Tcpserver(environment, arguments, before=[wrapper])
         self.addCleanup(self.server.stop)
+
+    def client(self, source=TIM, **more):
+        self.start(**more)
         return self.come(source)
 
-    def come(self, source=TIM):
-        client = self.server.connect(source=source)
+    def connect(self, source):
+        client = self.server.connect(source=f"127.0.0.{source.rpartition('.')[2]}", greeted=False)
+        if peer.is_listener():
+            client.send(f"PROXY TCP4 {source} 127.0.0.1 50000 25\r\n")
         self.addCleanup(client.close)
+        return client
+
+    def come(self, source=TIM):
+        client = self.connect(source)
+        client.greeting = client.reply()
         return client
 
     def rcpt(self, client, recipient=RCPT):
@@ -119,13 +138,29 @@ class RealLists(Case):
     def test_check_asks_each_list_about_the_addresses_that_tell(self):
         lists = "bl.test=127.0.0.2*3 wl.test=127.0.0.2 secret@gone.test=127.0.0.2"
         environment = self.home.environment(POSTERN_DNS=self.resolver.address, DNSBL=lists)
-        postern = pathlib.Path(os.environ.get("POSTERN_SERVE") or peer.program()).with_name("postern")
-        found = subprocess.run([postern, "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
+        found = subprocess.run([self.postern(), "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
         said = {piece["text"]: piece["grade"] for piece in json.loads(found.stdout)["advice"] if piece["id"] == "dns_list"}
         self.assertEqual(said.pop("DNS list bl.test answers 127.0.0.2 for 127.0.0.2; weight 3"), "note")
         self.assertEqual(said.pop("DNS list wl.test has no entry for 127.0.0.2, which each list has: is that its name?"), "warning")
         self.assertEqual(list(said.values()), ["warning"])
         self.assertNotIn(b"secret", found.stdout)
+
+    def test_check_knows_entries_of_one_zone_and_lists_of_ipv6(self):
+        def six(query):
+            return [query.reply(record(query.name))] if query.name.startswith("2.0.0.0.0.0.f.7.f.f.f.f.") else resolver.nxdomain(query)
+        resolver = Lists()
+        self.addCleanup(resolver.stop)
+        resolver.six = six
+        said = {}
+        for server, lists in ((resolver, "six.test=127.0.0.2"), (self.resolver, "bl.test=127.0.0.2*3 bl.test=127.0.0.9*2")):
+            environment = self.home.environment(POSTERN_DNS=server.address, DNSBL=lists)
+            found = subprocess.run([self.postern(), "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
+            said |= {piece["text"]: piece["grade"] for piece in json.loads(found.stdout)["advice"] if piece["id"] == "dns_list"}
+        self.assertEqual(said, {"DNS list six.test answers 127.0.0.2 for ::ffff:7f00:2, and nothing for IPv4; weight 1": "note",
+                                "DNS list bl.test answers 127.0.0.2 for 127.0.0.2; weights 3, 2": "note"})
+
+    def postern(self):
+        return pathlib.Path(os.environ.get("POSTERN_SERVE") or peer.program()).with_name("postern")
 
     def test_rblsmtpd_says_that_nobody_is_asked(self):
         self.assertEqual(self.rcpt(self.client(DNSBL=LISTS, RBLSMTPD="")), "250 ok")
@@ -159,11 +194,8 @@ class Trouble(Case):
         """DROP_PRE_GREET is for who speaks, not for who has just ended a handshake."""
         for settings in ({"DNSBL_AT_CONNECT": 1}, {"GREETDELAY": 2}):
             with self.subTest(settings):
-                self.server = peer.start_server(self.home.environment(
-                    POSTERN_DNS=self.resolver.address, DNSBL="late.test=127.0.0.9", SSL=1, DROP_PRE_GREET=1, **settings))
-                self.addCleanup(self.server.stop)
-                client = self.server.connect(source=TEA if "GREETDELAY" in settings else TOM, greeted=False)
-                self.addCleanup(client.close)
+                self.start(DNSBL="late.test=127.0.0.9", SSL=1, DROP_PRE_GREET=1, **settings)
+                client = self.connect(TEA if "GREETDELAY" in settings else TOM)
                 client.start_tls()
                 self.assert_code(220, client.reply())
 
@@ -173,10 +205,8 @@ class Trouble(Case):
         self.assertEqual(client.say("NOOP"), "250 ok", "and not the reply to an earlier line")
 
     def client_that_speaks_early(self, **settings):
-        self.server = peer.start_server(self.home.environment(POSTERN_DNS=self.resolver.address, **settings))
-        self.addCleanup(self.server.stop)
-        client = self.server.connect(source=TIM, greeted=False)
-        self.addCleanup(client.close)
+        self.start(**settings)
+        client = self.connect(TIM)
         time.sleep(1.5)
         client.send("HELP\r\n")
         return client
@@ -221,11 +251,21 @@ class Trouble(Case):
         self.assertEqual(self.rcpt(self.client(DNSBL="ok.test=127.0.0.2", RELAYCLIENT="")), "250 ok")
         self.assertEqual(self.resolver.asked, [])
 
+    def test_an_address_that_no_host_of_the_internet_has_is_not_asked_about(self):
+        self.resolver.asked.clear()
+        for source in (LOCAL, "192.168.0.105") if peer.is_listener() else (LOCAL,):
+            self.assertEqual(self.rcpt(self.client(DNSBL="ok.test=127.0.0.2", source=source)), "250 ok")
+        if peer.is_listener():  # who is exempt from limits neither: postern-smtpd has none
+            client = self.client(DNSBL="ok.test=127.0.0.2", limits={"exempt": [f"{TED}/32"]}, source=TED)
+            self.assertEqual(self.rcpt(client), "250 ok")
+        self.assertEqual(self.resolver.asked, [])
+        self.assertEqual(self.rcpt(self.come(TIM)), refused(TIM, "ok.test"))
+
     def test_a_key_is_asked_and_never_shown(self):
         self.resolver.asked.clear()
         client = self.client(DNSBL="sEcReT@ok.test=127.0.0.2 secret@error.test=127.0.0.2", POSTERN_LOG_DECISIONS=1)
         self.assertEqual(self.rcpt(client), refused(TIM, "ok.test"))
-        self.assertIn("101.0.0.127.secret.ok.test", [name for name, _, _ in self.resolver.asked])
+        self.assertIn("101.100.51.198.secret.ok.test", [name for name, _, _ in self.resolver.asked])
         self.assert_logged(self.server, "DNS lists did not answer: error.test (127.255.255.254)")
         self.assertNotIn("secret", self.server.log().lower())
 
