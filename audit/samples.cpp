@@ -85,6 +85,8 @@ std::string_view sample_words(Event event) {
   if (name.starts_with("hand_over.") || name.starts_with("connect.listed_")) return "as the queue says";
   if (event == Event::connect_dns_listed || event == Event::recipient_client_listed)
     return "192.0.2.1 is on zen.example";
+  if (event == Event::recipient_policy_refused) return "5.7.1 your network sends no mail to us";
+  if (event == Event::recipient_policy_deferred) return "4.2.0 Greylisted";
   return event == Event::recipient_program_refused ? "nobody of that name" : "";
 }
 

@@ -40,6 +40,10 @@ void Asker::ask_recipient(const engine::Session& session) {
           : kind == 5                            ? Event::recipient_program_refused
           : kind == 6                            ? Event::recipient_program_deferred
           : kind == 7                            ? Event::recipient_client_listed
+          : kind == 8 && stage_.random.one_in(2) ? Event::recipient_policy_refused
+          : kind == 8                            ? Event::recipient_policy_deferred
+          : kind == 9 && stage_.random.one_in(2) ? Event::recipient_policy_failed
+          : kind == 9                            ? Event::recipient_policy_waived
           : is_ours                              ? Event::recipient_ours
                                                  : Event::recipient_foreign);
 }

@@ -288,7 +288,9 @@ std::vector<Letter> letters_for(const std::string& phase) {
   if (phase == "recipient")
     return happening({"recipient.ours", "recipient.foreign", "recipient.relay_requested", "recipient.sender_refused",
                       "recipient.refused", "recipient.unknown", "recipient.too_many_unknown", "recipient.unknowable",
-                      "recipient.program_refused", "recipient.program_deferred", "recipient.client_listed"});
+                      "recipient.program_refused", "recipient.program_deferred", "recipient.client_listed",
+                      "recipient.policy_refused", "recipient.policy_deferred", "recipient.policy_failed",
+                      "recipient.policy_waived"});
   if (phase == "credentials")
     return happening({"credentials.accepted", "credentials.rejected", "credentials.user_gated", "credentials.broken"});
   if (phase == "hand_over")

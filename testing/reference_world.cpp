@@ -121,7 +121,13 @@ void Reference::learn_recipient(const std::string& outcome, const std::string& t
     return say("450 sorry, that recipient is not taken now, try again later (#4.7.1)");
   if (outcome == "recipient.client_listed" && !may_relay)  // RFC 5782 2.1
     return say("550 mail from your address is not taken here: " + text + " (#5.7.1)");
-  if (outcome == "recipient.unknowable") return say("451 unable to check recipient (#4.3.0)");
+  // Postfix SMTPD_POLICY_README; where no words are given they are the recipient
+  const bool has_policy_words = outcome == "recipient.policy_refused" || outcome == "recipient.policy_deferred";
+  if (has_policy_words)
+    return say((outcome == "recipient.policy_refused" ? "554 " : "450 ") +
+               (text.empty() ? asked_about_ : text).substr(0, 255));
+  if (outcome == "recipient.unknowable" || outcome == "recipient.policy_failed")
+    return say("451 unable to check recipient (#4.3.0)");
   if (outcome == "recipient.foreign" && !may_relay)
     return say("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)");
   // D25: nothing carries it there (RFC 5321 3.6.2).

@@ -28,10 +28,14 @@ void judge_moment(const Judge& judge, const Moment& moment, std::string& broken_
 
 Event outcome_of_recipient(unsigned fate) {
   switch (fate % 16) {
+    case 2: return Event::recipient_policy_waived;
+    case 3: return Event::recipient_policy_failed;
     case 4: return Event::recipient_foreign;
     case 5: return Event::recipient_relay_requested;
     case 6: return Event::recipient_sender_refused;
     case 7: return Event::recipient_unknowable;
+    case 8: return Event::recipient_policy_refused;
+    case 9: return Event::recipient_policy_deferred;
     case 10: return Event::recipient_program_refused;
     case 11: return Event::recipient_program_deferred;
     case 12: return Event::recipient_client_listed;

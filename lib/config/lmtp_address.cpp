@@ -1,88 +1,14 @@
 #include "config/lmtp_address.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/un.h>
-
-#include <algorithm>
-#include <cstddef>
-#include <cstring>
-
-#include "base/number.hpp"
+#include "config/service_address.hpp"
 
 namespace postern::config {
-namespace {
 
-using Parsed = std::expected<base::SocketAddress, std::string>;
-
-constexpr std::string_view unix_kind = "unix:";
-constexpr std::string_view tcp_kind = "tcp:";
-
-// sockaddr_storage may be read as any other sockaddr: the octets are copied, so no alias rule is broken.
-template <typename Address>
-base::SocketAddress address_of(const Address& address, std::size_t octets, std::string_view text) {
-  base::SocketAddress result;
-  std::memcpy(&result.storage, &address, sizeof address);
-  result.octets = static_cast<socklen_t>(octets);
-  result.text = text;
-  return result;
-}
-
-Parsed parse_unix(std::string_view path, std::string_view text) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (!path.starts_with('/')) return std::unexpected("the path of a socket begins with a slash: write unix:/PATH");
-  if (path.contains('\0')) return std::unexpected("a path has no NUL: write unix:/PATH");
-  if (path.size() >= sizeof address.sun_path)
-    return std::unexpected("the path of a socket has at most 107 octets: make it shorter");
-  path.copy(static_cast<char*>(address.sun_path), path.size());
-  return address_of(address, offsetof(sockaddr_un, sun_path) + path.size() + 1, text);
-}
-
-Parsed no_address(std::string_view host) {
-  return std::unexpected(
-      "\"" + std::string(host) +
-      "\" is not an IP address, and names are not looked up here: write tcp:127.0.0.1:24 or tcp:[::1]:24");
-}
-
-Parsed with_host(std::string_view host, in_port_t port, std::string_view text) {
-  const bool is_v6 = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-  const std::string literal(is_v6 ? host.substr(1, host.size() - 2) : host);
-  if (is_v6) {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = port;
-    if (literal.contains('\0') || ::inet_pton(AF_INET6, literal.c_str(), &address.sin6_addr) != 1)
-      return no_address(host);
-    return address_of(address, sizeof address, text);
-  }
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = port;
-  if (literal.contains('\0') || ::inet_pton(AF_INET, literal.c_str(), &address.sin_addr) != 1) return no_address(host);
-  return address_of(address, sizeof address, text);
-}
-
-Parsed parse_tcp(std::string_view host_and_port, std::string_view text) {
-  const std::size_t colon = host_and_port.rfind(':');
-  if (colon == std::string_view::npos || host_and_port.ends_with(']'))
-    return std::unexpected("the port is missing: write tcp:127.0.0.1:24 or tcp:[::1]:24");
-  const std::string_view port_text = host_and_port.substr(colon + 1);
-  const auto port = base::parse_unsigned(port_text, 65535);
-  if (!port || *port == 0)
-    return std::unexpected("\"" + std::string(port_text) + "\" is not a port: write a number from 1 to 65535");
-  if (*port == 25)  // RFC 2033 1
+std::expected<base::SocketAddress, std::string> parse_lmtp_address(std::string_view text) {
+  if (tcp_port(text) == 25)  // RFC 2033 1
     return std::unexpected(
         "port 25 is for SMTP and never for LMTP: let the mail cluster listen on another, such as 24");
-  return with_host(host_and_port.substr(0, colon), htons(static_cast<in_port_t>(*port)), text);
-}
-
-}  // namespace
-
-Parsed parse_lmtp_address(std::string_view text) {
-  if (text.starts_with(unix_kind)) return parse_unix(text.substr(unix_kind.size()), text);
-  if (text.starts_with(tcp_kind)) return parse_tcp(text.substr(tcp_kind.size()), text);
-  return std::unexpected("an address begins with unix: or tcp: : write unix:/PATH, tcp:127.0.0.1:24 or tcp:[::1]:24");
+  return parse_service_address(text, 24);
 }
 
 }  // namespace postern::config

@@ -23,6 +23,10 @@ ELSEWHERE = {
     "connect.dns_listed": "dns_lists_test.py",
     "recipient.client_listed": "dns_lists_test.py",
     "recipient.client_listed_may_relay": "dns_lists_test.py",
+    "recipient.policy_refused": "policy_service_test.py",
+    "recipient.policy_deferred": "policy_service_test.py",
+    "recipient.policy_failed": "policy_service_test.py",
+    "recipient.policy_waived": "policy_service_test.py",
 }
 
 

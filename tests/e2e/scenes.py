@@ -17,6 +17,7 @@ OF_PROGRAMS = {"recipient.program_refused": 100, "recipient.program_deferred": 1
 SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "eof"}
 
 
+BY_POLICY = "no policy service answers here; policy_service_test.py has some"
 BY_DNS = "nobody answers for lists of the DNS here; dns_lists_test.py has some"
 LEFT = "hand_over.client_gone"
 
@@ -139,6 +140,8 @@ class Scene:
                 raise Impossible(f"{sender} is refused and is not")
             if event == "recipient.client_listed":
                 raise Impossible(BY_DNS)
+            if event.startswith("recipient.policy_"):
+                raise Impossible(BY_POLICY)
             domain = mailbox.rpartition("@")[2] if "@" in mailbox else None
             if event in OF_MAILBOXES or event in OF_PROGRAMS:
                 event = "recipient.ours"
