@@ -15,8 +15,9 @@ void Envelope::append(char kind, std::string_view address) {
   storage_[size_] = '\0';
 }
 
-void Envelope::begin(std::string_view reverse_path) {
+void Envelope::begin(std::string_view reverse_path, std::uint64_t declared_octets) {
   clear();
+  declared_octets_ = declared_octets;
   reverse_path_octets_ = reverse_path.size();
   append('F', reverse_path);
 }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "spec/limits.hpp"
@@ -16,19 +17,21 @@ namespace postern::engine {
 
 class Envelope {
  public:
-  void begin(std::string_view reverse_path);
+  // declared_octets   SIZE= of MAIL; 0 where it says none
+  void begin(std::string_view reverse_path, std::uint64_t declared_octets = 0);
   // False, and nothing changed, when it does not fit.
   [[nodiscard]] bool add(std::string_view forward_path);
   [[nodiscard]] bool has_room(std::size_t address_octets) const;
   // Keeps what AUTH= of MAIL says, xtext (RFC 3461 4). Keeps nothing of `<>`, of what is longer than
   // spec::max_auth_mailbox_octets, and of what holds a control octet.
   void keep_auth_mailbox(std::string_view xtext);
-  void clear() { size_ = reverse_path_octets_ = recipients_ = auth_mailbox_octets_ = 0; }
+  void clear() { declared_octets_ = size_ = reverse_path_octets_ = recipients_ = auth_mailbox_octets_ = 0; }
 
   [[nodiscard]] std::string_view auth_mailbox() const { return {auth_mailbox_.data(), auth_mailbox_octets_}; }
 
   [[nodiscard]] std::string_view reverse_path() const { return {storage_.data() + 1, reverse_path_octets_}; }
   [[nodiscard]] std::size_t recipients() const { return recipients_; }
+  [[nodiscard]] std::uint64_t declared_octets() const { return declared_octets_; }
   [[nodiscard]] std::string_view first_recipient() const;  // empty without any
   [[nodiscard]] std::string_view octets() const;
 
@@ -40,6 +43,7 @@ class Envelope {
   std::size_t reverse_path_octets_ = 0;
   std::size_t recipients_ = 0;
   std::size_t auth_mailbox_octets_ = 0;
+  std::uint64_t declared_octets_ = 0;
   std::array<char, spec::max_auth_mailbox_octets> auth_mailbox_;
   std::array<char, reserved_octets + spec::max_recipient_octets + 1> storage_;
 };

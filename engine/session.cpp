@@ -76,7 +76,9 @@ Event Session::command_event(std::string_view text, std::string_view& auth_mailb
   if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
   LineFacts facts{.line = text, .databytes = service_.databytes, .strict_addresses = service_.strict_addresses};
   if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
-    mailbox_octets_ = facts.mailbox_octets = grammar::write_mailbox(parsed->path, workspace_->mailbox);
+    facts.mailbox_octets = grammar::write_mailbox(parsed->path, workspace_->mailbox);
+    mailbox_octets_ = static_cast<std::uint16_t>(facts.mailbox_octets);
+    workspace_->declared_octets = parsed->parameters.size_octets;
     facts.has_room_for_recipient = workspace_->envelope.recipients() < service_.max_recipients &&
                                    workspace_->envelope.has_room(facts.mailbox_octets + rewriting_octets);
   }
@@ -94,7 +96,7 @@ Event Session::command_event(std::string_view text, std::string_view& auth_mailb
 }
 
 void Session::keep_client_name(std::string_view name) {
-  client_name_octets_ = name.copy(client_name_.data(), spec::max_host_octets);
+  client_name_octets_ = static_cast<std::uint16_t>(name.copy(client_name_.data(), spec::max_host_octets));
 }
 
 Step Session::step_response(std::string_view unread) {
@@ -204,7 +206,10 @@ void Session::perform(const spec::PolicyRow& row, Event event, std::string_view 
   if (guards_.has(bit::transaction_none)) workspace_->envelope.clear();
   if (guards_.has(bit::greeting_none)) client_name_octets_ = 0;
   if (!guards_.has(bit::waiting_password | bit::waiting_credentials)) workspace_->sasl.wipe();
-  if (row.effect == Effect::begin_transaction) workspace_->envelope.begin(mailbox());
+  if (row.effect == Effect::begin_transaction) {
+    workspace_->envelope.begin(mailbox(), workspace_->declared_octets);
+    ++transactions_;
+  }
   // RFC 4954 5: of a client that is not authenticated AUTH= is as good as `<>`.
   if (row.effect == Effect::begin_transaction && guards_.has(bit::authentication_done))
     workspace_->envelope.keep_auth_mailbox(text);

@@ -77,6 +77,7 @@ struct Step {
 struct Workspace {
   ReplyWriter replies;
   std::array<char, spec::max_address_octets + 1> mailbox;
+  std::uint64_t declared_octets;  // SIZE= of the MAIL just stepped over
   Sasl sasl;
   Envelope envelope;
 };
@@ -95,8 +96,8 @@ class Session {
 
   // `scratch` takes decoded mail data and holds at least unread.size() + 2.
   [[nodiscard]] Step step(std::string_view unread, std::span<char> scratch);
-  // `text` is the address to keep for recipient_*, the verdict for hand_over_* and recipient_program_refused; `words` is the
-  // verdict for recipient_client_listed. No decision: the event may not happen now (spec/events.toml, `while`).
+  // `text` is the address to keep for recipient_*, the verdict for hand_over_*, recipient_program_refused,
+  // recipient_policy_refused and _deferred; `words` is the verdict for recipient_client_listed. No decision: the event may not happen now (spec/events.toml, `while`).
   [[nodiscard]] Step report(spec::Event event, std::string_view text = {}, std::string_view words = {});
 
   // A reply that contains no text of the world, again or alone.
@@ -111,6 +112,9 @@ class Session {
   [[nodiscard]] std::uint32_t stray_reports() const { return stray_reports_; }  // not 0: a defect of the caller
   [[nodiscard]] std::uint64_t stored_octets() const { return stored_octets_; }  // of the last message
   [[nodiscard]] const Envelope& envelope() const { return workspace_->envelope; }
+  [[nodiscard]] std::uint32_t transactions() const {
+    return transactions_;
+  }  // begun; the number of the one that is open
   // The path of the MAIL or RCPT just stepped over, unquoted; valid with Effect::check_recipient.
   [[nodiscard]] std::string_view mailbox() const { return {workspace_->mailbox.data(), mailbox_octets_}; }
   // Valid with Effect::check_credentials, until the outcome is reported.
@@ -143,8 +147,9 @@ class Session {
   grammar::MailData mail_data_;
   std::uint64_t stored_octets_ = 0;
   std::uint64_t discarded_octets_ = 0;
-  std::size_t mailbox_octets_ = 0;
-  std::size_t client_name_octets_ = 0;
+  std::uint32_t transactions_ = 0;
+  std::uint16_t mailbox_octets_ = 0;
+  std::uint16_t client_name_octets_ = 0;
   Workspace* workspace_;
   std::array<char, spec::max_host_octets> client_name_;
 };
