@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "ask/valid_records.hpp"
-#include "base/number.hpp"
 #include "base/real_path.hpp"
+#include "config/service_address.hpp"
 #include "server/policies.hpp"
 #include "server/restart.hpp"
 #include "spec/foreign.hpp"
@@ -19,13 +19,6 @@ using Use = ProfileFile::Use;
 constexpr std::array<std::string_view, 12> control_files{
     "me",          "smtpgreeting", "localiphost",     "databytes", "timeoutsmtpd",    "rcpthosts", "morercpthosts.cdb",
     "badmailfrom", "badrcptto",    "validrcptto.cdb", "maxrcpt",   "tlsserverciphers"};
-
-// None for a Unix socket.
-std::optional<std::uint16_t> lmtp_port(std::string_view address) {
-  if (!address.starts_with("tcp:")) return std::nullopt;
-  const auto port = base::parse_unsigned(address.substr(address.rfind(':') + 1), 65535);
-  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
-}
 
 void add(std::vector<std::string>& paths, std::string path) {
   if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
@@ -51,9 +44,11 @@ void add_reach(SandboxPaths& reach, const ServiceProfile& served) {
     add(reach.writable, base::real_path(path));
     for (std::string& folder : base::folders_linked_from(path)) add(reach.writable, std::move(folder));
   }
+  for (const base::SocketAddress& service : served.start.policy_services)
+    if (const auto port = config::tcp_port(service.text)) reach.tcp_connect.push_back(*port);
   if (served.start.hand_over != config::HandOverKind::lmtp) return;
   add(reach.writable, base::real_path(deliver::spool_folder(environment)));
-  if (const auto port = lmtp_port(path)) reach.tcp_connect.push_back(*port);
+  if (const auto port = config::tcp_port(path)) reach.tcp_connect.push_back(*port);
 }
 
 void add_reach(SandboxPaths& reach, const std::vector<ProfileFile>& files) {

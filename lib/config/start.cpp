@@ -13,6 +13,7 @@
 #include "config/foreign_settings.hpp"
 #include "config/lmtp_address.hpp"
 #include "config/maildir_limits.hpp"
+#include "config/policy_services.hpp"
 #include "config/settings_env.hpp"
 #include "dns/servers.hpp"
 #include "spec/limits.hpp"
@@ -62,6 +63,7 @@ class Judge {
     judge_settings();
     judge_check_program();
     judge_recipient_program();
+    judge_policy_services();
     judge_certificate_file();
     judge_hand_over();
     judge_relaying();
@@ -207,6 +209,16 @@ class Judge {
     start_.recipient_program = environment_.value_of("RCPTCHECK");
     std::string problem = find_problem_of_recipient_program(start_.recipient_program, origin_);
     if (!problem.empty()) start_.warnings.push_back(std::move(problem));
+  }
+
+  // Each recipient finds out whether anything listens there.
+  void judge_policy_services() {
+    start_.takes_unjudged = is_set(Option::POSTERN_POLICY_FAILURE);
+    auto services = parse_policy_services(environment_.value_of("POSTERN_POLICY_SERVICE"));
+    if (!services)
+      return wrong(Event::connect_bad_value,
+                   "POSTERN_POLICY_SERVICE in " + std::string(origin_) + ": " + services.error());
+    start_.policy_services = std::move(*services);
   }
 
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).

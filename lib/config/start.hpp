@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "base/socket_address.hpp"
 #include "config/cdb_file.hpp"
 #include "config/dns_lists.hpp"
 #include "spec/policy_row.hpp"
@@ -52,8 +53,10 @@ struct Start {
   std::string recipient_program;             // RCPTCHECK; empty: none is asked
   std::vector<DnsList> dns_lists;            // that are asked about a client; none where RBLSMTPD says what to do
   std::uint64_t dnsbl_threshold = 0;
-  bool dnsbl_at_connect = false;  // for the greeting, not for recipients
-  std::string dns_servers;        // POSTERN_DNS: who is asked; empty: those of the system
+  bool dnsbl_at_connect = false;                     // for the greeting, not for recipients
+  std::string dns_servers;                           // POSTERN_DNS: who is asked; empty: those of the system
+  std::vector<base::SocketAddress> policy_services;  // POSTERN_POLICY_SERVICE: in this order; none: nobody is asked
+  bool takes_unjudged = false;                       // POSTERN_POLICY_FAILURE=accept: where one does not answer
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;           // of lmtp: the address
