@@ -1,0 +1,70 @@
+// What policy services say about one recipient: which one is asked next, and what their answers come to. Without I/O.
+// in      a session that waits for the answer about a recipient that all else would take; answers, one for each service of next()
+// out     recipient_ours, recipient_policy_refused, _deferred, _failed or _waived: never more than what would be taken without it
+// order   as the operator wrote them. REJECT, DEFER and OK decide, and so does a failure, unless the operator takes what is
+//         unjudged: then the next one is asked. DEFER_IF_PERMIT defers what no later one refuses, DEFER_IF_REJECT what one does
+// lives   the start outlives it; the session need not. Views of a finding live as long as this
+// errors  an answer that cannot be followed, and a failure, are remarks; never a sentence for the client
+// source  Postfix SMTPD_POLICY_README; access(5); docs/decisions/0019-policy-service.md
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ask/inquiry.hpp"
+#include "ask/policy_conversation.hpp"
+#include "ask/policy_request.hpp"
+
+namespace postern::ask {
+
+// Whether policy services are asked about what has been found. One comparison where there are none.
+[[nodiscard]] inline bool asks_policy_services(const Finding& finding, const config::Start& start,
+                                               const engine::Session& session) {
+  return !start.policy_services.empty() && finding.answer.event == spec::Event::recipient_ours &&
+         !session.guards().has(spec::bit::relay_client | spec::bit::authentication_done);
+}
+
+// For the log.
+struct PolicyRemark {
+  std::string_view service;
+  std::string action{};   // what it said
+  std::string trouble{};  // or why it did not
+};
+
+class PolicyInquiry {
+ public:
+  // recipient   as it is kept
+  PolicyInquiry(const config::Start& start, const engine::Session& session, std::string_view recipient,
+                const PolicyClient& client)
+      : start_(&start), recipient_(recipient), request_(write_policy_request(session, recipient, client)) {}
+
+  // Null: it is decided.
+  [[nodiscard]] const base::SocketAddress* next() const;
+  [[nodiscard]] std::string_view request() const { return request_; }
+  void hear(PolicyAnswer answer);
+
+  [[nodiscard]] engine::Answer answer() const;
+  [[nodiscard]] const std::vector<PolicyRemark>& remarks() const { return remarks_; }
+  [[nodiscard]] const std::vector<std::string>& header_fields() const { return fields_; }  // each ended by LF
+
+ private:
+  void hear_failure();
+  void follow(PolicyVerdict verdict);
+  void decide(spec::Event event, std::string words = {});
+  void decide_at_the_end();
+
+  const config::Start* start_;
+  std::string recipient_, request_;
+  std::size_t place_ = 0;  // of the service that is asked
+  bool is_decided_ = false;
+  bool has_failed_ = false;
+  spec::Event event_ = spec::Event::recipient_ours;
+  std::string words_;
+  std::string words_if_permitted_, words_if_refused_;  // of DEFER_IF_*; empty: none
+  std::vector<std::string> fields_;
+  std::vector<PolicyRemark> remarks_;
+};
+
+}  // namespace postern::ask

@@ -1,0 +1,136 @@
+#include "ask/policy_reply.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "spec/limits.hpp"
+
+namespace postern::ask {
+namespace {
+
+using Kind = PolicyVerdict::Kind;
+
+constexpr std::string_view blanks = " \t";
+
+constexpr std::array<std::pair<std::string_view, Kind>, 10> actions{{{"OK", Kind::permit},
+                                                                     {"PERMIT", Kind::permit},
+                                                                     {"DUNNO", Kind::indifferent},
+                                                                     {"REJECT", Kind::refuse},
+                                                                     {"DEFER", Kind::defer},
+                                                                     {"DEFER_IF_PERMIT", Kind::defer_if_permit},
+                                                                     {"DEFER_IF_REJECT", Kind::defer_if_refuse},
+                                                                     {"PREPEND", Kind::prepend},
+                                                                     {"WARN", Kind::remark},
+                                                                     {"INFO", Kind::remark}}};
+
+char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+char printable(char c) { return c >= ' ' && c <= '~' ? c : '?'; }
+
+std::string_view without_blanks_before(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(blanks), text.size()));
+}
+
+// "4NN" and "5NN", as access(5) has it.
+Kind kind_of(std::string_view word) {
+  const bool is_code = word.size() == 3 && (word[0] == '4' || word[0] == '5') && is_digit(word[1]) && is_digit(word[2]);
+  if (is_code) return word[0] == '4' ? Kind::defer : Kind::refuse;
+  const auto* const found = std::ranges::find_if(
+      actions, [word](const auto& each) { return std::ranges::equal(word, each.first, {}, upper); });
+  return found == actions.end() ? Kind::another : found->second;
+}
+
+// How many octets of the text are an enhanced code, "5.7.1": one digit, then twice at most three.
+std::size_t enhanced_code_octets(std::string_view text) {
+  const std::string_view word = text.substr(0, text.find_first_of(blanks));
+  const std::size_t dot = word.find('.', 2);
+  const auto is_number = [](std::string_view part) {
+    return !part.empty() && part.size() <= 3 && std::ranges::all_of(part, is_digit);
+  };
+  const bool is_one = word.size() > 3 && word[1] == '.' && (word[0] == '2' || word[0] == '4' || word[0] == '5') &&
+                      dot != std::string_view::npos && is_number(word.substr(2, dot - 2)) &&
+                      is_number(word.substr(dot + 1));
+  return is_one ? word.size() : 0;
+}
+
+// The class of a code is that of the reply, as in Postfix.
+std::string words_of(bool is_for_good, std::string_view text) {
+  const std::size_t code_octets = enhanced_code_octets(text);
+  std::string words =
+      (is_for_good ? "5." : "4.") + std::string(code_octets == 0 ? "7.1" : text.substr(2, code_octets - 2));
+  text = without_blanks_before(text.substr(code_octets));
+  if (text.empty())
+    text = is_for_good ? "this recipient is refused" : "this recipient is not taken now, try again later";
+  words.append(" ").append(text.substr(0, spec::max_verdict_octets));
+  std::ranges::transform(words, words.begin(), printable);
+  words.resize(std::min(words.size(), spec::max_verdict_octets));
+  return words;
+}
+
+// RFC 5322 2.2: a name of printable octets without a colon, then a colon. Empty: it is none.
+std::string field_of(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find(':'));
+  const bool is_field = !name.empty() && name.size() < text.size() && text.size() <= spec::max_policy_header_octets &&
+                        std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
+  if (!is_field) return {};
+  std::string field(text);
+  std::ranges::transform(field, field.begin(), [](char c) { return c == '\t' ? ' ' : printable(c); });
+  return field + '\n';
+}
+
+}  // namespace
+
+void PolicyReplyReader::add(std::string_view octets) {
+  for (const char octet : octets) {
+    if (state_ == State::malformed) return;
+    if (state_ == State::complete) {
+      has_more_ = true;
+      return;
+    }
+    if (octet == '\0' || ++octets_ > spec::max_policy_reply_octets)
+      state_ = State::malformed;
+    else if (octet == '\n')
+      end_line();
+    else
+      line_ += octet;
+  }
+}
+
+void PolicyReplyReader::end_line() {
+  const std::string line = std::exchange(line_, {});
+  if (line.empty()) {
+    state_ = has_action_ ? State::complete : State::malformed;
+    return;
+  }
+  const std::size_t equals = line.find('=');
+  const bool is_action = line.starts_with("action=");
+  if (equals == std::string::npos || equals == 0 || (is_action && has_action_)) {
+    state_ = State::malformed;
+    return;
+  }
+  if (!is_action) return;  // access(5) knows no other attribute; a later one shall do no harm
+  has_action_ = true;
+  action_ = line.substr(equals + 1);
+}
+
+PolicyVerdict policy_verdict(std::string_view action) {
+  action = without_blanks_before(action);
+  const std::string_view word = action.substr(0, action.find_first_of(blanks));
+  const std::string_view text = without_blanks_before(action.substr(word.size()));
+  const Kind kind = kind_of(word);
+  switch (kind) {
+    case Kind::refuse: return {.kind = kind, .words = words_of(true, text)};
+    case Kind::defer:
+    case Kind::defer_if_permit:
+    case Kind::defer_if_refuse: return {.kind = kind, .words = words_of(false, text)};
+    case Kind::prepend: return {.kind = kind, .words = field_of(text)};
+    case Kind::permit:
+    case Kind::indifferent:
+    case Kind::remark:
+    case Kind::another: break;
+  }
+  return {.kind = kind};
+}
+
+}  // namespace postern::ask

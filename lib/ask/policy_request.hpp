@@ -1,0 +1,33 @@
+// What a policy service is asked about one recipient.
+// in      the session, the recipient as it would be kept, and what the shell knows of the client
+// out     `name=value` lines, each ended by LF, then an empty line: all attributes of Postfix 3.7 that belong to RCPT, in its order
+// bounds  no control octet of a value reaches the service: each becomes `?`, so a value is never a line of its own. What a
+//         session keeps of its client bounds the values
+// errors  none; what is not known is empty, and a name that nobody has looked up is `unknown`
+// source  Postfix SMTPD_POLICY_README
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/session.hpp"
+
+namespace postern::ask {
+
+// Texts of the caller; none is kept.
+struct PolicyClient {
+  std::string address, port;
+  std::string host{};  // as the PTR record says, unconfirmed; empty: not known
+  std::string server_address, server_port;
+  std::string tls_version, tls_cipher;  // empty in clear, or where another program does TLS
+  std::string session;                  // no other session of any program of this machine has this name
+};
+
+[[nodiscard]] std::string write_policy_request(const engine::Session& session, std::string_view recipient,
+                                               const PolicyClient& client);
+
+// "1a2b.5f.3": of this process, since a moment in nanoseconds.
+[[nodiscard]] std::string policy_session_name(std::uint64_t nanoseconds);
+
+}  // namespace postern::ask
