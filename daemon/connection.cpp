@@ -209,7 +209,16 @@ Want Connection::ask(const Want& want) {
   if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
   said_by_ = finding.said_by;
+  if (ask::asks_policy_services(finding, parts_.start, session()))
+    return tell(want.ticket, ask_policy_services(finding.answer.text));
   return tell(want.ticket, finding.answer);
+}
+
+engine::Answer Connection::ask_policy_services(std::string_view recipient) try {
+  return parts_.policy.ask(session(), recipient);
+} catch (const std::bad_alloc&) {
+  parts_.journal.trouble("no memory to ask policy services");
+  return engine::nobody_answers(engine::Question::recipient);
 }
 
 // What an authenticated client may do must not be half known: memory that ends there ends the session.
@@ -246,8 +255,10 @@ deliver::TraceFacts Connection::trace_facts() const {
 bool Connection::reserve() try {
   if (!session().guards().has(bit::transaction_rcpt)) return true;
   id_ = ids_.next(std::time(nullptr));
-  const std::string lack =
-      message_.begin(id_, deliver::received_field(trace_facts(), id_), session().envelope().reverse_path());
+  // RFC 7208 9.1: what policy services say stands above our own Received.
+  std::string fields(parts_.policy.header_fields(session().transactions()));
+  fields += deliver::received_field(trace_facts(), id_);
+  const std::string lack = message_.begin(id_, fields, session().envelope().reverse_path());
   if (lack.empty()) return true;
   parts_.journal.trouble(lack);
   message_.abandon();

@@ -18,6 +18,7 @@
 #include "base/environment.hpp"
 #include "config/start.hpp"
 #include "daemon/dns_listing.hpp"
+#include "daemon/policy_links.hpp"
 #include "daemon/transport.hpp"
 #include "deliver/buffered_message.hpp"
 #include "deliver/message_id.hpp"
@@ -45,6 +46,7 @@ struct Parts {
   base::Environment& environment;
   const observe::Journal& journal;
   DnsListing* dns_listing;  // null: nobody asks
+  PolicyLinks& policy;
 };
 
 class Connection final : private engine::Output, private engine::Room {
@@ -78,6 +80,7 @@ class Connection final : private engine::Output, private engine::Room {
   void flush();
   void make_room();
   [[nodiscard]] engine::Want ask(const engine::Want& want);
+  [[nodiscard]] engine::Answer ask_policy_services(std::string_view recipient);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   [[nodiscard]] std::optional<deliver::Outcome> finish_message();
   [[nodiscard]] deliver::TraceFacts trace_facts() const;

@@ -88,13 +88,14 @@ int converse(const Client& client) {
   ask::Recipients recipients;
   const bool goes_on = client.opening == Opening::after_starttls;
   const auto listing = begin_listing(client, goes_on);
+  PolicyLinks policy(start, client.environment, client.transport, client.journal);
   // hostname checkprogram subprogram...
   const std::span<char* const> check_program =
       start.backend == config::BackendKind::check_program ? client.arguments.subspan(1) : std::span<char* const>();
   const auto connection =
       std::make_unique<Connection>(service, goes_on ? std::optional(client.counters) : std::nullopt,
                                    Parts{client.transport, *message, recipients, check_program, client.tls, start,
-                                         client.environment, client.journal, listing.get()});
+                                         client.environment, client.journal, listing.get(), policy});
   if (!goes_on) {
     for (const std::string& sentence : config::misspellings_in(client.environment)) client.journal.warning(sentence);
     client.journal.start(start);

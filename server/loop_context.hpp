@@ -30,6 +30,7 @@
 #include "observe/metrics.hpp"
 #include "server/capacity.hpp"
 #include "server/client/turn.hpp"
+#include "server/policy_pools.hpp"
 #include "server/shadow/shadow_sessions.hpp"
 #include "server/snapshot.hpp"
 
@@ -70,6 +71,8 @@ struct LoopContext {
   bool has_traced = false;                        // a session here logs its decisions, or has
   std::unique_ptr<dns::LoopResolver> resolver{};  // of DNS lists: made with the first client that they are asked about
   bool has_no_resolver = false;                   // it could not be made
+  std::unique_ptr<PolicyPools>
+      policy_pools{};  // made with the first client whose recipients a policy service is asked about
   std::unique_ptr<ask::Recipients> recipients{new ask::Recipients};
   std::string rule_key{};                     // room for find_rule()
   std::vector<std::string> listener_names{};  // by listener: where it listens
@@ -104,6 +107,10 @@ struct LoopContext {
                   std::shared_ptr<const ServiceProfile> served);
   // Null: there is none, and a line of the log says so once.
   [[nodiscard]] dns::LoopResolver* find_resolver();
+  [[nodiscard]] PolicyPools& find_policy_pools() {
+    if (policy_pools == nullptr) policy_pools = std::make_unique<PolicyPools>(loop);
+    return *policy_pools;
+  }
   // Its views live until the next call.
   [[nodiscard]] observe::Journal journal_of(const base::Endpoint& client, std::uint64_t session,
                                             std::string_view listener = {});

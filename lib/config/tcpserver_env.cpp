@@ -22,7 +22,9 @@ Peer read_peer(const base::Environment& environment) {
           .remote_host = first_of(environment, {"TCPREMOTEHOST", "TCP6REMOTEHOST", "SSLREMOTEHOST"}, "unknown"),
           .remote_info = first_of(environment, {"TCPREMOTEINFO", "SSLREMOTEINFO"}, {}),
           .local_ip = first_of(environment, {"TCPLOCALIP", "TCP6LOCALIP", "SSLLOCALIP"}, {}),
-          .local_host = local_host == "0" ? std::string_view() : local_host};
+          .local_host = local_host == "0" ? std::string_view() : local_host,
+          .remote_port = first_of(environment, {"TCPREMOTEPORT", "TCP6REMOTEPORT", "SSLREMOTEPORT"}, {}),
+          .local_port = first_of(environment, {"TCPLOCALPORT", "TCP6LOCALPORT", "SSLLOCALPORT"}, {})};
 }
 
 void write_peer(base::Environment& environment, const PeerNumbers& peer) {

@@ -13,11 +13,13 @@
 namespace postern::config {
 
 struct Peer {
-  std::string_view remote_ip;    // "unknown" when not given
-  std::string_view remote_host;  // "unknown" when there is no name
-  std::string_view remote_info;  // the user name from ident or AUTH; empty without one
-  std::string_view local_ip;     // empty when not given
-  std::string_view local_host;   // empty when not given, or by `tcpserver -l 0`
+  std::string_view remote_ip;      // "unknown" when not given
+  std::string_view remote_host;    // "unknown" when there is no name
+  std::string_view remote_info;    // the user name from ident or AUTH; empty without one
+  std::string_view local_ip;       // empty when not given
+  std::string_view local_host;     // empty when not given, or by `tcpserver -l 0`
+  std::string_view remote_port{};  // these two empty when not given
+  std::string_view local_port{};
 };
 
 [[nodiscard]] Peer read_peer(const base::Environment& environment);

@@ -186,6 +186,16 @@ void Journal::dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold
       .write();
 }
 
+void Journal::policy(const ask::PolicyRemark& remark) const {
+  LogLine line = this->line(remark.trouble.empty() ? "policy" : "trouble");
+  line.field("service", remark.service);
+  if (remark.trouble.empty())
+    line.field("action", remark.action);
+  else
+    line.note("the policy service does not answer: " + remark.trouble);
+  line.write();
+}
+
 void Journal::tls(std::string_view version, std::string_view cipher) const {
   line("tls").field("version", version).field("cipher", cipher).write();
 }

@@ -11,6 +11,7 @@
 
 #include "ask/credentials.hpp"
 #include "ask/dns_lists.hpp"
+#include "ask/policy_inquiry.hpp"
 #include "config/start.hpp"
 #include "deliver/message_id.hpp"
 #include "deliver/outgoing_message.hpp"
@@ -59,6 +60,8 @@ class Journal {
   void shadow(const Difference& difference) const;
   // DNS lists whose weights refuse the client.
   void dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold) const;
+  // What a policy service said, where it said more than that it has no opinion, or why it said nothing.
+  void policy(const ask::PolicyRemark& remark) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
   void warning(std::string_view sentence) const;

@@ -92,8 +92,10 @@ std::unique_ptr<ClientMessage::InHand> ClientMessage::make() {
   message->slot = std::move(slot);
   message->id = context.message_ids.next(std::time(nullptr));
   message->outgoing = client().served->delivery->open(client().facts(connection_.talk_.stream.socket()).environment);
-  const std::string lack = message->outgoing->begin(message->id, deliver::received_field(trace_facts(), message->id),
-                                                    session().envelope().reverse_path());
+  // RFC 7208 9.1: what policy services say stands above our own Received.
+  const std::string fields =
+      std::string(connection_.work_.header_fields()) + deliver::received_field(trace_facts(), message->id);
+  const std::string lack = message->outgoing->begin(message->id, fields, session().envelope().reverse_path());
   if (!lack.empty()) return lacks(lack);
   return message;
 }

@@ -190,6 +190,8 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
   LoopContext& context = client().context;
   const engine::Answer answer = within_limits(finding.answer);
+  if (answer.event == finding.answer.event && ask::asks_policy_services(finding, client().served->start, session()))
+    return ask_policy_services(ticket, finding.answer.text);
   context.said_by = answer.event == finding.answer.event ? finding.said_by : std::string_view();
   connection().talk_.answer(ticket, answer);
   context.said_by = {};
@@ -206,6 +208,20 @@ engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
   const auto counted = client().context.guesses.unknown_recipient(client().remote.address, client().context.loop.now());
   note_gates(counted.changes);
   return counted.is_one_too_many ? engine::Answer{Event::recipient_too_many_unknown} : answer;
+}
+
+void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) {
+  try {
+    if (policy_ == nullptr) policy_ = std::make_unique<ClientPolicy>(connection());
+  } catch (const std::bad_alloc&) {
+    client().journal().trouble("no memory to ask policy services");
+    return connection().talk_.answer(ticket, engine::nobody_answers(engine::Question::recipient));
+  }
+  policy_->ask(ticket, recipient);
+}
+
+std::string_view ClientWork::header_fields() const {
+  return policy_ == nullptr ? std::string_view() : policy_->header_fields(session().transactions());
 }
 
 // The client has its reply. A wrong password still counts as a guess (deviation D22).

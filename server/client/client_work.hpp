@@ -14,6 +14,7 @@
 #include "engine/conversation.hpp"
 #include "limits/guess_table.hpp"
 #include "server/client/client_message.hpp"
+#include "server/client/client_policy.hpp"
 
 namespace postern::server {
 
@@ -35,6 +36,9 @@ class ClientWork {
   // Whether the time of the open question is over. An answer that comes after it is ignored.
   [[nodiscard]] bool gives_up_question();
 
+  // What policy services want before the message of this transaction.
+  [[nodiscard]] std::string_view header_fields() const;
+
   ClientMessage message;
 
  private:
@@ -46,12 +50,15 @@ class ClientWork {
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
   [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
+  void ask_policy_services(engine::Ticket ticket, std::string_view recipient);
   void note_late(const ask::Finding& finding);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   void note_gates(const limits::GateChanges& changes);
   [[nodiscard]] Client& client();
   [[nodiscard]] const engine::Session& session() const;
   [[nodiscard]] Connection& connection() const { return message.connection(); }
+
+  std::unique_ptr<ClientPolicy> policy_;  // null: none was asked
 };
 
 }  // namespace postern::server

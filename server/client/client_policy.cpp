@@ -1,0 +1,102 @@
+#include "server/client/client_policy.hpp"
+
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "server/client/connection.hpp"
+
+namespace postern::server {
+
+using engine::Ticket;
+
+Client& ClientPolicy::client() const { return connection_.client_; }
+
+const engine::Session& ClientPolicy::session() const { return connection_.talk_.conversation().session(); }
+
+ask::PolicyClient ClientPolicy::facts() const {
+  const int socket = connection_.talk_.stream.socket();
+  const loop::Channel& channel = connection_.talk_.stream.channel();
+  const base::Endpoint &remote = client().remote, &local = client().local(socket);
+  return {.address = std::string(write(remote.address).view()),
+          .port = std::to_string(remote.port),
+          .server_address = std::string(write(local.address).view()),
+          .server_port = std::to_string(local.port),
+          .tls_version = std::string(channel.tls_version()),
+          .tls_cipher = std::string(channel.tls_cipher()),
+          .session = client().context.find_policy_pools().name_of(client().number)};
+}
+
+// Only what was given up may still be asked, by a client that has waited for too long elsewhere.
+void ClientPolicy::ask(Ticket ticket, std::string_view recipient) {
+  if (is_asking_) {
+    client().journal().trouble("policy services are still asked about the recipient before");
+    return connection_.talk_.answer(ticket, engine::nobody_answers(engine::Question::recipient));
+  }
+  ticket_ = ticket;
+  has_run_out_ = false;
+  end_ = client().context.loop.now() + std::chrono::seconds(spec::max_policy_seconds);
+  try {
+    inquiry_.emplace(client().served->start, session(), recipient, facts());
+    connection_.talk_.keep_workspace();
+    submit_next();
+  } catch (const std::bad_alloc&) {
+    has_run_out_ = true;
+  }
+  if (!is_asking_) return tell();
+  ++connection_.jobs_;
+  connection_.awaited_ = ticket;
+}
+
+void ClientPolicy::submit_next() {
+  const base::Time now = client().context.loop.now();
+  while (const base::SocketAddress* const service = inquiry_->next()) {
+    std::optional<base::StreamFailure> failure{{.kind = base::StreamFailure::Kind::timed_out}};
+    if (now < end_) failure = client().context.find_policy_pools().of(*service).submit(*this, end_ - now);
+    is_asking_ = !failure;
+    if (is_asking_) return;
+    inquiry_->hear({.trouble = ask::policy_trouble(*failure)});
+  }
+}
+
+void ClientPolicy::begin(ask::PolicyConversation& conversation, base::Time now) {
+  conversation.begin(inquiry_->request(), now);
+}
+
+void ClientPolicy::ended(ask::PolicyConversation& conversation) {
+  go_on([&] { inquiry_->hear(conversation.take_answer()); });
+}
+
+void ClientPolicy::failed(const base::StreamFailure& failure) {
+  go_on([&] { inquiry_->hear({.trouble = ask::policy_trouble(failure)}); });
+}
+
+template <typename Hear>
+void ClientPolicy::go_on(Hear hear) {
+  is_asking_ = false;
+  try {
+    hear();
+    submit_next();
+  } catch (const std::bad_alloc&) {
+    has_run_out_ = true;
+  }
+  if (is_asking_) return;
+  connection_.job_done([this] {
+    if (connection_.awaited_ == ticket_) tell();
+  });
+}
+
+void ClientPolicy::tell() {
+  connection_.awaited_ = Ticket::none;
+  if (has_run_out_) {
+    client().journal().trouble("no memory to ask policy services");
+    return connection_.talk_.answer(ticket_, engine::nobody_answers(engine::Question::recipient));
+  }
+  for (const ask::PolicyRemark& remark : inquiry_->remarks()) client().journal().policy(remark);
+  if (!fields_.add(session().transactions(), inquiry_->header_fields()))
+    client().journal().trouble(
+        "policy services want more header fields than one message gets: the last ones are left out");
+  connection_.talk_.answer(ticket_, inquiry_->answer());
+}
+
+}  // namespace postern::server

@@ -1,0 +1,54 @@
+// The policy services about the recipients of one client on a loop, one after the other; the loop never waits for them.
+// in      the ticket of a question about a recipient that all else would take
+// out     the answer, given to the connection; what a service said, and that one did not answer, are lines of the log
+// lives   with its connection, which outlives each request of it
+// bounds  spec::max_policy_seconds for all services about one recipient; one recipient at a time
+// errors  recipient_policy_failed, or what the operator wants in its place; lack of memory is recipient_unknowable
+// source  ask/policy_inquiry.hpp; docs/decisions/0019-policy-service.md
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "ask/policy_fields.hpp"
+#include "ask/policy_inquiry.hpp"
+#include "engine/question.hpp"
+#include "server/policy_pools.hpp"
+
+namespace postern::server {
+
+class Client;
+class Connection;
+
+class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation> {
+ public:
+  explicit ClientPolicy(Connection& connection) : connection_(connection) {}
+
+  // Where nothing has to be waited for, the answer is given at once.
+  void ask(engine::Ticket ticket, std::string_view recipient);
+  [[nodiscard]] std::string_view header_fields(std::uint32_t transaction) const { return fields_.of(transaction); }
+
+ private:
+  void begin(ask::PolicyConversation& conversation, base::Time now) override;
+  void ended(ask::PolicyConversation& conversation) override;
+  void failed(const base::StreamFailure& failure) override;
+
+  [[nodiscard]] ask::PolicyClient facts() const;
+  void submit_next();
+  template <typename Hear>
+  void go_on(Hear hear);
+  void tell();
+  [[nodiscard]] Client& client() const;
+  [[nodiscard]] const engine::Session& session() const;
+
+  Connection& connection_;
+  engine::Ticket ticket_{};
+  base::Time end_{};          // of the time for all of them
+  bool is_asking_ = false;    // a request is in a pool
+  bool has_run_out_ = false;  // of memory
+  std::optional<ask::PolicyInquiry> inquiry_;
+  ask::PolicyFields fields_;
+};
+
+}  // namespace postern::server
