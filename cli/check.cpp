@@ -9,6 +9,7 @@
 #include "audit/text.hpp"
 #include "cli/check_file.hpp"
 #include "cli/dns_check.hpp"
+#include "cli/policy_check.hpp"
 #include "cli/verbs.hpp"
 #include "config/variables.hpp"
 
@@ -109,6 +110,7 @@ int check(const audit::Policy& policy, const Options& options) {
     Judgement judgement = judge(policy, comparison, base, options.facts.said(), audit::Clients::everybody);
     warn_of_misspellings(judgement.advice, misspellings_of(base, options));
     advise_on_dns_lists(base, judgement.advice);
+    advise_on_policy_services(base, judgement.advice);
     audit::count(judgement.advice, verdict.counts);
     return tell(write_text(policy, judgement), to_json(policy, judgement), verdict, options);
   }

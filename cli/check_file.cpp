@@ -10,6 +10,7 @@
 
 #include "audit/explanation_text.hpp"
 #include "cli/dns_check.hpp"
+#include "cli/policy_check.hpp"
 #include "cli/serve_start.hpp"
 #include "config/cdb_file.hpp"
 #include "config/listener_places.hpp"
@@ -66,6 +67,7 @@ class FileJudge {
     if (has_classes)
       judged.classes = judge_classes(policy_, comparison_, variables, {.path = listener.tcprules, .said = said});
     advise_on_dns_lists(variables, judged.judgement.advice);
+    advise_on_policy_services(variables, judged.judgement.advice);
     amend(judged.judgement, listener, said);
     for (ClassJudgement& each : judged.classes)
       for (Judgement& judgement : each.judgement) amend(judgement, listener, said);

@@ -6,6 +6,7 @@
 #include "audit/explanation_text.hpp"
 #include "cli/detected_facts.hpp"
 #include "config/dns_lists.hpp"
+#include "config/policy_services.hpp"
 #include "config/settings_env.hpp"
 #include "config/variables.hpp"
 #include "server/client/listing.hpp"
@@ -104,6 +105,10 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
   if (const auto lists = config::parse_dns_lists(variables.value_of("DNSBL")); !lists)
     judgement.advice.push_back(
         {audit::Grade::refusal, "bad_value", "DNSBL in " + variables.origin + ": " + lists.error(), "deviation D11"});
+  if (const auto services = config::parse_policy_services(variables.value_of("POSTERN_POLICY_SERVICE")); !services)
+    judgement.advice.push_back({audit::Grade::refusal, "bad_value",
+                                "POSTERN_POLICY_SERVICE in " + variables.origin + ": " + services.error(),
+                                "deviation D11"});
   const auto listing = take_listing(judgement, variables, said.home_is_here ? Listens::serve : Listens::another);
   const bool is_readable = std::ranges::none_of(
       judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });
