@@ -59,7 +59,7 @@ std::string seen_by_client(const Certificates& certificates, const char* name, i
   ::fcntl(ends.ours, F_SETFL, O_NONBLOCK);
   const auto context = make_client(version);
   if (signatures != nullptr) {
-    EXPECT_EQ(1, SSL_CTX_set1_sigalgs_list(context.get(), signatures));
+    EXPECT_EQ(1, SSL_CTX_ctrl(context.get(), SSL_CTRL_SET_SIGALGS_LIST, 0, const_cast<char*>(signatures)));
   }
   const auto client = open_client(context, ends.theirs);
   if (name != nullptr) SSL_ctrl(client.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, const_cast<char*>(name));
