@@ -327,7 +327,7 @@ class Standins(Case):
         self.assertIn("not an IP address", text)
         if not peer.is_listener():
             client = self.start(greeted=True, POSTERN_POLICY_SERVICE="postgrey").client
-            self.assertEqual(client.greeting, self.replies["bad_value"])
+            self.assertEqual(client.greeting, self.replies["configuration_error"])
 
 
 class WithoutAnAnswer(Case):
