@@ -108,9 +108,10 @@ class Starts(Home):
             wanted.append(verdict(settings))
         found = self.check(text, expect=REFUSED)
         self.assertEqual([each["verdict"] for each in found["listeners"]], wanted)
-        refused = [re.search(r"line (\d+)", sentence)[1] for sentence in refusals_of(found)]
-        judged = [re.search(r"line (\d+),", each["of"])[1] for each in found["listeners"] if each["verdict"] != "live"]
-        self.assertEqual(refused, judged)
+        begins = [int(re.search(r"line (\d+),", each["of"])[1]) for each in found["listeners"]]
+        judged = [line for line, each in zip(begins, found["listeners"]) if each["verdict"] != "live"]
+        refused = [int(re.search(r"line (\d+)", sentence)[1]) for sentence in refusals_of(found)]  # of the variable at fault
+        self.assertEqual([max(line for line in begins if line <= each) for each in refused], judged)
         self.refused_alike(text)
 
 
