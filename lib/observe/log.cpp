@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -31,13 +32,6 @@ constexpr LogLine::Octets plain_and(std::string_view more) {
 constexpr LogLine::Octets plain = plain_and("");
 constexpr LogLine::Octets plain_in_quotes = plain_and(" =");
 constexpr LogLine::Octets plain_in_note = plain_and(" =\"");
-
-// How many of them are at the front of a text.
-std::size_t count_front(std::string_view text, const LogLine::Octets& allowed) {
-  std::size_t octets = 0;
-  while (octets < text.size() && allowed[static_cast<unsigned char>(text[octets])]) ++octets;
-  return octets;
-}
 
 std::array<char, 4> escape(char octet) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -167,9 +161,7 @@ void LogLine::append_escaped(std::string_view text, const Octets& allowed) {
     text.remove_prefix(escaped.taken);
   }
   while (!text.empty() && !is_full_) {
-    const std::size_t octets = count_front(text, allowed);
-    append_as_fits(text.substr(0, octets));
-    text.remove_prefix(octets);
+    text.remove_prefix(append_front(text, allowed));
     if (text.empty()) return;
     const std::array<char, 4> escaped = escape(text.front());
     append({escaped.data(), escaped.size()});
@@ -177,10 +169,14 @@ void LogLine::append_escaped(std::string_view text, const Octets& allowed) {
   }
 }
 
-void LogLine::append_as_fits(std::string_view text) {
-  const std::size_t room = octets_.size() - room_for_end - size_;
-  append(text.substr(0, room));
-  if (text.size() > room) cut();
+std::size_t LogLine::append_front(std::string_view text, const Octets& allowed) {
+  const std::size_t most = std::min(text.size(), octets_.size() - room_for_end - size_);
+  char* const at = octets_.data() + size_;
+  std::size_t octets = 0;
+  for (; octets < most && allowed[static_cast<unsigned char>(text[octets])]; ++octets) at[octets] = text[octets];
+  size_ += octets;
+  if (octets == most && most < text.size()) cut();
+  return octets;
 }
 
 LogLine& LogLine::field(std::string_view key, std::string_view text) {

@@ -64,8 +64,9 @@ class LogLine {
   [[nodiscard]] std::size_t room() const;  // for octets of which none is cut off; when it is not full
   void begin_text(const LogVoice& voice, std::string_view event);
   void begin_json(const LogVoice& voice, std::string_view event);
-  void append_as_fits(std::string_view text);  // where any octet may be the last
-  void append(std::string_view text);          // whole or not at all: an escape is never cut in two
+  // Those at the front that are allowed, any of which may be the last: how many of them there is room for.
+  std::size_t append_front(std::string_view text, const Octets& allowed);
+  void append(std::string_view text);  // whole or not at all: an escape is never cut in two
   void begin_value(std::string_view key,
                    std::string_view first);  // the first octets of the value: they go with the key
   void end_string();

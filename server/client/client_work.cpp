@@ -88,7 +88,8 @@ void ClientWork::note(const engine::Note& note) {
   const engine::Step& step = note.step;
   LoopContext& context = client().context;
   observe::Shard& metrics = context.metrics;
-  const std::string_view said_by = std::exchange(context.said_by, {});  // of this answer, and of no later line
+  std::string_view said_by;
+  if (!context.said_by.empty()) said_by = std::exchange(context.said_by, {});  // of this answer, and of no later line
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
   // A client that is closed without a reply, before TLS or because it sent no PROXY header: the log says so.
@@ -185,11 +186,12 @@ void ClientWork::ask_on_a_thread(Ticket ticket, std::unique_ptr<ask::Inquiry> in
 }
 
 void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
-  connection().awaited_ = Ticket::none;
+  const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
   LoopContext& context = client().context;
-  const engine::Answer answer = within_limits(finding.answer);
+  const engine::Answer answer =
+      was_awaited && is_too_late() ? engine::Answer{Event::recipient_too_many_unknown} : within_limits(finding.answer);
   if (answer.event == finding.answer.event && ask::asks_policy_services(finding, client().served->start, session()))
     return ask_policy_services(ticket, finding.answer.text);
   context.said_by = answer.event == finding.answer.event ? finding.said_by : std::string_view();
@@ -198,10 +200,12 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
 }
 
 // Sessions of one address may have asked together, before its gate was shut: the answer that comes afterwards tells nothing.
+bool ClientWork::is_too_late() {
+  return connection().talk_.conversation().want().question == engine::Question::recipient && is_harvesting();
+}
+
 engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
   const Event event = answer.event;
-  const bool is_recipient = connection().talk_.conversation().want().question == engine::Question::recipient;
-  if (is_recipient && is_harvesting()) return {Event::recipient_too_many_unknown};
   if (event != Event::recipient_unknown && event != Event::recipient_too_many_unknown &&
       event != Event::recipient_program_refused)
     return answer;

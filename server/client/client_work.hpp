@@ -49,6 +49,7 @@ class ClientWork {
   void watch(const engine::Note& note);
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
+  [[nodiscard]] bool is_too_late();
   [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
   void ask_policy_services(engine::Ticket ticket, std::string_view recipient);
   void note_late(const ask::Finding& finding);
