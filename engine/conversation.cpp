@@ -57,7 +57,7 @@ bool Conversation::listens() const {
 
 // No reply can be sent during a handshake, and before the greeting the shell says what opens the session.
 bool Conversation::is_to_end() const {
-  if (course_ == Course::goes_on) return false;
+  if (course_ == Course::open) return false;
   const bool is_idle = !session_.guards().has(bit::waiting_mail_data);
   const bool is_due = course_ == Course::ends_at_once || (course_ == Course::ends_when_idle && is_idle);
   return is_due && session_.guards().has(waiting_for_octets);

@@ -33,9 +33,8 @@ void wrong(Start& start, Event event, std::string sentence) {
   start.problems.push_back(std::move(sentence));
 }
 
-ListProblem::Kind kind_of(int error_number) {
-  const bool may_pass =
-      error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM || error_number == EIO;
+ListProblem::Kind kind_of(int error) {
+  const bool may_pass = error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
   return may_pass ? ListProblem::Kind::passing : ListProblem::Kind::broken;
 }
 
