@@ -191,7 +191,10 @@ TEST(PolicyServiceList, is_told_with_its_remedy_where_it_is_wrong) {
       {"unix:/a tcp:localhost:10023", "tcp:localhost:10023: \"localhost\" is not an IP address"},
       {"tcp:127.0.0.1", "write tcp:127.0.0.1:10023 or tcp:[::1]:10023"},
       {"inet:127.0.0.1:10023", "begins with unix: or tcp:"},
-      {"unix:/a,unix:/b unix:/a,unix:/b", "twice"},
+      {"unix:/a unix:/b unix:/a", "unix:/a stands there twice"},
+      {"unix:/a, tcp:127.0.0.1:10023", "unix:/a,: a comma is no part of an address"},
+      {"unix:/a,unix:/b", "services are apart by spaces"},
+      {"unix:/a , unix:/b", ",: a comma is no part of an address"},
       {many, "at most 8 services"},
   };
   for (const auto& [text, sentence] : wrong) {

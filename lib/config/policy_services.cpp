@@ -18,6 +18,10 @@ std::expected<std::vector<base::SocketAddress>, std::string> parse_policy_servic
   for (std::size_t begin = 0; (begin = text.find_first_not_of(blanks, begin)) != std::string_view::npos;) {
     const std::size_t end = std::min(text.find_first_of(blanks, begin), text.size());
     const std::string_view one = text.substr(begin, end - begin);
+    if (one.contains(','))
+      return std::unexpected(
+          std::string(one) +
+          ": a comma is no part of an address, and services are apart by spaces: write unix:/a unix:/b");
     auto address = parse_service_address(one, example_port);
     if (!address) return std::unexpected(std::string(one) + ": " + address.error());
     if (std::ranges::find(services, one, &base::SocketAddress::text) != services.end())
