@@ -25,14 +25,16 @@ class PolicyServices : public ::testing::Test {
 
   engine::Step say(std::string_view line) { return session_.step(line, scratch_); }
   PolicyInquiry inquiry() const { return {start_, session_, "user@ours.example", client_}; }
-  // "!": it does not answer.
+  // "!": it does not answer; "?": what it answers is no answer.
   engine::Answer answer_to(const std::vector<std::string>& answers) {
     inquiry_.emplace(inquiry());
     asked_ = 0;
     for (const std::string& answer : answers) {
       if (inquiry_->next() == nullptr) break;
       ++asked_;
-      inquiry_->hear(answer == "!" ? PolicyAnswer{.trouble = "timed out"} : PolicyAnswer{.action = answer});
+      const bool is_trouble = answer == "!" || answer == "?";
+      inquiry_->hear(is_trouble ? PolicyAnswer{.trouble = "why", .has_begun = answer == "?"}
+                                : PolicyAnswer{.action = answer});
     }
     EXPECT_EQ(nullptr, inquiry_->next()) << answers.back();
     return inquiry_->answer();
@@ -92,20 +94,27 @@ TEST_F(PolicyServices, that_fail_are_passed_over_only_where_the_operator_says_so
   EXPECT_EQ("user@ours.example", answer_to({"!", "OK"}).text);
   EXPECT_EQ(Event::recipient_policy_refused, answer_to({"!", "REJECT"}).event);
   EXPECT_EQ(Event::recipient_policy_deferred, answer_to({"DEFER_IF_PERMIT x", "!", "DUNNO"}).event);
-  for (const char* other : {"DISCARD", "HOLD", "FILTER x:y", "REDIRECT a@b.example", "BCC a@b.example", "REJCT"})
+  for (const char* other :
+       {"DISCARD", "HOLD", "FILTER x:y", "REDIRECT a@b.example", "BCC a@b.example", "REJCT", "", "?"}) {
     EXPECT_EQ(Event::recipient_policy_failed, answer_to({other}).event) << other;
+    EXPECT_EQ(Event::recipient_policy_failed, answer_to({"!", other, "OK"}).event) << other;
+  }
 }
 
 TEST_F(PolicyServices, what_they_say_is_remarked_but_for_no_opinion) {
   static_cast<void>(answer_to({"DUNNO", "PREPEND X: y", "REJECT no"}));
   ASSERT_EQ(2, inquiry_->remarks().size());
   EXPECT_EQ("tcp:127.0.0.1:2", inquiry_->remarks()[0].service);
-  EXPECT_EQ("PREPEND X: y", inquiry_->remarks()[0].action);
+  EXPECT_EQ("PREPEND X: y", inquiry_->remarks()[0].text);
   EXPECT_EQ("unix:/three", inquiry_->remarks()[1].service);
   EXPECT_EQ(std::vector<std::string>{"X: y\n"}, inquiry_->header_fields());
-  static_cast<void>(answer_to({"!"}));
-  ASSERT_EQ(1, inquiry_->remarks().size());
-  EXPECT_EQ("timed out", inquiry_->remarks()[0].trouble);
+  using Kind = PolicyRemark::Kind;
+  for (const auto& [answer, kind] : {std::pair("!", Kind::silent), std::pair("?", Kind::malformed)}) {
+    static_cast<void>(answer_to({answer}));
+    ASSERT_EQ(1, inquiry_->remarks().size());
+    EXPECT_EQ(kind, inquiry_->remarks()[0].kind);
+    EXPECT_EQ("why", inquiry_->remarks()[0].text);
+  }
 }
 
 TEST_F(PolicyServices, are_asked_about_recipients_that_all_else_would_take_of_strangers_alone) {

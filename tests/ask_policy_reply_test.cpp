@@ -152,7 +152,9 @@ TEST_F(PolicyTalk, it_may_be_asked_again_only_while_nothing_was_answered) {
   ask();
   conversation_.fail({.kind = Failure::closed});
   EXPECT_TRUE(conversation_.may_repeat());
-  EXPECT_EQ("connection closed", conversation_.take_answer().trouble);
+  const PolicyAnswer closed = conversation_.take_answer();
+  EXPECT_EQ("connection closed", closed.trouble);
+  EXPECT_FALSE(closed.has_begun);
   for (const std::string begun : {"a", "action=OK\n"}) {
     PolicyConversation other(std::chrono::seconds(7));
     other.begin(request_, now_);
@@ -160,12 +162,24 @@ TEST_F(PolicyTalk, it_may_be_asked_again_only_while_nothing_was_answered) {
     other.receive(begun, now_);
     other.fail({.kind = Failure::closed});
     EXPECT_FALSE(other.may_repeat()) << begun;
-    EXPECT_EQ("an answer without an end", other.take_answer().trouble);
+    const PolicyAnswer cut = other.take_answer();
+    EXPECT_EQ("an answer without an end, connection closed", cut.trouble);
+    EXPECT_TRUE(cut.has_begun);
   }
   PolicyConversation silent(std::chrono::seconds(7));
   silent.begin(request_, now_);
   silent.fail({.kind = Failure::timed_out});
   EXPECT_FALSE(silent.may_repeat());
+  EXPECT_FALSE(silent.take_answer().has_begun);
+}
+
+TEST_F(PolicyTalk, an_answer_that_has_begun_is_no_silence_however_it_ends) {
+  ask();
+  hear("action=REJ");
+  conversation_.fail({.kind = Failure::timed_out});
+  const PolicyAnswer answer = conversation_.take_answer();
+  EXPECT_EQ("an answer without an end, timed out", answer.trouble);
+  EXPECT_TRUE(answer.has_begun);
 }
 
 TEST_F(PolicyTalk, an_answer_that_comes_too_early_is_none) {
@@ -177,6 +191,7 @@ TEST_F(PolicyTalk, an_answer_that_comes_too_early_is_none) {
   const PolicyAnswer answer = conversation_.take_answer();
   EXPECT_EQ("", answer.action);
   EXPECT_EQ("an answer before the question", answer.trouble);
+  EXPECT_TRUE(answer.has_begun);
 }
 
 TEST_F(PolicyTalk, more_than_an_answer_ends_the_connection_and_changes_nothing) {
@@ -192,7 +207,9 @@ TEST_F(PolicyTalk, what_is_malformed_ends_the_connection) {
   hear("250 ok\n");
   EXPECT_EQ(State::ended, conversation_.state());
   EXPECT_FALSE(conversation_.may_repeat());
-  EXPECT_EQ("a malformed answer", conversation_.take_answer().trouble);
+  const PolicyAnswer answer = conversation_.take_answer();
+  EXPECT_EQ("a malformed answer", answer.trouble);
+  EXPECT_TRUE(answer.has_begun);
 }
 
 TEST(PolicyFields, are_those_of_one_transaction) {

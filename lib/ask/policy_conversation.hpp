@@ -21,7 +21,8 @@ namespace postern::ask {
 
 struct PolicyAnswer {
   std::string action{};
-  std::string trouble{};  // why there is no action; empty: there is one
+  std::string trouble{};   // why there is no action; empty: there is one
+  bool has_begun = false;  // with trouble: an octet came, which is no silence
 };
 
 // "no connection, ECONNREFUSED"
@@ -43,7 +44,7 @@ class PolicyConversation final : public base::ClientProtocol {
   [[nodiscard]] bool may_repeat() const override { return may_repeat_; }
 
  private:
-  void end(std::string trouble);
+  void end(std::string trouble, bool has_begun);
 
   base::Interval patience_;
   base::Time deadline_{};

@@ -13,22 +13,26 @@ const base::SocketAddress* PolicyInquiry::next() const {
 void PolicyInquiry::hear(PolicyAnswer answer) {
   const std::string_view service = start_->policy_services[place_].text;
   if (!answer.trouble.empty()) {
-    remarks_.push_back({.service = service, .trouble = std::move(answer.trouble)});
-    hear_failure();
+    using Kind = PolicyRemark::Kind;
+    remarks_.push_back({.kind = answer.has_begun ? Kind::malformed : Kind::silent,
+                        .service = service,
+                        .text = std::move(answer.trouble)});
+    hear_failure(answer.has_begun);
   } else {
     PolicyVerdict verdict = policy_verdict(answer.action);
     const bool is_remarkable =
         verdict.kind != PolicyVerdict::Kind::permit && verdict.kind != PolicyVerdict::Kind::indifferent;
-    if (is_remarkable) remarks_.push_back({.service = service, .action = std::move(answer.action)});
+    if (is_remarkable) remarks_.push_back({.service = service, .text = std::move(answer.action)});
     follow(std::move(verdict));
   }
   if (is_decided_) return;
   if (++place_ == start_->policy_services.size()) decide_at_the_end();
 }
 
-void PolicyInquiry::hear_failure() {
+// What came, and is no answer, may have been meant to refuse.
+void PolicyInquiry::hear_failure(bool has_begun) {
   has_failed_ = true;
-  if (!start_->takes_unjudged) decide(Event::recipient_policy_failed);
+  if (has_begun || !start_->takes_unjudged) decide(Event::recipient_policy_failed);
 }
 
 // What asks for something else than to take, refuse or defer is never taken: POSTERN_POLICY_FAILURE=accept is for silence.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,9 @@ namespace postern::ask {
 
 // For the log.
 struct PolicyRemark {
+  enum class Kind : std::uint8_t { said, silent, malformed } kind = Kind::said;
   std::string_view service;
-  std::string action{};   // what it said
-  std::string trouble{};  // or why it did not
+  std::string text{};  // what it said, or why that is nothing
 };
 
 class PolicyInquiry {
@@ -50,7 +51,7 @@ class PolicyInquiry {
   [[nodiscard]] const std::vector<std::string>& header_fields() const { return fields_; }  // each ended by LF
 
  private:
-  void hear_failure();
+  void hear_failure(bool has_begun);
   void follow(PolicyVerdict verdict);
   void decide(spec::Event event, std::string words = {});
   void decide_at_the_end();

@@ -187,12 +187,14 @@ void Journal::dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold
 }
 
 void Journal::policy(const ask::PolicyRemark& remark) const {
-  LogLine line = this->line(remark.trouble.empty() ? "policy" : "trouble");
+  using Kind = ask::PolicyRemark::Kind;
+  LogLine line = this->line(remark.kind == Kind::said ? "policy" : "trouble");
   line.field("service", remark.service);
-  if (remark.trouble.empty())
-    line.field("action", remark.action);
-  else
-    line.note("the policy service does not answer: " + remark.trouble);
+  switch (remark.kind) {
+    case Kind::said: line.field("action", remark.text); break;
+    case Kind::silent: line.note("the policy service does not answer: " + remark.text); break;
+    case Kind::malformed: line.note("the policy service answers what is no answer: " + remark.text); break;
+  }
   line.write();
 }
 

@@ -187,6 +187,10 @@ class Standin(Listening):
         connection.sendall(b"action=REJECT asked again\n\n")
         return True
 
+    def manner_bare(self, connection, answered):
+        connection.sendall(b"\n")
+        return True
+
     def manner_half(self, connection, answered):
         connection.sendall(b"action=OK\n")
         return False

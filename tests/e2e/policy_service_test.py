@@ -136,10 +136,12 @@ class Standins(Case):
             self.assert_logged(self.server, words)
 
     def test_an_answer_that_cannot_be_followed_is_never_taken(self):
-        self.begin(self.standin(discard="DISCARD", hold="HOLD", typo="REJCT"), POSTERN_POLICY_FAILURE="accept")
+        self.begin(self.standin(discard="DISCARD", hold="HOLD", typo="REJCT", none="", two="OK\naction=REJECT", line="OK\nfoo bar"),
+                   POSTERN_POLICY_FAILURE="accept")
         client = self.client()
-        for name in ("discard", "hold", "typo"):
+        for name in ("discard", "hold", "typo", "none", "two", "line", "half", "garbage", "smtp", "long", "bare"):
             self.assertEqual(self.rcpt(client, name), FAILED, name)
+        self.assertEqual(self.rcpt(client, "closed"), "250 ok")  # silence
 
     def test_it_is_asked_last_and_only_about_what_would_be_taken(self):
         home = self.home = self.fresh_home()
@@ -240,7 +242,8 @@ class Standins(Case):
         for name in ("closed", "half", "garbage", "smtp", "long"):
             self.assertEqual(self.rcpt(client, name), FAILED, name)
             self.assertEqual(self.rcpt(client, "user"), "250 ok", name)
-        for words in ("does not answer: connection closed", "does not answer: an answer without an end", "does not answer: a malformed answer",
+        for words in ("does not answer: connection closed", "answers what is no answer: an answer without an end, connection closed",
+                      "answers what is no answer: a malformed answer",
                       "trouble session=" if peer.is_listener() else "trouble client=", f"service={standin.address}: ",
                       "rule=recipient.policy_failed "):
             self.assert_logged(self.server, words)
