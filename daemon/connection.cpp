@@ -215,7 +215,9 @@ Want Connection::ask(const Want& want) {
 }
 
 engine::Answer Connection::ask_policy_services(std::string_view recipient) try {
-  return parts_.policy.ask(session(), recipient);
+  const engine::Answer answer = parts_.policy.ask(session(), recipient);
+  said_by_ = parts_.policy.said_by();
+  return answer;
 } catch (const std::bad_alloc&) {
   parts_.journal.trouble("no memory to ask policy services");
   return engine::nobody_answers(engine::Question::recipient);

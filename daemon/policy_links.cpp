@@ -49,7 +49,7 @@ engine::Answer PolicyLinks::ask(const engine::Session& session, std::string_view
   ask::PolicyInquiry& inquiry = inquiry_.emplace(start_, session, recipient, client());
   const base::Deadline end = base::after_seconds(spec::max_policy_seconds);
   while (const base::SocketAddress* const service = inquiry.next()) inquiry.hear(ask(*service, end));
-  for (const ask::PolicyRemark& remark : inquiry.remarks()) journal_.policy(remark);
+  for (const ask::PolicyRemark& remark : inquiry.remarks()) journal_.policy(remark, recipient);
   if (!fields_.add(session.transactions(), inquiry.header_fields()))
     journal_.trouble("policy services want more header fields than one message gets: the last ones are left out");
   return inquiry.answer();

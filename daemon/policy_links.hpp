@@ -29,6 +29,8 @@ class PolicyLinks {
               const observe::Journal& journal);
 
   [[nodiscard]] engine::Answer ask(const engine::Session& session, std::string_view recipient);
+  // Who refuses or defers the recipient of the last answer; lives as long as the start.
+  [[nodiscard]] std::string_view said_by() const { return inquiry_ ? inquiry_->said_by() : std::string_view(); }
   // What goes before the message of this transaction.
   [[nodiscard]] std::string_view header_fields(std::uint32_t transaction) const { return fields_.of(transaction); }
 

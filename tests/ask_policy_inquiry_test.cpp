@@ -117,6 +117,36 @@ TEST_F(PolicyServices, what_they_say_is_remarked_but_for_no_opinion) {
   }
 }
 
+TEST_F(PolicyServices, that_refuse_or_fail_are_named) {
+  const std::string one = "unix:/one", two = "tcp:127.0.0.1:2", three = "unix:/three";
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"DUNNO", "REJECT", "OK"}, two},
+      {{"DEFER"}, one},
+      {{"DEFER_IF_PERMIT x", "DEFER_IF_PERMIT y", "OK"}, one},
+      {{"DEFER_IF_PERMIT x", "DUNNO", "REJECT"}, three},
+      {{"DEFER_IF_REJECT x", "DUNNO", "REJECT"}, one},
+      {{"DUNNO", "!"}, two},
+      {{"DUNNO", "DUNNO", "HOLD"}, three},
+      {{"OK"}, ""},
+      {{"DUNNO", "DUNNO", "DUNNO"}, ""},
+  };
+  for (const auto& [answers, service] : cases) {
+    static_cast<void>(answer_to(answers));
+    EXPECT_EQ(service, inquiry_->said_by()) << answers.back();
+  }
+}
+
+TEST_F(PolicyServices, a_recipient_that_is_taken_unjudged_is_remarked) {
+  start_.takes_unjudged = true;
+  static_cast<void>(answer_to({"DUNNO", "!", "!"}));
+  ASSERT_EQ(3, inquiry_->remarks().size());
+  EXPECT_EQ(PolicyRemark::Kind::waived, inquiry_->remarks()[2].kind);
+  EXPECT_EQ("tcp:127.0.0.1:2", inquiry_->remarks()[2].service);
+  EXPECT_EQ("", inquiry_->said_by());
+  static_cast<void>(answer_to({"!", "REJECT"}));
+  for (const PolicyRemark& each : inquiry_->remarks()) EXPECT_NE(PolicyRemark::Kind::waived, each.kind);
+}
+
 TEST_F(PolicyServices, are_asked_about_recipients_that_all_else_would_take_of_strangers_alone) {
   Finding finding{.answer = {Event::recipient_ours, "user@ours.example"}};
   EXPECT_TRUE(asks_policy_services(finding, start_, session_));

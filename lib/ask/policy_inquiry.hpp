@@ -29,9 +29,10 @@ namespace postern::ask {
 
 // For the log.
 struct PolicyRemark {
-  enum class Kind : std::uint8_t { said, silent, malformed } kind = Kind::said;
+  enum class Kind : std::uint8_t { said, silent, malformed, waived } kind = Kind::said;
   std::string_view service;
-  std::string text{};  // what it said, or why that is nothing
+  std::string
+      text{};  // what it said, or why that is nothing; empty for `waived`: the recipient is taken without its judgement
 };
 
 class PolicyInquiry {
@@ -47,23 +48,30 @@ class PolicyInquiry {
   void hear(PolicyAnswer answer);
 
   [[nodiscard]] engine::Answer answer() const;
+  // The service that refuses or defers it, or has failed; empty where it is taken.
+  [[nodiscard]] std::string_view said_by() const { return said_.service; }
+  [[nodiscard]] std::string_view recipient() const { return recipient_; }
   [[nodiscard]] const std::vector<PolicyRemark>& remarks() const { return remarks_; }
   [[nodiscard]] const std::vector<std::string>& header_fields() const { return fields_; }  // each ended by LF
 
  private:
-  void hear_failure(bool has_begun);
-  void follow(PolicyVerdict verdict);
-  void decide(spec::Event event, std::string words = {});
+  void hear_failure(std::string_view service, bool has_begun);
+  void follow(std::string_view service, PolicyVerdict verdict);
+  struct Said {
+    std::string_view service;
+    std::string words{};
+  };
+  void decide(spec::Event event, Said said);
   void decide_at_the_end();
 
   const config::Start* start_;
   std::string recipient_, request_;
   std::size_t place_ = 0;  // of the service that is asked
   bool is_decided_ = false;
-  bool has_failed_ = false;
   spec::Event event_ = spec::Event::recipient_ours;
-  std::string words_;
-  std::string words_if_permitted_, words_if_refused_;  // of DEFER_IF_*; empty: none
+  Said said_{};                         // what refuses or defers
+  Said if_permitted_{}, if_refused_{};  // DEFER_IF_*, the first of each; without words: none
+  std::string_view passed_over_;        // the first service that failed, where that refuses nothing; empty: none
   std::vector<std::string> fields_;
   std::vector<PolicyRemark> remarks_;
 };

@@ -106,7 +106,9 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session, 
     line.field("reply", without_line_end(step.reply));
   using enum spec::Event;
   const bool is_said = step.event == recipient_unknown || step.event == recipient_too_many_unknown ||
-                       step.event == recipient_program_refused || step.event == recipient_program_deferred;
+                       step.event == recipient_program_refused || step.event == recipient_program_deferred ||
+                       step.event == recipient_policy_refused || step.event == recipient_policy_deferred ||
+                       step.event == recipient_policy_failed;
   if (is_said && !said_by.empty()) line.field("said_by", said_by);
   name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {
@@ -186,14 +188,18 @@ void Journal::dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold
       .write();
 }
 
-void Journal::policy(const ask::PolicyRemark& remark) const {
+void Journal::policy(const ask::PolicyRemark& remark, std::string_view recipient) const {
   using Kind = ask::PolicyRemark::Kind;
-  LogLine line = this->line(remark.kind == Kind::said ? "policy" : "trouble");
-  line.field("service", remark.service);
+  const bool is_trouble = remark.kind == Kind::silent || remark.kind == Kind::malformed;
+  LogLine line = this->line(is_trouble ? "trouble" : "policy");
+  line.client("to", recipient).field("service", remark.service);
   switch (remark.kind) {
     case Kind::said: line.field("action", remark.text); break;
     case Kind::silent: line.note("the policy service does not answer: " + remark.text); break;
     case Kind::malformed: line.note("the policy service answers what is no answer: " + remark.text); break;
+    case Kind::waived:
+      line.note("it has not judged this recipient, which is taken: POSTERN_POLICY_FAILURE=accept");
+      break;
   }
   line.write();
 }

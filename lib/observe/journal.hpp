@@ -39,7 +39,8 @@ class Journal {
 
   void start(const config::Start& start) const;     // of one client
   void settings(const config::Start& start) const;  // of one listener, for all its clients
-  // said_by   which source of recipients refuses one: `validrcptto`, `mailbox`, `RCPTCHECK`; shown with such a refusal alone
+  // said_by   who refuses a recipient: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service; shown with such a
+  //           refusal alone
   void refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
   void decision(const engine::Step& step) const;
@@ -60,8 +61,8 @@ class Journal {
   void shadow(const Difference& difference) const;
   // DNS lists whose weights refuse the client.
   void dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold) const;
-  // What a policy service said, where it said more than that it has no opinion, or why it said nothing.
-  void policy(const ask::PolicyRemark& remark) const;
+  // What a policy service said of a recipient, where it said more than that it has no opinion, or why it said nothing.
+  void policy(const ask::PolicyRemark& remark, std::string_view recipient) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
   void warning(std::string_view sentence) const;

@@ -92,11 +92,14 @@ void ClientPolicy::tell() {
     client().journal().trouble("no memory to ask policy services");
     return connection_.talk_.answer(ticket_, engine::nobody_answers(engine::Question::recipient));
   }
-  for (const ask::PolicyRemark& remark : inquiry_->remarks()) client().journal().policy(remark);
+  for (const ask::PolicyRemark& remark : inquiry_->remarks()) client().journal().policy(remark, inquiry_->recipient());
   if (!fields_.add(session().transactions(), inquiry_->header_fields()))
     client().journal().trouble(
         "policy services want more header fields than one message gets: the last ones are left out");
+  LoopContext& context = client().context;
+  context.said_by = inquiry_->said_by();
   connection_.talk_.answer(ticket_, inquiry_->answer());
+  context.said_by = {};
 }
 
 }  // namespace postern::server

@@ -63,7 +63,8 @@ class RealServices(Case):
         self.assertEqual(self.rcpt(client, FOREIGN), self.replies["not_our_domain"])
         self.assert_code(503, client.say("DATA"))
         self.assert_logged(self.server, "policy session=" if peer.is_listener() else "policy client=")
-        self.assert_logged(self.server, f'service={postgrey.address} action="DEFER_IF_PERMIT 4.2.0 Greylisted, see ')
+        self.assert_logged(self.server, f'to=grey@{OURS} service={postgrey.address} action="DEFER_IF_PERMIT 4.2.0 Greylisted, see ')
+        self.assert_logged(self.server, f'Greylisted, see http://postgrey.schweikert.ch/help/{OURS}.html" said_by={postgrey.address} ')
         self.assert_logged(self.server, "rule=recipient.policy_deferred ")
         time.sleep(1.1)
         client.say("RSET", "MAIL FROM:<me@grey.example>")
@@ -204,12 +205,14 @@ class Standins(Case):
         self.assertEqual(len({request["instance"] for request in standin.asked}), 3)
 
     def test_no_octet_of_a_client_is_a_line_of_its_own(self):
-        standin = self.standin()
+        standin = self.standin(**{"warn service=me": "REJCT"})
         self.begin(standin)
         client = self.client()
         for name in ("EHLO a\x01b", "EHLO x\tsasl_username=admin", "EHLO \xe4\x7f", "HELO a=b\x0bc"):
             client.say("RSET", name, "MAIL FROM:<me@sender.example>")
             self.rcpt(client, "user")
+        self.rcpt(client, '"warn service=me"')
+        self.assert_logged(self.server, f"to=warn\\x20service=me@{OURS} service={standin.address} action=REJCT")
         for text in standin.texts:
             self.assertEqual(text.count(b"\n"), 28, text)
             self.assertIn(b"\nsasl_username=\n", text)
@@ -244,7 +247,8 @@ class Standins(Case):
             self.assertEqual(self.rcpt(client, "user"), "250 ok", name)
         for words in ("does not answer: connection closed", "answers what is no answer: an answer without an end, connection closed",
                       "answers what is no answer: a malformed answer",
-                      "trouble session=" if peer.is_listener() else "trouble client=", f"service={standin.address}: ",
+                      "trouble session=" if peer.is_listener() else "trouble client=", f"to=half@{OURS} service={standin.address}: ",
+                      f'reply="{FAILED}" said_by={standin.address} ',
                       "rule=recipient.policy_failed "):
             self.assert_logged(self.server, words)
         self.assertEqual(self.rcpt(client, "twice"), "554 5.7.1 first")
@@ -275,6 +279,7 @@ class Standins(Case):
                 self.assert_logged(self.server, rule)
                 self.assertEqual(self.rcpt(client, FOREIGN), self.replies["not_our_domain"])
                 if failure == "accept":  # the others are still asked
+                    self.assert_logged(self.server, f"to=user@{OURS} service=unix:{nobody}: it has not judged this recipient, which is taken")
                     self.assert_code(554, self.rcpt(client, "never"))
 
     def test_others_are_served_while_one_waits(self):
