@@ -67,7 +67,6 @@ class FileJudge {
     if (has_classes)
       judged.classes = judge_classes(policy_, comparison_, variables, {.path = listener.tcprules, .said = said});
     advise_on_dns_lists(variables, judged.judgement.advice);
-    advise_on_policy_services(variables, judged.judgement.advice);
     amend(judged.judgement, listener, said);
     for (ClassJudgement& each : judged.classes)
       for (Judgement& judgement : each.judgement) amend(judgement, listener, said);
@@ -94,6 +93,19 @@ class FileJudge {
   const audit::Comparison& comparison_;
   const config::Configuration& settings_;
 };
+
+// [variables] may say it for listeners that ask no service; so one that does is enough.
+void advise_on_idle_policy_failure(const config::Configuration& settings, FileJudgement& judged) {
+  std::vector<Variables> all;
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    all.push_back(variables_of(settings.listeners[i]));
+    const Variables base = all.back();
+    for (const ClassJudgement& each : judged.listeners[i].classes) all.push_back(with_class(base, each));
+  }
+  if (!is_failure_of_no_policy_service(all)) return;
+  judged.advice.push_back(failure_of_no_policy_service());
+  std::ranges::stable_sort(judged.advice, {}, &audit::Advice::grade);
+}
 
 // The start says what it refuses or warns of with the place of the listener before it.
 std::vector<audit::Advice> not_said_before(const FileJudgement& judged, const std::vector<audit::Advice>& advice) {
@@ -160,6 +172,7 @@ FileJudgement judge_file(const audit::Policy& policy, const audit::Comparison& c
   static_cast<void>(!::chdir(settings.home.c_str()));
   const FileJudge judge(policy, comparison, settings);
   for (const ListenerSettings& listener : settings.listeners) judged.listeners.push_back(judge.judge(listener));
+  advise_on_idle_policy_failure(settings, judged);
   return judged;
 }
 

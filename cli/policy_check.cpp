@@ -1,28 +1,81 @@
 #include "cli/policy_check.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
-#include "base/blocking_client.hpp"
 #include "config/policy_services.hpp"
+#include "server/silent_services.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::cli {
+namespace {
+
+constexpr const char* service_variable = "POSTERN_POLICY_SERVICE";
+constexpr const char* failure_variable = "POSTERN_POLICY_FAILURE";
+constexpr const char* source = "Postfix SMTPD_POLICY_README";
+
+class Probe {
+ public:
+  void advise(const Variables& variables, std::vector<audit::Advice>& advice) {
+    const auto services = config::parse_policy_services(variables.value_of(service_variable));
+    if (!services) return;
+    const bool takes_unjudged = variables.value_of(failure_variable) == "accept";
+    for (const base::SocketAddress& service : *services) {
+      if (!tried_.insert(service.text).second) continue;
+      std::string problem = server::problem_of_policy_service(service, takes_unjudged, end_);
+      if (!problem.empty()) advice.push_back({audit::Grade::warning, "policy_service", std::move(problem), source});
+    }
+    std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
+  }
+
+ private:
+  base::Deadline end_ = base::after_seconds(spec::max_policy_connect_seconds);
+  std::set<std::string> tried_;
+};
+
+bool has_failure(const Variables& variables) { return !variables.value_of(failure_variable).empty(); }
+
+}  // namespace
+
+Variables with_class(const Variables& base, const ClassJudgement& one) {
+  Variables variables = base;
+  for (const auto& [name, value] : one.tcp_class.sets) variables.set(name, value);
+  return variables;
+}
 
 void advise_on_policy_services(const Variables& variables, std::vector<audit::Advice>& advice) {
-  const auto services = config::parse_policy_services(variables.value_of("POSTERN_POLICY_SERVICE"));
-  if (!services) return;
-  const bool takes_unjudged = variables.value_of("POSTERN_POLICY_FAILURE") == "accept";
-  for (const base::SocketAddress& service : *services) {
-    const auto socket = base::connect_stream(service, spec::max_policy_connect_seconds);
-    if (socket) continue;
-    advice.push_back({audit::Grade::warning, "policy_service",
-                      "policy service " + service.text + " does not answer" + base::error_in_words(socket.error()) +
-                          ": until it does, each recipient of ours " +
-                          (takes_unjudged ? "is taken unjudged" : "gets 451") + "; start it, or correct its address",
-                      "Postfix SMTPD_POLICY_README"});
-  }
-  std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
+  if (is_failure_of_no_policy_service({variables})) advice.push_back(failure_of_no_policy_service());
+  Probe().advise(variables, advice);
+}
+
+void advise_on_policy_services(const Variables& base, std::vector<ClassJudgement>& classes) {
+  std::vector<Variables> all;
+  for (const ClassJudgement& each : classes) all.push_back(with_class(base, each));
+  bool is_of_none = is_failure_of_no_policy_service(all);
+  Probe probe;
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    for (Judgement& judgement : classes[i].judgement) {
+      if (is_of_none && has_failure(all[i])) {
+        judgement.advice.push_back(failure_of_no_policy_service());
+        is_of_none = false;
+      }
+      probe.advise(all[i], judgement.advice);
+    }
+}
+
+bool is_failure_of_no_policy_service(const std::vector<Variables>& all) {
+  const auto is_used = [](const Variables& each) {
+    return has_failure(each) && !each.value_of(service_variable).empty();
+  };
+  return std::ranges::any_of(all, has_failure) && std::ranges::none_of(all, is_used);
+}
+
+audit::Advice failure_of_no_policy_service() {
+  return {audit::Grade::warning, "policy_failure",
+          std::string(failure_variable) + " is set, and no policy service is asked: set " + service_variable +
+              ", or leave it out",
+          source};
 }
 
 }  // namespace postern::cli

@@ -7,6 +7,7 @@
 
 #include "ask/client_listing.hpp"
 #include "server/server_process.hpp"
+#include "server/silent_services.hpp"
 
 namespace postern::server {
 namespace {
@@ -150,6 +151,7 @@ bool Server::judge_as_who_serves() {
   if (!judge()) return false;
   for (const std::string& sentence : policies_->defects()) log(is_dry_run_ ? "defect" : "warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+  for (const std::string& sentence : silent_services(*policies_)) log("warning", sentence);
   if (!dns_servers_ && policies_->has_dns_lists()) log("warning", "DNS lists are not asked: " + dns_servers_.error());
   tell_certificates(Expired::told);
   return true;

@@ -7,6 +7,7 @@
 
 #include "server/backlog.hpp"
 #include "server/server_process.hpp"
+#include "server/silent_services.hpp"
 
 namespace postern::server {
 namespace {
@@ -97,6 +98,7 @@ void Server::reload(pid_t asker) {
   if (!is_changed) return;
   for (const std::string& sentence : policies_->defects()) log("warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+  for (const std::string& sentence : silent_services(*policies_)) log("warning", sentence);
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
   tell_shadow();
   if (!shadow_problem_.empty()) log("warning", shadow_problem_);

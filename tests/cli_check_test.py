@@ -200,6 +200,14 @@ class Verdict(Folder):
         self.assertNotRegex(hints.split("table ")[0], "(backend|certificate)=1")
         self.assertIn("TLS_SERVER_CERT", out)
 
+    def test_a_choice_for_policy_services_that_no_listener_asks_is_told(self):
+        text = '[server]\nhome = "{}"\n[variables]\nPOSTERN_DISCARD = 1\nPOSTERN_POLICY_FAILURE = "accept"\n'.format(self.folder)
+        listener = '[[listener]]\nip = "127.0.0.1"\nport = {}\n'
+        idle = self.path("idle.toml", text + listener.format(2525) + listener.format(2526))
+        self.assertIn("policy_failure", ids(run_json("check", "-c", idle)))
+        used = self.path("used.toml", text + listener.format(2525) + 'POSTERN_POLICY_SERVICE = "unix:/x"\n' + listener.format(2526))
+        self.assertNotIn("policy_failure", ids(run_json("check", "-c", used)))
+
     def test_a_file_that_is_not_there_is_no_verdict(self):
         self.assertIn("cannot be read: No such file", run("check", "-c", self.path("none.toml"), expect=USAGE)[2])
         self.assertIn("is a folder", run("check", "-c", self.folder, expect=USAGE)[2])
@@ -241,6 +249,25 @@ class Classes(Folder):
         self.assertIn("refused: it would start, and refuse the clients of class 10., class 11., class 12. and 2 more; ", said)
         write_cdb(cdb, [(b"10.", b"D\0"), (b"", b"+SSL=O\0")])
         self.assertIn("refused: it would not start; ", run("check", "--tcprules", cdb, expect=REFUSED)[1])
+
+    def test_a_policy_service_of_a_class_that_takes_no_connection_is_told_once(self):
+        records = [(b"10.", b"+POSTERN_POLICY_SERVICE=unix:/nobody/there\0"), (b"11.", b"+POSTERN_POLICY_SERVICE=unix:/nobody/there\0"),
+                   (b"12.", b"+POSTERN_POLICY_SERVICE=\0"), (b"", b"")]
+        found = self.classes(records, "--strict", expect=WARNINGS)
+        self.assertIn("policy service unix:/nobody/there does not answer, ENOENT", text_of(found["10."], "policy_service"))
+        for address in ("11.", "12.", ""):
+            self.assertNotIn("policy_service", ids(found[address]))
+        found = self.classes(records, env={"POSTERN_POLICY_SERVICE": "unix:/else/where", "POSTERN_POLICY_FAILURE": "accept"})
+        self.assertIn("is taken unjudged", text_of(found["10."], "policy_service"))
+        self.assertIn("unix:/else/where", text_of(found[""], "policy_service"))
+        self.assertNotIn("policy_service", ids(found["12."]))
+
+    def test_a_choice_for_policy_services_that_nobody_asks_is_told_once(self):
+        failure = {"POSTERN_POLICY_FAILURE": "accept"}
+        found = self.classes([(b"10.", b""), (b"", b"")], "--strict", env=failure, expect=WARNINGS)
+        self.assertEqual(sum(ids(each).count("policy_failure") for each in found.values()), 1)
+        found = self.classes([(b"10.", b"+POSTERN_POLICY_SERVICE=unix:/nobody/there\0"), (b"", b"")], env=failure)
+        self.assertFalse([each for each in found.values() if "policy_failure" in ids(each)])
 
     def test_a_name_that_is_nearly_one_of_ours_is_told(self):
         records = [(b"10.", b"+FORCE_TSL=1\0"), (b"11.", b"+force_tls=1\0"), (b"12.", b"+WHITELISTED=1\0"), (b"", b"")]

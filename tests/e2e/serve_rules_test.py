@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """The tcprules of postern serve, made by the real tcprules: who may come, and with which settings."""
 
+import json
 import os
 import re
+import signal
+import socket
 import time
 import unittest
 
@@ -190,6 +193,30 @@ class Rules(serve.Case):
         self.assert_serves(service, source=TIM)
         self.assert_logged(service, "WHITELISTED is not a variable of postern")
         self.assertNotIn("TCPREMOTEHOST is not a variable", service.log())
+
+    def test_a_policy_service_that_takes_no_connection_is_warned_about(self):
+        place, nobody, nowhere = str(self.home.path / "policy"), "unix:/nobody/there", "tcp:127.0.0.1:9"
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(place)
+        listening.listen()
+        of_class = f"{self.cdb}: POSTERN_POLICY_SERVICE: policy service {nobody} does not answer, ENOENT: until it does, each recipient"
+        of_variables = f"POSTERN_POLICY_SERVICE: policy service {nowhere} does not answer, ECONNREFUSED: until it does"
+        service = self.ruled(f'{TIM}:allow,POSTERN_POLICY_SERVICE="{nobody}"', ":allow",
+                             variables={"POSTERN_POLICY_SERVICE": f"unix:{place} {nowhere}"})
+        warnings = [line for line in service.log().splitlines() if "policy service" in line]
+        self.assertEqual(len(warnings), 2, service.log())
+        found = peer.run([serve.postern(), "check", "--json", "-c", self.file])
+        told = [piece["text"] for piece in json.loads(found.stdout)["advice"] if "policy service" in piece["text"]]
+        self.assertEqual(len(told), 2, told)
+        for sentence in (of_class, of_variables):
+            for texts in (warnings, told):
+                self.assertEqual(len([text for text in texts if sentence in text]), 1, (sentence, texts))
+        self.assertTrue(all("]: warning: " in line for line in warnings), warnings)
+        listening.close()
+        service.process.send_signal(signal.SIGHUP)
+        self.assert_logged(service, "reload: done")
+        self.assert_logged(service, f"policy service unix:{place} does not answer, ECONNREFUSED")
 
     def test_a_broken_file_refuses_the_start(self):
         self.rules(f"{TIM}:deny")

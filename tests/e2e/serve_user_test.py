@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pwd
+import socket
 import unittest
 
 import peer
@@ -97,6 +98,23 @@ class User(serve.Case):
         peer.make_cdb(self.rules, {"127.": f"+TLS_SERVER_CERT={key}\0", "": ""})
         self.write_all()
         self.assertIn(f"class 127. of {self.rules}: TLS_SERVER_CERT {key}: user nobody may not read it", self.refusal())
+
+    def test_a_policy_service_that_he_may_not_reach(self):
+        service = socket.socket(socket.AF_UNIX)
+        self.addCleanup(service.close)
+        path = self.home.path / "policy"
+        service.bind(str(path))
+        service.listen()
+        self.write_file(server={"user": "nobody"}, variables={"POSTERN_POLICY_SERVICE": f"unix:{path}"})
+        path.chmod(0o666)
+        self.assertFalse([text for text in self.check()[1] if "policy service" in text])
+        path.chmod(0o600)
+        told, = [text for text in self.check()[1] if "policy service" in text]
+        self.assertIn(f"POSTERN_POLICY_SERVICE: policy service unix:{path} does not answer, EACCES: until it does, each recipient of "
+                      "ours gets 451", told)
+        server = self.start_serve()
+        self.assertTrue(server.is_ready(), server.log())
+        self.assertIn("]: warning: " + told, server.log())
 
     def test_a_mailbox_folder_that_is_root_s(self):
         os.chown(self.home.mail, 0, 0)
