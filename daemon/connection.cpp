@@ -193,7 +193,11 @@ Want Connection::answer(const Want& want) {
   return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
 }
 
+// A client that pipelines has its replies before programs, services or lists are waited for: its patience is for one command
+// (RFC 5321 4.5.3.2.3), and nobody is asked for one that has left.
 Want Connection::ask(const Want& want) {
+  if (want.question == engine::Question::recipient && ask::recipients_wait(parts_.start)) flush();
+  if (talk_.want().kind == Kind::end) return talk_.want();
   ConnectionFacts facts(parts_, session());
   std::optional<ask::Asked> asked;
   try {

@@ -103,7 +103,8 @@ TEST(PolicyReply, a_header_field_is_one_line_or_none) {
   EXPECT_EQ("Received-SPF: Pass (x) y=z;\n", policy_verdict("PREPEND Received-SPF: Pass (x) y=z;").words);
   EXPECT_EQ("X: a?b c?\n", policy_verdict("PREPEND X: a\rb\tc\x01").words);
   for (const std::string& none : {std::string("PREPEND"), std::string("PREPEND no field"), std::string("PREPEND : x"),
-                                  std::string("PREPEND a b: x"), "PREPEND X: " + std::string(1000, 'x')})
+                                  std::string("PREPEND a b: x"), std::string("PREPEND return-PATH: <a@b>"),
+                                  "PREPEND X: " + std::string(1000, 'x')})
     EXPECT_EQ("", policy_verdict(none).words) << none;
 }
 

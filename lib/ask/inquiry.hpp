@@ -50,6 +50,11 @@ class Facts {
   ~Facts() = default;
 };
 
+// Whether a question about a recipient may wait for somebody else: DNS lists, a program, a policy service.
+[[nodiscard]] inline bool recipients_wait(const config::Start& start) {
+  return !start.dns_lists.empty() || !start.recipient_program.empty() || !start.policy_services.empty();
+}
+
 // The result of a question: the answer, and what the shell has to do with it.
 struct Finding {
   engine::Answer answer;

@@ -68,11 +68,14 @@ std::string words_of(bool is_for_good, std::string_view text) {
   return words;
 }
 
-// RFC 5322 2.2: a name of printable octets without a colon, then a colon. Empty: it is none.
+// RFC 5322 2.2: a name of printable octets without a colon, then a colon. Empty: it is none, or the one that delivery writes
+// (RFC 5321 4.4).
 std::string field_of(std::string_view text) {
   const std::string_view name = text.substr(0, text.find(':'));
   const bool is_field = !name.empty() && name.size() < text.size() && text.size() <= spec::max_policy_header_octets &&
-                        std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
+                        std::ranges::all_of(
+                            name, [](char c) { return c > ' ' && c <= '~'; }) &&
+                        !std::ranges::equal(name, std::string_view("RETURN-PATH"), {}, upper);
   if (!is_field) return {};
   std::string field(text);
   std::ranges::transform(field, field.begin(), [](char c) { return c == '\t' ? ' ' : printable(c); });

@@ -96,6 +96,8 @@ void ClientPolicy::tell() {
   if (!fields_.add(session().transactions(), inquiry_->header_fields()))
     client().journal().trouble(
         "policy services want more header fields than one message gets: the last ones are left out");
+  if (connection_.work_.is_too_late())
+    return connection_.talk_.answer(ticket_, {spec::Event::recipient_too_many_unknown});
   LoopContext& context = client().context;
   context.said_by = inquiry_->said_by();
   connection_.talk_.answer(ticket_, inquiry_->answer());

@@ -36,6 +36,8 @@ class ClientWork {
   // Whether the time of the open question is over. An answer that comes after it is ignored.
   [[nodiscard]] bool gives_up_question();
 
+  // Whether the gate of who asks for recipients was shut while this client waited for an answer.
+  [[nodiscard]] bool is_too_late();
   // What policy services want before the message of this transaction.
   [[nodiscard]] std::string_view header_fields() const;
 
@@ -49,7 +51,6 @@ class ClientWork {
   void watch(const engine::Note& note);
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
-  [[nodiscard]] bool is_too_late();
   [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
   void ask_policy_services(engine::Ticket ticket, std::string_view recipient);
   void note_late(const ask::Finding& finding);
