@@ -100,7 +100,7 @@ class Units(unittest.TestCase):
 
 
 TYPES = {"boolean": (bool,), "number": (int,), "text": (str,), "path": (str,), "address": (str,), "word": (str,),
-         "list": (list,), "reply": (str,), "setting": (int,)}
+         "list": (list,), "reply": (str,), "dns_lists": (str,), "setting": (int,)}
 
 
 class Sample(unittest.TestCase):
