@@ -236,6 +236,7 @@ std::string values(const OptionText& option) {
     return std::to_string(option.least.value_or(0)) + " to " + std::to_string(most) +
            (option.unit.empty() ? "" : " " + option.unit);
   }
+  if (option.kind == "dns_lists") return "DNS lists";
   std::string words;
   for (const std::string& word : option.words) words += (words.empty() ? "`\"" : ", `\"") + word + "\"`";
   return words.empty() ? option.kind : words;
