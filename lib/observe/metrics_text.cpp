@@ -143,7 +143,7 @@ void write_dns_lists(Page& page, const Totals& totals, const DnsListCounts& coun
   page.family("postern_dns_list_questions", "counter",
               "Questions to DNS lists about clients, by how they were answered.");
   write_results(page, totals, figure::dns_lists, std::array<std::string_view, 3>{"asked", "cached", "failed"});
-  page.family("postern_dns_listed_clients", "counter", "Clients whose address the weights of DNS lists refuse.");
+  page.family("postern_dns_listed_clients", "counter", "Clients whose weights on DNS lists reach the threshold.");
   page.sample("", totals[figure::dns_lists + 3]);
   const std::vector<DnsListCounts::Row> rows = counts.rows();
   if (!rows.empty())
@@ -167,7 +167,8 @@ void write_gates(Page& page, const Totals& totals) {
   constexpr std::size_t recipients = figure::gates + 2 * kinds.size();
   page.family("postern_recipient_gates_shut", "gauge", "Addresses that have named too many unknown recipients.");
   page.sample("", totals[recipients] - totals[recipients + 1]);
-  page.family("postern_recipient_gates_closings", "counter", "Times that an address had.");
+  page.family("postern_recipient_gates_closings", "counter",
+              "Times that an address had named too many unknown recipients.");
   page.sample("", totals[recipients]);
 }
 
