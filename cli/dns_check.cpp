@@ -106,6 +106,7 @@ void advise_on_dns_lists(const Variables& variables, std::vector<audit::Advice>&
   const auto lists = config::parse_dns_lists(variables.value_of("DNSBL"));
   if (!lists || lists->empty() || variables.has("RBLSMTPD")) return;
   auto servers = ask::dns_servers(variables.value_of("POSTERN_DNS"));
+  if (!servers && !variables.value_of("POSTERN_DNS").empty()) return;  // refused where the variables are judged
   auto resolver = servers ? dns::BlockingResolver::make({.servers = std::move(*servers)})
                           : std::unexpected(std::move(servers.error()));
   if (!resolver) return advice.push_back(advice_of(Grade::warning, "DNS lists are not asked: " + resolver.error()));

@@ -16,6 +16,7 @@
 #include "cli/serve_variables.hpp"
 #include "config/configuration_keys.hpp"
 #include "config/variables.hpp"
+#include "dns/servers.hpp"
 
 namespace postern::cli {
 namespace {
@@ -128,10 +129,20 @@ class Reader {
       keys.push_back({name_of(row), [this, option, &row, &out](const FileValue& value) {
                         const std::size_t before = problems_.count();
                         take(value, row, out);
+                        if (option == Option::dns) judge_resolvers(value);
                         if (is_place(option) && problems_.count() != before) has_lost_place_ = true;
                       }});
     });
     return keys;
+  }
+
+  // Told here, with its line, and forgotten: so nothing else refuses it once more.
+  void judge_resolvers(const FileValue& value) {
+    if (settings_.dns.empty()) return;
+    const auto servers = dns::parse_servers(settings_.dns);
+    if (servers) return;
+    problems_.add(value.node.source(), "dns: " + servers.error());
+    settings_.dns.clear();
   }
 
   void take_server(const toml::table& table) {

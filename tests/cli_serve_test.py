@@ -339,6 +339,12 @@ class Judgements(Home):
         self.assertEqual(len(said), 1, said)
         self.assertRegex(said[0], rf"^FILE line {line}: DNSBL: ")
 
+    def test_a_wrong_resolver_is_told_once_with_its_line(self):
+        text = DISCARDING + 'DNSBL = "list.invalid=127.0.0.2"\n'
+        said = self.refused_alike(text, server='dns = "127.0.0.1x"\n')
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said[0], r'^FILE line \d+: dns: "127.0.0.1x" is no address of a server: write one such as ')
+
     def test_settings_of_dns_lists_that_do_not_go_together(self):
         lists = 'DNSBL = "list.invalid=127.0.0.2"\n'
         for text, sign in ((DISCARDING + "DNSBL_THRESHOLD = 2\n", "have no effect without DNSBL"),

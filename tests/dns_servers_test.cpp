@@ -25,17 +25,17 @@ TEST(DnsServers, are_addresses_with_or_without_a_port) {
 }
 
 TEST(DnsServers, that_are_not_clear_are_refused) {
-  const std::string remedy = ": write an address and a port such as 127.0.0.1:53 or [::1]:53";
+  const std::string remedy = ": write one such as 127.0.0.1, 127.0.0.1:5353 or [::1]:53";
   for (const std::string word :
        {"localhost", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1", "::1:53", "[::1", "[::1]:", "[127.0.0.1]",
         "[127.0.0.1]:53", "127.0.0.1,127.0.0.2", "127.1", "[fe80::1%eth0]:53", "010.0.0.1", "127.0.0.1:+53"})
-    EXPECT_EQ("error: \"" + word + "\"" + remedy, list(word));
-  EXPECT_EQ("error: \"a?b\"" + remedy, list("a\x07"
-                                            "b"));
+    EXPECT_EQ("error: \"" + word + "\" is no address of a server" + remedy, list(word));
+  EXPECT_EQ("error: \"a?b\" is no address of a server" + remedy, list("a\x07"
+                                                                      "b"));
   EXPECT_EQ("error: no server is named" + remedy, list(" "));
-  EXPECT_EQ("error: \"127.0.0.1:0\": there is no port 0", list("127.0.0.1:0"));
-  EXPECT_EQ("error: \"127.0.0.1:53\": stands there twice", list("127.0.0.1 127.0.0.1:53"));
-  EXPECT_EQ("error: \"1.0.0.9\": at most 8 servers are asked",
+  EXPECT_EQ("error: \"127.0.0.1:0\" names port 0, which no server has", list("127.0.0.1:0"));
+  EXPECT_EQ("error: \"127.0.0.1:53\" is named twice: write it once", list("127.0.0.1 127.0.0.1:53"));
+  EXPECT_EQ("error: \"1.0.0.9\" is one too many: at most 8 servers are asked",
             list("1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8 1.0.0.9"));
 }
 

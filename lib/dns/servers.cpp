@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 constexpr std::size_t max_file_octets = std::size_t{64} * 1024;
-constexpr std::string_view remedy = ": write an address and a port such as 127.0.0.1:53 or [::1]:53";
+constexpr std::string_view remedy = "write one such as 127.0.0.1, 127.0.0.1:5353 or [::1]:53";
 
 std::string_view take_word(std::string_view& text) {
   text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
@@ -55,15 +55,16 @@ std::expected<Servers, std::string> parse_servers(std::string_view list) {
   Servers servers;
   for (std::string_view word = take_word(list); !word.empty(); word = take_word(list)) {
     const auto endpoint = endpoint_of_entry(word);
-    if (!endpoint) return std::unexpected(quoted(word) + std::string(remedy));
-    if (endpoint->port == 0) return std::unexpected(quoted(word) + ": there is no port 0");
+    if (!endpoint) return std::unexpected(quoted(word) + " is no address of a server: " + std::string(remedy));
+    if (endpoint->port == 0) return std::unexpected(quoted(word) + " names port 0, which no server has");
     if (std::ranges::find(servers.endpoints, *endpoint) != servers.endpoints.end())
-      return std::unexpected(quoted(word) + ": stands there twice");
+      return std::unexpected(quoted(word) + " is named twice: write it once");
     if (servers.endpoints.size() == max_servers)
-      return std::unexpected(quoted(word) + ": at most " + std::to_string(max_servers) + " servers are asked");
+      return std::unexpected(quoted(word) + " is one too many: at most " + std::to_string(max_servers) +
+                             " servers are asked");
     servers.endpoints.push_back(*endpoint);
   }
-  if (servers.endpoints.empty()) return std::unexpected("no server is named" + std::string(remedy));
+  if (servers.endpoints.empty()) return std::unexpected("no server is named: " + std::string(remedy));
   return servers;
 }
 
