@@ -57,10 +57,18 @@ TEST(DnsListsTest, a_list_without_the_addresses_that_are_a_listing_is_refused) {
       objection("zen.spamhaus.org"));
   EXPECT_EQ(256U, one("bl.example=127.0.0.[0..255]").addresses[3].count());
   for (const char* wrong :
-       {"bl.example*2", "bl.example=", "bl.example=127.0.0", "bl.example=127.0.0.2.3", "bl.example=127.0.0.256",
-        "bl.example=127.0.0.[2", "bl.example=127.0.0.2..11", "bl.example=127.0.0.[11..2]", "bl.example=127.0.0.[]",
-        "bl.example=127.0.0.[2;]", "bl.example=127.0.0.[2..]", "bl.example=127.0.0.*", "bl.example=127.0.0.[2]x"})
+       {"bl.example*2", "bl.example=", "bl.example=127.0.0", "bl.example=127.0.0.2.3", "bl.example=127.0.0.[2",
+        "bl.example=127.0.0.2..11", "bl.example=127.0.0.[11..2]", "bl.example=127.0.0.[]", "bl.example=127.0.0.[2;]",
+        "bl.example=127.0.0.[2..]", "bl.example=127.0.0.*", "bl.example=127.0.0.[2]x"})
     EXPECT_TRUE(objection(wrong).contains("write which answers are a listing")) << wrong << ": " << objection(wrong);
+}
+
+TEST(DnsListsTest, a_number_that_no_address_has_is_named) {
+  EXPECT_EQ("\"bl.example=127.0.0.[2..300]\": 300 is above 255, the highest number in an address",
+            objection("bl.example=127.0.0.[2..300]"));
+  EXPECT_TRUE(objection("bl.example=127.0.0.256").contains("256 is above 255"));
+  EXPECT_TRUE(objection("bl.example=127.0.[0;99999].2").contains("99999 is above 255"));
+  EXPECT_EQ("", objection("bl.example=127.0.0.255*1000"));
 }
 
 TEST(DnsListsTest, addresses_that_no_list_answers_are_refused) {
@@ -91,7 +99,7 @@ TEST(DnsListsTest, a_key_is_asked_and_never_shown) {
   const DnsList list = one("SeCret@zen.dq.spamhaus.net=127.0.0.[2..11]");
   EXPECT_EQ("secret.zen.dq.spamhaus.net", list.zone);
   EXPECT_EQ("zen.dq.spamhaus.net", list.name);
-  EXPECT_TRUE(objection("secret.zen.dq.spamhaus.net=127.0.0.2").contains("write KEY@"));
+  EXPECT_TRUE(objection("secret.zen.dq.spamhaus.net=127.0.0.2").contains("write KEY@ before this zone, so that"));
   for (const char* wrong : {"secret@zen.dq.spamhaus.net", "secret@zen.dq.spamhaus.net=127.0.0.2*0", "secret@zen",
                             "secret.zen.dq.spamhaus.net", "secret.zen.dq.spamhaus.net=7",
                             "ipv4:secret@zen.example=", "ipv4:secret.zen.dq.spamhaus.net=127.0.0.2", "se cret@zen"}) {

@@ -88,6 +88,19 @@ std::optional<DnsList::Octets> take_octets(std::string_view& text) {
   }
 }
 
+// The first number in it that no octet of an address can be; empty: there is none.
+std::string_view number_above_255(std::string_view text) {
+  constexpr std::string_view digits = "0123456789";
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_of(digits), text.size()));
+    const std::string_view number = text.substr(0, text.find_first_not_of(digits));
+    const std::string_view value = number.substr(std::min(number.find_first_not_of('0'), number.size()));
+    if (value.size() > 3 || (value.size() == 3 && value > "255")) return number;
+    if (number.empty()) return number;
+    text.remove_prefix(number.size());
+  }
+}
+
 bool parse_addresses(std::string_view text, DnsList& list) {
   for (std::size_t i = 0; i < list.addresses.size(); ++i) {
     if (i > 0 && !text.starts_with('.')) return false;
@@ -128,11 +141,14 @@ std::expected<DnsList, std::string> parse_entry(std::string_view entry) {
   if (!is_zone(list.name) || !is_zone(list.zone)) return wrong(entry, " does not begin with the domain of a DNS list");
   const bool is_keyed = std::string_view(list.zone).ends_with(keyed_zone);
   if (is_keyed && !has_key)
-    return wrong(entry, ": write KEY@ before this zone, not KEY. : its key is no part of a log");
+    return wrong(entry, ": write KEY@ before this zone, so that no line of a log shows the key");
   if (equals == std::string_view::npos) return wrong(entry, how_to_write);
   const std::string_view filter = rest.substr(equals + 1);
   const std::size_t star = filter.find('*');
-  if (!parse_addresses(filter.substr(0, star), list)) return wrong(entry, how_to_write);
+  const std::string_view answers = filter.substr(0, star);
+  if (const std::string_view above = number_above_255(answers); !above.empty())
+    return wrong(entry, ": " + std::string(above) + " is above 255, the highest number in an address");
+  if (!parse_addresses(answers, list)) return wrong(entry, how_to_write);
   if (!is_of_lists(list.addresses))
     return wrong(entry, ": lists answer in 127.0.0.0/8, and in 127.255.255.0/24 only that they do not answer");
   if (star == std::string_view::npos) return list;

@@ -94,7 +94,7 @@ Parsed parse_tcp(std::string_view host_and_port, std::string_view text, unsigned
 Parsed parse_service_address(std::string_view text, unsigned example_port) {
   if (text.starts_with(unix_kind)) return parse_unix(text.substr(unix_kind.size()), text);
   if (text.starts_with(tcp_kind)) return parse_tcp(text.substr(tcp_kind.size()), text, example_port);
-  return std::unexpected("an address begins with unix: or tcp: : write unix:/PATH, " + examples(example_port));
+  return std::unexpected("an address begins with unix: or tcp:, as in unix:/PATH, " + examples(example_port));
 }
 
 std::optional<std::uint16_t> tcp_port(std::string_view address) {
