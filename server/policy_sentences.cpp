@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "config/as_it_is.hpp"
 #include "config/cdb_file.hpp"
 #include "config/listener_places.hpp"
 #include "server/policies.hpp"
@@ -89,7 +90,8 @@ void Policies::find_defects() {
       const bool is_next = !start.auth_cdb.empty() && served->is_served && users.insert(start.auth_cdb).second;
       if (is_next &&
           config::inspect_cdb(start.auth_cdb.c_str(), config::CdbLook::whole) == config::CdbCondition::malformed)
-        add(at, "AUTH_CDB=\"" + start.auth_cdb + "\" is damaged: make it again; as it is, logins get 454");
+        add(at, "AUTH_CDB=\"" + start.auth_cdb + "\" is damaged: make it again" + std::string(config::as_it_is) +
+                    "logins get 454");
     }
   if (!settings_.domains.empty()) return;
   if (const auto problem = config::find_problem_of_more_rcpthosts(); problem && problem->kind == Kind::broken)

@@ -5,6 +5,7 @@
 #include <exception>
 #include <ranges>
 
+#include "config/as_it_is.hpp"
 #include "server/backlog.hpp"
 #include "server/server_process.hpp"
 #include "server/silent_services.hpp"
@@ -165,6 +166,7 @@ std::expected<std::vector<std::string>, std::string> Server::read_and_judge() {
   std::erase_if(defects, [known = policies_->defects()](const std::string& each) {
     return std::ranges::find(known, each) != known.end();
   });
+  for (std::string& each : defects) each.resize(std::min(each.find(config::as_it_is), each.size()));
   if (!defects.empty()) return std::unexpected(joined(defects, "; "));
   if (const std::string sentence = (*made)->beyond(reach_); is_confined_ && !sentence.empty())
     return std::unexpected(sentence + ": restart to add it");

@@ -366,7 +366,9 @@ class Home(Folder):
 
     def test_a_program_that_cannot_be_asked_about_recipients_is_named(self):
         self.path("control/rcpthosts", "example.org\n")
-        for program, why in (("bin/none", "is not there"), (self.folder, "is a folder")):
+        for program, why in (("bin/none", "is not there: name a program, or unset it; as it is"),
+                             (self.folder, "is a folder: name the program in it, or unset RCPTCHECK; as it is"),
+                             ("/bin/true -x", "is not there: RCPTCHECK takes no arguments; name a program alone")):
             said = self.texts("warning", WARNINGS, RCPTCHECK=program)
             self.assertEqual(len([text for text in said if f'RCPTCHECK="{program}"' in text and why in text]), 1, said)
         self.assertNotIn("RCPTCHECK", "".join(self.texts("warning", WARNINGS, RCPTCHECK="/bin/true")))

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string>
 
 #include "base/program_file.hpp"
@@ -31,11 +30,6 @@ namespace bit = spec::bit;
 void wrong(Start& start, Event event, std::string sentence) {
   start.event = std::min(start.event, event);
   start.problems.push_back(std::move(sentence));
-}
-
-ListProblem::Kind kind_of(int error) {
-  const bool may_pass = error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
-  return may_pass ? ListProblem::Kind::passing : ListProblem::Kind::broken;
 }
 
 void take(Start& start, const std::vector<ForeignFinding>& findings) {
@@ -334,40 +328,6 @@ std::string own_domain(const Start& start) {
     if (const std::optional<std::string>& name = *me; name && !name->empty()) return *name;
   }
   return std::string(host_name(start));
-}
-
-std::optional<ListProblem> find_problem_of_valid_recipients(const std::string& named, CdbLook look) {
-  const bool is_named = !named.empty();
-  const std::string path = is_named ? named : "control/validrcptto.cdb";
-  CdbFile file;
-  const int error = look == CdbLook::whole ? file.open_copy(path.c_str()) : file.open(path.c_str());
-  const bool is_missing = error == ENOENT || error == ENOTDIR;
-  if (error == 0 || (!is_named && error == ENOENT)) return std::nullopt;
-  if (is_named && is_missing)
-    return ListProblem{
-        .kind = ListProblem::Kind::missing,
-        .sentence = "VALIDRCPTTO_CDB=\"" + named + "\" does not exist: make it with cdb -c, or unset VALIDRCPTTO_CDB"};
-  return ListProblem{.kind = kind_of(error),
-                     .sentence = (is_named ? "VALIDRCPTTO_CDB: " : "") + describe_cdb_problem(path, error) +
-                                 ": make it again with cdb -c; as it is, each recipient of ours gets 451"};
-}
-
-std::optional<ListProblem> find_problem_of_more_rcpthosts() {
-  constexpr const char* path = "control/morercpthosts.cdb";
-  if (const auto hosts = read_list("rcpthosts"); hosts && !*hosts) return std::nullopt;
-  const int error = CdbFile().open_copy(path);
-  if (error == 0 || error == ENOENT) return std::nullopt;
-  return ListProblem{.kind = kind_of(error),
-                     .sentence = describe_cdb_problem(path, error) +
-                                 ": make it again with cdb -c; as it is, each recipient of a domain that "
-                                 "control/rcpthosts lacks gets 451"};
-}
-
-std::string find_problem_of_recipient_program(const std::string& program, std::string_view origin) {
-  const std::string objection = program.empty() ? std::string() : base::objection_to_program(program);
-  if (objection.empty()) return {};
-  return "RCPTCHECK=\"" + program + "\" in " + std::string(origin) + " cannot be run: it " + objection +
-         ": name a program, or unset it; as it is, each recipient of ours gets 451";
 }
 
 Start judge_start(std::span<char* const> arguments, const base::Environment& environment, std::string_view origin,
