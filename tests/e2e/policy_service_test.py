@@ -212,7 +212,7 @@ class Standins(Case):
             client.say("RSET", name, "MAIL FROM:<me@sender.example>")
             self.rcpt(client, "user")
         self.rcpt(client, '"warn service=me"')
-        self.assert_logged(self.server, f"to=warn\\x20service=me@{OURS} service={standin.address} action=REJCT")
+        self.assert_logged(self.server, f"to=warn\\x20service\\x3dme@{OURS} service={standin.address} action=REJCT")
         for text in standin.texts:
             self.assertEqual(text.count(b"\n"), 28, text)
             self.assertIn(b"\nsasl_username=\n", text)
