@@ -88,13 +88,15 @@ class Listening:
                 connection, _ = self.socket.accept()
             except OSError:
                 return
-            self.connections += 1
             self.open.add(connection)
-            threading.Thread(target=self.serve, args=(connection, self.connections), daemon=True).start()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
-    def serve(self, connection, number):
+    def serve(self, connection):
+        """A start only tries whether it is let in: that is no conversation, and not counted."""
         try:
-            self.converse(connection, number)
+            if connection.recv(1, socket.MSG_PEEK):
+                self.connections += 1
+                self.converse(connection, self.connections)
         except OSError:
             pass
         self.open.discard(connection)
