@@ -67,7 +67,7 @@ class Message {
     octets_[at + 1] = static_cast<std::uint8_t>(number & 0xffU);
     return *this;
   }
-  Message& count(std::size_t at) { return put(at, (octets_[at] << 8U | octets_[at + 1]) + 1U); }
+  Message& count(std::size_t at) { return put(at, unsigned{octets_[at]} * 256U + octets_[at + 1] + 1U); }
 
   [[nodiscard]] std::span<const std::uint8_t> view() const { return octets_; }
   [[nodiscard]] std::size_t size() const { return octets_.size(); }

@@ -3,6 +3,7 @@ comes when nobody waits for it any more.
 """
 
 import errno
+import pathlib
 import re
 import signal
 import time
@@ -25,9 +26,10 @@ TOO_MUCH = 3 * PIECE + b".\r\n"
 class Case(seams.Case):
     def waiting(self, name, exit_code=0):
         """A program that counts its runs, and ends when release() is called. Its run counts once it has read all it is given, the
-        envelope of a queue program too: the thread that hands over has then nothing to do but wait."""
+        envelope of a queue program too. The trouble of the server is none of its own."""
         envelope = "cat <&1 >/dev/null; " if name == "queue" else ""
-        return self.home.script(name, f"cd {self.home.path}; cat >/dev/null; {envelope}echo run >>runs\n"
+        without = '[ -z "$LD_PRELOAD" ] || { unset LD_PRELOAD; exec "$0" "$@"; }'
+        return self.home.script(name, f"{without}\ncd {self.home.path}; cat >/dev/null; {envelope}echo run >>runs\n"
                                       f"while [ ! -e released ]; do sleep 0.05; done; exit {exit_code}")
 
     def runs(self):
@@ -57,7 +59,13 @@ class HandOvers(Case):
         first = self.connect(server)
         self.begin_message(first, b"Subject: x\r\n\r\n.\r\n")
         self.assertTrue(peer.until(lambda: self.runs() == 1))
+        self.assertTrue(peer.until(lambda: self.is_asleep(server)), "the thread that hands over has nothing to do but wait")
         return server, trouble, first
+
+    def is_asleep(self, server):
+        """All its threads: one that was only held up would be ready to run."""
+        states = [file.read_text().rpartition(")")[2].split()[0] for file in pathlib.Path(f"/proc/{server.pid}/task").glob("*/stat")]
+        return set(states) == {"S"}
 
     def test_who_is_held_up_too_long_may_send_the_rest_and_is_deferred(self):  # deviation D22; RFC 5321 4.5.3.2.5
         server, trouble, first = self.busy()
