@@ -39,7 +39,7 @@ class Server {
       socklen_t size = sizeof from;
       ::recvfrom(socket_.number(), heard.octets.data(), 512, 0, reinterpret_cast<sockaddr*>(&from), &size);
       Message answer(Type::a, heard.name());
-      answer.put(0, heard.octets[0] << 8U | heard.octets[1]).a(heard.name(), 60, {"\x7f\0\0\2", 4});
+      answer.put(0, unsigned{heard.octets[0]} * 256U + heard.octets[1]).a(heard.name(), 60, {"\x7f\0\0\2", 4});
       if (is_silent_) continue;
       ::sendto(socket_.number(), answer.view().data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
     }

@@ -55,8 +55,8 @@ TEST_F(Programs, a_line_is_as_long_as_may_be_and_no_longer) {
   lines_.take(longest + "\n" + longest, now_);
   lines_.take("y" + std::string(1'000'000, 'z') + "\nnext\n", now_);
   ASSERT_EQ(3U, output_.all().size());
-  EXPECT_EQ(longest, output_.all()[0]["note"]);
-  EXPECT_EQ(longest + "...", output_.all()[1]["note"]);
+  EXPECT_EQ(longest, output_.all()[0]["note"].get<std::string>());
+  EXPECT_EQ(longest + "...", output_.all()[1]["note"].get<std::string>());
   EXPECT_EQ("next", output_.all()[2]["note"]);
 }
 

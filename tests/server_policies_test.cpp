@@ -163,7 +163,7 @@ TEST_F(Judging, settings_under_which_no_mail_could_come_are_refused) {
 // Deviation D12: without a certificate at the usual place there is no encryption, but never because one was lost.
 TEST_F(Judging, a_certificate_that_was_served_and_is_gone_refuses_the_reload_and_every_class) {
   {
-    const tls::PemFile file(tls::Key(EVP_EC_gen("P-256")), 0);
+    const tls::PemFile file(tls::Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")), 0);
     std::filesystem::copy_file(file.path, "control/servercert.pem");
   }
   const auto known = std::make_shared<KnownCertificates>();
@@ -185,7 +185,7 @@ TEST_F(Judging, a_certificate_that_was_served_and_is_gone_refuses_the_reload_and
 // What a start and a reload cost must not grow with the number of classes: each load is a file read and two handshakes.
 TEST_F(Judging, classes_that_encrypt_alike_share_certificates_that_are_loaded_once) {
   {
-    const tls::PemFile file(tls::Key(EVP_EC_gen("P-256")), 0);
+    const tls::PemFile file(tls::Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")), 0);
     std::filesystem::copy_file(file.path, "control/servercert.pem");
   }
   std::vector<std::pair<std::string, std::string>> classes{{"", ""}};
