@@ -89,7 +89,8 @@ Want Connection::satisfy(const Want& want) {
     case Kind::pause:
       flush();
       sleep_until(talk_.deadline());
-      return go_on(talk_.time_passed(now(), *this));
+      if (const Want next = talk_.time_passed(now(), *this); next.kind != Kind::octets) return next;
+      return feed();
     case Kind::tls: return begin_tls();
     case Kind::opening:
     case Kind::end: break;
@@ -162,15 +163,18 @@ void Connection::make_room() {
 }
 
 void Connection::flush() {
+  if (send_replies()) return;
+  talk_.end();  // nobody would read a reply
+  message_.abandon();
+}
+
+bool Connection::send_replies() {
   const std::string_view unsent = replies();
-  if (!unsent.empty() && parts_.transport.write(unsent) != Io::done) {
-    talk_.lose(unsent);
-    talk_.end();  // nobody would read a reply
-    message_.abandon();
-  } else if (parts_.start.logs_decisions) {
-    parts_.journal.sent(unsent);
-  }
+  const bool is_sent = unsent.empty() || parts_.transport.write(unsent) == Io::done;
+  if (!is_sent) talk_.lose(unsent);
+  if (is_sent && parts_.start.logs_decisions) parts_.journal.sent(unsent);
   clear();
+  return is_sent;
 }
 
 // In a handshake the server can send no reply.
@@ -196,8 +200,13 @@ Want Connection::answer(const Want& want) {
 // A client that pipelines has its replies before programs, services or lists are waited for: its patience is for one command
 // (RFC 5321 4.5.3.2.3), and nobody is asked for one that has left.
 Want Connection::ask(const Want& want) {
-  if (want.question == engine::Question::recipient && ask::recipients_wait(parts_.start)) flush();
-  if (talk_.want().kind == Kind::end) return talk_.want();
+  if (want.question == engine::Question::recipient && ask::recipients_wait(parts_.start) && !send_replies()) {
+    static_cast<void>(talk_.answer(want.ticket, engine::nobody_answers(want.question), now(), *this));
+    talk_.lose(replies());
+    clear();
+    talk_.end();
+    return talk_.want();
+  }
   ConnectionFacts facts(parts_, session());
   std::optional<ask::Asked> asked;
   try {
@@ -239,11 +248,9 @@ void Connection::take_credentials(const ask::CheckResult& result, std::string_vi
 
 Want Connection::tell(engine::Ticket ticket, const engine::Answer& answer) {
   make_room();
-  return go_on(talk_.answer(ticket, answer, now(), *this));
+  const Want next = talk_.answer(ticket, answer, now(), *this);
+  return next.kind == Kind::octets ? feed() : next;  // lines that came together with the last one are there already
 }
-
-// Lines that came together with the last one are there already.
-Want Connection::go_on(const Want& want) { return want.kind == Kind::octets ? feed() : want; }
 
 deliver::TraceFacts Connection::trace_facts() const {
   const config::Peer peer = config::read_peer(parts_.environment);

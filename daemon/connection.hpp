@@ -71,13 +71,13 @@ class Connection final : private engine::Output, private engine::Room {
   [[nodiscard]] engine::Want satisfy(const engine::Want& want);
   [[nodiscard]] engine::Want feed();
   [[nodiscard]] engine::Want read_and_feed();
-  [[nodiscard]] engine::Want go_on(const engine::Want& want);
   [[nodiscard]] engine::Want answer(const engine::Want& want);
   [[nodiscard]] engine::Want tell(engine::Ticket ticket, const engine::Answer& answer);
   [[nodiscard]] engine::Want happen(spec::Event event, std::string_view text = {});
   [[nodiscard]] engine::Want begin_tls();
   void run_out_of_memory();
   void flush();
+  [[nodiscard]] bool send_replies();  // whether all that are ready could be sent
   void make_room();
   [[nodiscard]] engine::Want ask(const engine::Want& want);
   [[nodiscard]] engine::Answer ask_policy_services(std::string_view recipient);

@@ -305,6 +305,25 @@ class Standins(Case):
         self.assertEqual([client.reply()[:3] for _ in names], ["250", "554", "450", "554", "250"] * 3)
         self.assertEqual(client.reply(), "250 ok")
 
+    def test_a_reply_does_not_wait_for_the_next_recipient(self):  # RFC 5321 4.5.3.2.3: the client's patience is for each
+        self.begin(self.standin())
+        client = self.client()
+        client.send(f"RCPT TO:<user@{OURS}>\r\nRCPT TO:<late@{OURS}>\r\n")
+        self.assertEqual(client.reply(), "250 ok")
+        came = time.monotonic()
+        self.assertEqual(client.reply(), "554 5.7.1 late")
+        self.assertGreater(time.monotonic() - came, 0.3)
+
+    def test_nobody_is_asked_for_a_client_that_has_left(self):
+        standin = self.standin()
+        self.begin(standin)
+        client = self.client()
+        client.send(f"RCPT TO:<late@{OURS}>\r\n" * 20)
+        self.assertTrue(peer.until(lambda: len(standin.asked) == 1))
+        client.close()
+        self.assertTrue(self.server.is_idle())
+        self.assertLess(len(standin.asked), 6)
+
     def test_a_crowd_gets_its_answers(self):
         standin = self.standin(never="REJECT")
         self.begin(standin)
