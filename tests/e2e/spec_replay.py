@@ -26,7 +26,8 @@ LINE = re.compile(r"^(postern[a-z-]*)\[(\d+)\]: (\w+)( .*)?$")
 REPLY = re.compile(r' reply=(?:"(.*)"|(\S*))$')
 FIELD = re.compile(r' (\w+)=("[^"]*"|\S*)')
 LIMIT = re.compile(r"\b(max_errors|max_auth_attempts) = (\d+);")
-BROKEN_OFF = ("no memory", "lines were dropped", "lines dropped")
+BROKEN_OFF = "no memory"
+LOST = re.compile(r"\blost=|\"lost\":")  # a warning says how many lines the log had no room for, at this place
 
 
 class Guards(spec_reader.Spec):
@@ -94,16 +95,20 @@ def policy():
 
 
 class Session:
-    def __init__(self, name):
+    def __init__(self, name, may_lack_its_beginning=False):
+        self.may_lack_its_beginning = may_lack_its_beginning
         self.name, self.values, self.errors, self.attempts = name, None, 0, 0
         self.decided, self.sent, self.reports = [], [], {}
-        self.is_broken_off, self.problems, self.last_event = False, [], None
+        self.is_broken_off, self.is_gapped, self.problems, self.last_event = False, False, [], None  # gapped: lines are missing
 
     def say(self, sentence):
         self.problems.append(f"{self.name}: {sentence}")
 
     def take(self, program, kind, fields, text):
-        self.is_broken_off |= kind == "trouble" and any(words in text for words in BROKEN_OFF)
+        self.is_broken_off |= kind == "trouble" and BROKEN_OFF in text
+        self.is_gapped |= self.starts_late(kind, fields)
+        if self.is_gapped:
+            return
         if kind in ("message", "auth"):
             self.reports[kind] = fields["result"]
         elif kind == "tls":
@@ -114,6 +119,11 @@ class Session:
             self.decide(program, fields)
         elif kind == "end":
             self.end(fields)
+
+    def starts_late(self, kind, fields):
+        """What comes before is among the lines that the log has lost."""
+        is_opening = kind == "decision" and fields["cause"].startswith("connect.")
+        return self.may_lack_its_beginning and self.values is None and not is_opening
 
     def begin(self, program, event, said):
         """The first state; or, after STARTTLS, that of postern-smtpd-tls, which knows nothing of what was said in clear."""
@@ -231,12 +241,18 @@ def problems_of(log):
     if "decision" not in log:
         return []
     log = log[:log.rfind("\n") + 1] or log  # a program that is killed may leave a line without its end
-    sessions, problems = {}, []
+    sessions, problems, has_lost = {}, [], False
     for program, process, kind, fields, rest in lines_of(log):
+        if kind == "warning" and LOST.search(rest):
+            has_lost = True
+            for session in sessions.values():
+                session.is_gapped = True
         if kind not in KINDS:
             continue
         name = name_of(process, fields, rest)
-        session = sessions.setdefault(name, Session(name))
+        if name not in sessions:
+            sessions[name] = Session(name, has_lost)
+        session = sessions[name]
         session.take(program, kind, fields, rest)
         if kind == "end":
             problems += sessions.pop(name).problems

@@ -165,6 +165,18 @@ class Controls(unittest.TestCase):
         lost = self.log_of("connect.ready", "quit", replies=False, end="end client=::1 by=close errors=0 unsent=2")
         self.assertEqual(spec_replay.problems_of(lost), [])
 
+    def test_lines_that_the_log_has_lost(self):
+        """The sessions of that time are not judged; those before and after are."""
+        lost = "postern[1]: warning lost=3 the log is read too slowly, or there is no memory for it: lines are lost\n"
+        whole = self.mail("quit").splitlines(keepends=True)
+        middle = len(whole) // 2
+        self.assertEqual(spec_replay.problems_of("".join(whole[:middle] + [lost] + whole[middle + 3:])), [])
+        self.assertEqual(spec_replay.problems_of("".join([lost] + whole[3:])), [])
+        self.assertEqual(spec_replay.problems_of("".join([lost] + whole[-1:])), [])
+        wrong = "".join(whole).replace("rule=mail.accepted", "rule=mail.malformed")
+        self.assertIn("the rule is", self.problem_of(wrong + lost))
+        self.assertIn("the rule is", self.problem_of(lost + wrong))
+
     def test_another_rule_effect_reply_or_state(self):
         whole = self.mail("quit")
         for pattern, other, said in ((r"rule=mail\.accepted", "rule=mail.malformed", "the rule is mail.malformed"),
