@@ -6,7 +6,6 @@
 
 #include "cli/serve_start.hpp"
 #include "cli/verbs.hpp"
-#include "observe/log.hpp"
 #include "server/server.hpp"
 
 namespace postern::cli {
@@ -76,18 +75,8 @@ constexpr const char* about =
     "ends.\n"
     "Exit code: 0 after a signal, 100 when the start is refused; the log, on standard error, says why.";
 
-constexpr int exit_refused = 100;
-
-int serve_file(const Options& options) {
-  const auto start = start_of_file(options.file, options.shadow);
-  if (start) return server::serve(*start);
-  for (const std::string& sentence : start.error())
-    observe::LogLine("config", {.program = "postern"}).note(sentence).write();
-  return exit_refused;
-}
-
 int serve(const Options& options) {
-  if (!options.file.empty()) return serve_file(options);
+  if (!options.file.empty()) return serve_file(options.file, options.shadow);
   if (options.listens.empty())
     throw audit::UsageError("serve what? -c FILE, or --listen ADDRESS:PORT; see postern serve --help");
   return server::serve(

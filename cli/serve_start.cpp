@@ -11,6 +11,7 @@
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
 #include "config/variables.hpp"
+#include "observe/log.hpp"
 #include "server/dry_run.hpp"
 
 namespace postern::cli {
@@ -120,6 +121,15 @@ std::expected<server::ServerStart, std::vector<std::string>> start_of_file(const
                              .environment = environ,
                              .version = POSTERN_VERSION,
                              .read_shadow = read_shadow};
+}
+
+int serve_file(const std::string& file, const std::string& shadow) {
+  constexpr int exit_refused = 100;
+  const auto start = start_of_file(file, shadow);
+  if (start) return server::serve(*start);
+  for (const std::string& sentence : start.error())
+    observe::LogLine("config", {.program = "postern"}).note(sentence).write();
+  return exit_refused;
 }
 
 }  // namespace postern::cli

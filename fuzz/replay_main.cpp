@@ -1,4 +1,4 @@
-// Runs a fuzz target on kept inputs, without a fuzzer: replay_TARGET FOLDER...
+// Runs a fuzz target on kept inputs, without a fuzzer: fuzz_TARGET FOLDER... of a build whose POSTERN_FUZZ_ENGINE is empty
 // out     how many inputs, and in which time; a target that finds something ends the program itself
 #include <chrono>
 #include <cstdint>

@@ -140,8 +140,8 @@ TEST_F(Looping, who_is_disposed_of_lives_to_the_end_of_the_turn) {
 // Two that are ready in one turn, and each disposes of the other: of the second nothing more is heard, and it dies once.
 TEST_F(Looping, who_is_disposed_of_hears_of_no_event_of_the_same_turn) {
   std::array<std::array<int, 2>, 2> pipes{};
-  std::array<std::unique_ptr<Ear>, 2> ears;
   int heard = 0, dead = 0;
+  std::array<std::unique_ptr<Ear>, 2> ears;  // one of them dies last
   for (std::size_t i = 0; i < ears.size(); ++i) {
     ASSERT_EQ(0, ::pipe(pipes[i].data()));
     ears[i] = std::make_unique<Ear>([&, i](std::uint32_t) {
