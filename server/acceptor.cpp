@@ -74,7 +74,7 @@ void Acceptor::begin(base::Descriptor socket, const base::Endpoint& remote) {
     const auto& proxies = context_.snapshot->policies->settings().listeners[listener_].proxies;
     const bool has_proxy =
         std::ranges::any_of(proxies, [&](const base::Network& n) { return n.contains(remote.address); });
-    const ListenerRef listener{.index = listener_, .has_proxy = has_proxy};
+    const ListenerRef listener{.index = static_cast<std::uint32_t>(listener_), .has_proxy = has_proxy};
     made = &context_.add(std::make_unique<Connection>(context_, remote, listener));
   } catch (const std::bad_alloc&) {
     tell("cannot serve more clients now", ENOMEM);

@@ -111,6 +111,8 @@ bool Server::go_home() {
 // That the system names none is of interest only where somebody would be asked.
 bool Server::find_resolvers() {
   dns_servers_ = ask::dns_servers(settings_.dns);
+  if (!dns_servers_ && settings_.looks_up_names && settings_.dns.empty())
+    return refused("client_names: " + dns_servers_.error() + ": name resolvers with dns, or leave client_names out");
   return dns_servers_ || settings_.dns.empty() || refused("dns: " + dns_servers_.error());
 }
 
@@ -195,7 +197,7 @@ bool Server::change_identity() {
   if (settings_.is_sandboxed && !runs_programs) {
     reach_ = policies_->sandbox_paths();
     if (shadow_ != nullptr) add_readable(reach_, shadow_->sandbox_paths());
-    if (dns_servers_ && policies_->has_dns_lists())
+    if (dns_servers_ && (settings_.looks_up_names || policies_->has_dns_lists()))
       std::ranges::copy(dns::tcp_ports(*dns_servers_), std::back_inserter(reach_.tcp_connect));
     if (!shut_in(enter_strict_sandbox(reach_))) return false;
     is_confined_ = sandbox_ && sandbox_->landlock.abi != 0;

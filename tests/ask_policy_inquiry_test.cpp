@@ -212,6 +212,19 @@ TEST_F(PolicyServices, find_no_value_that_is_a_line_of_its_own) {
   EXPECT_FALSE(request.contains('\0'));
 }
 
+TEST_F(PolicyServices, find_a_name_as_confirmed_where_it_is) {
+  client_.host = "mail.example";
+  const auto has = [this](std::string_view name, std::string_view reverse) {
+    return inquiry().request().contains("\nclient_name=" + std::string(name) + "\n") &&
+           inquiry().request().contains("\nreverse_client_name=" + std::string(reverse) + "\n");
+  };
+  EXPECT_TRUE(has("unknown", "mail.example"));
+  client_.has_confirmed_host = true;
+  EXPECT_TRUE(has("mail.example", "mail.example"));
+  client_.host.clear();
+  EXPECT_TRUE(has("unknown", "unknown"));
+}
+
 TEST(PolicyServiceList, is_addresses_apart_by_blanks) {
   const auto two = config::parse_policy_services(" unix:/run/a  tcp:[::1]:10031 ");
   ASSERT_TRUE(two.has_value());

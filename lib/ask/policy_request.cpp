@@ -62,7 +62,8 @@ std::string write_policy_request(const engine::Session& session, std::string_vie
   request.add("protocol_state", "RCPT");
   request.add("protocol_name", trace.greeting == Greeting::ehlo ? "ESMTP" : "SMTP");
   request.add("client_address", or_unknown(client.address));
-  request.add("client_name", "unknown");  // Postfix: a name that its addresses confirm
+  request.add("client_name",
+              or_unknown(client.has_confirmed_host ? std::string_view(client.host) : std::string_view()));
   request.add("client_port", client.port);
   request.add("reverse_client_name", or_unknown(client.host));
   request.add("server_address", client.server_address);

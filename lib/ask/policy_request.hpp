@@ -18,7 +18,8 @@ namespace postern::ask {
 // Texts of the caller; none is kept.
 struct PolicyClient {
   std::string address, port;
-  std::string host{};  // as the PTR record says, unconfirmed; empty: not known
+  std::string host{};               // as the PTR record says; empty: not known
+  bool has_confirmed_host = false;  // its addresses have the client's
   std::string server_address, server_port;
   std::string tls_version, tls_cipher;  // empty in clear, or where another program does TLS
   std::string session;                  // no other session of any program of this machine has this name

@@ -52,6 +52,7 @@ struct Configuration {
   unsigned data_rate_seconds = spec::data_rate_seconds;
   unsigned shutdown_seconds = spec::max_shutdown_seconds;
   std::string dns;                   // resolvers, as dns::parse_servers() reads them; empty: those of the system
+  bool looks_up_names = spec::default_of::client_names;
   std::vector<std::string> domains;  // ours, instead of control/rcpthosts; empty: the file
   bool gives_tickets = spec::default_of::tickets;
   bool only_tls_1_3 = false;

@@ -188,6 +188,8 @@ void Journal::dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold
       .write();
 }
 
+void Journal::named(std::string_view name) const { line("name").client("name", name).write(); }
+
 void Journal::policy(const ask::PolicyRemark& remark, std::string_view recipient) const {
   using Kind = ask::PolicyRemark::Kind;
   const bool is_trouble = remark.kind == Kind::silent || remark.kind == Kind::malformed;

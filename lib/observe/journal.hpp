@@ -1,6 +1,6 @@
 // What the log says of a connection: one line an event, with the rule id that README and spec explain.
 // in      what happened; octets of the client are escaped, passwords never come here
-// out     lines on descriptor 2: start, decision, sent, refuse, auth, message, gate, shadow, dns_listed, tls, trouble, end
+// out     lines on descriptor 2: start, decision, sent, refuse, auth, message, gate, shadow, dns_listed, name, tls, trouble, end
 // lives   the views given to the constructor outlive the journal
 // errors  none
 // source  deviation D17; multilog(8)
@@ -61,6 +61,7 @@ class Journal {
   void shadow(const Difference& difference) const;
   // DNS lists whose weights refuse the client.
   void dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold) const;
+  void named(std::string_view name) const;  // by the DNS, confirmed by its addresses
   // What a policy service said of a recipient, where it said more than that it has no opinion, or why it said nothing.
   void policy(const ask::PolicyRemark& remark, std::string_view recipient) const;
   void tls(std::string_view version, std::string_view cipher) const;

@@ -13,6 +13,7 @@
 #include "base/network.hpp"
 #include "config/tcpserver_env.hpp"
 #include "observe/journal.hpp"
+#include "server/client/client_name.hpp"
 #include "server/client/dns_lists.hpp"
 #include "server/service_profile.hpp"
 
@@ -22,8 +23,8 @@ struct LoopContext;
 
 // Where a client comes to: a listener of the configuration, as one set of policies has it.
 struct ListenerRef {
-  std::size_t index;  // its place in the configuration
-  bool has_proxy;     // the peer is a proxy that names its client
+  std::uint32_t index;  // its place in the configuration
+  bool has_proxy;       // the peer is a proxy that names its client
 };
 
 class Client {
@@ -64,6 +65,7 @@ class Client {
   const std::uint64_t number;
   std::shared_ptr<const ServiceProfile> served;
   std::unique_ptr<DnsLists> dns_lists;  // null: they are not asked
+  std::unique_ptr<ClientName> name;     // null: it is not asked for
 
  private:
   std::unique_ptr<Facts> facts_;

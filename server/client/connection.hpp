@@ -40,6 +40,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
  private:
   friend class ClassJob;
   friend class ClientMessage;
+  friend class ClientName;
   friend class ClientPolicy;
   friend class ClientWork;
   friend class DnsLists;

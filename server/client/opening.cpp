@@ -81,13 +81,13 @@ OpeningWant Opening::advance(Client& client, Stream& stream) {
     case Stage::proxy: return read_proxy_header(client, stream);
     case Stage::judging: return {};
     case Stage::handshake: return go_on(client, stream, continue_handshake(client, stream));
-    case Stage::dns_lists:
+    case Stage::dns:
     case Stage::greet: break;
   }
   // Asked of the channel: after a TLS handshake the stream is readable until somebody has read.
   const bool speaks = client.served->start.drops_early_talkers && stream.is_readable() && stream.channel().has_input();
   if (speaks) return session(Event::connect_early_talker);
-  return stage_ == Stage::dns_lists ? hear_dns_lists(client, stream) : OpeningWant{};
+  return stage_ == Stage::dns ? hear_dns(client, stream) : OpeningWant{};
 }
 
 OpeningWant Opening::time_passed(Client& client, Stream& stream) {
@@ -97,17 +97,17 @@ OpeningWant Opening::time_passed(Client& client, Stream& stream) {
       client.journal().trouble("the class of this client could not be judged in time: a file that it names is slow");
       return refuse(client, Event::connect_rules_unreadable);
     case Stage::handshake: give_up_handshake(client); return close("close");
-    case Stage::dns_lists: return session(Event::connect_ready);  // silence is no listing
+    case Stage::dns: return session(Event::connect_ready);  // silence is no listing, and no name
     case Stage::greet: break;
   }
   // As in the original: what the client sends before a delayed greeting is dropped.
   discard_early_input(stream, client.context.input);
-  return hear_dns_lists(client, stream);
+  return hear_dns(client, stream);
 }
 
 // Soon a reply can be sent, and a TLS 1.3 client may expect one already: its Finished is on its way.
 OpeningWant Opening::shut_down(const Client& client) const {
-  if (stage_ == Stage::greet || stage_ == Stage::dns_lists) return session(Event::shutting_down);
+  if (stage_ == Stage::greet || stage_ == Stage::dns) return session(Event::shutting_down);
   if (client.context.must_end) return close("shutdown");
   return {.limit = seconds(spec::max_shutdown_handshake_seconds)};
 }
@@ -115,7 +115,7 @@ OpeningWant Opening::shut_down(const Client& client) const {
 // By the settings of its listener, where its class is not known. In a handshake nothing can be said.
 void Opening::run_out(const Client& client, Stream& stream) const {
   if (stage_ == Stage::handshake) return;
-  const bool is_in = stage_ == Stage::greet || stage_ == Stage::dns_lists;
+  const bool is_in = stage_ == Stage::greet || stage_ == Stage::dns;
   const Event event = is_in ? Event::exhausted : Event::connect_exhausted;
   const engine::Service service = client.service();
   if (!is_in) client.context.metrics.connection_refused(refusal_of(event, service.settings_and_facts));
@@ -174,6 +174,7 @@ OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<cons
 
 // Neither about who is exempt from limits: those are the operator's own, and who sends mail for him.
 bool Opening::asks_dns_lists(const Client& client) {
+  if (client.served->start.dns_lists.empty()) return false;
   const base::Address& address = client.remote.address;
   const auto& exempt = client.context.snapshot->policies->settings().exempt_from_limits;
   const bool is_exempt =
@@ -187,8 +188,8 @@ OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
       client.served != nullptr && client.served->listing ? &*client.served->listing : nullptr;
   if (listing != nullptr && listing->event <= first) return turn_away(client, listing->event, listing->text);
   if (first != Event::connect_ready) return refuse(client, first);
-  const config::Start& start = client.served->start;
-  if (!start.dns_lists.empty() && asks_dns_lists(client)) return {.kind = Kind::ask_dns_lists};
+  if (client.context.snapshot->policies->settings().looks_up_names || asks_dns_lists(client))
+    return {.kind = Kind::ask_dns};
   return enter(client, stream);
 }
 
@@ -210,21 +211,25 @@ OpeningWant Opening::greet(Client& client, Stream& stream) {
   if (client.context.is_shutting_down) return session(Event::shutting_down);
   if (start.event != Event::connect_ready) return session(start.event);
   if (start.drops_early_talkers && stream.channel().has_input()) return session(Event::connect_early_talker);
-  if (start.greet_delay_seconds == 0) return hear_dns_lists(client, stream);
+  if (start.greet_delay_seconds == 0) return hear_dns(client, stream);
   stage_ = Stage::greet;
   return {.limit = seconds(start.greet_delay_seconds)};
 }
 
 // For the greeting, where the operator wants that.
-OpeningWant Opening::hear_dns_lists(const Client& client, Stream& stream) {
-  if (client.dns_lists == nullptr || !client.served->start.dnsbl_at_connect) return session(Event::connect_ready);
-  const ask::DnsVerdict* const verdict = client.dns_lists->verdict();
-  if (verdict != nullptr && stage_ == Stage::dns_lists && client.served->start.greet_delay_seconds != 0)
-    discard_early_input(stream, client.context.input);  // the lists took longer than the delay
-  if (verdict != nullptr)
-    return verdict->is_listed ? session(Event::connect_dns_listed, verdict->words) : session(Event::connect_ready);
-  stage_ = Stage::dns_lists;
-  return {.limit = seconds(spec::max_dns_seconds + 1)};  // a question ends before
+OpeningWant Opening::hear_dns(const Client& client, Stream& stream) {
+  const config::Start& start = client.served->start;
+  const bool awaits_name = client.name != nullptr && client.name->is_awaited();
+  const bool asks_lists = client.dns_lists != nullptr && start.dnsbl_at_connect;
+  const ask::DnsVerdict* const verdict = asks_lists ? client.dns_lists->verdict() : nullptr;
+  if (awaits_name || (asks_lists && verdict == nullptr)) {
+    stage_ = Stage::dns;
+    return {.limit = seconds(2 * spec::max_dns_seconds + 1)};  // questions end before
+  }
+  if (stage_ == Stage::dns && start.greet_delay_seconds != 0)
+    discard_early_input(stream, client.context.input);  // the answers took longer than the delay
+  if (verdict != nullptr && verdict->is_listed) return session(Event::connect_dns_listed, verdict->words);
+  return session(Event::connect_ready);
 }
 
 }  // namespace postern::server

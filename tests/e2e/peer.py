@@ -291,9 +291,9 @@ SESSIONS = re.compile(r"^postern_open_sessions (\d+)$", re.MULTILINE)
 
 class Serve(Service):
     """`postern serve` on a free port, with the home, the variables and the check program of postern-smtpd's environment;
-    `limits` are keys of [limits], `keys` are more of its [[listener]]."""
+    `limits` are keys of [limits], `server` lines of [server], `keys` are more of its [[listener]]."""
 
-    def __init__(self, environment, arguments=(), limits=None, **keys):
+    def __init__(self, environment, arguments=(), limits=None, server=(), **keys):
         variables = {name: value for name, value in environment.items() if name in LISTENER_VARIABLES}
         of_the_process = {name: value for name, value in environment.items() if name not in variables}
         if "QMAILQUEUE" in variables:
@@ -303,7 +303,7 @@ class Serve(Service):
         listener += [f"{name} = {json.dumps(value)}" for name, value in keys.items()]
         listener += [f"check_program = {json.dumps([str(word) for word in arguments])}"] if arguments else []
         resolvers = [f'dns = "{of_the_process.pop("POSTERN_DNS")}"'] if "POSTERN_DNS" in of_the_process else []
-        self._file.write("\n".join(["[server]", f'home = "{of_the_process.pop("POSTERN_HOME")}"', 'metrics = "127.0.0.1:0"', *resolvers,
+        self._file.write("\n".join(["[server]", f'home = "{of_the_process.pop("POSTERN_HOME")}"', 'metrics = "127.0.0.1:0"', *resolvers, *server,
                                     "[limits]", *(f"{name} = {json.dumps(value)}" for name, value in (limits or {}).items()),
                                     "[[listener]]", 'ip = "127.0.0.1"', "port = 0", *listener, ""]))
         self._file.flush()
