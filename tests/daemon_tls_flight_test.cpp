@@ -181,7 +181,7 @@ double session_milliseconds(const Listener& listener, const ClientContext& conte
   return std::chrono::duration<double, std::milli>(steady_clock::now() - begin).count();
 }
 
-void expect_no_stall(int version, int no_delay) {
+double lower_quartile_milliseconds(int version, int no_delay) {
   constexpr int sessions = 50;
   const TlsContext context = load(ecdsa_file());
   const Listener listener;
@@ -197,12 +197,20 @@ void expect_no_stall(int version, int no_delay) {
   std::printf("%s, client's TCP_NODELAY %d, ms: median %.2f, fastest %.2f, slowest %.2f\n",
               version == TLS1_3_VERSION ? "TLS 1.3" : "TLS 1.2", no_delay, took[sessions / 2], took.front(),
               took.back());
-  EXPECT_LT(took[sessions / 4], 20.0) << "a stall delays every session, a busy machine only some";
+  return took[sessions / 4];
 }
 
-TEST(TlsTransport, no_session_waits_for_an_acknowledgement) {  // a stall is 40 ms, a session 1 to 3
+// A stall is 40 ms, a session 1 to 3. A stall delays every session each time, a busy machine some, and not for ever.
+TEST(TlsTransport, no_session_waits_for_an_acknowledgement) {
+  constexpr double most_milliseconds = 20;
+  constexpr int most_rounds = 3;
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    for (const int no_delay : {1, 0}) expect_no_stall(version, no_delay);
+    for (const int no_delay : {1, 0}) {
+      double least = lower_quartile_milliseconds(version, no_delay);
+      for (int round = 1; round < most_rounds && least >= most_milliseconds; ++round)
+        least = std::min(least, lower_quartile_milliseconds(version, no_delay));
+      EXPECT_LT(least, most_milliseconds);
+    }
   }
 }
 
