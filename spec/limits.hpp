@@ -31,9 +31,17 @@ inline constexpr std::size_t max_policy_reply_octets = 4096;  // Postfix: line_l
 inline constexpr std::size_t max_policy_connections = 32;     // postern: of one loop to one service
 inline constexpr std::size_t max_policy_waiting = 1000;  // postern: recipients of one loop that wait for one service
 inline constexpr std::size_t max_policy_headers = 16;    // postern: PREPEND, in one transaction
-inline constexpr std::size_t max_policy_header_octets = 998;                // RFC 5322 2.1.1
-inline constexpr unsigned dnsbl_threshold = 1;                              // postconf(5): postscreen_dnsbl_threshold
-inline constexpr std::uint32_t max_hops = 100;                              // original; RFC 5321 6.3
+inline constexpr std::size_t max_policy_header_octets = 998;  // RFC 5322 2.1.1
+inline constexpr unsigned dnsbl_threshold = 1;                // postconf(5): postscreen_dnsbl_threshold
+// The greylist. RFC 6647 5 wants a retry to be known for at least 24 hours, and a client that came again for at least a week.
+inline constexpr std::uint32_t greylist_retry_seconds = 172'800;    // postgrey(8): --retry-window
+inline constexpr std::uint32_t greylist_known_seconds = 3'024'000;  // postgrey(8): --max-age
+inline constexpr std::uint32_t greylist_good_triples = 5;           // postgrey(8): --auto-whitelist-clients
+inline constexpr std::uint32_t max_greylist_triples = 131'072;      // postern: of those that wait, and of those known
+inline constexpr std::uint32_t max_greylist_networks = 65'536;      // postern: whose triples came again
+inline constexpr std::uint32_t greylist_save_seconds = 3600;        // postern: what a crash may forget
+inline constexpr std::uint32_t max_greylist_downtime_seconds = 86'400;  // postern: what a clock that jumped may cost
+inline constexpr std::uint32_t max_hops = 100;                          // original; RFC 5321 6.3
 inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // deviations D4, D6
 
 inline constexpr unsigned auth_failure_delay_seconds = 2;       // deviation D7

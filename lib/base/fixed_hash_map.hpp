@@ -27,8 +27,11 @@ class FixedHashMap {
 
   [[nodiscard]] Value& operator[](Index index) { return entries_[index].value; }
   [[nodiscard]] const Value& operator[](Index index) const { return entries_[index].value; }
+  [[nodiscard]] const Key& key_of(Index index) const { return entries_[index].key; }
   [[nodiscard]] Index size() const { return size_; }
   [[nodiscard]] Index capacity() const { return capacity_; }
+  // Each index that was ever given is below it; some may be erased.
+  [[nodiscard]] Index slots() const { return static_cast<Index>(entries_.size()); }
 
   [[nodiscard]] Index find(const Key& key) const {
     Index index = buckets_[bucket_of(key)];
