@@ -44,6 +44,7 @@ void Asker::ask_recipient(const engine::Session& session) {
           : kind == 8                            ? Event::recipient_policy_deferred
           : kind == 9 && stage_.random.one_in(2) ? Event::recipient_policy_failed
           : kind == 9                            ? Event::recipient_policy_waived
+          : kind == 10                           ? Event::recipient_greylisted
           : is_ours                              ? Event::recipient_ours
                                                  : Event::recipient_foreign);
 }

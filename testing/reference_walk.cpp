@@ -290,7 +290,7 @@ std::vector<Letter> letters_for(const std::string& phase) {
                       "recipient.refused", "recipient.unknown", "recipient.too_many_unknown", "recipient.unknowable",
                       "recipient.program_refused", "recipient.program_deferred", "recipient.client_listed",
                       "recipient.policy_refused", "recipient.policy_deferred", "recipient.policy_failed",
-                      "recipient.policy_waived"});
+                      "recipient.policy_waived", "recipient.greylisted"});
   if (phase == "credentials")
     return happening({"credentials.accepted", "credentials.rejected", "credentials.user_gated", "credentials.broken"});
   if (phase == "hand_over")

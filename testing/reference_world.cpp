@@ -126,6 +126,7 @@ void Reference::learn_recipient(const std::string& outcome, const std::string& t
   if (has_policy_words)
     return say((outcome == "recipient.policy_refused" ? "554 " : "450 ") +
                (text.empty() ? asked_about_ : text).substr(0, 255));
+  if (outcome == "recipient.greylisted") return say("451 greylisted, try again later (#4.7.1)");  // RFC 6647 2.4
   if (outcome == "recipient.unknowable" || outcome == "recipient.policy_failed")
     return say("451 unable to check recipient (#4.3.0)");
   if (outcome == "recipient.foreign" && !may_relay)

@@ -12,13 +12,14 @@ RULES = {
     "connect.client_too_fast": "one process does not know the clients of another",
     "connect.client_guesses": "one process does not know the clients of another",
     "credentials.user_gated": "one process does not know the failures of another",
+    "recipient.greylisted": "one process does not know the triples of another",
     "exhausted": "no dialogue makes memory end; smtpd_memory_test.py lets it end at each allocation",
     "too_slow": "a process waits for the next octets only, and costs other clients nothing",
     "shutting_down": "a process ends by its own signal, at once",
     "shutting_down.in_handshake": "a process ends by its own signal, at once",
 }
 
-# Rules that no dialogue makes either program take, and the test that does, in both.
+# Rules that no dialogue makes either program take, and the test that does, in both, or in the one that can.
 ELSEWHERE = {
     "connect.dns_listed": "dns_lists_test.py",
     "recipient.client_listed": "dns_lists_test.py",
@@ -27,6 +28,7 @@ ELSEWHERE = {
     "recipient.policy_deferred": "policy_service_test.py",
     "recipient.policy_failed": "policy_service_test.py",
     "recipient.policy_waived": "policy_service_test.py",
+    "recipient.greylisted": "greylist_test.py",
 }
 
 

@@ -18,6 +18,7 @@ SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "e
 
 
 BY_POLICY = "no policy service answers here; policy_service_test.py has some"
+BY_GREYLIST = "nobody comes from networks of strangers here; greylist_test.py lets some"
 BY_DNS = "nobody answers for lists of the DNS here; dns_lists_test.py has some"
 LEFT = "hand_over.client_gone"
 
@@ -140,6 +141,8 @@ class Scene:
                 raise Impossible(f"{sender} is refused and is not")
             if event == "recipient.client_listed":
                 raise Impossible(BY_DNS)
+            if event == "recipient.greylisted":
+                raise Impossible(BY_GREYLIST)
             if event.startswith("recipient.policy_"):
                 raise Impossible(BY_POLICY)
             domain = mailbox.rpartition("@")[2] if "@" in mailbox else None
