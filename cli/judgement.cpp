@@ -8,6 +8,7 @@
 #include "config/dns_lists.hpp"
 #include "config/policy_services.hpp"
 #include "config/settings_env.hpp"
+#include "config/start.hpp"
 #include "config/variables.hpp"
 #include "server/client/listing.hpp"
 
@@ -76,6 +77,22 @@ std::optional<server::Listing> take_listing(Judgement& judgement, const Variable
   return std::nullopt;
 }
 
+void tell_greylist(Judgement& judgement, const config::VariableValues& values, const Variables& variables,
+                   Listens listens) {
+  const std::uint64_t seconds = values.number(spec::Option::GREYLIST).value_or(0);
+  if (seconds == 0) return;
+  if (listens == Listens::another)
+    return judgement.advice.push_back({audit::Grade::refusal, "bad_value",
+                                       config::greylist_needs_serve(variables.origin),
+                                       "docs/decisions/0020-greylist.md"});
+  judgement.advice.push_back(
+      {audit::Grade::note, "greylist",
+       "GREYLIST=" + std::to_string(seconds) +
+           ": recipients of ours get 451 from a network and a sender that are new to them, until " +
+           std::to_string(seconds) + " seconds have passed and the client comes again; not from clients that may relay",
+       "RFC 6647 5"});
+}
+
 void tell_listing(Judgement& judgement) {
   judgement.listed =
       judgement.reply.empty() ? "no reply: TLS comes first here, and the connection is closed" : judgement.reply;
@@ -109,7 +126,9 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
     judgement.advice.push_back({audit::Grade::refusal, "bad_value",
                                 "POSTERN_POLICY_SERVICE in " + variables.origin + ": " + services.error(),
                                 "deviation D11"});
-  const auto listing = take_listing(judgement, variables, said.home_is_here ? Listens::serve : Listens::another);
+  const Listens listens = said.home_is_here ? Listens::serve : Listens::another;
+  tell_greylist(judgement, values, variables, listens);
+  const auto listing = take_listing(judgement, variables, listens);
   const bool is_readable = std::ranges::none_of(
       judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });
   const bool is_listed = is_readable && listing && around.event == spec::Event::connect_ready;

@@ -21,6 +21,7 @@
 #include "dns/loop_resolver.hpp"
 #include "engine/session.hpp"
 #include "limits/client_table.hpp"
+#include "limits/greylist.hpp"
 #include "limits/guess_table.hpp"
 #include "loop/loop.hpp"
 #include "loop/memory_probe.hpp"
@@ -55,6 +56,7 @@ struct LoopContext {
   observe::Shard& metrics;
   limits::ClientTable& clients;                  // of all loops
   limits::GuessTable& guesses;                   // of all loops
+  limits::Greylist& greylist;                    // of all loops
   MessageSlots& slots;                           // of all loops
   std::atomic<std::uint32_t>& open_connections;  // of all loops
   std::uint32_t most_connections;

@@ -18,6 +18,7 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
                                .metrics = shared.metrics.shard(index),
                                .clients = shared.clients,
                                .guesses = shared.guesses,
+                               .greylist = shared.greylist,
                                .slots = shared.slots,
                                .open_connections = shared.open_connections,
                                .most_connections = shared.most_connections,

@@ -22,6 +22,7 @@ namespace postern::server {
 struct Shared {
   limits::ClientTable& clients;
   limits::GuessTable& guesses;
+  limits::Greylist& greylist;
   MessageSlots& slots;
   std::atomic<std::uint32_t>& open_connections;
   std::uint32_t most_connections;

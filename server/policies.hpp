@@ -91,6 +91,8 @@ class Policies {
   [[nodiscard]] std::size_t certificate_loads() const;
   // Of any class that is known.
   [[nodiscard]] bool has_dns_lists() const;
+  // What of GREYLIST and greylist_file has no effect, or a bad one; empty: nothing.
+  [[nodiscard]] std::string warning_of_greylist() const;
   // Each cdb of valid recipients that a class names, those judged later among them.
   [[nodiscard]] ask::RecipientLists::Paths valid_recipients() const;
   // Whether what it was made from has changed since it was read, and is written: once for each change, which wants a reload.
@@ -115,6 +117,8 @@ class Policies {
     std::size_t listener = 0;
     std::string_view value;
   };
+  // Whether it holds of any class that is known.
+  [[nodiscard]] bool has(bool (*wanted)(const config::Start&)) const;
   [[nodiscard]] std::shared_ptr<const ServiceProfile> remembered(ClassAt at) const;
   [[nodiscard]] std::shared_ptr<ServiceProfile> judge(ClassAt at) const;
   [[nodiscard]] std::string place(ClassAt at) const;

@@ -95,6 +95,11 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
 std::vector<ProfileFile> Policies::all_files() const {
   std::vector<ProfileFile> files = control_files_read();
   if (!settings_.file.empty()) files.insert(files.begin(), {.place = {}, .path = settings_.file});
+  if (!settings_.greylist_file.empty())
+    files.push_back({.place = "greylist_file",
+                     .path = base::folder_of(settings_.greylist_file),
+                     .use = Use::written_in,
+                     .must_be_there = true});
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const auto& [value, served] : classes_[i])
       for (ProfileFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));
@@ -116,6 +121,7 @@ std::vector<ProfileFile> Policies::control_files_read() const {
 SandboxPaths Policies::sandbox_paths() const {
   SandboxPaths reach{.writable = {}, .readable = system_folders(), .tcp_connect = {}, .tcp_bind = {}};
   add(reach.readable, base::real_path("."));  // the home
+  if (!settings_.greylist_file.empty()) add(reach.writable, base::real_path(base::folder_of(settings_.greylist_file)));
   const std::lock_guard lock(mutex_);
   add_reach(reach, all_files());
   for (const Classes& classes : classes_)
@@ -160,11 +166,25 @@ void Policies::judge_valid_recipients() {
     std::ranges::move(ask::judge_valid_records(path, ours), std::back_inserter(list_warnings_));
 }
 
-bool Policies::has_dns_lists() const {
+bool Policies::has(bool (*wanted)(const config::Start&)) const {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(classes_, [](const Classes& classes) {
-    return std::ranges::any_of(classes, [](const auto& each) { return !each.second->start.dns_lists.empty(); });
+  return std::ranges::any_of(classes_, [&](const Classes& classes) {
+    return std::ranges::any_of(classes, [&](const auto& each) { return wanted(each.second->start); });
   });
+}
+
+bool Policies::has_dns_lists() const {
+  return has([](const config::Start& start) { return !start.dns_lists.empty(); });
+}
+
+std::string Policies::warning_of_greylist() const {
+  const bool is_asked = has([](const config::Start& start) { return start.greylist_seconds != 0; });
+  if (is_asked && settings_.greylist_file.empty())
+    return "GREYLIST without greylist_file: a restart forgets whom the greylist knows, and all of them are deferred "
+           "once more; name a file in [server]";
+  if (!is_asked && !settings_.greylist_file.empty())
+    return "greylist_file has no effect: no listener and no class sets GREYLIST";
+  return {};
 }
 
 // What is read without a class that names it.

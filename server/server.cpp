@@ -154,6 +154,10 @@ bool Server::judge_as_who_serves() {
   for (const std::string& sentence : policies_->defects()) log(is_dry_run_ ? "defect" : "warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : silent_services(*policies_)) log("warning", sentence);
+  const auto now = std::chrono::steady_clock::now();
+  for (const std::string& sentence :
+       {policies_->warning_of_greylist(), greylist_.open(random_value<base::SipHash::Key>(), now)})
+    if (!sentence.empty()) log("warning", sentence);
   if (!dns_servers_ && policies_->has_dns_lists()) log("warning", "DNS lists are not asked: " + dns_servers_.error());
   tell_certificates(Expired::told);
   return true;
@@ -237,6 +241,7 @@ bool Server::start_threads() {
   if (!sockets_) return refused("nothing is bound");
   const Shared shared{.clients = *clients_,
                       .guesses = *guesses_,
+                      .greylist = greylist_.greylist(),
                       .slots = *slots_,
                       .open_connections = open_connections_,
                       .most_connections = capacity_.sessions + refused_connections,

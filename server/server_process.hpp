@@ -26,6 +26,7 @@
 #include "observe/program_output.hpp"
 #include "server/capacity.hpp"
 #include "server/dry_run.hpp"
+#include "server/greylist_keeper.hpp"
 #include "server/loop_thread.hpp"
 #include "server/policies.hpp"
 #include "server/reload_verdict.hpp"
@@ -47,6 +48,7 @@ class Server {
   explicit Server(const ServerStart& start)
       : start_(start),
         settings_(start.settings),
+        greylist_(start.settings.greylist_file),
         log_(STDERR_FILENO, log_form()),
         voice_{.program = "postern",
                .output = &log_,
@@ -91,6 +93,7 @@ class Server {
   void wait_for_the_end();
   void tell_opened_gates();
   void read_lists_again();
+  void save_greylist();
   [[nodiscard]] bool is_ending() const { return phase_ == observe::Phase::stopping; }  // under changing_
   void serve_by(std::shared_ptr<const Snapshot> next, std::vector<std::unique_ptr<loop::Posted>> prepared);
   [[nodiscard]] bool have_files_changed() const;
@@ -123,6 +126,7 @@ class Server {
 
   const ServerStart& start_;
   config::Configuration settings_, as_read_;  // as_read_: before it was fitted in
+  GreylistKeeper greylist_;                   // before the loops that ask it
   sigset_t signals_{};
   observe::LogBuffer log_;
   observe::LogVoice voice_;

@@ -66,11 +66,17 @@ void Server::look_after(std::optional<pid_t> asker) try {
   if (std::time(nullptr) / tls::day_seconds != certificates_told_on_) tell_certificates(Expired::untold);
   tell_opened_gates();
   read_lists_again();
+  if (greylist_.is_due(std::chrono::steady_clock::now())) save_greylist();
   shelf_.forget_unused();
 } catch (const std::bad_alloc&) {
   log("trouble", "no memory for the work of each second");
 } catch (const std::exception& error) {
   log("trouble", std::string("the work of each second has failed: ") + error.what());
+}
+
+void Server::save_greylist() {
+  if (const std::string sentence = greylist_.save(std::chrono::steady_clock::now()); !sentence.empty())
+    log("warning", sentence);
 }
 
 // What could not be read for a reason that may have passed, as a descriptor that was missing.
@@ -94,6 +100,7 @@ void Server::serve_by(std::shared_ptr<const Snapshot> next, std::vector<std::uni
 
 void Server::reload(pid_t asker) {
   const bool is_changed = has_reloaded(asker);
+  save_greylist();
   metrics_->shard(0).reloaded(is_changed ? observe::ReloadResult::done : observe::ReloadResult::failed);
   notifier_.ready();
   if (!is_changed) return;
@@ -101,6 +108,7 @@ void Server::reload(pid_t asker) {
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : silent_services(*policies_)) log("warning", sentence);
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
+  if (const std::string sentence = policies_->warning_of_greylist(); !sentence.empty()) log("warning", sentence);
   tell_shadow();
   if (!shadow_problem_.empty()) log("warning", shadow_problem_);
   tell_certificates(Expired::told);
@@ -228,9 +236,13 @@ void Server::shut_down() {
   if (have_all_heard(settings_.shutdown_seconds)) part_from_backlog();
   if (!wait_until_empty(settings_.shutdown_seconds)) {
     threads_.shut_down(true);
-    if (!wait_until_empty(end_seconds)) break_off();
+    if (!wait_until_empty(end_seconds)) {
+      save_greylist();
+      break_off();
+    }
   }
   threads_.end();
+  save_greylist();
   end_upkeep();
   static_cast<void>(report_shadow());
   if (endpoint_) endpoint_->stop();

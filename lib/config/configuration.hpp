@@ -53,6 +53,7 @@ struct Configuration {
   unsigned shutdown_seconds = spec::max_shutdown_seconds;
   std::string dns;                   // resolvers, as dns::parse_servers() reads them; empty: those of the system
   bool looks_up_names = spec::default_of::client_names;
+  std::string greylist_file;         // whom the greylist knows; empty: in memory alone
   std::vector<std::string> domains;  // ours, instead of control/rcpthosts; empty: the file
   bool gives_tickets = spec::default_of::tickets;
   bool only_tls_1_3 = false;

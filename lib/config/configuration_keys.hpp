@@ -26,6 +26,7 @@ inline constexpr std::tuple configuration_keys{
     ConfigurationKey{spec::Option::domains, [](auto& c) -> auto& { return c.domains; }},
     ConfigurationKey{spec::Option::dns, [](auto& c) -> auto& { return c.dns; }},
     ConfigurationKey{spec::Option::client_names, [](auto& c) -> auto& { return c.looks_up_names; }},
+    ConfigurationKey{spec::Option::greylist_file, [](auto& c) -> auto& { return c.greylist_file; }},
     ConfigurationKey{spec::Option::loops, [](auto& c) -> auto& { return c.loops; }},
     ConfigurationKey{spec::Option::checkers, [](auto& c) -> auto& { return c.checkers; }},
     ConfigurationKey{spec::Option::hand_overs, [](auto& c) -> auto& { return c.hand_overs; }},

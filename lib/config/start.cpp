@@ -50,6 +50,7 @@ class Judge {
     judge_values();
     judge_valid_recipients();
     judge_dns_lists();
+    judge_greylist();
     if (lists_ == Lists::here) judge_lists(start_);
     judge_controls();
     judge_backend();
@@ -114,6 +115,12 @@ class Judge {
                                 ": no client is ever refused by it");
     if (!environment_.has("RBLSMTPD")) warn_of_dns_settings(lists->empty());
     if (!environment_.has("RBLSMTPD")) start_.dns_lists = std::move(*lists);
+  }
+
+  void judge_greylist() {
+    start_.greylist_seconds = static_cast<unsigned>(values_.number(Option::GREYLIST).value_or(0));
+    if (start_.greylist_seconds != 0 && lists_ == Lists::here)
+      wrong(Event::connect_bad_value, greylist_needs_serve(origin_));
   }
 
   void warn_of_dns_settings(bool has_no_lists) {
@@ -328,6 +335,12 @@ std::string own_domain(const Start& start) {
     if (const std::optional<std::string>& name = *me; name && !name->empty()) return *name;
   }
   return std::string(host_name(start));
+}
+
+std::string greylist_needs_serve(std::string_view origin) {
+  return "GREYLIST in " + std::string(origin) +
+         ": postern-smtpd is one process for each client, and cannot know those before: unset it, and run jgreylist "
+         "before postern-smtpd, or name postgrey in POSTERN_POLICY_SERVICE; or let postern serve listen";
 }
 
 Start judge_start(std::span<char* const> arguments, const base::Environment& environment, std::string_view origin,

@@ -54,6 +54,7 @@ struct Start {
   std::vector<DnsList> dns_lists;            // that are asked about a client; none where RBLSMTPD says what to do
   std::uint64_t dnsbl_threshold = 0;
   bool dnsbl_at_connect = false;                     // for the greeting, not for recipients
+  unsigned greylist_seconds = 0;                     // GREYLIST: before a triple may come again; 0: no greylist
   std::string dns_servers;                           // POSTERN_DNS: who is asked; empty: those of the system
   std::vector<base::SocketAddress> policy_services;  // POSTERN_POLICY_SERVICE: in this order; none: nobody is asked
   bool takes_unjudged = false;                       // POSTERN_POLICY_FAILURE=accept: where one does not answer
@@ -72,8 +73,8 @@ struct Start {
   std::string tls_ciphers;  // TLSCIPHERS, or control/tlsserverciphers; empty: ours
 };
 
-// here        control/rcpthosts and the like are judged with the rest
-// elsewhere   the caller does it once for many starts: judge_lists()
+// here        control/rcpthosts and the like are judged with the rest: postern-smtpd, one process for one client
+// elsewhere   the caller does it once for many starts, judge_lists(): postern serve
 enum class Lists : std::uint8_t { here, elsewhere };
 
 // The original counts a check program only with a host name before it and a subprogram after it.
@@ -85,6 +86,9 @@ enum class Lists : std::uint8_t { here, elsewhere };
 [[nodiscard]] Start judge_start(std::span<char* const> arguments, const base::Environment& environment,
                                 std::string_view origin, Lists lists = Lists::here,
                                 const tls::TlsSibling* sibling = nullptr);
+
+// Why the start of a program that serves one client is refused where GREYLIST is set.
+[[nodiscard]] std::string greylist_needs_serve(std::string_view origin);
 
 struct ListProblem {
   enum class Kind : std::uint8_t {

@@ -60,6 +60,7 @@ void add_settings(LogLine& line, const config::Start& start) {
       .field("local_only", digit(g.has(bit::local_only)))
       .number("databytes", start.databytes)
       .number("timeout", start.timeout_seconds);
+  if (start.greylist_seconds != 0) line.number("greylist", start.greylist_seconds);
 }
 
 }  // namespace
@@ -108,7 +109,7 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session, 
   const bool is_said = step.event == recipient_unknown || step.event == recipient_too_many_unknown ||
                        step.event == recipient_program_refused || step.event == recipient_program_deferred ||
                        step.event == recipient_policy_refused || step.event == recipient_policy_deferred ||
-                       step.event == recipient_policy_failed;
+                       step.event == recipient_policy_failed || step.event == recipient_greylisted;
   if (is_said && !said_by.empty()) line.field("said_by", said_by);
   name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {

@@ -61,6 +61,8 @@ void Shard::strayed(std::uint64_t reports) { add(figure::stray_reports, reports)
 
 void Shard::dns_list(DnsResult result) { add(figure::dns_lists + std::to_underlying(result)); }
 
+void Shard::greylist(limits::GreylistStanding standing) { add(figure::greylist + std::to_underlying(standing)); }
+
 void Shard::gate_changed(limits::GateKind kind, bool is_shut) {
   add(figure::gates + std::to_underlying(kind) * 2UZ + (is_shut ? 0 : 1));
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "limits/greylist.hpp"
 #include "limits/guess_table.hpp"
 #include "observe/dns_list_counts.hpp"
 #include "observe/shadow_counts.hpp"
@@ -60,7 +61,8 @@ inline constexpr std::size_t messages = auths + 3;
 inline constexpr std::size_t reloads = messages + 4;
 inline constexpr std::size_t gates = reloads + 2;  // [kind][shut, opened]
 inline constexpr std::size_t dns_lists = gates + 6;
-inline constexpr std::size_t histograms = dns_lists + 4;
+inline constexpr std::size_t greylist = dns_lists + 4;
+inline constexpr std::size_t histograms = greylist + 5;
 inline constexpr std::size_t histogram_figures =
     std::tuple_size_v<decltype(bucket_bounds)> + 2;  // one without bound, sum
 inline constexpr std::size_t count = histograms + 3 * histogram_figures;
@@ -81,6 +83,7 @@ class alignas(64) Shard {
   void reloaded(ReloadResult result);
   void strayed(std::uint64_t reports);  // reports to a session that waited for something else: a defect
   void dns_list(DnsResult result);
+  void greylist(limits::GreylistStanding standing);
   void gate_changed(limits::GateKind kind, bool is_shut);
   void took(Duration what, std::chrono::nanoseconds time);
 

@@ -154,6 +154,13 @@ void write_dns_lists(Page& page, const Totals& totals, const DnsListCounts& coun
   }
 }
 
+void write_greylist(Page& page, const Totals& totals) {
+  page.family("postern_greylist_recipients", "counter",
+              "Recipients about which the greylist was asked; first and early were deferred.");
+  write_results(page, totals, figure::greylist,
+                std::array<std::string_view, 5>{"first", "early", "passed", "known", "known_network"});
+}
+
 void write_gates(Page& page, const Totals& totals) {
   constexpr std::array<std::string_view, 2> kinds{"user", "address"};
   page.family("postern_auth_gates_shut", "gauge",
@@ -264,6 +271,7 @@ std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build
   write_policy(page, totals);
   write_outcomes(page, totals);
   write_dns_lists(page, totals, metrics.dns_list_counts());
+  write_greylist(page, totals);
   write_gates(page, totals);
   write_shadow(page, metrics.shown_shadow());
   write_durations(page, totals);

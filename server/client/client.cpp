@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,11 @@ const base::Endpoint& Client::local(int socket) {
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &octets) == 0)
     local_ = base::endpoint_of(name).value_or(base::Endpoint{});
   return local_;
+}
+
+bool Client::is_exempt() const {
+  const auto& exempt = context.snapshot->policies->settings().exempt_from_limits;
+  return std::ranges::any_of(exempt, [this](const base::Network& network) { return network.contains(remote.address); });
 }
 
 engine::Service Client::service() const {

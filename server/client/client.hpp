@@ -47,6 +47,8 @@ class Client {
   // socket   of the connection
   [[nodiscard]] const base::Endpoint& local(int socket);
   [[nodiscard]] Facts& facts(int socket);
+  // From limits, by the operator: his own hosts, and those that send mail for him.
+  [[nodiscard]] bool is_exempt() const;
   // What its session is served with: by its class, or before that is known by the listener's own, but nothing is said in clear to
   // a client whose class begins with TLS.
   [[nodiscard]] engine::Service service() const;

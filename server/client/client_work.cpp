@@ -7,7 +7,9 @@
 #include <variant>
 
 #include "ask/auth_environment.hpp"
+#include "ask/greylist.hpp"
 #include "server/client/connection.hpp"
+#include "server/client/greylisting.hpp"
 #include "server/policies.hpp"
 
 namespace postern::server {
@@ -190,11 +192,20 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
   LoopContext& context = client().context;
-  const engine::Answer answer =
+  engine::Answer answer =
       was_awaited && is_too_late() ? engine::Answer{Event::recipient_too_many_unknown} : within_limits(finding.answer);
-  if (answer.event == finding.answer.event && ask::asks_policy_services(finding, client().served->start, session()))
-    return ask_policy_services(ticket, finding.answer.text);
-  context.said_by = answer.event == finding.answer.event ? finding.said_by : std::string_view();
+  std::string_view said_by;
+  if (answer.event == finding.answer.event) {
+    const config::Start& start = client().served->start;
+    said_by = finding.said_by;
+    if (ask::asks_greylist(finding, start, session()) && is_greylisted(client(), session(), answer.text)) {
+      answer = {Event::recipient_greylisted};
+      said_by = "greylist";
+    } else if (ask::asks_policy_services(finding, start, session())) {
+      return ask_policy_services(ticket, answer.text);
+    }
+  }
+  context.said_by = said_by;
   connection().talk_.answer(ticket, answer);
   context.said_by = {};
 }

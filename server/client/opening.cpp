@@ -172,14 +172,8 @@ OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<cons
   return let_in(client, stream, guesses ? Event::connect_client_guesses : Event::connect_ready);
 }
 
-// Neither about who is exempt from limits: those are the operator's own, and who sends mail for him.
 bool Opening::asks_dns_lists(const Client& client) {
-  if (client.served->start.dns_lists.empty()) return false;
-  const base::Address& address = client.remote.address;
-  const auto& exempt = client.context.snapshot->policies->settings().exempt_from_limits;
-  const bool is_exempt =
-      std::ranges::any_of(exempt, [&](const base::Network& network) { return network.contains(address); });
-  return !is_exempt && ask::asks_dns_lists(client.served->start, address);
+  return !client.is_exempt() && ask::asks_dns_lists(client.served->start, client.remote.address);
 }
 
 // first   what its rule and the limits say

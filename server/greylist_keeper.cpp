@@ -1,0 +1,45 @@
+#include "server/greylist_keeper.hpp"
+
+#include <ctime>
+#include <new>
+
+#include "limits/greylist_file.hpp"
+
+namespace postern::server {
+
+std::string GreylistKeeper::open(const base::SipHash::Key& secret, base::Time now) try {
+  saved_ = now;
+  auto saved = path_.empty() ? std::nullopt : limits::read_greylist(path_);
+  has_file_ = !saved || *saved;
+  if (saved && *saved) {
+    const auto elapsed = limits::seconds_since((*saved)->saved_seconds, std::time(nullptr));
+    greylist_ = std::make_unique<limits::Greylist>((*saved)->contents, elapsed, now);
+  } else {
+    greylist_ = std::make_unique<limits::Greylist>(secret);
+  }
+  return saved ? std::string() : saved.error() + ": the greylist begins anew";
+} catch (const std::bad_alloc&) {
+  greylist_ = std::make_unique<limits::Greylist>(secret);
+  return "no memory to read greylist_file: the greylist begins anew";
+}
+
+bool GreylistKeeper::is_due(base::Time now) const {
+  const std::unique_lock lock(saving_, std::try_to_lock);
+  return lock && !path_.empty() && now - saved_ >= std::chrono::seconds(spec::greylist_save_seconds);
+}
+
+// Of two threads the one that comes later need not wait: a disk that does not answer must not keep the server from its end.
+std::string GreylistKeeper::save(base::Time now) try {
+  const std::unique_lock lock(saving_, std::try_to_lock);
+  if (!lock || path_.empty()) return {};
+  saved_ = now;
+  limits::SavedGreylist saved{.contents = greylist_->contents(now), .saved_seconds = std::time(nullptr)};
+  if (saved.contents.is_empty() && !has_file_) return {};
+  const auto written = limits::write_greylist(path_, saved);
+  has_file_ = has_file_ || written;
+  return written ? std::string() : written.error();
+} catch (const std::bad_alloc&) {
+  return "no memory to write greylist_file";
+}
+
+}  // namespace postern::server
