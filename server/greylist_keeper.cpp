@@ -28,9 +28,9 @@ bool GreylistKeeper::is_due(base::Time now) const {
   return lock && !path_.empty() && now - saved_ >= std::chrono::seconds(spec::greylist_save_seconds);
 }
 
-// Of two threads the one that comes later need not wait: a disk that does not answer must not keep the server from its end.
+// A disk that does not answer must not keep the server from its end.
 std::string GreylistKeeper::save(base::Time now) try {
-  const std::unique_lock lock(saving_, std::try_to_lock);
+  const std::unique_lock lock(saving_, std::chrono::seconds(1));
   if (!lock || path_.empty()) return {};
   saved_ = now;
   limits::SavedGreylist saved{.contents = greylist_->contents(now), .saved_seconds = std::time(nullptr)};

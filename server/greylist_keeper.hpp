@@ -25,13 +25,13 @@ class GreylistKeeper {
   [[nodiscard]] limits::Greylist& greylist() { return *greylist_; }
 
   [[nodiscard]] bool is_due(base::Time now) const;
-  // Empty: it is written, or nobody was asked about, or another thread is about to.
+  // Empty: it is written, or nobody was asked about, or another thread has been at it for a second.
   [[nodiscard]] std::string save(base::Time now);
 
  private:
   std::string path_;
   std::unique_ptr<limits::Greylist> greylist_;
-  mutable std::mutex saving_;
+  mutable std::timed_mutex saving_;
   base::Time saved_{};     // under saving_
   bool has_file_ = false;  // under saving_
 };
