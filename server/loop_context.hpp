@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ask/open_question.hpp"
 #include "ask/recipients.hpp"
 #include "config/client_rules.hpp"
 #include "deliver/message_id.hpp"
@@ -66,6 +67,7 @@ struct LoopContext {
   unsigned index;  // of the loop, for names of sessions
   const std::expected<dns::Servers, std::string>& dns_servers;
   observe::DnsListCounts& dns_counts;  // of all loops
+  ask::QuestionBook& questions;        // of all loops
 
   std::shared_ptr<const Snapshot> snapshot{};  // changed between two turns
   std::vector<ClassTable> judged_later{};      // by listener: what the snapshot does not have, or has as refused

@@ -28,6 +28,7 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
                                .index = index,
                                .dns_servers = shared.dns_servers,
                                .dns_counts = shared.metrics.dns_list_counts(),
+                               .questions = shared.metrics.question_counts(),
                                .listener_names = shared.listener_names}) {
   context_->spare.reserve(LoopContext::max_spare_workspaces);
 }

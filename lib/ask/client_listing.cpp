@@ -1,5 +1,6 @@
 #include "ask/client_listing.hpp"
 
+#include <algorithm>
 #include <new>
 
 namespace postern::ask {
@@ -42,6 +43,15 @@ ClientListing::ClientListing(std::span<const config::DnsList> lists, std::uint64
 std::optional<std::string> ClientListing::name_of(std::size_t entry) const {
   const bool is_asked_by_another = asks_for(lists_, entry, client_) != entry;
   return is_asked_by_another ? std::nullopt : name_to_ask(lists_[entry], client_);
+}
+
+Outcome ClientListing::outcome_of(std::size_t entry, const DnsAnswer& answer) const {
+  if (!why_unanswered(answer).empty()) return Outcome::failed;
+  for (std::size_t i = entry; i < lists_.size(); ++i)
+    if (asks_for(lists_, i, client_) == entry &&
+        std::ranges::any_of(answer.addresses, [&](const auto& each) { return lists_[i].has(each); }))
+      return Outcome::listed;
+  return Outcome::unlisted;
 }
 
 void ClientListing::take(std::size_t entry, const dns::Answer& answer) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ask/dns_lists.hpp"
+#include "ask/open_question.hpp"
 #include "config/start.hpp"
 #include "dns/answer.hpp"
 #include "dns/servers.hpp"
@@ -41,6 +42,8 @@ class ClientListing {
   [[nodiscard]] std::size_t entries() const { return lists_.size(); }
   // None: this entry is not asked about the client, or another asks the same.
   [[nodiscard]] std::optional<std::string> name_of(std::size_t entry) const;
+  // What the list of an entry that has a name says in that answer, by this entry or by others that ask the same.
+  [[nodiscard]] Outcome outcome_of(std::size_t entry, const DnsAnswer& answer) const;
   // Once for each entry that has a name.
   void take(std::size_t entry, const dns::Answer& answer);
   // What has not answered is silent.

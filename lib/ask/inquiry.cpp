@@ -51,6 +51,15 @@ Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
       .answer = {judgement.event, judgement.address}, .trouble = std::move(judgement.problem), .said_by = said_by};
 }
 
+Outcome outcome_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::accepted: return Outcome::accepted;
+    case Verdict::rejected: return Outcome::refused;
+    case Verdict::broken: break;
+  }
+  return Outcome::failed;
+}
+
 // A password on its way to its judge: a file of hashes, or a program.
 class CredentialsInquiry final : public Inquiry {
  public:
@@ -58,6 +67,7 @@ class CredentialsInquiry final : public Inquiry {
       : start_(facts.start()),
         environment_(facts.environment().pointers()),
         check_program_(facts.check_program()),
+        book_(facts.question_book()),
         username_(facts.session().username()),
         password_(facts.session().password()) {}
   ~CredentialsInquiry() override { base::wipe(password_); }
@@ -65,6 +75,7 @@ class CredentialsInquiry final : public Inquiry {
   // Lack of memory is a finding, too.
   void run() override try {
     const Credentials credentials{username_, password_};
+    OpenQuestion question(book_, Source::credentials);
     const auto now = static_cast<std::uint64_t>(std::time(nullptr));
     if (start_.backend == config::BackendKind::auth_cdb) {
       AuthCdb users(start_.auth_cdb.c_str());
@@ -74,6 +85,7 @@ class CredentialsInquiry final : public Inquiry {
       result_ = CheckProgram(check_program_.data(), environment_, spec::max_check_seconds, start_.program_errors)
                     .check(credentials, now);
     }
+    question.end(outcome_of(result_.verdict), result_.detail);
   } catch (const std::bad_alloc&) {
     result_ = {Verdict::broken, "no memory"};  // which is so short that it needs none
   }
@@ -89,6 +101,7 @@ class CredentialsInquiry final : public Inquiry {
   const config::Start& start_;
   base::Environment environment_;  // as it was: that of the session may change before this one has its turn
   std::span<char* const> check_program_;
+  QuestionBook* book_;
   std::string username_, password_;
   CheckResult result_{Verdict::broken, "nobody judged"};
   std::string pairs_;

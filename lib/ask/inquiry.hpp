@@ -19,6 +19,7 @@
 
 #include "ask/credentials.hpp"
 #include "ask/dns_lists.hpp"
+#include "ask/open_question.hpp"
 #include "ask/recipients.hpp"
 #include "base/environment.hpp"
 #include "config/start.hpp"
@@ -45,6 +46,8 @@ class Facts {
   [[nodiscard]] virtual std::string_view relay_value() = 0;          // of RELAYCLIENT
   // Only where the start has DNS lists. A client that need not wait for them gets what is known.
   [[nodiscard]] virtual DnsStanding dns_standing(Waits /*waits*/) { return {}; }
+  // Who is told of each question that is asked, on any thread; outlives all inquiries. Null: nobody.
+  [[nodiscard]] virtual QuestionBook* question_book() { return nullptr; }
 
  protected:
   ~Facts() = default;

@@ -6,6 +6,23 @@ namespace postern::ask {
 
 using spec::Event;
 
+Outcome outcome_of(const PolicyAnswer& answer) {
+  if (!answer.trouble.empty()) return Outcome::failed;
+  using Kind = PolicyVerdict::Kind;
+  switch (policy_verdict(answer.action).kind) {
+    case Kind::refuse: return Outcome::refused;
+    case Kind::defer:
+    case Kind::defer_if_permit:
+    case Kind::defer_if_refuse: return Outcome::deferred;
+    case Kind::another: return Outcome::failed;
+    case Kind::permit:
+    case Kind::indifferent:
+    case Kind::prepend:
+    case Kind::remark: break;
+  }
+  return Outcome::accepted;
+}
+
 const base::SocketAddress* PolicyInquiry::next() const {
   return is_decided_ || place_ == start_->policy_services.size() ? nullptr : &start_->policy_services[place_];
 }

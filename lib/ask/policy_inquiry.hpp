@@ -35,6 +35,9 @@ struct PolicyRemark {
       text{};  // what it said, or why that is nothing; empty for `waived`: the recipient is taken without its judgement
 };
 
+// For who counts: what one service made of its question.
+[[nodiscard]] Outcome outcome_of(const PolicyAnswer& answer);
+
 class PolicyInquiry {
  public:
   // recipient   as it is kept

@@ -12,10 +12,21 @@ namespace postern::ask {
 
 using spec::Event;
 
+namespace {
+
+Outcome outcome_of(Event event) {
+  if (event == Event::recipient_program_refused) return Outcome::refused;
+  if (event == Event::recipient_program_deferred) return Outcome::deferred;
+  return event == Event::recipient_ours ? Outcome::accepted : Outcome::failed;
+}
+
+}  // namespace
+
 RecipientInquiry::RecipientInquiry(Facts& facts, std::string_view address, Event when_unknown)
     : start_(facts.start()),
       address_(address),
       deadline_(base::after_seconds(spec::question_row(engine::Question::recipient).seconds)),
+      book_(facts.question_book()),
       when_unknown_(when_unknown) {
   if (start_.recipient_program.empty()) return;
   const engine::Session& session = facts.session();
@@ -37,24 +48,28 @@ void RecipientInquiry::run() try {
 }
 
 void RecipientInquiry::look_for_mailbox() {
+  OpenQuestion question(book_, Source::mailbox);
   switch (mailbox_standing(start_.hand_over_path, address_, problem_)) {
-    case ValidRecipients::Standing::valid: return;
+    case ValidRecipients::Standing::valid: return question.end(Outcome::accepted);
     case ValidRecipients::Standing::unknown:
       event_ = when_unknown_;
       said_by_ = "mailbox";
-      return;
-    case ValidRecipients::Standing::unknowable: event_ = Event::recipient_unknowable; return;
+      return question.end(Outcome::refused);
+    case ValidRecipients::Standing::unknowable: event_ = Event::recipient_unknowable; break;
   }
+  question.end(Outcome::failed, problem_);
 }
 
 void RecipientInquiry::ask_program() {
   const base::Deadline deadline = std::min(deadline_, base::after_seconds(spec::max_recipient_check_seconds));
+  OpenQuestion question(book_, Source::recipient_program);
   ProgramVerdict verdict =
       ask_recipient_program(start_.recipient_program, environment_, deadline, start_.program_errors);
   event_ = verdict.event;
   said_by_ = "RCPTCHECK";
   words_ = std::move(verdict.words);
   problem_ = std::move(verdict.problem);
+  question.end(outcome_of(event_), words_.empty() ? problem_ : words_);
 }
 
 Finding RecipientInquiry::finding() const {

@@ -37,6 +37,7 @@ class RecipientInquiry final : public Inquiry {
   std::string address_;
   base::Environment environment_;  // of the program: as it was when the question was asked
   base::Deadline deadline_;
+  QuestionBook* book_;
   spec::Event when_unknown_;
   spec::Event event_ = spec::Event::recipient_unknowable;
   std::string words_;  // of the program

@@ -69,9 +69,8 @@ void Shard::gate_changed(limits::GateKind kind, bool is_shut) {
 
 void Shard::took(Duration what, std::chrono::nanoseconds time) {
   time = std::max(time, 0ns);
-  const auto* bound = std::ranges::find_if(bucket_bounds, [time](const auto& b) { return time <= b.at_most; });
   const std::size_t first = figure::histograms + std::to_underlying(what) * figure::histogram_figures;
-  add(first + static_cast<std::size_t>(bound - bucket_bounds.begin()));
+  add(first + bucket_of(time));
   add(first + figure::histogram_figures - 1, static_cast<std::uint64_t>(time.count()));
 }
 

@@ -2,7 +2,7 @@
 // in      what happened, reported to the shard of the thread in which it happened
 // out     totals(): the sum of all shards, for metrics_text
 // cost    one relaxed atomic addition on a cache line that no other thread writes; no lock, nothing allocates after the
-//         start (of DNS lists one by one see dns_list_counts.hpp). A shard may be used from any thread: it is then only slower, never wrong
+//         start (of DNS lists one by one see dns_list_counts.hpp, of questions question_counts.hpp). A shard may be used from any thread: it is then only slower, never wrong
 // lives   a Shard lives as long as its Metrics and does not move
 // errors  none: a code outside 200..599 and a refusal without a name are counted nowhere
 // source  prometheus.io/docs/practices/naming: no user, address or IP in a label, since every value is a series for ever
@@ -21,6 +21,8 @@
 #include "limits/greylist.hpp"
 #include "limits/guess_table.hpp"
 #include "observe/dns_list_counts.hpp"
+#include "observe/histogram.hpp"
+#include "observe/question_counts.hpp"
 #include "observe/shadow_counts.hpp"
 #include "spec/policy_row.hpp"
 
@@ -40,12 +42,6 @@ enum class Duration : std::uint8_t {
   loop_lag,   // how much later than it could a loop came to a descriptor that was ready
 };
 
-struct BucketBound {
-  std::chrono::nanoseconds at_most;
-  std::string_view seconds;  // the same, as OpenMetrics wants it: always with a point
-};
-extern const std::array<BucketBound, 18> bucket_bounds;
-
 // Where each figure stands in the row of all figures.
 namespace figure {
 inline constexpr std::size_t max_refusals = 32;
@@ -63,8 +59,7 @@ inline constexpr std::size_t gates = reloads + 2;  // [kind][shut, opened]
 inline constexpr std::size_t dns_lists = gates + 6;
 inline constexpr std::size_t greylist = dns_lists + 4;
 inline constexpr std::size_t histograms = greylist + 5;
-inline constexpr std::size_t histogram_figures =
-    std::tuple_size_v<decltype(bucket_bounds)> + 2;  // one without bound, sum
+inline constexpr std::size_t histogram_figures = bucket_count + 1;  // sum
 inline constexpr std::size_t count = histograms + 3 * histogram_figures;
 }  // namespace figure
 
@@ -104,6 +99,8 @@ class Metrics {
   [[nodiscard]] const std::vector<std::string>& refusals() const { return refusals_; }
   [[nodiscard]] DnsListCounts& dns_list_counts() { return dns_list_counts_; }
   [[nodiscard]] const DnsListCounts& dns_list_counts() const { return dns_list_counts_; }
+  [[nodiscard]] QuestionCounts& question_counts() { return question_counts_; }
+  [[nodiscard]] const QuestionCounts& question_counts() const { return question_counts_; }
   // Made when it is first wanted, and shown from then on; one thread's.
   [[nodiscard]] ShadowCounts& shadow_counts();
   [[nodiscard]] const ShadowCounts* shown_shadow() const { return shown_shadow_.load(std::memory_order_acquire); }
@@ -113,6 +110,7 @@ class Metrics {
   std::unique_ptr<Shard[]> shards_;
   std::vector<std::string> refusals_;
   DnsListCounts dns_list_counts_;
+  QuestionCounts question_counts_;
   std::unique_ptr<ShadowCounts> shadow_;
   std::atomic<const ShadowCounts*> shown_shadow_ = nullptr;
 };

@@ -161,6 +161,52 @@ void write_greylist(Page& page, const Totals& totals) {
                 std::array<std::string_view, 5>{"first", "early", "passed", "known", "known_network"});
 }
 
+// How a question of that source can end.
+std::span<const ask::Outcome> outcomes_of(ask::Source source) {
+  using enum ask::Outcome;
+  static constexpr std::array of_lists{listed, unlisted, failed, abandoned};
+  static constexpr std::array of_others{accepted, refused, deferred, failed, abandoned};
+  if (source == ask::Source::dns_list) return of_lists;
+  return of_others;
+}
+
+std::string labels_of(const QuestionCounts::Row& row) {
+  return label("source", ask::name_of(row.source)) + (row.name.empty() ? "" : ',' + label("name", row.name));
+}
+
+void write_buckets(Page& page, const std::string& labels, std::span<const std::uint64_t, bucket_count> buckets,
+                   std::uint64_t nanoseconds) {
+  std::uint64_t number = 0;
+  const std::string before = labels + (labels.empty() ? "" : ",");
+  for (std::size_t i = 0; i < bucket_count; ++i) {
+    number += buckets[i];
+    const std::string_view bound = i < bucket_bounds.size() ? bucket_bounds[i].seconds : "+Inf";
+    page.sample("_bucket", before + label("le", bound), std::to_string(number));
+  }
+  page.sample("_sum", labels, seconds(nanoseconds));
+  page.sample("_count", labels, std::to_string(number));
+}
+
+void write_questions(Page& page, const QuestionCounts& counts) {
+  const std::vector<QuestionCounts::Row> rows = counts.rows();
+  if (rows.empty()) return;
+  page.family("postern_questions", "counter", "Questions asked about clients and recipients, by who was asked.");
+  for (const auto& row : rows) page.sample(labels_of(row), row.asked);
+  page.family("postern_answers", "counter", "How such questions ended.");
+  for (const auto& row : rows)
+    for (const ask::Outcome outcome : outcomes_of(row.source))
+      page.sample(labels_of(row) + ',' + label("outcome", ask::name_of(outcome)),
+                  row.outcomes[std::to_underlying(outcome)]);
+  page.family("postern_open_questions", "gauge", "Such questions that wait for an answer now.");
+  for (const auto& row : rows) page.sample(labels_of(row), row.asked - row.ended());
+  page.family("postern_dns_list_cache_hits", "counter",
+              "Answers of DNS lists that were known, so that nobody was asked.");
+  for (const auto& row : rows)
+    if (row.source == ask::Source::dns_list) page.sample(label("list", row.name), row.remembered);
+  page.family("postern_question_seconds", "histogram", "From such a question to its end.");
+  for (const auto& row : rows) write_buckets(page, labels_of(row), row.buckets, row.nanoseconds);
+}
+
 void write_gates(Page& page, const Totals& totals) {
   constexpr std::array<std::string_view, 2> kinds{"user", "address"};
   page.family("postern_auth_gates_shut", "gauge",
@@ -181,15 +227,8 @@ void write_gates(Page& page, const Totals& totals) {
 
 void write_histogram(Page& page, const Totals& totals, Duration what) {
   const std::size_t first = figure::histograms + std::to_underlying(what) * figure::histogram_figures;
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < bucket_bounds.size(); ++i) {
-    number += totals[first + i];
-    page.sample("_bucket", label("le", bucket_bounds[i].seconds), std::to_string(number));
-  }
-  number += totals[first + bucket_bounds.size()];
-  page.sample("_bucket", label("le", "+Inf"), std::to_string(number));
-  page.sample("_sum", "", seconds(totals[first + figure::histogram_figures - 1]));
-  page.sample("_count", "", std::to_string(number));
+  const std::span<const std::uint64_t, bucket_count> buckets(totals.data() + first, bucket_count);
+  write_buckets(page, "", buckets, totals[first + bucket_count]);
 }
 
 void write_durations(Page& page, const Totals& totals) {
@@ -272,6 +311,7 @@ std::string to_text(const Metrics& metrics, const ProcessFigures& process, Build
   write_outcomes(page, totals);
   write_dns_lists(page, totals, metrics.dns_list_counts());
   write_greylist(page, totals);
+  write_questions(page, metrics.question_counts());
   write_gates(page, totals);
   write_shadow(page, metrics.shown_shadow());
   write_durations(page, totals);

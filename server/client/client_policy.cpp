@@ -54,11 +54,17 @@ void ClientPolicy::submit_next() {
   const base::Time now = client().context.loop.now();
   while (const base::SocketAddress* const service = inquiry_->next()) {
     std::optional<base::StreamFailure> failure{{.kind = base::StreamFailure::Kind::timed_out}};
+    question_ = ask::OpenQuestion(&client().context.questions, ask::Source::policy_service, service->text);
     if (now < end_) failure = client().context.find_policy_pools().of(*service).submit(*this, end_ - now);
     is_asking_ = !failure;
     if (is_asking_) return;
-    inquiry_->hear({.trouble = ask::policy_trouble(*failure)});
+    hear({.trouble = ask::policy_trouble(*failure)});
   }
+}
+
+void ClientPolicy::hear(ask::PolicyAnswer answer) {
+  question_.end(outcome_of(answer));
+  inquiry_->hear(std::move(answer));
 }
 
 void ClientPolicy::begin(ask::PolicyConversation& conversation, base::Time now) {
@@ -66,11 +72,11 @@ void ClientPolicy::begin(ask::PolicyConversation& conversation, base::Time now) 
 }
 
 void ClientPolicy::ended(ask::PolicyConversation& conversation) {
-  go_on([&] { inquiry_->hear(conversation.take_answer()); });
+  go_on([&] { hear(conversation.take_answer()); });
 }
 
 void ClientPolicy::failed(const base::StreamFailure& failure) {
-  go_on([&] { inquiry_->hear({.trouble = ask::policy_trouble(failure)}); });
+  go_on([&] { hear({.trouble = ask::policy_trouble(failure)}); });
 }
 
 template <typename Hear>

@@ -36,6 +36,7 @@ class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation
 
   [[nodiscard]] ask::PolicyClient facts() const;
   void submit_next();
+  void hear(ask::PolicyAnswer answer);
   template <typename Hear>
   void go_on(Hear hear);
   void tell();
@@ -44,9 +45,10 @@ class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation
 
   Connection& connection_;
   engine::Ticket ticket_{};
-  base::Time end_{};          // of the time for all of them
-  bool is_asking_ = false;    // a request is in a pool
-  bool has_run_out_ = false;  // of memory
+  base::Time end_{};            // of the time for all of them
+  bool is_asking_ = false;      // a request is in a pool
+  bool has_run_out_ = false;    // of memory
+  ask::OpenQuestion question_;  // to the service that is asked
   std::optional<ask::PolicyInquiry> inquiry_;
   ask::PolicyFields fields_;
 };

@@ -46,6 +46,7 @@ class ClientFacts final : public ask::Facts {
     const ask::DnsVerdict* const verdict = client_.dns_lists->verdict();
     return {.is_awaited = verdict == nullptr, .verdict = verdict};
   }
+  [[nodiscard]] ask::QuestionBook* question_book() override { return &client_.context.questions; }
 
  private:
   Client& client_;

@@ -11,10 +11,11 @@ using dns::Answer;
 
 namespace {
 
-bool has_failed(const Answer& answer) try {
-  return !ask::why_unanswered(ask::answer_of(answer)).empty();
-} catch (const std::bad_alloc&) {
-  return true;
+// These are never remembered: nobody was asked, for lack of a place or of memory.
+bool is_known(const Answer& answer) {
+  using enum Answer::Failure;
+  return answer.failure != crowded && answer.failure != resting && answer.failure != no_name &&
+         answer.failure != no_memory;
 }
 
 }  // namespace
@@ -38,26 +39,40 @@ Client& DnsLists::client() const { return connection_.client_; }
 void DnsLists::ask(std::size_t entry, const std::string& name) {
   const Answer* known = nullptr;
   const Answer no_memory = dns::failed(Answer::Failure::no_memory);
+  LoopContext& context = client().context;
+  const config::DnsList& list = client().served->start.dns_lists[entry];
+  ask::OpenQuestion asked;
   try {
     Question& question = questions_.emplace_back(*this, entry);
-    const std::string& zone = client().served->start.dns_lists[entry].zone;
-    known = connection_.context().resolver->ask({.type = dns::Type::a, .name = name, .zone = zone}, question);
+    known = context.resolver->ask({.type = dns::Type::a, .name = name, .zone = list.zone}, question);
+    if (known == nullptr || !is_known(*known))
+      asked = ask::OpenQuestion(&context.questions, ask::Source::dns_list, list.name);
+    if (known == nullptr) question.asked = std::move(asked);
   } catch (const std::bad_alloc&) {
     known = &no_memory;
   }
-  client().context.metrics.dns_list(known == nullptr ? observe::DnsResult::asked : observe::DnsResult::cached);
-  if (known != nullptr) take(entry, *known);
+  const bool is_cached = known != nullptr && is_known(*known);
+  context.metrics.dns_list(is_cached ? observe::DnsResult::cached : observe::DnsResult::asked);
+  if (is_cached) context.questions.remembered(ask::Source::dns_list, list.name);
+  if (known != nullptr) take(entry, *known, asked);
 }
 
 // An answer by which a list says that it does not answer is a failure, too.
-void DnsLists::take(std::size_t entry, const Answer& answer) {
-  if (has_failed(answer)) client().context.metrics.dns_list(observe::DnsResult::failed);
+void DnsLists::take(std::size_t entry, const Answer& answer, ask::OpenQuestion& asked) {
+  ask::Outcome outcome = ask::Outcome::failed;
+  try {
+    outcome = listing_.outcome_of(entry, ask::answer_of(answer));
+  } catch (const std::bad_alloc&) {
+    // then it has failed
+  }
+  asked.end(outcome);
+  if (outcome == ask::Outcome::failed) client().context.metrics.dns_list(observe::DnsResult::failed);
   listing_.take(entry, answer);
 }
 
 // The connection has a turn of its own for it: here another one may be at work.
-void DnsLists::heard(std::size_t entry, const Answer& answer) {
-  take(entry, answer);
+void DnsLists::heard(Question& question, const Answer& answer) {
+  take(question.entry, answer, question.asked);
   if (verdict() == nullptr) return;
   tell();
   if (!std::exchange(connection_.is_queued_, true)) connection_.context().loop.again(connection_);

@@ -30,18 +30,20 @@ class DnsLists {
  private:
   class Question final : public dns::Request {
    public:
-    Question(DnsLists& of, std::size_t entry) : of_(of), entry_(entry) {}
-    void ended(const dns::Answer& answer) override { of_.heard(entry_, answer); }
+    Question(DnsLists& of, std::size_t of_entry) : entry(of_entry), of_(of) {}
+    void ended(const dns::Answer& answer) override { of_.heard(*this, answer); }
+
+    const std::size_t entry;
+    ask::OpenQuestion asked;
 
    private:
     DnsLists& of_;
-    std::size_t entry_;
   };
 
   explicit DnsLists(Connection& connection);
   void ask(std::size_t entry, const std::string& name);
-  void take(std::size_t entry, const dns::Answer& answer);
-  void heard(std::size_t entry, const dns::Answer& answer);
+  void take(std::size_t entry, const dns::Answer& answer, ask::OpenQuestion& asked);
+  void heard(Question& question, const dns::Answer& answer);
   void tell() const;
   [[nodiscard]] Client& client() const;
 
