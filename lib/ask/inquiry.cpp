@@ -24,7 +24,20 @@ std::optional<Asked> ask_about_client(Facts& facts, const Recipients::Judgement&
   const DnsStanding standing = facts.dns_standing(may_relay ? Waits::no : Waits::yes);
   if (standing.is_awaited && !may_relay) return NotYet{};
   if (standing.verdict == nullptr || !standing.verdict->is_listed) return std::nullopt;
-  return Finding{.answer = {Event::recipient_client_listed, judgement.address, standing.verdict->words}};
+  return Finding{.answer = {Event::recipient_client_listed, judgement.address, standing.verdict->words},
+                 .said_by = standing.verdict->detail};
+}
+
+// The list or setting by which it is refused; empty: it is not, or the trouble says what cannot be read.
+std::string_view who_refuses(Event event) {
+  switch (event) {
+    case Event::recipient_relay_requested: return "RELAYREJ";
+    case Event::recipient_sender_refused: return "badmailfrom";
+    case Event::recipient_foreign: return "rcpthosts";
+    case Event::recipient_refused: return "badrcptto";
+    case Event::recipient_unknown: return "validrcptto";
+    default: return {};
+  }
 }
 
 Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
@@ -42,8 +55,8 @@ Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
   const bool is_one_too_many =
       start.max_unknown_recipients != 0 && session.counters().unknown_recipients >= start.max_unknown_recipients;
   const Event when_unknown = is_one_too_many ? Event::recipient_too_many_unknown : Event::recipient_unknown;
-  const std::string_view said_by = judgement.event == Event::recipient_unknown ? "validrcptto" : "";
-  if (!said_by.empty()) judgement.event = when_unknown;
+  const std::string_view said_by = judgement.event == Event::recipient_ours ? "" : who_refuses(judgement.event);
+  if (judgement.event == Event::recipient_unknown) judgement.event = when_unknown;
   if (auto refused = ask_about_client(facts, judgement, may_relay)) return std::move(*refused);
   if (judgement.event == Event::recipient_ours && !may_relay && RecipientInquiry::has_questions(start))
     return std::make_unique<RecipientInquiry>(facts, judgement.address, when_unknown);
@@ -94,7 +107,8 @@ class CredentialsInquiry final : public Inquiry {
     return {.answer = engine::answer_of(result_.verdict),
             .credentials = &result_,
             .environment_pairs = pairs_,
-            .username = username_};
+            .username = username_,
+            .said_by = start_.backend == config::BackendKind::auth_cdb ? "AUTH_CDB" : "check_program"};
   }
 
  private:

@@ -65,7 +65,7 @@ struct Finding {
   const CheckResult* credentials = nullptr;  // of credentials alone
   std::string_view environment_pairs{};      // for enter_auth_environment(), where they were accepted
   std::string_view username{};               // whose they are
-  std::string_view said_by{};                // of a recipient that is refused, for the log; what lives for ever
+  std::string_view said_by{};  // whose word it is, for the log; lives as long as the start, or the DNS verdict
 };
 
 class Inquiry {

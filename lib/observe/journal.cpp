@@ -45,6 +45,31 @@ std::string_view name_of(deliver::Outcome::Result result) {
   return "client_gone";
 }
 
+// Whether it is an answer that can refuse: one that takes a recipient may be followed by a refusal that is the policy's own.
+bool is_said(spec::Event event) {
+  using enum spec::Event;
+  switch (event) {
+    case recipient_relay_requested:
+    case recipient_sender_refused:
+    case recipient_foreign:
+    case recipient_refused:
+    case recipient_unknown:
+    case recipient_too_many_unknown:
+    case recipient_client_listed:
+    case recipient_unknowable:
+    case recipient_program_refused:
+    case recipient_program_deferred:
+    case recipient_policy_refused:
+    case recipient_policy_deferred:
+    case recipient_policy_failed:
+    case recipient_greylisted:
+    case credentials_rejected:
+    case credentials_broken:
+    case credentials_user_gated: return true;
+    default: return false;
+  }
+}
+
 std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
 
 void add_settings(LogLine& line, const config::Start& start) {
@@ -105,12 +130,7 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session, 
     line.field("cause", spec::name_of(step.event));
   else
     line.field("reply", without_line_end(step.reply));
-  using enum spec::Event;
-  const bool is_said = step.event == recipient_unknown || step.event == recipient_too_many_unknown ||
-                       step.event == recipient_program_refused || step.event == recipient_program_deferred ||
-                       step.event == recipient_policy_refused || step.event == recipient_policy_deferred ||
-                       step.event == recipient_policy_failed || step.event == recipient_greylisted;
-  if (is_said && !said_by.empty()) line.field("said_by", said_by);
+  if (is_said(step.event) && !said_by.empty()) line.field("said_by", said_by);
   name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {
     line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());

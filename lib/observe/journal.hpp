@@ -39,8 +39,8 @@ class Journal {
 
   void start(const config::Start& start) const;     // of one client
   void settings(const config::Start& start) const;  // of one listener, for all its clients
-  // said_by   who refuses a recipient: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service; shown with such a
-  //           refusal alone
+  // said_by   who refuses a recipient or credentials: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, ...;
+  //           shown with such a refusal alone
   void refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
   void decision(const engine::Step& step) const;

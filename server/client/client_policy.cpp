@@ -104,12 +104,8 @@ void ClientPolicy::tell() {
   if (!fields_.add(session().transactions(), inquiry_->header_fields()))
     client().journal().trouble(
         "policy services want more header fields than one message gets: the last ones are left out");
-  if (connection_.work_.is_too_late())
-    return connection_.talk_.answer(ticket_, {spec::Event::recipient_too_many_unknown});
-  LoopContext& context = client().context;
-  context.said_by = inquiry_->said_by();
-  connection_.talk_.answer(ticket_, inquiry_->answer());
-  context.said_by = {};
+  if (connection_.work_.is_too_late()) return connection_.work_.tell_too_many(ticket_);
+  connection_.work_.tell(ticket_, inquiry_->answer(), inquiry_->said_by());
 }
 
 }  // namespace postern::server

@@ -21,6 +21,8 @@ namespace bit = spec::bit;
 
 namespace {
 
+constexpr std::string_view gate_of_recipients = "unknown_recipients_per_hour";
+
 observe::AuthResult counted(ask::Verdict verdict) {
   switch (verdict) {
     case ask::Verdict::accepted: return observe::AuthResult::accepted;
@@ -118,16 +120,15 @@ void ClientWork::note_gates(const limits::GateChanges& changes) {
   for (const auto& change : changes.all) {
     if (!change) continue;
     client().context.metrics.gate_changed(change->kind, change->is_shut);
-    tell(client().journal(), *change);
+    server::tell(client().journal(), *change);
   }
 }
 
 void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
   if (want.question == engine::Question::credentials && is_gated())
-    return connection().talk_.answer(want.ticket, {Event::credentials_user_gated});
-  if (want.question == engine::Question::recipient && is_harvesting())
-    return connection().talk_.answer(want.ticket, {Event::recipient_too_many_unknown});
+    return tell(want.ticket, {Event::credentials_user_gated}, "failed_auths_per_hour");
+  if (want.question == engine::Question::recipient && is_harvesting()) return tell_too_many(want.ticket);
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
   try {
     ClientFacts facts(client(), session(), connection().talk_.stream.socket());
@@ -192,24 +193,23 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
-  LoopContext& context = client().context;
-  engine::Answer answer =
+  const engine::Answer answer =
       was_awaited && is_too_late() ? engine::Answer{Event::recipient_too_many_unknown} : within_limits(finding.answer);
-  std::string_view said_by;
-  if (answer.event == finding.answer.event) {
-    const config::Start& start = client().served->start;
-    said_by = finding.said_by;
-    if (ask::asks_greylist(finding, start, session()) && is_greylisted(client(), session(), answer.text)) {
-      answer = {Event::recipient_greylisted};
-      said_by = "greylist";
-    } else if (ask::asks_policy_services(finding, start, session())) {
-      return ask_policy_services(ticket, answer.text);
-    }
-  }
-  context.said_by = said_by;
-  connection().talk_.answer(ticket, answer);
-  context.said_by = {};
+  if (answer.event != finding.answer.event) return tell(ticket, answer, gate_of_recipients);
+  const config::Start& start = client().served->start;
+  if (ask::asks_greylist(finding, start, session()) && is_greylisted(client(), session(), answer.text))
+    return tell(ticket, {Event::recipient_greylisted}, "greylist");
+  if (ask::asks_policy_services(finding, start, session())) return ask_policy_services(ticket, answer.text);
+  tell(ticket, answer, finding.said_by);
 }
+
+void ClientWork::tell(Ticket ticket, const engine::Answer& answer, std::string_view said_by) {
+  client().context.said_by = said_by;
+  connection().talk_.answer(ticket, answer);
+  client().context.said_by = {};
+}
+
+void ClientWork::tell_too_many(Ticket ticket) { tell(ticket, {Event::recipient_too_many_unknown}, gate_of_recipients); }
 
 // Sessions of one address may have asked together, before its gate was shut: the answer that comes afterwards tells nothing.
 bool ClientWork::is_too_late() {

@@ -36,6 +36,10 @@ class ClientWork {
   // Whether the time of the open question is over. An answer that comes after it is ignored.
   [[nodiscard]] bool gives_up_question();
 
+  // said_by   whose word it is, for the line of a refusal
+  void tell(engine::Ticket ticket, const engine::Answer& answer, std::string_view said_by);
+  void tell_too_many(engine::Ticket ticket);
+
   // Whether the gate of who asks for recipients was shut while this client waited for an answer.
   [[nodiscard]] bool is_too_late();
   // What policy services want before the message of this transaction.
