@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "server/client/entrance.hpp"
 #include "server/loop_context.hpp"
 
 namespace postern::server {
@@ -32,8 +33,7 @@ const base::Endpoint& Client::local(int socket) {
 }
 
 bool Client::is_exempt() const {
-  const auto& exempt = context.snapshot->policies->settings().exempt_from_limits;
-  return std::ranges::any_of(exempt, [this](const base::Network& network) { return network.contains(remote.address); });
+  return server::is_exempt(context.snapshot->policies->settings(), remote.address);
 }
 
 engine::Service Client::service() const {

@@ -96,7 +96,7 @@ void Connection::obey(const OpeningWant& want) {
   if (want.kind == OpeningWant::Kind::wait) return;
   if (want.kind == OpeningWant::Kind::judge) return ClassJob::begin(*this, want.text);
   if (want.kind == OpeningWant::Kind::ask_dns) {
-    if (Opening::asks_dns_lists(client_)) client_.dns_lists = DnsLists::begin(*this);
+    client_.dns_lists = DnsLists::begin(*this);
     client_.name = ClientName::begin(*this);
     return obey(opening_.enter(client_, talk_.stream));
   }

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "server/client/connection.hpp"
+#include "server/client/entrance.hpp"
+#include "server/policies.hpp"
 
 namespace postern::server {
 
@@ -21,6 +23,9 @@ bool is_known(const Answer& answer) {
 }  // namespace
 
 std::unique_ptr<DnsLists> DnsLists::begin(Connection& connection) {
+  const Client& client = connection.client_;
+  const config::Configuration& settings = client.context.snapshot->policies->settings();
+  if (!asks_dns_lists(settings, client.served->start, client.remote.address)) return nullptr;
   if (connection.context().find_resolver() == nullptr) return nullptr;
   std::unique_ptr<DnsLists> lists(new DnsLists(connection));
   for (std::size_t i = 0; i < lists->listing_.entries(); ++i)

@@ -5,6 +5,7 @@
 
 #include "config/settings_env.hpp"
 #include "config/tcp_rule.hpp"
+#include "server/client/entrance.hpp"
 #include "server/client/handshake.hpp"
 #include "server/client/proxy_header.hpp"
 #include "server/loop_context.hpp"
@@ -147,8 +148,8 @@ OpeningWant Opening::read_proxy_header(Client& client, Stream& stream) {
 OpeningWant Opening::admit(Client& client, Stream& stream) {
   LoopContext& context = client.context;
   const config::ClientRule rule = context.find_rule(client.listener.index, client.remote.address);
-  const bool has_class = rule.standing == config::ClientRule::Standing::allowed ||
-                         rule.standing == config::ClientRule::Standing::not_found;
+  const Event by_rule = event_of(rule.standing);
+  const bool has_class = by_rule == Event::connect_ready;
   if (has_class) client.served = context.find_class(client.listener.index, rule.value);
   const bool is_sound = client.served != nullptr && client.served->start.event == Event::connect_ready;
   if (!is_sound) client.expects_tls = expects_tls(rule.value);
@@ -157,11 +158,9 @@ OpeningWant Opening::admit(Client& client, Stream& stream) {
     stage_ = Stage::judging;
     return {.kind = Kind::judge, .limit = longest_judgement, .text = rule.value};
   }
-  if (rule.standing == config::ClientRule::Standing::denied) first = std::min(first, Event::connect_denied);
-  if (rule.standing == config::ClientRule::Standing::unreadable) {
+  if (by_rule == Event::connect_rules_unreadable)
     client.journal().trouble("the tcprules cannot be read: make them again with tcprules");
-    first = std::min(first, Event::connect_rules_unreadable);
-  }
+  if (!has_class) first = std::min(first, by_rule);
   return let_in(client, stream, first);
 }
 
@@ -172,18 +171,13 @@ OpeningWant Opening::judged(Client& client, Stream& stream, std::shared_ptr<cons
   return let_in(client, stream, guesses ? Event::connect_client_guesses : Event::connect_ready);
 }
 
-bool Opening::asks_dns_lists(const Client& client) {
-  return !client.is_exempt() && ask::asks_dns_lists(client.served->start, client.remote.address);
-}
-
 // first   what its rule and the limits say
 OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
-  const Listing* const listing =
-      client.served != nullptr && client.served->listing ? &*client.served->listing : nullptr;
-  if (listing != nullptr && listing->event <= first) return turn_away(client, listing->event, listing->text);
+  const Listing* const listing = client.served != nullptr ? listing_before(*client.served, first) : nullptr;
+  if (listing != nullptr) return turn_away(client, listing->event, listing->text);
   if (first != Event::connect_ready) return refuse(client, first);
-  if (client.context.snapshot->policies->settings().looks_up_names || asks_dns_lists(client))
-    return {.kind = Kind::ask_dns};
+  const bool may_ask = client.context.snapshot->policies->settings().looks_up_names || !client.served->start.dns_lists.empty();
+  if (may_ask) return {.kind = Kind::ask_dns};
   return enter(client, stream);
 }
 

@@ -40,7 +40,6 @@ class Opening {
   [[nodiscard]] OpeningWant shut_down(const Client& client) const;
   // Memory ends, and no session begins: the client gets what the table says. Allocates nothing.
   void run_out(const Client& client, Stream& stream) const;
-  [[nodiscard]] static bool asks_dns_lists(const Client& client);
   [[nodiscard]] bool is_handshake() const { return stage_ == Stage::handshake; }
 
   static constexpr std::chrono::seconds longest_judgement{10};
