@@ -20,6 +20,8 @@ constexpr const char* about =
     "  postern serve -c postern.toml        receives mail, for many clients at once\n"
     "  postern reload PID                   makes it read its files again: done, or refused and why\n"
     "  postern check -c postern.toml        is this file fit to start with?\n"
+    "  postern ask -c postern.toml 192.0.2.7 client.example bob@example.com alice@example.org   who answers what\n"
+    "                                       about this client and recipient now, and what the policy makes of it\n"
     "  postern passwd users.cdb alice       sets the password of a user\n"
     "  postern check                        is this environment fit to start with? what is dangerous in it?\n"
     "  postern explain FORCE_TLS=1 AUTH=1   what does a client see, and what is accepted when?\n"
@@ -66,6 +68,7 @@ int run(int argc, char** argv) {
                        std::string("postern ") + POSTERN_VERSION + ", policy " + std::string(spec::policy_hash()));
   Program program;
   add_check(app, program);
+  add_ask(app, program);
   add_explain(app, program);
   add_matrix(app, program);
   add_diff(app, program);

@@ -25,6 +25,7 @@ struct Program {
   std::optional<audit::Policy> policy_;
 };
 
+void add_ask(CLI::App& app, Program& program);
 void add_check(CLI::App& app, Program& program);
 void add_explain(CLI::App& app, Program& program);
 void add_matrix(CLI::App& app, Program& program);

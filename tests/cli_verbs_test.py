@@ -12,7 +12,7 @@ import unittest
 
 from cli_program import SETTINGS, SOURCE, all_settings, password_in_clear, run, run_json, verdict, words
 
-VERBS = ["check", "explain", "matrix", "diff", "rule", "replay", "judge", "spec"]
+VERBS = ["ask", "check", "explain", "matrix", "diff", "rule", "replay", "judge", "spec"]
 
 
 class Help(unittest.TestCase):
