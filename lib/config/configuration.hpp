@@ -51,7 +51,7 @@ struct Configuration {
   std::uint32_t min_data_octets_per_second = spec::min_data_octets_per_second;
   unsigned data_rate_seconds = spec::data_rate_seconds;
   unsigned shutdown_seconds = spec::max_shutdown_seconds;
-  std::string dns;                   // resolvers, as dns::parse_servers() reads them; empty: those of the system
+  std::string dns;  // resolvers, as dns::parse_servers() reads them; empty: those of the system
   bool looks_up_names = spec::default_of::client_names;
   std::string greylist_file;         // whom the greylist knows; empty: in memory alone
   std::vector<std::string> domains;  // ours, instead of control/rcpthosts; empty: the file

@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -32,9 +31,7 @@ const base::Endpoint& Client::local(int socket) {
   return local_;
 }
 
-bool Client::is_exempt() const {
-  return server::is_exempt(context.snapshot->policies->settings(), remote.address);
-}
+bool Client::is_exempt() const { return server::is_exempt(context.snapshot->policies->settings(), remote.address); }
 
 engine::Service Client::service() const {
   engine::Service service = (served != nullptr ? served : context.find_class(listener.index, {}))->service();

@@ -176,7 +176,8 @@ OpeningWant Opening::let_in(Client& client, Stream& stream, Event first) {
   const Listing* const listing = client.served != nullptr ? listing_before(*client.served, first) : nullptr;
   if (listing != nullptr) return turn_away(client, listing->event, listing->text);
   if (first != Event::connect_ready) return refuse(client, first);
-  const bool may_ask = client.context.snapshot->policies->settings().looks_up_names || !client.served->start.dns_lists.empty();
+  const bool may_ask =
+      client.context.snapshot->policies->settings().looks_up_names || !client.served->start.dns_lists.empty();
   if (may_ask) return {.kind = Kind::ask_dns};
   return enter(client, stream);
 }
