@@ -48,7 +48,8 @@ Client::Facts& Client::facts(int socket) {
                                          .remote_port = std::to_string(remote.port),
                                          .local_ip = local_ip.view(),
                                          .local_port = std::to_string(local(socket).port)});
-  if (name != nullptr && !name->name().empty()) made->environment.set("TCPREMOTEHOST", name->name());
+  if (confirmed_name != nullptr && !confirmed_name->name().empty())
+    made->environment.set("TCPREMOTEHOST", confirmed_name->name());
   made->peer = config::read_peer(made->environment);
   facts_ = std::move(made);
   return *facts_;

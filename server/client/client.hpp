@@ -66,8 +66,8 @@ class Client {
   const ListenerRef listener;
   const std::uint64_t number;
   std::shared_ptr<const ServiceProfile> served;
-  std::unique_ptr<DnsLists> dns_lists;  // null: they are not asked
-  std::unique_ptr<ClientName> name;     // null: it is not asked for
+  std::unique_ptr<DnsLists> dns_lists;         // null: they are not asked
+  std::unique_ptr<ClientName> confirmed_name;  // null: it is not asked for
 
  private:
   std::unique_ptr<Facts> facts_;

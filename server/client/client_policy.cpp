@@ -20,7 +20,7 @@ ask::PolicyClient ClientPolicy::facts() const {
   const base::Endpoint &remote = client().remote, &local = client().local(socket);
   return {.address = std::string(write(remote.address).view()),
           .port = std::to_string(remote.port),
-          .host = client().name == nullptr ? std::string() : std::string(client().name->name()),
+          .host = client().confirmed_name == nullptr ? std::string() : std::string(client().confirmed_name->name()),
           .has_confirmed_host = true,
           .server_address = std::string(write(local.address).view()),
           .server_port = std::to_string(local.port),

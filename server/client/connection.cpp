@@ -97,7 +97,7 @@ void Connection::obey(const OpeningWant& want) {
   if (want.kind == OpeningWant::Kind::judge) return ClassJob::begin(*this, want.text);
   if (want.kind == OpeningWant::Kind::ask_dns) {
     client_.dns_lists = DnsLists::begin(*this);
-    client_.name = ClientName::begin(*this);
+    client_.confirmed_name = ClientName::begin(*this);
     return obey(opening_.enter(client_, talk_.stream));
   }
   if (want.kind == OpeningWant::Kind::close) return die(want.text);
@@ -204,7 +204,7 @@ void Connection::die(std::string_view how) {
   if (context().shadow.is_on()) context().shadow.end(client_.number);
   work_.message.drop();
   client_.dns_lists.reset();
-  client_.name.reset();
+  client_.confirmed_name.reset();
   talk_.stream.close(context().loop);
 }
 

@@ -208,7 +208,7 @@ OpeningWant Opening::greet(Client& client, Stream& stream) {
 // For the greeting, where the operator wants that.
 OpeningWant Opening::hear_dns(const Client& client, Stream& stream) {
   const config::Start& start = client.served->start;
-  const bool awaits_name = client.name != nullptr && client.name->is_awaited();
+  const bool awaits_name = client.confirmed_name != nullptr && client.confirmed_name->is_awaited();
   const bool asks_lists = client.dns_lists != nullptr && start.dnsbl_at_connect;
   const ask::DnsVerdict* const verdict = asks_lists ? client.dns_lists->verdict() : nullptr;
   if (awaits_name || (asks_lists && verdict == nullptr)) {
