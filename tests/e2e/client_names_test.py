@@ -79,7 +79,7 @@ class Names(Case):
         client.start_tls()
         self.assert_code(220, client.reply())
         client.close()
-        self.assertIn(" name=mail.test", self.server.log())
+        self.assertIn(" name=mail.test", self.server.wait_for_log(" name=mail.test"))
 
 
 class Trouble(Case):
@@ -110,6 +110,7 @@ class Trouble(Case):
     def test_early_speech(self):
         self.start(settings={"DROP_PRE_GREET": 1})
         client = self.server.connect(greeted=False)
+        self.addCleanup(client.close)
         client.send(f"PROXY TCP4 {NAMED} 127.0.0.1 50000 25\r\n")
         time.sleep(0.5)
         client.send("EHLO client.example\r\n")
