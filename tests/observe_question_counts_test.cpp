@@ -70,7 +70,7 @@ TEST(QuestionCounts, a_source_without_a_name_has_no_such_label) {
 }
 
 TEST(QuestionCounts, where_nothing_was_asked_nothing_is_shown) {
-  EXPECT_FALSE(page(Metrics(1, {})).contains("question"));
+  EXPECT_FALSE(page(Metrics(1, {})).contains("postern_question"));
   OpenQuestion(nullptr, Source::mailbox).end(Outcome::failed);
 }
 

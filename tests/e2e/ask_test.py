@@ -223,6 +223,7 @@ class Counts(Case):
             client.say("EHLO client.example")
             client.say("AUTH PLAIN " + peer.plain_response(peer.USER, "wrong"))
             client.say("AUTH PLAIN " + peer.plain_response(peer.USER, peer.PASSWORD))
+        self.assert_logged(service, " said_by=AUTH_CDB ")
         page = self.page(service)
         first, second = (f'source="policy_service",name="{each.address}"' for each in self.services)
 
@@ -246,6 +247,18 @@ class Counts(Case):
                 self.assertEqual(number, page[name.replace("question_seconds_count", "questions_total")])
         self.assertGreater(float(page[f"postern_question_seconds_sum{{{first}}}"]), 0)
         self.assertNotIn(KEY, "".join(page))
+
+    def test_a_list_that_rests_is_not_remembered(self):
+        self.write(DNSBL="gone.test=127.0.0.2")
+        self.file.write_text(self.file.read_text().replace("[server]\n", "[server]\nloops = 1\n"))
+        service = self.start_serve()
+        for number in range(10, 30):  # it rests after 16 failures in a row
+            self.answered(service, f"198.51.100.{number}", SENDER, f"user@{OURS}")
+        self.assert_logged(service, "did not answer for long")
+        page = self.page(service)
+        self.assertEqual(page['postern_dns_list_questions_total{result="cached"}'], "0")
+        self.assertEqual(page['postern_dns_list_cache_hits_total{list="gone.test"}'], "0")
+        self.assertEqual(page['postern_answers_total{source="dns_list",name="gone.test",outcome="failed"}'], "20")
 
     def test_one_that_waits_is_open_and_one_that_is_silent_has_failed(self):
         self.write()

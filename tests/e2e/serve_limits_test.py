@@ -156,6 +156,7 @@ class Guesses(serve.Case):
         self.assert_gated(service, TIM)
         self.assert_logged(service, "kind=user change=shut number=1")
         self.assert_logged(service, "rule=credentials.user_gated ")
+        self.assert_logged(service, " said_by=failed_auths_per_hour ")
         self.assertEqual(self.guess(service, TIM, user="carol", password="wrong"), ["535"])
         self.assertEqual(self.guess(service, TOM, password=peer.PASSWORD), ["235"])
         self.assert_code(220, self.session(service, TIM, which=1).greeting)
@@ -336,6 +337,7 @@ class Harvests(serve.Case):
             self.assert_gated(service, TIM, name)
         self.assertEqual(self.rcpt(open_before, "user"), self.replies["too_many_unknown"])
         self.assert_logged(service, "rule=recipient.too_many_unknown ")
+        self.assert_logged(service, " said_by=unknown_recipients_per_hour ")
         self.assert_logged(service, "kind=recipients change=shut number=1")
         with self.session(service, TOM) as client:
             self.assertEqual(self.rcpt(client, "user"), "250 ok")
