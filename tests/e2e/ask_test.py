@@ -191,7 +191,7 @@ class Answers(Case):
         self.write(FORCE_TSL=1)
         self.assertIn("FORCE_TSL", self.ask(TOM, "h", SENDER, "r", expect=USAGE).stderr)
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    @unittest.skipUnless(os.geteuid() == 0, "only root may become another user")
     def test_as_root_it_is_the_user_who_serves(self):
         self.home.path.chmod(0o755)
         who = self.home.script("who", 'echo "asked by $(id -un)" >&4; exit 100\n')
