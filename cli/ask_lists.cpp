@@ -8,6 +8,7 @@
 
 #include "ask/client_listing.hpp"
 #include "dns/blocking_resolver.hpp"
+#include "dns/confirmed_name.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::cli {
@@ -47,6 +48,12 @@ class ListQuestion final : public dns::Request {
  private:
   ask::OpenQuestion asked_;
   std::function<void(ListQuestion&, const dns::Answer&)> hear_;
+};
+
+struct AskedName final : dns::ConfirmedName {
+  explicit AskedName(dns::Resolver& resolver) : dns::ConfirmedName(resolver) {}
+  void ended(const Outcome& heard) override { outcome = heard; }
+  Outcome outcome;
 };
 
 AskedQuestion told_of(const ask::DnsVerdict& verdict, std::uint64_t threshold) {
@@ -101,6 +108,27 @@ Said said_by_valid_recipients(const ask::RecipientLists& lists, const std::strin
 }
 
 }  // namespace
+
+std::string ask_client_name(const base::Address& client, const std::expected<dns::Servers, std::string>& servers,
+                            const TellQuestion& tell) {
+  using Kind = dns::ConfirmedName::Outcome::Kind;
+  auto resolver = servers ? dns::BlockingResolver::make({.servers = *servers}) : std::unexpected(servers.error());
+  std::string name;
+  look(tell, "client_name", [&]() -> Said {
+    if (!resolver) return {"failed", resolver.error()};
+    AskedName asked(*resolver);
+    if (const auto* const known = asked.begin(client)) asked.outcome = *known;
+    resolver->wait(base::after_seconds(2 * spec::max_dns_seconds + 1));
+    name = asked.outcome.name;
+    switch (asked.outcome.kind) {
+      case Kind::confirmed: return {"confirmed", name};
+      case Kind::none: return {"none", "no name that its addresses confirm"};
+      case Kind::failed: break;
+    }
+    return {"failed", "the DNS does not say"};
+  });
+  return name;
+}
 
 std::optional<ask::DnsVerdict> ask_dns_lists(const config::Start& start, const base::Address& client,
                                              const std::expected<dns::Servers, std::string>& servers,

@@ -1,7 +1,7 @@
-// What DNS lists say of a client, and control files of a recipient, one by one, each by the asker that the server has.
+// What the DNS says of a client, its name and its lists, and control files of a recipient, one by one, each by the asker that the server has.
 // in      a start and an address; or lists that are read, and a session that has named a recipient
 // out     a line for each; of DNS lists the verdict, and a line for it
-// waits   ask_dns_lists(): at most spec::max_dns_seconds and a second; ask_lists() reads nothing
+// waits   ask_dns_lists(): at most spec::max_dns_seconds and a second, ask_client_name() twice as long; ask_lists() reads nothing
 // errors  none: without a resolver a line says why
 // source  ask/client_listing.hpp; ask/recipient_lists.hpp
 #pragma once
@@ -22,6 +22,11 @@
 namespace postern::cli {
 
 using TellQuestion = std::function<void(AskedQuestion)>;
+
+// The name that its addresses confirm; empty: there is none, or nobody knows.
+[[nodiscard]] std::string ask_client_name(const base::Address& client,
+                                          const std::expected<dns::Servers, std::string>& servers,
+                                          const TellQuestion& tell);
 
 // None: they could not be asked.
 [[nodiscard]] std::optional<ask::DnsVerdict> ask_dns_lists(const config::Start& start, const base::Address& client,

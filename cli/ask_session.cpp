@@ -10,6 +10,7 @@
 
 #include "ask/auth_environment.hpp"
 #include "ask/client_listing.hpp"
+#include "ask/greylist.hpp"
 #include "ask/inquiry.hpp"
 #include "ask/policy_inquiry.hpp"
 #include "base/blocking_client.hpp"
@@ -111,7 +112,9 @@ class Session final : private engine::Output, private ask::Facts {
   }
 
   [[nodiscard]] AskedSession run() {
-    if (client_.has_dns_lists) listing_ = ask_dns_lists(start(), client_.address, client_.dns_servers, book_, teller());
+    if (client_.first == Event::connect_ready) look_up_name();
+    if (client_.has_dns_lists)
+      dns_.listing = ask_dns_lists(start(), client_.address, client_.dns_servers, book_, teller());
     converse();
     tell_unasked();
     return {.questions = book_.questions(), .verdict = verdict_};
@@ -138,7 +141,7 @@ class Session final : private engine::Output, private ask::Facts {
   [[nodiscard]] std::string local_ip() override { return std::string(write(client_.settings().at.address).view()); }
   [[nodiscard]] std::string_view relay_value() override { return client_.served->relay_value; }
   [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits) override {
-    return {.verdict = listing_ ? &*listing_ : nullptr};
+    return {.verdict = dns_.listing ? &*dns_.listing : nullptr};
   }
   [[nodiscard]] ask::QuestionBook* question_book() override { return &book_; }
 
@@ -146,9 +149,9 @@ class Session final : private engine::Output, private ask::Facts {
 
   void converse() {
     const bool is_listed =
-        start().dnsbl_at_connect && client_.first == Event::connect_ready && listing_ && listing_->is_listed;
+        start().dnsbl_at_connect && client_.first == Event::connect_ready && dns_.listing && dns_.listing->is_listed;
     const Event first = is_listed ? Event::connect_dns_listed : client_.first;
-    settle(talk_.happen(first, now_, *this, is_listed ? listing_->words : client_.text));
+    settle(talk_.happen(first, now_, *this, is_listed ? dns_.listing->words : client_.text));
     if (verdict_.code != 220 || !say("EHLO " + said_.helo)) return;
     if (said_.begins_tls && session().guards().has(bit::channel_clear))
       if (!say("STARTTLS") || !say("EHLO " + said_.helo)) return;
@@ -217,8 +220,26 @@ class Session final : private engine::Output, private ask::Facts {
     if (inquiry != nullptr) (*inquiry)->run();
     const ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(inquiry_.asked);
     said_by_ = finding.said_by;
+    tell_of_greylist(finding);
     if (!ask::asks_policy_services(finding, start(), session())) return finding.answer;
     return ask_policy_services(finding.answer.text);
+  }
+
+  void look_up_name() {
+    if (!server::looks_up_name(client_.snapshot->policies->settings(), client_.address)) return;
+    dns_.name = ask_client_name(client_.address, client_.dns_servers, teller());
+    if (!dns_.name.empty()) environment_.set("TCPREMOTEHOST", dns_.name);
+  }
+
+  // It is in the memory of the server.
+  void tell_of_greylist(const ask::Finding& finding) {
+    const ask::DnsVerdict* const verdict = dns_.listing ? &*dns_.listing : nullptr;
+    if (ask::asks_greylist(finding, start(), session()) && ask::may_be_greylisted(client_.address, verdict) &&
+        !server::is_exempt(client_.snapshot->policies->settings(), client_.address))
+      book_.add({.source = "greylist",
+                 .name = {},
+                 .outcome = "not_asked",
+                 .answer = "not asked: the server remembers whom it knows; others get 451 the first time"});
   }
 
   engine::Answer ask_policy_services(std::string_view recipient) {
@@ -228,6 +249,8 @@ class Session final : private engine::Output, private ask::Facts {
         start(), session(), recipient,
         ask::PolicyClient{.address = std::string(write(client_.address).view()),
                           .port = "0",
+                          .host = dns_.name,
+                          .has_confirmed_host = true,
                           .server_address = local_ip(),
                           .server_port = std::to_string(client_.settings().at.port),
                           .tls_version = is_clear ? "" : "TLSv1.3",
@@ -273,7 +296,10 @@ class Session final : private engine::Output, private ask::Facts {
   engine::Time now_{};
   ask::Recipients recipients_;
   Book book_;
-  std::optional<ask::DnsVerdict> listing_;
+  struct {
+    std::string name;  // confirmed
+    std::optional<ask::DnsVerdict> listing;
+  } dns_;  // what it says of the client
   struct {
     ask::Asked asked;
     std::optional<ask::PolicyInquiry> policy;

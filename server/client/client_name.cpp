@@ -1,20 +1,16 @@
 #include "server/client/client_name.hpp"
 
-#include <algorithm>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "server/client/connection.hpp"
+#include "server/client/entrance.hpp"
 
 namespace postern::server {
 
 std::unique_ptr<ClientName> ClientName::begin(Connection& connection) {
   Client& client = connection.client_;
-  static const std::vector<base::Network> own = base::loopback_networks();
-  const auto has_client = [&](const base::Network& network) { return network.contains(client.remote.address); };
-  if (!client.context.snapshot->policies->settings().looks_up_names || std::ranges::any_of(own, has_client))
-    return nullptr;
+  if (!looks_up_name(client.context.snapshot->policies->settings(), client.remote.address)) return nullptr;
   dns::Resolver* const resolver = client.context.find_resolver();
   if (resolver == nullptr) return nullptr;
   std::unique_ptr<ClientName> name(new ClientName(connection, *resolver));

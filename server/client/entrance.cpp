@@ -1,6 +1,7 @@
 #include "server/client/entrance.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "ask/client_listing.hpp"
 
@@ -25,6 +26,12 @@ const Listing* listing_before(const ServiceProfile& served, Event first) {
 bool is_exempt(const config::Configuration& settings, const base::Address& client) {
   return std::ranges::any_of(settings.exempt_from_limits,
                              [&](const base::Network& network) { return network.contains(client); });
+}
+
+bool looks_up_name(const config::Configuration& settings, const base::Address& client) {
+  static const std::vector<base::Network> own = base::loopback_networks();
+  return settings.looks_up_names &&
+         std::ranges::none_of(own, [&](const base::Network& network) { return network.contains(client); });
 }
 
 bool asks_dns_lists(const config::Configuration& settings, const config::Start& start, const base::Address& client) {

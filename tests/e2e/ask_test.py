@@ -10,7 +10,7 @@ import unittest
 import urllib.request
 
 import peer
-from dns_servers import Rbldnsd
+from dns_servers import Rbldnsd, Unbound
 from peer import OURS
 from policy_peers import Standin
 from serve import Case as ServeCase
@@ -174,6 +174,29 @@ class Answers(Case):
         self.assertIn("denied", said["rule_of_client"])
         said = self.asked("198.51.100.9", f"nobody@{OURS}", expect=ACCEPTED)
         self.assertEqual(self.outcome_of(said, "mailbox"), "not_asked")
+
+    def test_the_name_of_the_client(self):
+        resolver = Unbound(["1.2.0.192.in-addr.arpa 60 IN PTR mail.test", "mail.test 60 IN A 192.0.2.1",
+                            "2.2.0.192.in-addr.arpa 60 IN PTR mail.test"], {})
+        self.addCleanup(resolver.stop)
+        self.write(RCPTCHECK=self.home.script("who", 'echo "you are $TCPREMOTEHOST" >&4; test "$RECIPIENT" != "never@%s" || exit 100' % OURS))
+        self.file.write_text(self.file.read_text().replace(self.lists.address, resolver.address)
+                             .replace("[server]\n", "[server]\nclient_names = true\n"))
+        said = self.asked("192.0.2.1", f"user@{OURS}", expect=ACCEPTED)
+        self.assertEqual(self.outcome_of(said, "client_name"), "confirmed")
+        self.assertEqual(self.services[0].asked[-1]["client_name"], "mail.test")
+        self.assertEqual(self.asked("192.0.2.1", f"never@{OURS}", expect=REFUSED)["reply"], "553 you are mail.test")
+        said = self.asked("192.0.2.2", f"user@{OURS}", expect=ACCEPTED)
+        self.assertEqual(self.outcome_of(said, "client_name"), "none")
+        self.assertEqual(self.services[0].asked[-1]["client_name"], "unknown")
+
+    def test_a_greylist_is_the_servers_own(self):
+        self.write(GREYLIST=300)
+        said = self.asked(TOM, f"user@{OURS}", expect=ACCEPTED)
+        self.assertEqual(self.outcome_of(said, "greylist"), "not_asked")
+        for client, recipient in ((TOM, f"nobody@{OURS}"), ("127.0.0.1", f"user@{OURS}")):
+            said = self.asked(client, recipient)
+            self.assertNotIn("greylist", [each["source"] for each in said["questions"]])
 
     def test_listeners(self):
         self.write({"port": 2500}, {"port": 2501, "FORCE_TLS": 1})
