@@ -73,6 +73,48 @@ TEST_F(Outbound, what_has_no_place_in_line_fails_at_once) {
   EXPECT_EQ(3, crowded);
 }
 
+// One that goes on, and one in line: neither is called, and the next one has a connection of its own.
+TEST_F(Outbound, who_leaves_makes_room_for_the_next) {
+  Service service([](Peer& peer, std::size_t) {
+    while (const auto line = peer.hear()) line == "silent" ? peer.be_silent() : void(peer.say("re " + *line + "\n"));
+  });
+  settings_.max_in_flight = 1;
+  settings_.max_waiting = 8;
+  make({service.address()});
+  ends_with_all_ = false;
+  Question &silent = ask("silent"), &in_line = ask("in line");
+  const Question& last = questions_.emplace_back("last", 5s, [this] { loop_->stop(); });
+  Next leaving([&] {
+    EXPECT_EQ(1, silent.begun);
+    silent.leave();
+    in_line.leave();
+    EXPECT_FALSE(pool_->submit(questions_.back(), 8s));
+  });
+  loop_->post([&] { leaving.in(*loop_, 100ms); });
+  run(3s);
+  EXPECT_EQ("re last\n", last.answer);
+  EXPECT_EQ(0, silent.ends + in_line.ends + in_line.begun);
+  EXPECT_EQ(2U, service.connections());
+}
+
+// The next one was in line already.
+TEST_F(Outbound, who_is_in_line_has_the_place_of_who_leaves) {
+  Service service([](Peer& peer, std::size_t) {
+    while (const auto line = peer.hear()) line == "silent" ? peer.be_silent() : void(peer.say("re " + *line + "\n"));
+  });
+  settings_.max_in_flight = 1;
+  settings_.max_waiting = 8;
+  make({service.address()});
+  ends_with_all_ = false;
+  Question& silent = ask("silent");
+  const Question& last = questions_.emplace_back("last", 5s, [this] { loop_->stop(); });
+  loop_->post([&] { EXPECT_FALSE(pool_->submit(questions_.back(), 8s)); });
+  Next leaving([&] { silent.leave(); });
+  loop_->post([&] { leaving.in(*loop_, 100ms); });
+  run(3s);
+  EXPECT_EQ("re last\n", last.answer);
+}
+
 TEST_F(Outbound, a_service_that_is_slow_has_its_time_and_no_more) {
   Service service([](Peer& peer, std::size_t) {
     static_cast<void>(peer.hear());

@@ -40,6 +40,7 @@ class Question final : public OutboundRequest<LineProtocol> {
     told = describe(why);
     end();
   }
+  void leave() { withdraw(); }
   void end() {
     ++ends;
     ended_at = std::chrono::steady_clock::now();

@@ -1,6 +1,7 @@
 // Questions to one service over connections that are used again: LMTP, and whatever else is asked over a stream.
 // in      requests, each with the time it may take in all; addresses in the order in which they are wanted
-// out     each request ends once: by ended(), with what the protocol has heard, or by failed(), when nothing was said
+// out     each request ends once: by ended(), with what the protocol has heard, or by failed(), when nothing was said, or without
+//         a call, when it is withdrawn
 // again   a connection that was idle and turns out to be dead is replaced by a new one, once, where the protocol says that
 //         nothing of the request had an effect, and as long as its time is not over
 // bounds  max_in_flight connections that are busy or being made, max_waiting requests in line: one more fails at
@@ -9,6 +10,7 @@
 // down    addresses rest after a failed attempt (outbound_addresses.hpp). When none is left and no connection is there
 //         either, all that wait fail at once; a request shortly before the end of a rest waits for it
 // memory  is needed only for a new connection: its lack is ENOMEM of that attempt
+// left    a connection whose request is withdrawn is closed: its answer would be taken for that to the next one
 // lives   a request until it has ended; the pool until none is left; all on the loop's thread, which outlives both
 // errors  base::StreamFailure: which address, what, errno
 // source  docs/decisions/0013-outbound.md
@@ -43,6 +45,10 @@ class OutboundRequest : private Timer {
   // The request has ended, well or not; its outcome is in the protocol. Either of the two may destroy it.
   virtual void ended(Protocol& protocol) = 0;
   virtual void failed(const base::StreamFailure& failure) = 0;
+
+ protected:
+  // Only while a pool has it. No call follows.
+  void withdraw() { pool_->withdraw(*this); }
 
  private:
   friend class OutboundPool<Protocol>;
@@ -92,6 +98,7 @@ class OutboundPool {
           protocol_(std::move(protocol)) {}
 
     [[nodiscard]] Protocol& protocol() { return *protocol_; }
+    [[nodiscard]] bool serves(const Request& request) const { return request_ == &request; }
     void serve(Request& request) {
       request.stream_ = this;
       request_ = &request;
@@ -115,6 +122,7 @@ class OutboundPool {
   void ended(Connection& connection, Request& request);
   void idle_ended(Connection& connection);
   void overdue(Request& request);
+  void withdraw(Request& request);
 
   void serve_waiting();
   void match();
@@ -302,6 +310,16 @@ void OutboundPool<Protocol>::overdue(Request& request) {
   if (request.stream_ != nullptr) return request.stream_->fail(base::StreamFailure::Kind::timed_out);
   std::erase(waiting_, &request);
   request.failed({.kind = base::StreamFailure::Kind::timed_out});
+}
+
+// Inside a call of the caller: those in line have their turn after it.
+template <typename Protocol>
+void OutboundPool<Protocol>::withdraw(Request& request) {
+  request.disarm();
+  std::erase(waiting_, &request);
+  const auto serving = std::ranges::find_if(connections_, [&](const auto& one) { return one->serves(request); });
+  if (serving != connections_.end()) drop(**serving);
+  if (!waiting_.empty()) loop_.arm(rested_, {});
 }
 
 template <typename Protocol>
