@@ -29,12 +29,7 @@ ask::PolicyClient ClientPolicy::facts() const {
           .session = client().context.find_policy_pools().name_of(client().number)};
 }
 
-// Only what was given up may still be asked, by a client that has waited for too long elsewhere.
 void ClientPolicy::ask(Ticket ticket, std::string_view recipient) {
-  if (is_asking_) {
-    client().journal().trouble("policy services are still asked about the recipient before");
-    return connection_.talk_.answer(ticket, engine::nobody_answers(engine::Question::recipient));
-  }
   ticket_ = ticket;
   has_run_out_ = false;
   end_ = client().context.loop.now() + std::chrono::seconds(spec::max_policy_seconds);
@@ -92,6 +87,13 @@ void ClientPolicy::go_on(Hear hear) {
   connection_.job_done([this] {
     if (connection_.awaited_ == ticket_) tell();
   });
+}
+
+void ClientPolicy::withdraw() {
+  if (!std::exchange(is_asking_, false)) return;
+  question_.end(ask::Outcome::abandoned);
+  OutboundRequest::withdraw();
+  --connection_.jobs_;
 }
 
 void ClientPolicy::tell() {

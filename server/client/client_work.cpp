@@ -161,11 +161,29 @@ bool ClientWork::gives_up_question() {
   const engine::Conversation& talk = connection().talk_.conversation();
   if (engine_time(client().context.loop.now()) < talk.deadline()) return false;
   const bool is_password = talk.want().question == engine::Question::credentials;
-  client().journal().trouble(std::string("no answer in time: ") + (is_password ? "passwords" : "recipients") +
-                             " are checked too slowly, or too many wait (checkers)");
-  if (is_password) client().context.metrics.auth(observe::AuthResult::broken);
-  connection().awaited_ = Ticket::none;
+  give_up_question(std::string("no answer in time: ") + (is_password ? "passwords" : "recipients") +
+                   " are checked too slowly, or too many wait (checkers)");
   return true;
+}
+
+// Who looks for the answer is told where that can be, and not heard any more.
+void ClientWork::give_up_question(std::string_view why) {
+  client().journal().trouble(why);
+  if (connection().talk_.conversation().want().question == engine::Question::credentials)
+    client().context.metrics.auth(observe::AuthResult::broken);
+  connection().awaited_ = Ticket::none;
+  withdraw();
+}
+
+void ClientWork::end_question() {
+  const engine::Want want = connection().talk_.conversation().want();
+  if (want.kind != engine::Want::Kind::answer || want.question == engine::Question::hand_over) return;
+  give_up_question("the server ends: it waits for no answer to what this client asks");
+  connection().talk_.answer(want.ticket, engine::nobody_answers(want.question));
+}
+
+void ClientWork::withdraw() {
+  if (policy_ != nullptr) policy_->withdraw();
 }
 
 // deviation D22: the first gate. Its client waits as after a wrong password, and learns nothing about it.

@@ -35,6 +35,10 @@ class ClientWork {
   void hear_dns_lists();
   // Whether the time of the open question is over. An answer that comes after it is ignored.
   [[nodiscard]] bool gives_up_question();
+  // The server ends: what is open about a recipient or a password is answered as by nobody, since 421 comes next anyway.
+  void end_question();
+  // The session is over.
+  void withdraw();
 
   // said_by   whose word it is, for the line of a refusal
   void tell(engine::Ticket ticket, const engine::Answer& answer, std::string_view said_by);
@@ -50,6 +54,7 @@ class ClientWork {
  private:
   friend class InquiryJob;
 
+  void give_up_question(std::string_view why);
   [[nodiscard]] bool is_gated();
   [[nodiscard]] bool is_harvesting();
   void watch(const engine::Note& note);

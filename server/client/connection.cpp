@@ -133,6 +133,7 @@ void Connection::end_with_server() {
   if (!context().is_shutting_down || phase_ != Phase::talking || is_in_handshake()) return;
   const bool is_at_once = context().must_end && !work_.message.holds_up_client();
   talk_.shut_down(is_at_once ? engine::ShutDown::at_once : engine::ShutDown::when_idle);
+  work_.end_question();
 }
 
 void Connection::end_turn() {
@@ -203,6 +204,7 @@ void Connection::die(std::string_view how) {
   if (client_.is_admitted) context().metrics.session_closed();
   if (context().shadow.is_on()) context().shadow.end(client_.number);
   work_.message.drop();
+  work_.withdraw();
   client_.dns_lists.reset();
   client_.confirmed_name.reset();
   talk_.stream.close(context().loop);

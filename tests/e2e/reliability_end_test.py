@@ -14,6 +14,7 @@ import peer
 from peer import OURS
 
 import listening
+from policy_peers import Standin
 
 SHUTDOWN_SECONDS = 2  # 30 without the file
 END_SECONDS = 5  # server/server.cpp
@@ -104,6 +105,53 @@ class End(listening.Case):
         server.signal(signal.SIGTERM)
         self.assertEqual(server.exit_code(END_SECONDS), 0)
         self.assertGreater(time.monotonic() - began, HANDSHAKE_SECONDS - 0.5)
+
+    def ask_and_end(self, server, *commands, clients=()):
+        """Each client asks what nobody answers; then the server ends: their last replies, and how long it took."""
+        clients = clients or [self.connect(server) for _ in commands]
+        for client, command in zip(clients, commands):
+            client.say("EHLO client.example", "MAIL FROM:<me@sender.example>")
+            client.send(command + "\r\n")
+        time.sleep(0.3)
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        replies = [client.rest().decode().splitlines() for client in clients]
+        return replies, time.monotonic() - began
+
+    def test_who_waits_for_a_policy_service_is_told_at_once(self):
+        standin = Standin()
+        self.addCleanup(standin.stop)
+        server = self.serve(file=listening.write_file(self.home, "shutdown_seconds = 0", POSTERN_POLICY_SERVICE=standin.address))
+        rcpt = f"RCPT TO:<silent@{OURS}>"
+        replies, seconds = self.ask_and_end(server, rcpt, rcpt + "\r\n" + rcpt)
+        self.assertEqual(replies, [["451 unable to check recipient (#4.3.0)", ENDING]] * 2)
+        self.assertEqual(server.exit_code(END_SECONDS), 0)
+        self.assertLess(seconds, END_SECONDS - 1)
+        self.assertIn("end: all sessions are over", server.log())
+
+    def test_who_waits_for_dns_lists_is_told_at_once(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            file = listening.write_file(self.home, f'shutdown_seconds = 0\ndns = "127.0.0.1:{silent.getsockname()[1]}"',
+                                        DNSBL="list.example=127.0.0.2")
+            file.write_text(file.read_text() + 'proxies = ["127.0.0.0/8"]\n')
+            server = self.serve(file=file)
+            client = server.connect(greeted=False)
+            self.addCleanup(client.close)
+            client.send("PROXY TCP4 198.51.100.7 127.0.0.1 50000 25\r\n")  # about private addresses nobody is asked
+            self.assertEqual(client.reply()[:3], "220")
+            replies, _ = self.ask_and_end(server, f"RCPT TO:<user@{OURS}>", clients=[client])
+            self.assertEqual(replies, [["451 unable to check recipient (#4.3.0)", ENDING]])
+            self.assertEqual(server.exit_code(END_SECONDS), 0)
+            self.assertIn("end: all sessions are over", server.log())
+
+    def test_who_waits_for_a_program_is_told_at_once(self):
+        slow = self.home.script("slow", "exec sleep 20")
+        server = self.serve(file=listening.write_file(self.home, "shutdown_seconds = 0", RCPTCHECK=slow))
+        replies, seconds = self.ask_and_end(server, f"RCPT TO:<user@{OURS}>")
+        self.assertEqual(replies, [["451 unable to check recipient (#4.3.0)", ENDING]])
+        self.assertLess(seconds, END_SECONDS - 1)
+        self.assertEqual(server.exit_code(2 * END_SECONDS), 0)
 
     def test_who_waits_in_the_backlog_is_told(self):
         """An accept that fails makes the loop rest for a tenth of a second; meanwhile clients come, and then the end."""
