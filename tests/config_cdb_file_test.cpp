@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -228,6 +229,34 @@ TEST_F(Cdb, damage_is_never_an_absent_key) {
     }
     EXPECT_LT(0, errors);
   }
+}
+
+// Each bit of records and tables, and in the header those of each table that is not empty and of some that are: a key that is
+// there is found, or the file is damaged.
+TEST_F(Cdb, no_bit_that_flips_makes_a_key_absent) {
+  std::vector<std::pair<std::string, std::string>> records;
+  for (int i = 0; i < 6; ++i) records.emplace_back("user" + std::to_string(i * 37), "v");
+  home_.write_cdb("whole.cdb", records);
+  const std::string whole = home_.read("whole.cdb");
+  const timespec long_ago[2] = {{.tv_sec = 1'000'000, .tv_nsec = 0}, {.tv_sec = 1'000'000, .tv_nsec = 0}};
+  int damaged = 0;
+  const auto is_empty = [&](std::size_t table) { return whole.substr(table * 8 + 4, 4) == std::string(4, '\0'); };
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    if (const std::size_t table = bit / 64; table < 256 && table % 16 != 0 && is_empty(table)) continue;
+    std::string flipped = whole;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    home_.write("flipped.cdb", flipped);
+    ASSERT_EQ(0, ::utimensat(AT_FDCWD, "flipped.cdb", long_ago, 0));
+    CdbFile file;
+    if (file.open("flipped.cdb") != 0) continue;
+    for (const auto& [key, value] : records) {
+      const auto found = file.find(key);
+      EXPECT_EQ(EPROTO, found ? EPROTO : found.error());
+      EXPECT_TRUE(!found || found->has_value()) << key << " at octet " << bit / 8 << ", bit " << bit % 8;
+      damaged += found ? 0 : 1;
+    }
+  }
+  EXPECT_LT(1000, damaged);
 }
 
 TEST_F(Cdb, lengths_that_wrap_round_end_the_walk) {

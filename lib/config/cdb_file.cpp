@@ -39,18 +39,21 @@ std::string_view text_of(std::span<const unsigned char> octets) {
 
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
 
-// Where the tables begin, when each is after the records and the last ends with the file.
+// Where the tables begin, when they fill the file from there, one after the other, as all writers have them. An empty one, for
+// which they name the place of the next, is not before them: it would be one that has lost its number of slots.
 std::optional<std::uint64_t> end_of_records(std::span<const unsigned char> header, std::uint64_t file_octets) {
-  std::uint64_t begin = file_octets, end = header.size();
+  std::uint64_t begin = file_octets, end = header.size(), first_named = file_octets;
   for (std::size_t at = 0; at < header.size(); at += slot_octets) {
     const std::uint64_t position = number_at(header.data() + at);
-    const std::uint64_t table_end = position + std::uint64_t{number_at(header.data() + at + 4)} * slot_octets;
-    if (table_end == position) continue;  // where an empty table is does not matter
-    if (position < header.size() || table_end > file_octets) return std::nullopt;
-    begin = std::min(begin, position);
-    end = std::max(end, table_end);
+    const std::uint64_t table_octets = std::uint64_t{number_at(header.data() + at + 4)} * slot_octets;
+    if (position >= header.size()) first_named = std::min(first_named, position);
+    if (table_octets == 0) continue;
+    const bool is_first = begin == file_octets;
+    if (is_first ? position < end || position >= file_octets : position != end) return std::nullopt;
+    if (is_first) begin = position;
+    end = position + table_octets;
   }
-  return end == file_octets ? std::optional(begin) : std::nullopt;
+  return end == file_octets && first_named == begin ? std::optional(begin) : std::nullopt;
 }
 
 // A change that is only just made may hide another one.
@@ -216,19 +219,23 @@ bool CdbFile::finds_each_record() const {
   return true;
 }
 
-// Whether slots are missing in the table of a key that was not found: writers make two slots for each record.
-std::expected<bool, int> CdbFile::is_thinned(std::string_view key) const {
-  const unsigned char* const table = header_.data() + hash_of(key) % 256 * slot_octets;
+// Of a key that was not found: writers make two slots for each record, in the table that its hash names.
+std::expected<bool, int> CdbFile::is_table_sound(std::string_view key) const {
+  const std::uint32_t number = hash_of(key) % 256;
+  const unsigned char* const table = header_.data() + number * slot_octets;
   const std::uint64_t begin = number_at(table), slots = number_at(table + 4);
   std::array<unsigned char, 512 * slot_octets> room;
   std::uint64_t filled = 0;
   for (std::uint64_t at = 0; at < slots * slot_octets; at += room.size()) {
     const auto some = std::span(room).first(std::min<std::uint64_t>(room.size(), slots * slot_octets - at));
     if (!read_at(begin + at, some)) return std::unexpected(EPROTO);
-    for (std::size_t slot = 0; slot < some.size(); slot += slot_octets)
-      filled += number_at(some.data() + slot + 4) != 0 ? 1U : 0U;
+    for (std::size_t slot = 0; slot < some.size(); slot += slot_octets) {
+      if (number_at(some.data() + slot + 4) == 0) continue;
+      if (number_at(some.data() + slot) % 256 != number) return false;
+      ++filled;
+    }
   }
-  return filled * 2 < slots;
+  return filled * 2 >= slots;
 }
 
 bool CdbFile::keep_key(const Place& record) {
@@ -249,13 +256,14 @@ std::expected<std::optional<CdbFile::Place>, int> CdbFile::search(std::string_vi
     const auto slot = slot_at(begin + ((hash >> 8U) + i) % slots * slot_octets);
     if (!slot) return std::unexpected(EPROTO);
     if (slot->position == 0) return std::nullopt;
-    if (slot->hash != hash) continue;
     const auto record = place_at(slot->position);
     if (!record) return std::unexpected(EPROTO);
-    const auto is_same = matches(*record, key);
-    if (!is_same) return std::unexpected(is_same.error());
-    if (*is_same) return record;
-    if (hash_at(*record) != hash) return std::unexpected(EPROTO);
+    if (slot->hash == hash) {
+      const auto is_same = matches(*record, key);
+      if (!is_same) return std::unexpected(is_same.error());
+      if (*is_same) return record;
+    }
+    if (hash_at(*record) != slot->hash) return std::unexpected(EPROTO);
   }
   return std::nullopt;
 }
@@ -276,7 +284,7 @@ CdbFile::Found CdbFile::find(std::string_view key) {
   if (const int error_number = load_header(); error_number != 0) return std::unexpected(error_number);
   const auto found = search(key);
   const bool is_kept = !found || !*found || keep_value(**found);
-  const bool is_damaged = copy_ == nullptr && found && !*found && is_thinned(key) != false;
+  const bool is_damaged = copy_ == nullptr && found && !*found && is_table_sound(key) != true;
   if (const int error_number = verify(*before); error_number != 0) return std::unexpected(error_number);
   if (!found) return std::unexpected(found.error());
   if (!is_kept || is_damaged) return std::unexpected(EPROTO);

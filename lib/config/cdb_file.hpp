@@ -5,10 +5,14 @@
 // torn    each answer is of one state of the file: its length and its times are the same before and after, none of its
 //         last change so recent that the clock could not tell another, and the tables end where the file ends. Else ESTALE
 // damage  is never an absent key: a copy is taken where each record is found by its key and the records fill what is before the
-//         tables. find() in a file reads what it needs: a table that is less than half full of slots, which no writer of
-//         cdbs makes, and a record that does not belong to its slot are EPROTO
+//         tables. find() in a file reads what it needs, and what no writer of cdbs makes there is EPROTO: tables that do not fill
+//         the file behind the records, one after the other; of the slots that it passes, one whose record is not wholly
+//         between header and tables, or has another hash; where the key is not found, a table that is less than half full,
+//         or has slots of another one
+// unseen  by find(): other octets of a value; of a key another one of the same hash; lengths of which one is as much longer as
+//         the other is shorter, where the hash stays; and all damage to what it does not pass
 // errors  errno; EPROTO when the file is not a well-formed cdb, ESTALE when it changes while it is read
-// cost    open(): three system calls; find(): about eight, or none of a copy; open_copy(): reads all, and looks each record up
+// cost    open(): three system calls; find(): about ten, or none of a copy; open_copy(): reads all, and looks each record up
 // threads one at a time, except look_up()
 // source  cr.yp.to/cdb/cdb.txt
 #pragma once
@@ -111,7 +115,7 @@ class CdbFile {
   [[nodiscard]] std::expected<bool, int> matches(const Place& record, std::string_view key) const;
   [[nodiscard]] std::expected<std::uint32_t, int> hash_at(const Place& record) const;
   [[nodiscard]] bool finds_each_record() const;
-  [[nodiscard]] std::expected<bool, int> is_thinned(std::string_view key) const;
+  [[nodiscard]] std::expected<bool, int> is_table_sound(std::string_view key) const;
   [[nodiscard]] bool keep_key(const Place& record);
   [[nodiscard]] bool keep_value(const Place& record);
 
