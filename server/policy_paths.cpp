@@ -95,11 +95,7 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
 std::vector<ProfileFile> Policies::all_files() const {
   std::vector<ProfileFile> files = control_files_read();
   if (!settings_.file.empty()) files.insert(files.begin(), {.place = {}, .path = settings_.file});
-  if (!settings_.greylist_file.empty())
-    files.push_back({.place = "greylist_file",
-                     .path = base::folder_of(settings_.greylist_file),
-                     .use = Use::written_in,
-                     .must_be_there = true});
+  if (!settings_.greylist_file.empty()) files.push_back(folder_of_greylist(settings_.greylist_file));
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (const auto& [value, served] : classes_[i])
       for (ProfileFile& file : files_of({.listener = i, .value = value}, *served)) add(files, std::move(file));

@@ -97,6 +97,11 @@ bool is_shut_out(const ProfileFile& file) {
 
 }  // namespace
 
+ProfileFile folder_of_greylist(const std::string& greylist_file) {
+  return {
+      .place = "greylist_file", .path = base::folder_of(greylist_file), .use = Use::written_in, .must_be_there = true};
+}
+
 std::optional<std::string> obstacle_to(const ProfileFile& file) {
   if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and not a file";
   if (!may_use(file)) return forbidden(file);

@@ -20,6 +20,9 @@ struct ProfileFile {
   bool must_be_there = false;  // a folder; where others are missing, the start says so itself
 };
 
+// Where `greylist_file` is written; it is not empty.
+[[nodiscard]] ProfileFile folder_of_greylist(const std::string& greylist_file);
+
 [[nodiscard]] std::optional<std::string> obstacle_to(const ProfileFile& file);
 
 }  // namespace postern::server

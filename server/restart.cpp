@@ -1,9 +1,15 @@
 #include "server/restart.hpp"
 
+#include <netinet/in.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <string_view>
 
 #include "config/configuration_keys.hpp"
+#include "observe/http_endpoint.hpp"
+#include "server/profile_files.hpp"
+#include "server/sandbox/privileges.hpp"
 
 namespace postern::server {
 namespace {
@@ -47,6 +53,21 @@ void keep_what_serves(const config::Configuration& serving, config::Configuratio
   config::visit_keys([&](spec::Option option, const auto& member) {
     if (spec::row_of(option).wants_restart) member(next) = member(serving);
   });
+}
+
+std::string problem_of_next_start(const config::Configuration& serving, const config::Configuration& next,
+                                  bool is_confined) {
+  if (is_confined) return {};
+  if (next.user != serving.user && !next.user.empty() && next.chroot.empty())
+    if (const auto found = look_up(next.user); !found) return found.error();
+  if (next.greylist_file != serving.greylist_file && !next.greylist_file.empty())
+    if (auto obstacle = obstacle_to(folder_of_greylist(next.greylist_file))) return std::move(*obstacle);
+  if (next.metrics == serving.metrics || !next.metrics) return {};
+  const base::Endpoint& at = *next.metrics;
+  const bool is_ours = serving.metrics && serving.metrics->port == at.port;  // and free at the next start
+  if (is_ours || (at.port < IPPORT_RESERVED && ::geteuid() != 0)) return {};
+  const auto listening = observe::listen_for_http(std::string(base::write(at.address).view()), at.port);
+  return listening ? std::string() : listening.error();
 }
 
 std::string beyond_reach(const SandboxPaths& entered, const SandboxPaths& wanted) {

@@ -163,6 +163,8 @@ std::expected<std::vector<std::string>, std::string> Server::read_and_judge() {
         joined(restart.refused, ", ") +
         " cannot change in a server that runs: restart, after postern check -c finds the file fit, or "
         "undo that to have the rest");
+  if (std::string problem = problem_of_next_start(as_read_, next, is_confined_); !problem.empty())
+    return std::unexpected(std::move(problem));
   keep_what_serves(as_read_, next);
   config::Configuration next_as_read = next;
   fit_in(next);

@@ -1,7 +1,11 @@
 // What a reload cannot take, and what a sandbox does not reach.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include "observe/http_endpoint.hpp"
 #include "server/restart.hpp"
+#include "server/sandbox/privileges.hpp"
 
 namespace postern::server {
 namespace {
@@ -47,6 +51,34 @@ TEST(Restart, what_the_start_has_made_wants_one) {
   EXPECT_EQ(names.kept, Names{});
   EXPECT_EQ(names.refused, Names{"ip, port or socket of a [[listener]]"});
   EXPECT_EQ(after.domains, Names{"example.org"}) << "what it can take";
+}
+
+TEST(Restart, what_the_next_start_would_refuse_is_said_before) {
+  const config::Configuration serving;
+  config::Configuration next;
+  next.loops = 7;
+  EXPECT_EQ("", problem_of_next_start(serving, next, false));
+  next.user = "nobody-of-that-name";
+  const auto account = look_up(next.user);
+  ASSERT_FALSE(account);
+  EXPECT_EQ(account.error(), problem_of_next_start(serving, next, false));
+  EXPECT_EQ("", problem_of_next_start(serving, next, true)) << "nobody can tell in a sandbox";
+  EXPECT_EQ("", problem_of_next_start(next, next, false)) << "the start has judged it";
+  next.user.clear();
+  next.greylist_file = "/nowhere/greylist";
+  EXPECT_EQ("greylist_file /nowhere: there is no such folder: make it", problem_of_next_start(serving, next, false));
+  next.greylist_file.clear();
+
+  const auto other = observe::listen_for_http("127.0.0.1", 0);
+  ASSERT_TRUE(other);
+  sockaddr_in name{};
+  socklen_t octets = sizeof name;
+  ASSERT_EQ(0, ::getsockname(other->number(), reinterpret_cast<sockaddr*>(&name), &octets));
+  const auto loopback = base::parse_address("127.0.0.1");
+  ASSERT_TRUE(loopback);
+  next.metrics = base::Endpoint{.address = *loopback, .port = ntohs(name.sin_port)};
+  EXPECT_TRUE(problem_of_next_start(serving, next, false).contains("Address already in use"));
+  EXPECT_EQ("", problem_of_next_start(next, next, false));
 }
 
 TEST(Restart, a_listener_elsewhere_wants_one) {

@@ -2,6 +2,7 @@
 what is new is for new sessions, while old ones go on.
 """
 
+import os
 import re
 import signal
 import ssl
@@ -214,6 +215,22 @@ class Reload(listening.Case):
         self.assertTrue(peer.until(lambda: "reload: refused" in server.log(), NOTICED_SECONDS))
         peer.make_cdb(users, peer.USERS)
         self.assertTrue(peer.until(lambda: "reload: done" in server.log(), 2 * NOTICED_SECONDS), server.log())
+
+    def test_what_the_next_start_would_refuse_refuses_the_reload(self):
+        """Of what only a restart takes; and where that is fit, the reload says what waits for one."""
+        server = self.serve(file=listening.write_file(self.home, "sandbox = false"))
+        for line, why in (('user = "nobody-of-that-name"', 'no user "nobody-of-that-name": create it'),
+                          ('greylist_file = "nowhere/greylist"', "greylist_file nowhere: there is no such folder: make it"),
+                          (f'metrics = "127.0.0.1:{server.port}"', f"cannot serve HTTP on 127.0.0.1 port {server.port}: ")):
+            with self.subTest(line=line):
+                file = listening.write_file(self.home, "sandbox = false\n" + line)
+                self.reload(server, "refused, and nothing has changed: " + re.escape(why))
+                self.assert_delivers(server)
+                start = peer.run([os.environ["POSTERN"], "serve", "-c", file])
+                self.assertEqual(start.returncode, 100)
+                self.assertIn(why.encode(), start.stderr)
+        listening.write_file(self.home, f'sandbox = false\nloops = 3\nmetrics = "127.0.0.1:{peer.free_port()}"')
+        self.reload(server, "done: new sessions are served with it; loops, metrics: as before until a restart")
 
     def test_the_folder_of_the_mail_goes_and_comes_back(self):
         server = self.serve()
