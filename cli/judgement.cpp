@@ -113,6 +113,8 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
                       .backend_from = around.backend_from,
                       .advice = {},
                       .remarks = variables.remarks,
+                      .asked = config::asked_in_force(config::judge_start({}, base::Environment(environment.data()),
+                                                                          variables.origin, config::Lists::elsewhere)),
                       .place = audit::place_in_table(policy, comparison.codes, configuration),
                       .reply = {},
                       .rule = {},
@@ -158,6 +160,10 @@ std::string write_text(const audit::Policy& policy, const Judgement& judgement) 
                             ", " + fact(bit::local_only),
                         "         ") +
          "\n";
+  std::string asked;
+  for (const config::InForce& each : judgement.asked)
+    asked += (asked.empty() ? "" : ", ") + std::string(each.name) + "=" + each.value;
+  if (!asked.empty()) out += audit::wrapped("asked    " + asked, "         ") + "\n";
   out += "start    " + judgement.reply + "  (" + judgement.rule + ")\n";
   out += audit::wrapped("password may it cross in clear? " + judgement.password, "         ") + "\n";
   for (const std::string& remark : judgement.remarks) out += audit::wrapped("remark   " + remark, "         ") + "\n";
@@ -181,6 +187,8 @@ audit::Json to_json(const audit::Policy& policy, const Judgement& judgement) {
   if (!judgement.listed.empty()) json["listed"] = judgement.listed;
   json["start"] = {{"rule", judgement.rule}, {"reply", judgement.reply}};
   json["password_in_clear"] = judgement.password_in_clear;
+  json["asked"] = audit::Json::object();
+  for (const config::InForce& each : judgement.asked) json["asked"][each.name] = each.value;
   json["advice"] = audit::to_json(judgement.advice);
   json["remarks"] = judgement.remarks;
   json["table"] = audit::to_json(judgement.place);

@@ -12,6 +12,7 @@
 #include "audit/json.hpp"
 #include "audit/seed_table.hpp"
 #include "cli/source.hpp"
+#include "config/in_force.hpp"
 
 namespace postern::cli {
 
@@ -21,6 +22,7 @@ struct Judgement {
   std::string certificate_from, backend_from;
   std::vector<audit::Advice> advice;  // the gravest first
   std::vector<std::string> remarks;
+  std::vector<config::InForce> asked;  // about clients and recipients
   audit::PlaceInTable place;
   std::string reply;   // to every client; the greeting when the start is fine
   std::string rule;    // that decides the start

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "config/in_force.hpp"
 #include "spec/effect_names.hpp"
 #include "spec/options.hpp"
 #include "spec/policy_row.hpp"
@@ -85,7 +86,7 @@ void add_settings(LogLine& line, const config::Start& start) {
       .field("local_only", digit(g.has(bit::local_only)))
       .number("databytes", start.databytes)
       .number("timeout", start.timeout_seconds);
-  if (start.greylist_seconds != 0) line.number("greylist", start.greylist_seconds);
+  for (const config::InForce& each : config::asked_in_force(start)) line.field(each.name, each.value);
 }
 
 }  // namespace

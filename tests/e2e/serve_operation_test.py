@@ -391,6 +391,23 @@ class Log(serve.Case):
         self.assertTrue(peer.until(lambda: service.log().count(": start ") == 2 * before))
 
 
+    def test_who_else_is_asked_stands_in_it_too(self):
+        lists = "secretkey@zen.dq.example=127.0.0.[2..11]*3, list.example=127.0.0.2, list.example=127.0.0.3*2"
+        asked = {"DNSBL": lists, "DNSBL_THRESHOLD": 2, "POSTERN_POLICY_SERVICE": "unix:/a tcp:127.0.0.1:10023",
+                 "POSTERN_UNKNOWN_RECIPIENTS": "refuse", "RCPTCHECK": "/bin/true", "GREYLIST": 60}
+        service = self.serving(asked, {}, server={"sandbox": False, "dns": "127.0.0.1"})
+        starts = re.findall(r": (start .*)", service.log())
+        fields = ("unknown_recipients=refuse rcptcheck=/bin/true greylist=60 policy_services=unix:/a,tcp:127.0.0.1:10023 policy_failure=defer "
+                  "dns_lists=zen.dq.example,list.example dnsbl_threshold=2 dnsbl_at_connect=0")
+        self.assertTrue(starts[0].endswith(fields), starts)
+        self.assertTrue(starts[1].rpartition(" ")[2].startswith("timeout="), starts)
+        said = peer.run([serve.postern(), "check", "-c", self.file]).stdout.decode()
+        self.assertEqual(" ".join(said.split()).count("asked " + fields.replace(" ", ", ")), 1)
+        self.assertNotIn("secretkey", said + service.log())
+        first, second = json.loads(peer.run([serve.postern(), "check", "--json", "-c", self.file]).stdout)["listeners"]
+        self.assertEqual((len(first["asked"]), first["asked"]["policy_failure"], second["asked"]), (8, "defer", {}))
+
+
 class RefusedStarts(serve.Case):
     """Each condition of a start that is refused: exit 100, a sentence, and nothing was listened on."""
 

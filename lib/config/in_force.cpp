@@ -1,0 +1,44 @@
+#include "config/in_force.hpp"
+
+#include <utility>
+
+namespace postern::config {
+namespace {
+
+// Apart by commas, each once.
+class Names {
+ public:
+  void add(const std::string& name) {
+    if (("," + text_ + ",").contains("," + name + ",")) return;
+    text_ += (text_.empty() ? "" : ",") + name;
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+std::vector<InForce> asked_in_force(const Start& start) {
+  std::vector<InForce> all;
+  if (start.refuses_without_mailbox) all.push_back({"unknown_recipients", "refuse"});
+  if (!start.recipient_program.empty()) all.push_back({"rcptcheck", start.recipient_program});
+  if (start.greylist_seconds != 0) all.push_back({"greylist", std::to_string(start.greylist_seconds)});
+  if (!start.policy_services.empty()) {
+    Names services;
+    for (const base::SocketAddress& each : start.policy_services) services.add(each.text);
+    all.push_back({"policy_services", services.take()});
+    all.push_back({"policy_failure", start.takes_unjudged ? "accept" : "defer"});
+  }
+  if (!start.dns_lists.empty()) {
+    Names lists;
+    for (const DnsList& each : start.dns_lists) lists.add(each.name);
+    all.push_back({"dns_lists", lists.take()});
+    all.push_back({"dnsbl_threshold", std::to_string(start.dnsbl_threshold)});
+    all.push_back({"dnsbl_at_connect", start.dnsbl_at_connect ? "1" : "0"});
+  }
+  return all;
+}
+
+}  // namespace postern::config
