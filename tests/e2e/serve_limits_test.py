@@ -9,6 +9,7 @@ import urllib.request
 import peer
 import serve
 from peer import OURS
+from policy_peers import Standin
 
 EVERYBODY = {"exempt": []}
 TIM, TOM, FAR = "127.0.1.1", "127.0.1.2", "127.0.2.1"
@@ -379,6 +380,24 @@ class Harvests(serve.Case):
             client.send(f"RCPT TO:<nobody@{peer.OURS}>\r\n")
         self.assertEqual(sorted(client.reply()[:3] for client in clients), ["421"] * 5 + ["553"] * 3)
         self.assert_gated(service, TIM)
+
+    def test_what_a_policy_service_says_after_the_gate_is_shut_is_not_told(self):
+        standin = Standin(never="REJECT")
+        self.addCleanup(standin.stop)
+        known = peer.make_cdb(self.home.path / "known.cdb", {f"{name}@{peer.OURS}": "" for name in ("late", "never", "user")})
+        service = self.listing(limits={"unknown_recipients_per_hour": 1}, POSTERN_POLICY_SERVICE=standin.address, VALIDRCPTTO_CDB=known)
+        for _ in range(3):  # what a service refuses is not counted
+            with self.session(service, TIM) as client:
+                self.assert_code(554, self.rcpt(client, "never"))
+        asked = len(standin.asked)
+        waiting, other = self.session(service, TIM), self.session(service, TOM)
+        for client in (waiting, other):
+            client.send(f"RCPT TO:<late@{peer.OURS}>\r\n")
+        self.assertTrue(peer.until(lambda: len(standin.asked) == asked + 2))
+        self.harvest(service, TIM, 1)
+        self.assertEqual(waiting.reply(), self.replies["too_many_unknown"])
+        self.assertEqual(waiting.rest(), b"")
+        self.assertEqual(other.reply(), "554 5.7.1 late")
 
     def test_a_reload_changes_the_limit(self):
         service = self.listing(limits={"unknown_recipients_per_hour": 1})
