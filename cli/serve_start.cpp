@@ -10,6 +10,7 @@
 #include "base/real_path.hpp"
 #include "cli/serve_file.hpp"
 #include "cli/serve_variables.hpp"
+#include "config/listener_places.hpp"
 #include "config/variables.hpp"
 #include "observe/log.hpp"
 #include "server/dry_run.hpp"
@@ -84,6 +85,7 @@ std::vector<std::string> all_problems(ServeFile& read, std::vector<std::string> 
   std::vector<std::string> problems = faults.sentences;
   std::ranges::move(beside, std::back_inserter(problems));
   std::ranges::move(also_wrong(faults), std::back_inserter(problems));
+  config::put_in_order_of_lines(problems);
   return problems;
 }
 

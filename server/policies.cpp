@@ -9,6 +9,7 @@
 #include "ask/auth_records.hpp"
 #include "ask/rcpthosts.hpp"
 #include "config/cdb_file.hpp"
+#include "config/listener_places.hpp"
 #include "config/maildir_limits.hpp"
 #include "config/tcp_rule.hpp"
 #include "config/variables.hpp"
@@ -116,6 +117,7 @@ Policies::Made Policies::make(config::Configuration settings, const char* const*
     std::ranges::move(made->problems_of_listener(i), std::back_inserter(others));
   std::erase_if(others, follows_from_it);
   std::ranges::move(others, std::back_inserter(problems));
+  config::put_in_order_of_lines(problems);
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return made;
 }

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/configuration.hpp"
 
@@ -14,5 +15,8 @@ namespace postern::config {
 
 [[nodiscard]] const std::string& place_of(const ListenerSettings& listener, std::string_view sentence);
 [[nodiscard]] std::string without_place(const ListenerSettings& listener, std::string sentence);
+
+// Each sentence once; those of one file (`FILE line 7: `) together, in the order of its lines, and those that name no line last.
+void put_in_order_of_lines(std::vector<std::string>& sentences);
 
 }  // namespace postern::config
