@@ -107,6 +107,17 @@ void advise_on_idle_policy_failure(const config::Configuration& settings, FileJu
   std::ranges::stable_sort(judged.advice, {}, &audit::Advice::grade);
 }
 
+// The same of a service that is asked about nobody.
+void advise_on_policy_service_for_nobody(const config::Configuration& settings, FileJudgement& judged) {
+  std::vector<Variables> all;
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i)
+    std::ranges::move(served_with(variables_of(settings.listeners[i]), judged.listeners[i].classes),
+                      std::back_inserter(all));
+  if (!is_policy_service_for_nobody(all)) return;
+  judged.advice.push_back(policy_service_for_nobody());
+  std::ranges::stable_sort(judged.advice, {}, &audit::Advice::grade);
+}
+
 // The start says what it refuses or warns of with the place of the listener before it.
 std::vector<audit::Advice> not_said_before(const FileJudgement& judged, const std::vector<audit::Advice>& advice) {
   std::vector<audit::Advice> others;
@@ -173,6 +184,7 @@ FileJudgement judge_file(const audit::Policy& policy, const audit::Comparison& c
   const FileJudge judge(policy, comparison, settings);
   for (const ListenerSettings& listener : settings.listeners) judged.listeners.push_back(judge.judge(listener));
   advise_on_idle_policy_failure(settings, judged);
+  advise_on_policy_service_for_nobody(settings, judged);
   return judged;
 }
 

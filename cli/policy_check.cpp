@@ -35,6 +35,7 @@ class Probe {
 };
 
 bool has_failure(const Variables& variables) { return !variables.value_of(failure_variable).empty(); }
+bool has_service(const Variables& variables) { return !variables.value_of(service_variable).empty(); }
 
 }  // namespace
 
@@ -44,8 +45,17 @@ Variables with_class(const Variables& base, const ClassJudgement& one) {
   return variables;
 }
 
+std::vector<Variables> served_with(const Variables& base, const std::vector<ClassJudgement>& classes) {
+  if (classes.empty()) return {base};
+  std::vector<Variables> all;
+  for (const ClassJudgement& each : classes)
+    if (!each.judgement.empty()) all.push_back(with_class(base, each));
+  return all;
+}
+
 void advise_on_policy_services(const Variables& variables, std::vector<audit::Advice>& advice) {
   if (is_failure_of_no_policy_service({variables})) advice.push_back(failure_of_no_policy_service());
+  if (is_policy_service_for_nobody({variables})) advice.push_back(policy_service_for_nobody());
   Probe().advise(variables, advice);
 }
 
@@ -53,6 +63,7 @@ void advise_on_policy_services(const Variables& base, std::vector<ClassJudgement
   std::vector<Variables> all;
   for (const ClassJudgement& each : classes) all.push_back(with_class(base, each));
   bool is_of_none = is_failure_of_no_policy_service(all);
+  bool is_for_nobody = is_policy_service_for_nobody(served_with(base, classes));
   Probe probe;
   for (std::size_t i = 0; i < classes.size(); ++i)
     for (Judgement& judgement : classes[i].judgement) {
@@ -60,15 +71,32 @@ void advise_on_policy_services(const Variables& base, std::vector<ClassJudgement
         judgement.advice.push_back(failure_of_no_policy_service());
         is_of_none = false;
       }
+      if (is_for_nobody && has_service(all[i])) {
+        judgement.advice.push_back(policy_service_for_nobody());
+        is_for_nobody = false;
+      }
       probe.advise(all[i], judgement.advice);
     }
 }
 
 bool is_failure_of_no_policy_service(const std::vector<Variables>& all) {
-  const auto is_used = [](const Variables& each) {
-    return has_failure(each) && !each.value_of(service_variable).empty();
-  };
+  const auto is_used = [](const Variables& each) { return has_failure(each) && has_service(each); };
   return std::ranges::any_of(all, has_failure) && std::ranges::none_of(all, is_used);
+}
+
+bool is_policy_service_for_nobody(const std::vector<Variables>& all) {
+  const auto is_asked = [](const Variables& each) {
+    return has_service(each) && !each.has("RELAYCLIENT") && each.value_of("REQUIRE_AUTH") != "1";
+  };
+  return std::ranges::any_of(all, has_service) && std::ranges::none_of(all, is_asked);
+}
+
+audit::Advice policy_service_for_nobody() {
+  return {audit::Grade::warning, "policy_service",
+          std::string(service_variable) +
+              " is set, and all clients may relay, by RELAYCLIENT or REQUIRE_AUTH=1: no service "
+              "is asked about such a client, so about nobody; unset one of them",
+          source};
 }
 
 audit::Advice failure_of_no_policy_service() {

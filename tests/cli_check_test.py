@@ -1,4 +1,5 @@
 """postern check: every setting gets its verdict; the mistakes of operators are found, with place and remedy."""
+import json
 import os
 import re
 import struct
@@ -208,6 +209,14 @@ class Verdict(Folder):
         used = self.path("used.toml", text + listener.format(2525) + 'POSTERN_POLICY_SERVICE = "unix:/x"\n' + listener.format(2526))
         self.assertNotIn("policy_failure", ids(run_json("check", "-c", used)))
 
+    def test_a_policy_service_where_all_clients_may_relay_is_told(self):
+        text = '[server]\nhome = "{}"\n[variables]\nPOSTERN_DISCARD = 1\nPOSTERN_POLICY_SERVICE = "unix:/x"\n'.format(self.folder)
+        relaying, other = ('[[listener]]\nip = "127.0.0.1"\nport = {}\n'.format(port) for port in (2525, 2526))
+        relaying += 'RELAYCLIENT = ""\nrelay = true\n'
+        for name, listeners, is_told in (("all", relaying, True), ("one", relaying + other, False), ("none", other, False)):
+            said = run_json("check", "-c", self.path(name + ".toml", text + listeners))
+            self.assertEqual("is asked about such a client, so about nobody" in json.dumps(said), is_told, name)
+
     def test_a_file_that_is_not_there_is_no_verdict(self):
         self.assertIn("cannot be read: No such file", run("check", "-c", self.path("none.toml"), expect=USAGE)[2])
         self.assertIn("is a folder", run("check", "-c", self.folder, expect=USAGE)[2])
@@ -268,6 +277,12 @@ class Classes(Folder):
         self.assertEqual(sum(ids(each).count("policy_failure") for each in found.values()), 1)
         found = self.classes([(b"10.", b"+POSTERN_POLICY_SERVICE=unix:/nobody/there\0"), (b"", b"")], env=failure)
         self.assertFalse([each for each in found.values() if "policy_failure" in ids(each)])
+
+    def test_a_policy_service_where_each_class_may_relay_is_told_once(self):
+        service = {"POSTERN_POLICY_SERVICE": "unix:/nobody/there"}
+        for last, count in ((b"D\0", 1), (b"+RELAYCLIENT=\0", 1), (b"", 0)):
+            found = self.classes([(b"10.", b"+RELAYCLIENT=\0"), (b"", last)], env=service)
+            self.assertEqual(json.dumps(found).count("is asked about such a client, so about nobody"), count, last)
 
     def test_a_name_that_is_nearly_one_of_ours_is_told(self):
         records = [(b"10.", b"+FORCE_TSL=1\0"), (b"11.", b"+force_tls=1\0"), (b"12.", b"+WHITELISTED=1\0"), (b"", b"")]
