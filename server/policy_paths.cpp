@@ -7,6 +7,7 @@
 
 #include "ask/valid_records.hpp"
 #include "base/real_path.hpp"
+#include "config/maildir_limits.hpp"
 #include "config/service_address.hpp"
 #include "server/policies.hpp"
 #include "server/restart.hpp"
@@ -192,11 +193,14 @@ void Policies::watch_fixed_files() const {
     if (!each.tcprules.empty()) watch_->watch(each.tcprules);
 }
 
-// Whether any of them was not watched before.
+// Whether any of them was not watched before. A folder in which mail is written changes with the mail: it is watched until it is
+// there.
 bool Policies::watch(const std::vector<ProfileFile>& files, const std::string& read_live) const {
   bool is_new = !read_live.empty() && watch_->watch_name(read_live);
-  for (const ProfileFile& file : files)
-    if (file.use != Use::written_in && file.path != read_live) is_new = watch_->watch(file.path) || is_new;
+  for (const ProfileFile& file : files) {
+    if (file.path == read_live || (file.use == Use::written_in && config::is_usable_maildir_root(file.path))) continue;
+    is_new = watch_->watch(file.path) || is_new;
+  }
   return is_new;
 }
 

@@ -127,7 +127,7 @@ bool Server::judge() {
 }
 
 bool Server::judge_shadow() {
-  auto made = shadow_of(settings_);
+  auto made = shadow_of(settings_, std::make_shared<config::FileWatch>());
   if (!made) {
     for (const std::string& sentence : made.error()) log("config", sentence);
     return false;
@@ -136,10 +136,13 @@ bool Server::judge_shadow() {
   return true;
 }
 
-Policies::Made Server::shadow_of(const config::Configuration& settings) const {
-  return server::judge_shadow(
-      settings.shadow, start_.read_shadow,
-      {.environment = start_.environment, .voice = voice_, .certificates = known_certificates_});
+Policies::Made Server::shadow_of(const config::Configuration& settings,
+                                 std::shared_ptr<config::FileWatch> watch) const {
+  return server::judge_shadow(settings.shadow, start_.read_shadow,
+                              {.environment = start_.environment,
+                               .voice = voice_,
+                               .certificates = known_certificates_,
+                               .watch = std::move(watch)});
 }
 
 std::shared_ptr<const Shadow> Server::make_shadow(const std::shared_ptr<const Policies>& policies,

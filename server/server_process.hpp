@@ -75,7 +75,8 @@ class Server {
   bool judge();
   bool judge_as_who_serves();
   bool judge_shadow();
-  [[nodiscard]] Policies::Made shadow_of(const config::Configuration& settings) const;
+  [[nodiscard]] Policies::Made shadow_of(const config::Configuration& settings,
+                                         std::shared_ptr<config::FileWatch> watch) const;
   [[nodiscard]] std::shared_ptr<const Shadow> make_shadow(const std::shared_ptr<const Policies>& policies,
                                                           const config::Configuration& settings);
 
@@ -137,9 +138,10 @@ class Server {
   std::optional<Account> account_;
   std::shared_ptr<KnownCertificates> known_certificates_ = std::make_shared<KnownCertificates>();
   std::shared_ptr<const Policies> policies_;
-  std::shared_ptr<config::FileWatch> refused_files_;  // of what the last reload refused; null: it was done
-  std::shared_ptr<const Policies> shadow_;            // null: none
-  std::string shadow_problem_;                        // why the last reload kept the one before
+  std::shared_ptr<config::FileWatch>
+      refused_files_;                       // of what the last reload refused, its shadow perhaps; null: nothing
+  std::shared_ptr<const Policies> shadow_;  // null: none
+  std::string shadow_problem_;              // why the last reload kept the one before
   Policies::Programs programs_ = Policies::Programs::allowed;
   std::optional<Sandbox> sandbox_;
   std::expected<dns::Servers, std::string> dns_servers_;  // who is asked, as it was before the root changed

@@ -182,7 +182,9 @@ std::expected<std::vector<std::string>, std::string> Server::read_and_judge() {
     return std::unexpected(sentence + ": restart to add it");
   if (auto opened = (*made)->open_deliveries(deliveries_, programs_); !opened)
     return std::unexpected(std::move(opened.error()));
-  auto shadow = shadow_of(next);
+  auto files_of_shadow = std::make_shared<config::FileWatch>();
+  auto shadow = shadow_of(next, files_of_shadow);
+  if (shadow) files_of_shadow = nullptr;
   std::string shadow_problem = shadow ? std::string() : joined(shadow.error(), "; ") + "; it stays as it was";
   if (!shadow) shadow = shadow_;
   auto exempt = next.exempt_from_limits, exempt_again = exempt;
@@ -195,7 +197,7 @@ std::expected<std::vector<std::string>, std::string> Server::read_and_judge() {
   // All that can fail has not: from here on nothing allocates.
   settings_ = std::move(next);
   as_read_ = std::move(next_as_read);
-  refused_files_ = nullptr;
+  refused_files_ = std::move(files_of_shadow);
   policies_ = std::move(*made);
   shadow_ = std::move(*shadow);
   shadow_problem_ = std::move(shadow_problem);

@@ -62,7 +62,7 @@ Policies::Made judge_shadow(const std::string& path, const ReadConfiguration& re
     return std::unexpected(as_of_the_shadow({std::move(*obstacle)}));
   auto settings = read(path);
   if (!settings) return std::unexpected(as_of_the_shadow(std::move(settings.error())));
-  auto made = Policies::make(std::move(*settings), like.environment, like.voice, like.certificates);
+  auto made = Policies::make(std::move(*settings), like.environment, like.voice, like.certificates, like.watch);
   if (!made) return std::unexpected(as_of_the_shadow(std::move(made.error())));
   return made;
 }

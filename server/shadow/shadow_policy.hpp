@@ -27,12 +27,14 @@ namespace postern::server {
 using ReadConfiguration =
     std::function<std::expected<config::Configuration, std::vector<std::string>>(const std::string& path)>;
 
-// What the key `shadow` names: null where it is empty. `like` has what a judgement needs besides the file.
+// What a judgement needs besides the file.
 struct JudgedLike {
   const char* const* environment;
   observe::LogVoice voice;
   std::shared_ptr<KnownCertificates> certificates;
+  std::shared_ptr<config::FileWatch> watch;  // of all that is read, also where it is refused
 };
+// What the key `shadow` names: null where it is empty.
 [[nodiscard]] Policies::Made judge_shadow(const std::string& path, const ReadConfiguration& read,
                                           const JudgedLike& like);
 

@@ -232,6 +232,29 @@ class Reload(listening.Case):
         listening.write_file(self.home, f'sandbox = false\nloops = 3\nmetrics = "127.0.0.1:{peer.free_port()}"')
         self.reload(server, "done: new sessions are served with it; loops, metrics: as before until a restart")
 
+    def test_a_root_of_maildirs_that_is_missing_is_looked_at(self):
+        server = self.serve(file=listening.write_file(self.home, "sandbox = false"))
+        listening.write_file(self.home, "sandbox = false", maildir="other")
+        self.assertTrue(peer.until(lambda: "reload: refused" in server.log(), NOTICED_SECONDS))
+        (self.home.path / "other").mkdir()
+        self.assertTrue(peer.until(lambda: "reload: done" in server.log(), 2 * NOTICED_SECONDS), server.log())
+        done = server.log().count("reload: ")
+        self.assert_delivers(server)
+        self.assertTrue(list((self.home.path / "other").iterdir()))
+        self.assertFalse(peer.until(lambda: server.log().count("reload: ") > done, 2), "mail in it is no change")
+
+    def test_what_a_refused_shadow_named_is_looked_at(self):
+        file = listening.write_file(self.home, f'shadow = "{self.home.path}/shadow.toml"\nsandbox = false')
+        shadow, users = self.home.path / "shadow.toml", self.home.path / "new.cdb"
+        shadow.write_text(file.read_text().replace(f'shadow = "{shadow}"\n', ""))
+        server = self.serve(file=file)
+        shadow.write_text(shadow.read_text() + f'AUTH_CDB = "{users}"\n')
+        self.assertTrue(peer.until(lambda: "it stays as it was" in server.log(), NOTICED_SECONDS), server.log())
+        before = server.log().count("reload: done")
+        peer.make_cdb(users, peer.USERS)
+        self.assertTrue(peer.until(lambda: server.log().count("reload: done") > before, 2 * NOTICED_SECONDS), server.log())
+        self.assertEqual(server.log().count("it stays as it was"), server.log().count("it stays as it was", 0, server.log().rindex("reload: done")))
+
     def test_the_folder_of_the_mail_goes_and_comes_back(self):
         server = self.serve()
         self.assert_delivers(server)
