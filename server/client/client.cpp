@@ -24,10 +24,10 @@ observe::Journal Client::journal_of_decisions() const {
 
 const base::Endpoint& Client::local(int socket) {
   if (std::exchange(knows_local_, true)) return local_;
-  sockaddr_storage name{};
-  socklen_t octets = sizeof name;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &octets) == 0)
-    local_ = base::endpoint_of(name).value_or(base::Endpoint{});
+  sockaddr_storage bound{};
+  socklen_t octets = sizeof bound;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &octets) == 0)
+    local_ = base::endpoint_of(bound).value_or(base::Endpoint{});
   return local_;
 }
 
