@@ -57,6 +57,20 @@ class ClientFacts final : public ask::Facts {
   int socket_;
 };
 
+void note_gates(const Client& client, const limits::GateChanges& changes) {
+  for (const auto& change : changes.all) {
+    if (!change) continue;
+    client.context.metrics.gate_changed(change->kind, change->is_shut);
+    server::tell(client.journal(), *change);
+  }
+}
+
+void watch(Client& client, const engine::Note& note) {
+  if (client.served->start.logs_decisions) client.journal().decision(note.step);
+  ShadowSessions& shadow = client.context.shadow;
+  if (shadow.is_on()) shadow.note(client, note);
+}
+
 }  // namespace
 
 // A question on a thread. Comes back to the connection that asked it.
@@ -101,28 +115,14 @@ void ClientWork::note(const engine::Note& note) {
   // A client that is closed without a reply, before TLS or because it sent no PROXY header: the log says so.
   const bool is_silent = step.code == 0 && step.effect == Effect::close && step.before.has(bit::waiting_connect);
   if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, note.session, said_by);
-  if (context.is_watched()) watch(note);
+  if (context.is_watched()) watch(client(), note);
   if (step.refused_user != 0)
-    note_gates(
-        client().context.guesses.refused(client().remote.address, step.refused_user, client().context.loop.now()));
-}
-
-void ClientWork::watch(const engine::Note& note) {
-  if (client().served->start.logs_decisions) client().journal().decision(note.step);
-  ShadowSessions& shadow = client().context.shadow;
-  if (shadow.is_on()) shadow.note(client(), note);
+    note_gates(client(), client().context.guesses.refused(client().remote.address, step.refused_user,
+                                                          client().context.loop.now()));
 }
 
 void ClientWork::note_sent(std::string_view replies) {
   if (client().served->start.logs_decisions) client().journal().sent(replies);
-}
-
-void ClientWork::note_gates(const limits::GateChanges& changes) {
-  for (const auto& change : changes.all) {
-    if (!change) continue;
-    client().context.metrics.gate_changed(change->kind, change->is_shut);
-    server::tell(client().journal(), *change);
-  }
 }
 
 void ClientWork::ask(const engine::Want& want) {
@@ -253,7 +253,7 @@ engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
       event != Event::recipient_program_refused)
     return answer;
   const auto counted = client().context.guesses.unknown_recipient(client().remote.address, client().context.loop.now());
-  note_gates(counted.changes);
+  note_gates(client(), counted.changes);
   return counted.is_one_too_many ? engine::Answer{Event::recipient_too_many_unknown} : answer;
 }
 
@@ -279,8 +279,8 @@ std::string_view ClientWork::header_fields() const {
 void ClientWork::note_late(const ask::Finding& finding) {
   if (finding.credentials == nullptr || finding.credentials->verdict != ask::Verdict::rejected) return;
   client().journal_of_decisions().credentials(*finding.credentials, finding.username);
-  note_gates(client().context.guesses.rejected(client().remote.address, engine::mark_of(finding.username),
-                                               client().context.loop.now()));
+  note_gates(client(), client().context.guesses.rejected(client().remote.address, engine::mark_of(finding.username),
+                                                         client().context.loop.now()));
 }
 
 void ClientWork::take_credentials(const ask::CheckResult& result, std::string_view pairs) {
@@ -296,8 +296,9 @@ void ClientWork::take_credentials(const ask::CheckResult& result, std::string_vi
     connection().talk_.conversation().set_limits(limits.databytes, limits.max_recipients);
   }
   context.metrics.auth(counted(result.verdict));
-  if (result.verdict == ask::Verdict::accepted) note_gates(context.guesses.accepted(from, user));
-  if (result.verdict == ask::Verdict::rejected) note_gates(context.guesses.rejected(from, user, context.loop.now()));
+  if (result.verdict == ask::Verdict::accepted) note_gates(client(), context.guesses.accepted(from, user));
+  if (result.verdict == ask::Verdict::rejected)
+    note_gates(client(), context.guesses.rejected(from, user, context.loop.now()));
 }
 
 }  // namespace postern::server

@@ -59,14 +59,12 @@ class ClientWork {
   void give_up_question(std::string_view why);
   [[nodiscard]] bool is_gated();
   [[nodiscard]] bool is_harvesting();
-  void watch(const engine::Note& note);
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
   [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
   void ask_policy_services(engine::Ticket ticket, std::string_view recipient);
   void note_late(const ask::Finding& finding);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
-  void note_gates(const limits::GateChanges& changes);
   [[nodiscard]] Client& client();
   [[nodiscard]] const engine::Session& session() const;
   [[nodiscard]] Connection& connection() const { return message.connection(); }
