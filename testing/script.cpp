@@ -28,8 +28,9 @@ void judge_moment(const Judge& judge, const Moment& moment, std::string& broken_
 
 Event outcome_of_recipient(unsigned fate) {
   switch (fate % 16) {
+    case 1: return Event::recipient_greylisted;
     case 2: return Event::recipient_policy_waived;
-    case 3: return fate / 16 % 2 == 0 ? Event::recipient_policy_failed : Event::recipient_greylisted;
+    case 3: return Event::recipient_policy_failed;
     case 4: return Event::recipient_foreign;
     case 5: return Event::recipient_relay_requested;
     case 6: return Event::recipient_sender_refused;
