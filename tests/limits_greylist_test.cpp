@@ -168,7 +168,8 @@ TEST(Greylist, one_network_floods_one_part_alone) {
   for (int i = 0; i < 1000; ++i)
     static_cast<void>(ask("192.0.2.1", "f" + std::string(static_cast<std::size_t>(i), 'x'), "c@d.example", start + 1s));
   const auto after = table.contents(start + 2s).records[0];
-  EXPECT_LE(static_cast<std::ptrdiff_t>(before) - 8, std::ranges::count(after, 2U, &GreylistContents::Record::age_seconds));
+  EXPECT_LE(static_cast<std::ptrdiff_t>(before) - 8,
+            std::ranges::count(after, 2U, &GreylistContents::Record::age_seconds));
   EXPECT_EQ(8, std::ranges::count(after, 1U, &GreylistContents::Record::age_seconds));
 }
 
