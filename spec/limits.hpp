@@ -32,6 +32,12 @@ inline constexpr std::size_t max_policy_connections = 32;     // postern: of one
 inline constexpr std::size_t max_policy_waiting = 1000;  // postern: recipients of one loop that wait for one service
 inline constexpr std::size_t max_policy_headers = 16;    // postern: PREPEND, in one transaction
 inline constexpr std::size_t max_policy_header_octets = 998;  // RFC 5322 2.1.1
+inline constexpr unsigned max_probe_seconds = 5;              // postern: for LMTP about one recipient
+inline constexpr std::size_t max_probe_connections = 4;       // postern: of one loop to one mail cluster
+inline constexpr std::size_t max_probe_waiting = 1000;        // postern: recipients of one loop that wait
+inline constexpr std::size_t max_probe_answers = 8192;        // postern: remembered of one mail cluster
+inline constexpr unsigned known_recipient_seconds = 3600;     // postern: how long one is remembered
+inline constexpr unsigned unknown_recipient_seconds = 300;    // postern: the same, of one it refused
 inline constexpr unsigned dnsbl_threshold = 1;                // postconf(5): postscreen_dnsbl_threshold
 // The greylist. RFC 6647 5 wants a retry to be known for at least 24 hours, and a client that came again for at least a week.
 inline constexpr std::uint32_t greylist_retry_seconds = 172'800;    // postgrey(8): --retry-window

@@ -27,7 +27,7 @@ class Talking {
     for (std::size_t i = 0; i < recipients; ++i) forward_paths_.push_back("user" + std::to_string(i) + "@x.example");
     begin();
   }
-  void begin() { conversation.begin({"me@client.example", forward_paths_, message_}, now); }
+  void begin() { conversation.begin({"me@client.example", forward_paths_, &message_}, now); }
 
   // What it says until it waits.
   std::string heard(std::size_t piece = 1'000'000) {

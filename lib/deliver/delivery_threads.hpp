@@ -35,6 +35,7 @@ class DeliveryThreads {
     return delivery_->open(environment);
   }
   [[nodiscard]] bool keeps_nothing() const { return delivery_->keeps_nothing(); }
+  [[nodiscard]] LmtpCluster* cluster() const { return delivery_->cluster(); }
   void submit(std::unique_ptr<StoreJob> job);
   // Without any, nothing may be submitted.
   [[nodiscard]] bool has_threads() const {

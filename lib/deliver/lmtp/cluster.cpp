@@ -1,11 +1,40 @@
 #include "deliver/lmtp/cluster.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace postern::deliver {
 
+bool has_control_octet(std::string_view path) {
+  return std::ranges::any_of(path, [](char octet) { return static_cast<unsigned char>(octet) < ' ' || octet == 127; });
+}
+
+std::string forward_path_of(const LmtpSettings& settings, std::string_view recipient) {
+  if (recipient.empty() || has_control_octet(recipient)) return {};
+  std::string path(recipient);
+  if (!path.contains('@')) path += '@' + settings.default_domain;
+  return path;
+}
+
 LmtpCluster::~LmtpCluster() {
   if (idle_) idle_->link.quit();
+}
+
+LmtpResult LmtpCluster::transact(const LmtpMail& mail, base::Deadline end) {
+  if (auto idle = take()) {
+    idle->transact(mail, end);
+    if (!idle->may_repeat()) {
+      LmtpResult result = idle->take_result();
+      give_back(std::move(*idle));
+      return result;
+    }
+  }
+  auto link = LmtpLink::open(settings_.address, settings_.host, settings_.timeouts, end);
+  if (!link) return {.trouble = LmtpTrouble{LmtpTrouble::Kind::unreachable, link.error()}};
+  link->transact(mail, end);
+  LmtpResult result = link->take_result();
+  give_back(std::move(*link));
+  return result;
 }
 
 std::optional<LmtpLink> LmtpCluster::take() {

@@ -1,16 +1,21 @@
-// What all messages to one mail cluster share: its address, what was taken, and the idle connection of a caller that waits.
-// in      settings; a connection that is between two transactions
-// out     such a connection again; it was quiet a moment ago and may die all the same
-// bounds  one connection, no older than idle_seconds since its last use
-// threads settings() and taken() are for any thread, the connection for one
+// What all messages to one mail cluster share: its address, what was taken, what it said of recipients, and the idle connection of a
+// caller that waits.
+// in      settings; a transaction
+// out     what became of it, over a connection that is used again
+// again   an idle connection that turns out to be dead (an end, or 421 to MAIL) is replaced by a new one, once
+// bounds  one connection, no older than idle_seconds since its last use; no call outlasts its deadline
+// threads settings(), taken() and known() are for any thread, the connection for one
+// errors  in the LmtpResult
 // source  RFC 2033 4.1; RFC 5321 4.1.1.10 (QUIT)
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "deliver/lmtp/known.hpp"
 #include "deliver/lmtp/link.hpp"
 #include "deliver/lmtp/taken.hpp"
 
@@ -28,6 +33,11 @@ struct LmtpSettings {
   unsigned taken_seconds = 24 * 60 * 60;  // clients try again for days, and most of them within hours
 };
 
+// No command may have one.
+[[nodiscard]] bool has_control_octet(std::string_view path);
+// A recipient as RCPT names it: with a domain. Empty: there is none, or it has a control octet.
+[[nodiscard]] std::string forward_path_of(const LmtpSettings& settings, std::string_view recipient);
+
 class LmtpCluster {
  public:
   explicit LmtpCluster(LmtpSettings settings)
@@ -38,12 +48,16 @@ class LmtpCluster {
 
   [[nodiscard]] const LmtpSettings& settings() const { return settings_; }
   [[nodiscard]] LmtpTaken& taken() { return taken_; }
+  [[nodiscard]] LmtpKnown& known() { return known_; }
 
+  // Waits for it.
+  [[nodiscard]] LmtpResult transact(const LmtpMail& mail, base::Deadline end);
+
+ private:
   // None when there is none that lives.
   [[nodiscard]] std::optional<LmtpLink> take();
   void give_back(LmtpLink link);
 
- private:
   struct Idle {
     LmtpLink link;
     base::Deadline until;
@@ -51,6 +65,7 @@ class LmtpCluster {
 
   LmtpSettings settings_;
   LmtpTaken taken_;
+  LmtpKnown known_;
   std::optional<Idle> idle_;
 };
 

@@ -131,9 +131,11 @@ void LmtpConversation::go_on(Step step) {
 
 void LmtpConversation::fail(const base::StreamFailure& failure) { end(trouble_of(failure)); }
 
-// While RSET is not answered the result is known already: a failure concerns the connection alone.
+// While RSET is not answered the result is known already: a failure concerns the connection alone. But one reply too many
+// may be the answer to a probe, and the one before it to something else.
 void LmtpConversation::end(LmtpTrouble trouble) {
-  if (stage_ == Stage::transaction)
+  const bool is_in_doubt = stage_ == Stage::reset && trouble.kind == Kind::garbage && transaction_->is_probe();
+  if (stage_ == Stage::transaction || is_in_doubt)
     static_cast<void>(transaction_->fail(trouble));
   else if (stage_ != Stage::reset)
     result_.trouble = trouble;

@@ -1,13 +1,17 @@
 #include "deliver/lmtp/link.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
 namespace postern::deliver {
 
 std::expected<LmtpLink, int> LmtpLink::open(const base::SocketAddress& address, std::string_view host,
-                                            const LmtpTimeouts& timeouts) {
-  auto socket = base::connect_stream(address, timeouts.connect_seconds);
+                                            const LmtpTimeouts& timeouts, base::Deadline end) {
+  const auto left = static_cast<unsigned>(base::milliseconds_until(end) + 999) / 1000;
+  if (left == 0) return std::unexpected(ETIMEDOUT);
+  auto socket = base::connect_stream(address, std::min(left, timeouts.connect_seconds));
   if (!socket) return std::unexpected(socket.error());
   return LmtpLink(std::move(*socket), std::make_unique<LmtpConversation>(host, timeouts));
 }

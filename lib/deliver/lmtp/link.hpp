@@ -21,7 +21,7 @@ class LmtpLink {
  public:
   // Connects, and says nothing yet.
   [[nodiscard]] static std::expected<LmtpLink, int> open(const base::SocketAddress& address, std::string_view host,
-                                                         const LmtpTimeouts& timeouts);
+                                                         const LmtpTimeouts& timeouts, base::Deadline end);
 
   void transact(const LmtpMail& mail, base::Deadline end);
   [[nodiscard]] bool may_repeat() const { return conversation_->may_repeat(); }

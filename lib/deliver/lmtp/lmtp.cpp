@@ -102,10 +102,6 @@ Outcome outcome_of(const LmtpResult& result, const std::vector<std::string>& for
   return accepted(result.of_each.front().text);
 }
 
-bool has_control_octet(std::string_view path) {
-  return std::ranges::any_of(path, [](char octet) { return static_cast<unsigned char>(octet) < ' ' || octet == 127; });
-}
-
 bool has_mark(const std::vector<LmtpTaken::Mark>& marks, const LmtpTaken::Mark& mark) {
   return std::ranges::find(marks, mark) != marks.end();
 }
@@ -134,9 +130,8 @@ std::optional<Lmtp::Work> Lmtp::work_for(std::string_view envelope_octets) const
   if (!envelope || has_control_octet(envelope->reverse_path)) return std::nullopt;
   Work work{.reverse_path = envelope->reverse_path, .forward_paths = {}, .marks = {}, .taken_before = {}};
   for (const std::string_view forward_path : envelope->forward_paths) {
-    if (forward_path.empty() || has_control_octet(forward_path)) return std::nullopt;
-    std::string path(forward_path);
-    if (!path.contains('@')) path += '@' + cluster_.settings().default_domain;
+    std::string path = forward_path_of(cluster_.settings(), forward_path);
+    if (path.empty()) return std::nullopt;
     const LmtpTaken::Mark mark = LmtpTaken::mark_of(hash_, work.reverse_path, path);
     if (has_mark(work.marks, mark) || has_mark(work.taken_before, mark)) continue;
     if (cluster_.taken().has(mark)) {
@@ -151,7 +146,7 @@ std::optional<Lmtp::Work> Lmtp::work_for(std::string_view envelope_octets) const
 
 Outcome Lmtp::finish(std::string_view octets, std::string_view envelope_octets) {
   if (auto outcome = prepare(octets, envelope_octets)) return std::move(*outcome);
-  return conclude(transact_by_waiting());
+  return conclude(cluster_.transact(mail(), base::after_seconds(cluster_.settings().timeouts.delivery_seconds)));
 }
 
 std::optional<Outcome> Lmtp::prepare(std::string_view octets, std::string_view envelope_octets) {
@@ -177,25 +172,6 @@ Outcome Lmtp::conclude(const LmtpResult& result) {
   keep_account(result, outcome);
   abandon();
   return outcome;
-}
-
-LmtpResult Lmtp::transact_by_waiting() {
-  const LmtpSettings& settings = cluster_.settings();
-  const base::Deadline end = base::after_seconds(settings.timeouts.delivery_seconds);
-  if (auto idle = cluster_.take()) {
-    idle->transact(mail(), end);
-    if (!idle->may_repeat()) {
-      LmtpResult result = idle->take_result();
-      cluster_.give_back(std::move(*idle));
-      return result;
-    }
-  }
-  auto link = LmtpLink::open(settings.address, settings.host, settings.timeouts);
-  if (!link) return {.trouble = LmtpTrouble{LmtpTrouble::Kind::unreachable, link.error()}};
-  link->transact(mail(), end);
-  LmtpResult result = link->take_result();
-  cluster_.give_back(std::move(*link));
-  return result;
 }
 
 // Once the client has a final reply the marks are not needed any more.

@@ -43,11 +43,12 @@ class Lmtp final : public OutgoingMessage {
   // prepare(), the transaction, and conclude(): waits.
   [[nodiscard]] Outcome finish(std::string_view octets, std::string_view envelope_octets) override;
   [[nodiscard]] Lmtp* for_cluster() override { return this; }
+  [[nodiscard]] LmtpCluster& cluster() const { return cluster_; }
   void abandon() override;
 
   // An outcome when there is nothing to say to the mail cluster; else mail() is to be said. The envelope stays until then.
   [[nodiscard]] std::optional<Outcome> prepare(std::string_view octets, std::string_view envelope_octets);
-  [[nodiscard]] LmtpMail mail() const { return {work_.reverse_path, work_.forward_paths, message_}; }
+  [[nodiscard]] LmtpMail mail() const { return {work_.reverse_path, work_.forward_paths, &message_}; }
   [[nodiscard]] Outcome conclude(const LmtpResult& result);
 
  private:
@@ -61,7 +62,6 @@ class Lmtp final : public OutgoingMessage {
 
   [[nodiscard]] std::optional<Work> work_for(std::string_view envelope_octets) const;
   [[nodiscard]] std::optional<Outcome> outcome_without_cluster(std::string_view envelope_octets);
-  [[nodiscard]] LmtpResult transact_by_waiting();
   void keep_account(const LmtpResult& result, const Outcome& outcome);
 
   LmtpCluster& cluster_;

@@ -45,7 +45,7 @@ LmtpTransaction::Step LmtpTransaction::begin() {
   result_.stage = "MAIL";
   result_.of_each.resize(mail_.forward_paths.size());
   // RFC 6152 3: nothing here could make such octets anything else.
-  result_.needs_8bitmime = mail_.message.has_8bit() && !offers_.eight_bit_mime;
+  result_.needs_8bitmime = has_8bit() && !offers_.eight_bit_mime;
   if (result_.needs_8bitmime) return Step::complete;
   say_group();
   return Step::goes_on;
@@ -59,8 +59,9 @@ LmtpTransaction::Step LmtpTransaction::fail(LmtpTrouble trouble) {
 std::string LmtpTransaction::command(std::size_t index) const {
   if (index > 0) return "RCPT TO:" + angle_path(mail_.forward_paths[index - 1]) + "\r\n";
   std::string line = "MAIL FROM:" + angle_path(mail_.reverse_path);
-  if (offers_.size) line += " SIZE=" + std::to_string(mail_.message.wire_octets());  // RFC 1870 6
-  if (mail_.message.has_8bit()) line += " BODY=8BITMIME";
+  const bool says_size = offers_.size && !is_probe();
+  if (says_size) line += " SIZE=" + std::to_string(mail_.message->wire_octets());  // RFC 1870 6
+  if (has_8bit()) line += " BODY=8BITMIME";
   return line + "\r\n";
 }
 
@@ -115,7 +116,7 @@ LmtpTransaction::Step LmtpTransaction::hear_of_envelope(LmtpReply reply) {
     say_group();
     return Step::goes_on;
   }
-  if (!std::ranges::all_of(result_.of_each, &LmtpReply::is_positive)) return give_up();
+  if (is_probe() || !std::ranges::all_of(result_.of_each, &LmtpReply::is_positive)) return give_up();
   stage_ = Stage::data;
   result_.stage = "DATA";
   group_ = "DATA\r\n";
@@ -133,7 +134,7 @@ LmtpTransaction::Step LmtpTransaction::hear_of_data(LmtpReply reply) {
   result_.stage = "mail data";
   result_.has_sent_data = true;
   std::ranges::fill(result_.of_each, LmtpReply{});  // that they were taken says nothing of their delivery
-  wire_.emplace(mail_.message);
+  wire_.emplace(*mail_.message);
   return take_piece();
 }
 

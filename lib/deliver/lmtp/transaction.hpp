@@ -9,6 +9,7 @@
 //         reader: we write and then read, and neither side waits for the other. Without it, one command at a time
 // early   a reply before the final dot breaks the transaction: 4yz is its result, since 421 may come at any time;
 //         anything else is garbage, because no recipient can have taken what was not yet sent
+// probe   without a message: whether each recipient would be taken; never DATA
 // bounds  the message is read in pieces, as they are sent
 // errors  in LmtpResult, with the stage that they happened in
 // source  RFC 2033 4.1, 4.2; RFC 2920 3.1; RFC 1870 6; RFC 6152 2; RFC 5321 3.8
@@ -47,7 +48,7 @@ struct LmtpTrouble {
 struct LmtpMail {
   std::string_view reverse_path;
   std::span<const std::string> forward_paths;  // neither these nor the reverse-path have control octets
-  const MailSpool& message;
+  const MailSpool* message;                    // null: a probe, and the recipients get nothing
 };
 
 // After LHLO.
@@ -83,12 +84,14 @@ class LmtpTransaction {
   // All that is missing are the replies after the final dot.
   [[nodiscard]] bool waits_for_delivery() const { return stage_ == Stage::delivery && piece_.empty(); }
   Step fail(LmtpTrouble trouble);
+  [[nodiscard]] bool is_probe() const { return mail_.message == nullptr; }
   [[nodiscard]] LmtpResult& result() { return result_; }
   [[nodiscard]] const LmtpResult& result() const { return result_; }
 
  private:
   enum class Stage : std::uint8_t { envelope, data, mail_data, delivery };
 
+  [[nodiscard]] bool has_8bit() const { return !is_probe() && mail_.message->has_8bit(); }
   // Command 0 is MAIL, the others are RCPT.
   [[nodiscard]] std::size_t commands() const { return mail_.forward_paths.size() + 1; }
   [[nodiscard]] std::string command(std::size_t index) const;

@@ -1,0 +1,50 @@
+#include "deliver/lmtp/probe.hpp"
+
+#include <array>
+
+#include "spec/limits.hpp"
+
+namespace postern::deliver {
+namespace {
+
+using spec::Event;
+
+LmtpStanding unknowable(std::string_view cluster, const std::string& what) {
+  return {.trouble =
+              "mail cluster " + std::string(cluster) + ": " + what + ": whether it has a mailbox cannot be known"};
+}
+
+std::string answered(const LmtpReply& reply, std::string_view stage) {
+  return "answered " + std::to_string(reply.code) + (reply.text.empty() ? "" : " ") + printable_line(reply.text) +
+         ", at " + std::string(stage);
+}
+
+}  // namespace
+
+LmtpStanding standing_of(const LmtpResult& result, std::string_view cluster) {
+  if (result.of_all.code != 0) return unknowable(cluster, answered(result.of_all, "MAIL"));
+  const LmtpReply reply = result.of_each.empty() ? LmtpReply{} : result.of_each.front();
+  if (reply.is_temporary()) return unknowable(cluster, answered(reply, "RCPT"));
+  if (result.trouble) {
+    using Kind = LmtpTrouble::Kind;
+    const bool has_connection = result.trouble->kind != Kind::unreachable && result.trouble->kind != Kind::crowded;
+    return unknowable(cluster, describe(*result.trouble) + (has_connection ? ", at " + std::string(result.stage) : ""));
+  }
+  if (reply.is_positive()) return {.event = Event::recipient_ours};
+  if (reply.is_permanent()) return {.event = Event::recipient_unknown};
+  return unknowable(cluster, "no answer");
+}
+
+LmtpStanding standing_of_no_path(std::string_view cluster) {
+  return unknowable(cluster, "a recipient that RCPT cannot name");
+}
+
+LmtpStanding probe_by_waiting(LmtpCluster& cluster, std::string_view recipient) {
+  const LmtpSettings& settings = cluster.settings();
+  const std::array<std::string, 1> forward_paths{forward_path_of(settings, recipient)};
+  if (forward_paths.front().empty()) return standing_of_no_path(settings.address.text);
+  const LmtpMail probe{.reverse_path = {}, .forward_paths = forward_paths, .message = nullptr};
+  return standing_of(cluster.transact(probe, base::after_seconds(spec::max_probe_seconds)), settings.address.text);
+}
+
+}  // namespace postern::deliver
