@@ -11,7 +11,10 @@
 #include <variant>
 
 #include "ask/auth_environment.hpp"
+#include "ask/mail_cluster.hpp"
 #include "config/tcpserver_env.hpp"
+#include "deliver/lmtp/lmtp.hpp"
+#include "deliver/lmtp/probe.hpp"
 
 namespace postern::daemon {
 
@@ -62,6 +65,15 @@ class ConnectionFacts final : public ask::Facts {
   const Parts& parts_;
   const engine::Session& session_;
 };
+
+ask::Finding ask_mail_cluster(const Parts& parts, const engine::Session& session, std::string_view recipient) try {
+  const deliver::LmtpStanding standing = deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
+  if (!standing.trouble.empty()) parts.journal.trouble(standing.trouble);
+  return ask::mail_cluster_finding(standing.event, recipient, parts.start, session);
+} catch (const std::bad_alloc&) {
+  parts.journal.trouble("no memory to ask the mail cluster");
+  return {.answer = engine::nobody_answers(engine::Question::recipient)};
+}
 
 }  // namespace
 
@@ -218,9 +230,11 @@ Want Connection::ask(const Want& want) {
   const auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&*asked);
   if (inquiry != nullptr) (*inquiry)->run();
   // Never NotYet: dns_standing() waits itself.
-  const ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
+  ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
   if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  if (ask::asks_mail_cluster(finding, parts_.start, session()))
+    finding = ask_mail_cluster(parts_, session(), finding.answer.text);
   said_by_ = finding.said_by;
   if (ask::asks_policy_services(finding, parts_.start, session()))
     return tell(want.ticket, ask_policy_services(finding.answer.text));

@@ -33,6 +33,7 @@
 #include "server/capacity.hpp"
 #include "server/client/turn.hpp"
 #include "server/policy_pools.hpp"
+#include "server/recipient_probes.hpp"
 #include "server/shadow/shadow_sessions.hpp"
 #include "server/snapshot.hpp"
 
@@ -77,6 +78,8 @@ struct LoopContext {
   bool has_no_resolver = false;                   // it could not be made
   std::unique_ptr<PolicyPools>
       policy_pools{};  // made with the first client whose recipients a policy service is asked about
+  std::unique_ptr<RecipientProbes>
+      recipient_probes{};  // made with the first recipient that a mail cluster is asked about
   std::unique_ptr<ask::Recipients> recipients{new ask::Recipients};
   std::string rule_key{};                     // room for find_rule()
   std::vector<std::string> listener_names{};  // by listener: where it listens
@@ -114,6 +117,10 @@ struct LoopContext {
   [[nodiscard]] PolicyPools& find_policy_pools() {
     if (policy_pools == nullptr) policy_pools = std::make_unique<PolicyPools>(loop);
     return *policy_pools;
+  }
+  [[nodiscard]] RecipientProbes& find_recipient_probes() {
+    if (recipient_probes == nullptr) recipient_probes = std::make_unique<RecipientProbes>(loop);
+    return *recipient_probes;
   }
   // Its views live until the next call.
   [[nodiscard]] observe::Journal journal_of(const base::Endpoint& client, std::uint64_t session,

@@ -52,9 +52,7 @@ Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
                                      .may_ask_to_relay = config::may_ask_to_relay(start, session.guards()),
                                      .may_relay = may_relay,
                                      .valid_recipients = start.valid_recipients});
-  const bool is_one_too_many =
-      start.max_unknown_recipients != 0 && session.counters().unknown_recipients >= start.max_unknown_recipients;
-  const Event when_unknown = is_one_too_many ? Event::recipient_too_many_unknown : Event::recipient_unknown;
+  const Event when_unknown = one_more_unknown(start, session);
   const std::string_view said_by = judgement.event == Event::recipient_ours ? "" : who_refuses(judgement.event);
   if (judgement.event == Event::recipient_unknown) judgement.event = when_unknown;
   if (auto refused = ask_about_client(facts, judgement, may_relay)) return std::move(*refused);
@@ -122,6 +120,12 @@ class CredentialsInquiry final : public Inquiry {
 };
 
 }  // namespace
+
+spec::Event one_more_unknown(const config::Start& start, const engine::Session& session) {
+  const bool is_one_too_many =
+      start.max_unknown_recipients != 0 && session.counters().unknown_recipients >= start.max_unknown_recipients;
+  return is_one_too_many ? Event::recipient_too_many_unknown : Event::recipient_unknown;
+}
 
 Asked ask(engine::Question question, Facts& facts, Recipients& recipients) {
   switch (question) {

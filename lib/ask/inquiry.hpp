@@ -53,9 +53,10 @@ class Facts {
   ~Facts() = default;
 };
 
-// Whether a question about a recipient may wait for somebody else: DNS lists, a program, a policy service.
+// Whether a question about a recipient may wait for somebody else: DNS lists, a program, a mail cluster, a policy service.
 [[nodiscard]] inline bool recipients_wait(const config::Start& start) {
-  return !start.dns_lists.empty() || !start.recipient_program.empty() || !start.policy_services.empty();
+  return !start.dns_lists.empty() || !start.recipient_program.empty() || start.asks_mail_cluster ||
+         !start.policy_services.empty();
 }
 
 // The result of a question: the answer, and what the shell has to do with it.
@@ -83,6 +84,9 @@ class Inquiry {
 struct NotYet {};
 
 using Asked = std::variant<Finding, std::unique_ptr<Inquiry>, NotYet>;
+
+// The answer for one more unknown recipient of this session: VALIDRCPTTO_LIMIT of them are told.
+[[nodiscard]] spec::Event one_more_unknown(const config::Start& start, const engine::Session& session);
 
 // Any question except that of the hand-over, which the message answers.
 [[nodiscard]] Asked ask(engine::Question question, Facts& facts, Recipients& recipients);

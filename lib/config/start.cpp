@@ -308,10 +308,12 @@ class Judge {
   void judge_unknown_recipients() {
     if (!is_set(Option::POSTERN_UNKNOWN_RECIPIENTS)) return;
     start_.refuses_without_mailbox = start_.hand_over == HandOverKind::maildir;
-    if (!start_.refuses_without_mailbox && start_.hand_over != HandOverKind::none)
+    start_.asks_mail_cluster = start_.hand_over == HandOverKind::lmtp;
+    if (!delivers_itself(start_.hand_over) && start_.hand_over != HandOverKind::none)
       start_.warnings.push_back(
-          "POSTERN_UNKNOWN_RECIPIENTS=refuse: mail does not go into a Maildir here, so no recipient is refused by it; "
-          "set POSTERN_MAILDIR alone, or name the recipients in VALIDRCPTTO_CDB");
+          "POSTERN_UNKNOWN_RECIPIENTS=refuse: mail goes neither into a Maildir nor to a mail cluster here, so no "
+          "recipient "
+          "is refused by it; set POSTERN_MAILDIR or POSTERN_LMTP alone, or name the recipients in VALIDRCPTTO_CDB");
   }
 
   void no_hand_over(std::string sentence) {

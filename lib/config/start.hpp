@@ -48,6 +48,7 @@ struct Start {
   bool strict_addresses = false;
   bool rejects_relay_requests = false;
   bool refuses_without_mailbox = false;      // POSTERN_UNKNOWN_RECIPIENTS=refuse, and mail goes into Maildirs
+  bool asks_mail_cluster = false;            // the same, and mail goes to a mail cluster: is each recipient there?
   std::string valid_recipients;              // VALIDRCPTTO_CDB; empty: control/validrcptto.cdb, where there is one
   std::uint64_t max_unknown_recipients = 0;  // VALIDRCPTTO_LIMIT: of a session; 0: no limit
   std::string recipient_program;             // RCPTCHECK; empty: none is asked

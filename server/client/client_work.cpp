@@ -8,6 +8,7 @@
 
 #include "ask/auth_environment.hpp"
 #include "ask/greylist.hpp"
+#include "ask/mail_cluster.hpp"
 #include "server/client/connection.hpp"
 #include "server/client/greylisting.hpp"
 #include "server/policies.hpp"
@@ -71,6 +72,19 @@ void watch(Client& client, const engine::Note& note) {
   if (shadow.is_on()) shadow.note(client, note);
 }
 
+// deviation D22: the first gate. Its client waits as after a wrong password, and learns nothing about it.
+bool is_gated(const Client& client, const engine::Session& session) {
+  LoopContext& context = client.context;
+  return context.guesses.is_shut(client.remote.address, engine::mark_of(session.username()), context.loop.now());
+}
+
+// deviation D33: the same, for who asks which recipients there are. It learns nothing more, also not about those that exist.
+bool is_harvesting(const Client& client, const engine::Session& session) {
+  LoopContext& context = client.context;
+  return !session.guards().has(bit::relay_client | bit::authentication_done) &&
+         context.guesses.is_harvesting(client.remote.address, context.loop.now());
+}
+
 }  // namespace
 
 // A question on a thread. Comes back to the connection that asked it.
@@ -127,9 +141,10 @@ void ClientWork::note_sent(std::string_view replies) {
 
 void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
-  if (want.question == engine::Question::credentials && is_gated())
+  if (want.question == engine::Question::credentials && is_gated(client(), session()))
     return tell(want.ticket, {Event::credentials_user_gated}, "failed_auths_per_hour");
-  if (want.question == engine::Question::recipient && is_harvesting()) return tell_too_many(want.ticket);
+  if (want.question == engine::Question::recipient && is_harvesting(client(), session()))
+    return tell_too_many(want.ticket);
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
   try {
     ClientFacts facts(client(), session(), connection().talk_.stream.socket());
@@ -199,19 +214,6 @@ void ClientWork::withdraw() {
   if (policy_ != nullptr) policy_->withdraw();
 }
 
-// deviation D22: the first gate. Its client waits as after a wrong password, and learns nothing about it.
-bool ClientWork::is_gated() {
-  LoopContext& context = client().context;
-  return context.guesses.is_shut(client().remote.address, engine::mark_of(session().username()), context.loop.now());
-}
-
-// deviation D33: the same, for who asks which recipients there are. It learns nothing more, also not about those that exist.
-bool ClientWork::is_harvesting() {
-  LoopContext& context = client().context;
-  return !session().guards().has(bit::relay_client | bit::authentication_done) &&
-         context.guesses.is_harvesting(client().remote.address, context.loop.now());
-}
-
 // What it answers stands in a workspace that no other session is lent.
 void ClientWork::ask_on_a_thread(Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry) {
   connection().talk_.keep_workspace();
@@ -224,6 +226,12 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  if (ask::asks_mail_cluster(finding, client().served->start, session()) && !(was_awaited && is_too_late()))
+    return ClientProbe::ask(connection(), ticket, finding.answer.text);
+  settle(ticket, finding, was_awaited);
+}
+
+void ClientWork::settle(Ticket ticket, const ask::Finding& finding, bool was_awaited) {
   const engine::Answer answer =
       was_awaited && is_too_late() ? engine::Answer{Event::recipient_too_many_unknown} : within_limits(finding.answer);
   if (answer.event != finding.answer.event) return tell(ticket, answer, gate_of_recipients);
@@ -244,7 +252,8 @@ void ClientWork::tell_too_many(Ticket ticket) { tell(ticket, {Event::recipient_t
 
 // Sessions of one address may have asked together, before its gate was shut: the answer that comes afterwards tells nothing.
 bool ClientWork::is_too_late() {
-  return connection().talk_.conversation().want().question == engine::Question::recipient && is_harvesting();
+  return connection().talk_.conversation().want().question == engine::Question::recipient &&
+         is_harvesting(client(), session());
 }
 
 engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
@@ -255,6 +264,13 @@ engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
   const auto counted = client().context.guesses.unknown_recipient(client().remote.address, client().context.loop.now());
   note_gates(client(), counted.changes);
   return counted.is_one_too_many ? engine::Answer{Event::recipient_too_many_unknown} : answer;
+}
+
+// A client that was not made to wait for it has asked in this turn, when its gate was open.
+void ClientWork::hear_mail_cluster(Ticket ticket, const deliver::LmtpStanding& standing, std::string_view recipient) {
+  const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
+  if (!standing.trouble.empty()) client().journal().trouble(standing.trouble);
+  settle(ticket, ask::mail_cluster_finding(standing.event, recipient, client().served->start, session()), was_awaited);
 }
 
 void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) {

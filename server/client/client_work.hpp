@@ -15,6 +15,7 @@
 #include "limits/guess_table.hpp"
 #include "server/client/client_message.hpp"
 #include "server/client/client_policy.hpp"
+#include "server/client/client_probe.hpp"
 
 namespace postern::server {
 
@@ -50,6 +51,8 @@ class ClientWork {
   [[nodiscard]] bool is_too_late();
   // What policy services want before the message of this transaction.
   [[nodiscard]] std::string_view header_fields() const;
+  // What the mail cluster comes to for the recipient of the open question.
+  void hear_mail_cluster(engine::Ticket ticket, const deliver::LmtpStanding& standing, std::string_view recipient);
 
   ClientMessage message;
 
@@ -57,11 +60,11 @@ class ClientWork {
   friend class InquiryJob;
 
   void give_up_question(std::string_view why);
-  [[nodiscard]] bool is_gated();
-  [[nodiscard]] bool is_harvesting();
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
   void found(engine::Ticket ticket, const ask::Finding& finding);
   [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
+  // What is found about a recipient by everyone but policy services.
+  void settle(engine::Ticket ticket, const ask::Finding& finding, bool was_awaited);
   void ask_policy_services(engine::Ticket ticket, std::string_view recipient);
   void note_late(const ask::Finding& finding);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);

@@ -42,6 +42,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   friend class ClientMessage;
   friend class ClientName;
   friend class ClientPolicy;
+  friend class ClientProbe;
   friend class ClientWork;
   friend class DnsLists;
   friend class InquiryJob;

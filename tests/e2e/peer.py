@@ -296,7 +296,7 @@ class Serve(Service):
     def __init__(self, environment, arguments=(), limits=None, server=(), **keys):
         variables = {name: value for name, value in environment.items() if name in LISTENER_VARIABLES}
         of_the_process = {name: value for name, value in environment.items() if name not in variables}
-        if "QMAILQUEUE" in variables:
+        if variables.keys() & {"QMAILQUEUE", "POSTERN_LMTP"}:
             variables.pop("POSTERN_MAILDIR", None)
         self._file = tempfile.NamedTemporaryFile("w", prefix="postern-e2e-", suffix=".toml")
         listener = [f"{name} = {value if value.isdecimal() else json.dumps(value)}" for name, value in variables.items()]

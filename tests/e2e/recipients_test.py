@@ -259,7 +259,7 @@ class MaildirRecipients(Case):
     def test_it_means_nothing_for_another_way_out(self):
         client = self.refusing(QMAILQUEUE="/bin/true")
         self.assertEqual(self.rcpt(client, "nobody"), "250 ok")
-        self.assert_logged(self.server, "mail does not go into a Maildir here")
+        self.assert_logged(self.server, "mail goes neither into a Maildir nor to a mail cluster here")
 
 
 if __name__ == "__main__":
