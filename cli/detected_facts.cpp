@@ -168,6 +168,13 @@ class Looker {
     if (address.empty() || goes_elsewhere) return;
     if (const auto parsed = config::parse_lmtp_address(address); !parsed)
       refuse(spec::Event::connect_no_hand_over, "no_hand_over", "POSTERN_LMTP=\"" + address + "\": " + parsed.error());
+    else if (variables_.value_of("POSTERN_UNKNOWN_RECIPIENTS") == "refuse")
+      found_.advice.push_back(
+          {audit::Grade::note, "mail_cluster_asked",
+           "POSTERN_UNKNOWN_RECIPIENTS=refuse: the mail cluster " + address +
+               " is asked about each recipient of ours, by MAIL FROM:<>, RCPT and RSET: one that it "
+               "refuses gets 550, and 451 while it cannot be asked",
+           "docs/decisions/0021-ask-the-mail-cluster.md"});
   }
 
   // A root that is not on this machine is not looked at.

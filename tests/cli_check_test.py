@@ -201,6 +201,13 @@ class Verdict(Folder):
         self.assertNotRegex(hints.split("table ")[0], "(backend|certificate)=1")
         self.assertIn("TLS_SERVER_CERT", out)
 
+    def test_that_a_mail_cluster_is_asked_about_recipients_is_told(self):
+        text = '[server]\nhome = "{}"\n[variables]\nPOSTERN_LMTP = "unix:/run/lmtp"\n[[listener]]\nip = "127.0.0.1"\nport = 2525\n'.format(self.folder)
+        told = "the mail cluster unix:/run/lmtp is asked about"
+        asking = self.path("asking.toml", text + 'unknown_recipients = "refuse"\n')
+        self.assertIn(told, run("check", "-c", asking)[1])
+        self.assertNotIn(told, run("check", "-c", self.path("silent.toml", text))[1])
+
     def test_a_choice_for_policy_services_that_no_listener_asks_is_told(self):
         text = '[server]\nhome = "{}"\n[variables]\nPOSTERN_DISCARD = 1\nPOSTERN_POLICY_FAILURE = "accept"\n'.format(self.folder)
         listener = '[[listener]]\nip = "127.0.0.1"\nport = {}\n'
