@@ -12,10 +12,13 @@
 #include "ask/client_listing.hpp"
 #include "ask/greylist.hpp"
 #include "ask/inquiry.hpp"
+#include "ask/mail_cluster.hpp"
 #include "ask/policy_inquiry.hpp"
 #include "base/blocking_client.hpp"
 #include "cli/ask_lists.hpp"
 #include "config/tcpserver_env.hpp"
+#include "deliver/delivery.hpp"
+#include "deliver/lmtp/probe.hpp"
 #include "engine/conversation.hpp"
 
 namespace postern::cli {
@@ -218,7 +221,8 @@ class Session final : private engine::Output, private ask::Facts {
     inquiry_.asked = ask::ask(question, *this, recipients_);
     auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&inquiry_.asked);
     if (inquiry != nullptr) (*inquiry)->run();
-    const ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(inquiry_.asked);
+    ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(inquiry_.asked);
+    if (ask::asks_mail_cluster(finding, start(), session())) finding = ask_mail_cluster(finding.answer.text);
     said_by_ = finding.said_by;
     tell_of_greylist(finding);
     if (!ask::asks_policy_services(finding, start(), session())) return finding.answer;
@@ -240,6 +244,15 @@ class Session final : private engine::Output, private ask::Facts {
                  .name = {},
                  .outcome = "not_asked",
                  .answer = "not asked: the server remembers whom it knows; others get 451 the first time"});
+  }
+
+  ask::Finding ask_mail_cluster(std::string_view recipient) {
+    ask::OpenQuestion asked(&book_, ask::Source::mail_cluster, start().hand_over_path);
+    const auto way_out = deliver::make_delivery(start(), environment_, deliver::Caller::threads);
+    const deliver::LmtpStanding said = way_out ? deliver::probe_by_waiting(*(*way_out)->cluster(), recipient)
+                                               : deliver::LmtpStanding{.trouble = way_out.error()};
+    asked.end(ask::outcome_of_mail_cluster(said.event), said.trouble);
+    return ask::mail_cluster_finding(said.event, recipient, start(), session());
   }
 
   engine::Answer ask_policy_services(std::string_view recipient) {
@@ -284,6 +297,7 @@ class Session final : private engine::Output, private ask::Facts {
              "not asked about this client: its address, exempt, RELAYCLIENT or REQUIRE_AUTH");
     if (start().refuses_without_mailbox) tell(ask::Source::mailbox, {}, why);
     if (!start().recipient_program.empty()) tell(ask::Source::recipient_program, {}, why);
+    if (start().asks_mail_cluster) tell(ask::Source::mail_cluster, start().hand_over_path, why);
     for (const base::SocketAddress& service : start().policy_services)
       tell(ask::Source::policy_service, service.text, why);
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ask/inquiry.hpp"
+#include "ask/open_question.hpp"
 
 namespace postern::ask {
 
@@ -17,6 +18,11 @@ namespace postern::ask {
                                             const engine::Session& session) {
   return start.asks_mail_cluster && finding.answer.event == spec::Event::recipient_ours &&
          !session.guards().has(spec::bit::relay_client | spec::bit::authentication_done);
+}
+
+[[nodiscard]] constexpr Outcome outcome_of_mail_cluster(spec::Event said) {
+  if (said == spec::Event::recipient_ours) return Outcome::accepted;
+  return said == spec::Event::recipient_unknown ? Outcome::refused : Outcome::failed;
 }
 
 [[nodiscard]] Finding mail_cluster_finding(spec::Event said, std::string_view recipient, const config::Start& start,

@@ -24,11 +24,12 @@ enum class Source : std::uint8_t {
   recipient_program,  // RCPTCHECK
   credentials,        // AUTH_CDB or a check program
   dns_list,           // by name, without its key
+  mail_cluster,       // by address: POSTERN_UNKNOWN_RECIPIENTS, with POSTERN_LMTP
   policy_service,     // by address
 };
-inline constexpr std::size_t source_count = 5;
-inline constexpr std::array<std::string_view, source_count> source_names{"mailbox", "recipient_program", "credentials",
-                                                                         "dns_list", "policy_service"};
+inline constexpr std::size_t source_count = 6;
+inline constexpr std::array<std::string_view, source_count> source_names{
+    "mailbox", "recipient_program", "credentials", "dns_list", "mail_cluster", "policy_service"};
 
 enum class Outcome : std::uint8_t {
   accepted,   // or no opinion

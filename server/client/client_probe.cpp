@@ -3,6 +3,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "ask/mail_cluster.hpp"
 #include "server/client/connection.hpp"
@@ -19,8 +20,13 @@ void ClientProbe::ask(Connection& connection, Ticket ticket, std::string_view re
   std::optional<deliver::LmtpStanding> standing;
   try {
     connection.talk_.keep_workspace();
-    std::unique_ptr<RecipientProbes::Asker> probe = std::make_unique<ClientProbe>(connection, ticket, recipient);
+    auto made = std::make_unique<ClientProbe>(connection, ticket, recipient);
+    ClientProbe& asked = *made;
+    std::unique_ptr<RecipientProbes::Asker> probe = std::move(made);
     standing = client.context.find_recipient_probes().ask(*client.served->delivery->cluster(), recipient, probe);
+    if (!standing)
+      asked.question_ =
+          ask::OpenQuestion(&client.context.questions, ask::Source::mail_cluster, client.served->start.hand_over_path);
   } catch (const std::bad_alloc&) {
     standing.emplace();
     client.journal().trouble("no memory to ask the mail cluster");
@@ -31,6 +37,7 @@ void ClientProbe::ask(Connection& connection, Ticket ticket, std::string_view re
 }
 
 void ClientProbe::hear(const deliver::LmtpStanding& standing) {
+  question_.end(ask::outcome_of_mail_cluster(standing.event));
   connection_.job_done([&] {
     if (connection_.awaited_ == ticket_) connection_.work_.hear_mail_cluster(ticket_, standing, recipient_);
   });

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "ask/open_question.hpp"
 #include "engine/question.hpp"
 #include "server/recipient_probes.hpp"
 
@@ -33,6 +34,7 @@ class ClientProbe final : public RecipientProbes::Asker {
   std::shared_ptr<const ServiceProfile> profile_;  // of the cluster that is asked
   engine::Ticket ticket_;
   std::string recipient_;
+  ask::OpenQuestion question_;  // not of an answer that was known
 };
 
 }  // namespace postern::server

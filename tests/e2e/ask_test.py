@@ -9,6 +9,7 @@ import subprocess
 import unittest
 import urllib.request
 
+import lmtp_peers
 import peer
 from dns_servers import Rbldnsd, Unbound
 from peer import OURS
@@ -270,6 +271,26 @@ class Counts(Case):
                 self.assertEqual(number, page[name.replace("question_seconds_count", "questions_total")])
         self.assertGreater(float(page[f"postern_question_seconds_sum{{{first}}}"]), 0)
         self.assertNotIn(KEY, "".join(page))
+
+    def test_the_mail_cluster(self):
+        """postern ask asks it, and the server counts what it asks, and not what it remembers."""
+        cluster = lmtp_peers.Standin(nobody="550 5.1.1 who", full="452 4.2.2 later")
+        self.addCleanup(cluster.stop)
+        self.write(POSTERN_LMTP=cluster.address)
+        text = self.file.read_text()
+        self.file.write_text("".join(line + "\n" for line in text.splitlines() if not line.startswith("POSTERN_MAILDIR")))
+        for name, outcome, expect in (("user", "accepted", ACCEPTED), ("nobody", "refused", REFUSED), ("full", "failed", DEFERRED)):
+            said = self.asked(TOM, f"{name}@{OURS}", expect=expect)
+            self.assertEqual(self.outcome_of(said, "mail_cluster", cluster.address), outcome)
+        self.assertEqual(self.outcome_of(self.asked(TOM, f"bad@{OURS}"), "mail_cluster", cluster.address), "not_asked")
+        self.assertNotIn("DATA", cluster.commands)
+        service = self.start_serve()
+        for name in ("user", "user", "nobody", "full"):
+            self.answered(service, TOM, SENDER, f"{name}@{OURS}")
+        of_cluster = f'source="mail_cluster",name="{cluster.address}"'
+        page = self.page(service)
+        asked = {outcome: page[f'postern_answers_total{{{of_cluster},outcome="{outcome}"}}'] for outcome in ("accepted", "refused", "failed")}
+        self.assertEqual(asked, {"accepted": "1", "refused": "1", "failed": "1"})
 
     def test_a_list_that_rests_is_not_remembered(self):
         self.write(DNSBL="gone.test=127.0.0.2")
