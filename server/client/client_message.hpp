@@ -50,8 +50,6 @@ class ClientMessage {
   [[nodiscard]] bool has_left_line();
   // Deviation D26: the thread that hands the message over looks once more before it begins.
   void withdraw_if_gone();
-  // The client has ended, or reset, the connection without QUIT.
-  [[nodiscard]] bool is_client_gone();
 
  private:
   friend class StoreJobOfClient;
@@ -83,6 +81,7 @@ class ClientMessage {
   void appended(StoreJobOfClient& job);
   void finished(StoreJobOfClient& job);
   void handed_over(engine::Ticket ticket, const deliver::Outcome& outcome, deliver::MessageId id = {});
+  [[nodiscard]] bool is_client_gone();
   [[nodiscard]] Client& client();
   [[nodiscard]] const engine::Session& session() const;
 

@@ -27,7 +27,6 @@ class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation
 
   // Where nothing has to be waited for, the answer is given at once. Not before the answer to the last one, or its end.
   void ask(engine::Ticket ticket, std::string_view recipient);
-  [[nodiscard]] bool is_asking() const { return is_asking_; }
   // Nobody waits for the answer any more.
   void withdraw();
   [[nodiscard]] std::string_view header_fields(std::uint32_t transaction) const { return fields_.of(transaction); }

@@ -23,7 +23,6 @@ namespace bit = spec::bit;
 namespace {
 
 constexpr std::string_view gate_of_recipients = "unknown_recipients_per_hour";
-constexpr std::string_view left = "the client has left: policy services are asked about its recipient no more";
 
 observe::AuthResult counted(ask::Verdict verdict) {
   switch (verdict) {
@@ -198,18 +197,6 @@ void ClientWork::end_question() {
   connection().talk_.answer(want.ticket, engine::nobody_answers(want.question));
 }
 
-// A thread that looks for an answer cannot be called back.
-void ClientWork::withdraw_if_gone() {
-  message.withdraw_if_gone();
-  if (policy_ == nullptr || !policy_->is_asking() || !message.is_client_gone()) return;
-  give_up_question(left);
-  connection().talk_.answer(connection().talk_.conversation().want().ticket,
-                            engine::nobody_answers(engine::Question::recipient));
-  connection().end_with_server();
-  connection().talk_.resume();
-  connection().go_on();
-}
-
 void ClientWork::withdraw() {
   if (policy_ != nullptr) policy_->withdraw();
 }
@@ -274,10 +261,6 @@ void ClientWork::hear_mail_cluster(Ticket ticket, const deliver::LmtpStanding& s
 }
 
 void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) {
-  if (message.is_client_gone()) {
-    client().journal().trouble(left);
-    return connection().talk_.answer(ticket, engine::nobody_answers(engine::Question::recipient));
-  }
   try {
     if (policy_ == nullptr) policy_ = std::make_unique<ClientPolicy>(connection());
   } catch (const std::bad_alloc&) {

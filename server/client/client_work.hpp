@@ -38,8 +38,6 @@ class ClientWork {
   [[nodiscard]] bool gives_up_question();
   // The server ends: what is open about a recipient or a password is answered as by nobody, since 421 comes next anyway.
   void end_question();
-  // Policy services are asked no more for a client that has left, and a message of it is not stored (deviation D26).
-  void withdraw_if_gone();
   // The session is over.
   void withdraw();
 

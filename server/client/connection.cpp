@@ -48,7 +48,7 @@ void Connection::advance() {
     case Phase::opening: return obey(opening_.advance(client_, talk_.stream));
     case Phase::talking:
       if (work_.waits_for_dns_lists()) return work_.hear_dns_lists();
-      return waits_for_job() ? work_.withdraw_if_gone() : go_on();
+      return waits_for_job() ? work_.message.withdraw_if_gone() : go_on();
     case Phase::closing:  // end_turn() sees to it
     case Phase::over: return;
   }
@@ -161,11 +161,9 @@ void Connection::end_turn() {
 
 // No reply would be read. A message that is being made durable may still come to its end; a transaction does not.
 void Connection::lose_client() {
-  if (waits_for_job()) {
-    talk_.stream.set_hung_up();
-    work_.withdraw_if_gone();
-  }
-  if (!waits_for_job()) die("close");
+  if (!waits_for_job()) return die("close");
+  talk_.stream.set_hung_up();
+  work_.message.withdraw_if_gone();
 }
 
 void Connection::close_gracefully() {

@@ -5,8 +5,6 @@ policyd-rate-limit), and one that does what it should not; ask_policy_*_test.cpp
 import json
 import os
 import pathlib
-import socket
-import struct
 import subprocess
 import threading
 import time
@@ -21,11 +19,6 @@ FOREIGN = "far@elsewhere.example"
 MESSAGE = "Subject: x\r\n\r\nx"
 SPARED_SECONDS = 25  # spec::max_policy_seconds
 FAILED = "451 unable to check recipient (#4.3.0)"
-
-
-def reset(client):
-    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
 
 
 class Case(peer.Case):
@@ -330,28 +323,6 @@ class Standins(Case):
         client.close()
         self.assertTrue(self.server.is_idle())
         self.assertLess(len(standin.asked), 6)
-
-    def test_who_has_left_counts_no_more(self):
-        """However long the service is silent, the next client of that address is let in."""
-        if not peer.is_listener():
-            self.skipTest("a process for each client waits for what it has asked")
-        self.server = peer.start_server(self.home.environment(POSTERN_POLICY_SERVICE=self.standin().address))
-        self.addCleanup(self.server.stop)
-        for end in (lambda client: client.close(), reset):
-            for at_once in (False, True):  # with the recipient, or later
-                client = self.client()
-                client.send(f"RCPT TO:<silent@{OURS}>\r\n")
-                if not at_once:
-                    time.sleep(0.2)
-                end(client)
-                self.assertTrue(peer.until(lambda: not self.server.others(), 5), self.server.log())
-
-    def test_who_ends_with_quit_gets_the_answer(self):
-        self.begin(self.standin())
-        client = self.client()
-        client.send(f"RCPT TO:<late@{OURS}>\r\nQUIT\r\n")
-        client.end()
-        self.assertEqual([client.reply()[:3] for _ in range(2)], ["554", "221"])
 
     def test_a_crowd_gets_its_answers(self):
         standin = self.standin(never="REJECT")
