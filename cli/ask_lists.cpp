@@ -125,7 +125,7 @@ std::string ask_client_name(const base::Address& client, const std::expected<dns
       case Kind::none: return {"none", "no name that its addresses confirm"};
       case Kind::failed: break;
     }
-    return {"failed", "the DNS does not say"};
+    return {"failed", "the DNS does not say: " + std::string(describe(asked.outcome.failure))};
   });
   return name;
 }

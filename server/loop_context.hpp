@@ -73,7 +73,8 @@ struct LoopContext {
   std::shared_ptr<const Snapshot> snapshot{};  // changed between two turns
   std::vector<ClassTable> judged_later{};      // by listener: what the snapshot does not have, or has as refused
   ShadowSessions shadow{};
-  bool has_traced = false;                        // a session here logs its decisions, or has
+  bool has_traced = false;         // a session here logs its decisions, or has
+  base::Time next_name_trouble{};  // before that, failed look-ups of names of clients are no more lines of the log
   std::unique_ptr<dns::LoopResolver> resolver{};  // of DNS lists: made with the first client that they are asked about
   bool has_no_resolver = false;                   // it could not be made
   std::unique_ptr<PolicyPools>

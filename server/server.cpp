@@ -161,6 +161,7 @@ bool Server::judge_as_who_serves() {
   for (const std::string& sentence :
        {policies_->warning_of_greylist(), greylist_.open(random_value<base::SipHash::Key>(), now)})
     if (!sentence.empty()) log("warning", sentence);
+  if (settings_.looks_up_names) log("client_names", "looked up before each greeting");
   if (!dns_servers_ && policies_->has_dns_lists()) log("warning", "DNS lists are not asked: " + dns_servers_.error());
   tell_certificates(Expired::told);
   return true;

@@ -166,5 +166,26 @@ TEST_F(DnsConfirmedName, may_end_silently_or_destroy_itself) {
   EXPECT_TRUE(cancelled.outcomes.empty());
 }
 
+// Each client chooses the servers that his names are asked of.
+TEST_F(DnsConfirmedName, leaves_places_for_dns_lists) {
+  class OfList final : public Request {
+    void ended(const Answer&) override {}
+  } of_list;
+  std::vector<std::unique_ptr<Confirming>> many;
+  for (int i = 0; i < 300; ++i) {
+    many.push_back(std::make_unique<Confirming>(*this));
+    static_cast<void>(begin(*many.back(), "198.18." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1)));
+  }
+  EXPECT_EQ(nullptr, channel_->ask({.type = Type::a, .name = "1.0.18.198.bl.test", .zone = "bl.test"}, of_list, now_));
+}
+
+TEST_F(DnsConfirmedName, is_none_that_a_program_may_take_for_an_option) {
+  Confirming one(*this);
+  EXPECT_EQ(nullptr, begin(one));
+  hear(names({"-rf.example", "mail.example"}));
+  EXPECT_EQ("mail.example", asked(1));
+  EXPECT_EQ(2U, transport_->sent.size());
+}
+
 }  // namespace
 }  // namespace postern::dns

@@ -4,6 +4,13 @@
 #include <new>
 
 namespace postern::dns {
+namespace {
+
+// All names of clients share the places of one, since each client chooses whose servers are asked: else silent ones of his would
+// leave none for DNS lists.
+constexpr std::string_view zone = "names of clients";
+
+}  // namespace
 
 ConfirmedName::ConfirmedName(Resolver& resolver) : resolver_(resolver) {
   reverse_.owner = this;
@@ -12,11 +19,13 @@ ConfirmedName::ConfirmedName(Resolver& resolver) : resolver_(resolver) {
 
 const ConfirmedName::Outcome* ConfirmedName::begin(const base::Address& address) {
   cancel();
+  outcome_.failure = Answer::Failure::nothing;
   address_ = address;
   try {
     ask(reverse_, Type::ptr, reverse_name(address));
   } catch (const std::bad_alloc&) {
     reverse_.found = Found::failed;
+    outcome_.failure = Answer::Failure::no_memory;
   }
   return conclude() ? &outcome_ : nullptr;
 }
@@ -32,7 +41,7 @@ void ConfirmedName::cancel() {
 
 void ConfirmedName::ask(Step& step, Type type, std::string_view name) {
   step.found = Found::waits;
-  if (const Answer* const known = resolver_.ask({.type = type, .name = name}, step)) take(step, *known);
+  if (const Answer* const known = resolver_.ask({.type = type, .name = name, .zone = zone}, step)) take(step, *known);
 }
 
 void ConfirmedName::step_ended(Step& step, const Answer& answer) {
@@ -42,6 +51,7 @@ void ConfirmedName::step_ended(Step& step, const Answer& answer) {
 
 void ConfirmedName::take(Step& step, const Answer& answer) {
   step.found = answer.kind == Answer::Kind::failed ? Found::failed : Found::none;
+  if (step.found == Found::failed) outcome_.failure = answer.failure;
   if (answer.kind != Answer::Kind::found) return;
   if (&step == &reverse_)
     take_names(answer);
@@ -51,14 +61,17 @@ void ConfirmedName::take(Step& step, const Answer& answer) {
 
 // The answer may end with the next question: what is needed of it is taken first.
 void ConfirmedName::take_names(const Answer& answer) {
-  const std::size_t names = std::min(answer.texts.size(), max_names);
+  std::size_t names = 0;
   try {
-    for (std::size_t i = 0; i < names; ++i) forward_[i].name = answer.texts[i];
+    for (const std::string& text : answer.texts)
+      if (names < max_names && !text.starts_with('-'))
+        forward_[names++].name = text;  // no program takes it for an option
     for (std::size_t i = 0; i < names; ++i)
       ask(forward_[i], address_.is_ipv4() ? Type::a : Type::aaaa, forward_[i].name);
   } catch (const std::bad_alloc&) {
     cancel();
     reverse_.found = Found::failed;
+    outcome_.failure = Answer::Failure::no_memory;
   }
 }
 
@@ -70,9 +83,11 @@ bool ConfirmedName::conclude() {
   if (has(Found::waits)) return false;
   outcome_.kind = has(Found::failed) ? Outcome::Kind::failed : Outcome::Kind::none;
   outcome_.name.clear();
+  if (outcome_.kind != Outcome::Kind::failed) outcome_.failure = Answer::Failure::nothing;
   const auto first = std::ranges::find(forward_, Found::confirmed, &Step::found);
   if (first == forward_.end()) return true;
   outcome_.kind = Outcome::Kind::confirmed;
+  outcome_.failure = Answer::Failure::nothing;
   outcome_.name = std::move(first->name);
   return true;
 }

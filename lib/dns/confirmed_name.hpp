@@ -2,7 +2,8 @@
 // in      an address; who resolves
 // out     confirmed: the first name, in the order of the answer, that has the address. none: there is no such name.
 //         failed: it is not known whether there is one
-// bounds  the first max_names names are asked for, all at once: two times the patience of a question in all
+// share   all of them are one zone (dns/zones.hpp), so that they leave places for DNS lists, and rest where nobody answers
+// bounds  the first max_names names that begin with no hyphen are asked for, all at once: two times the patience of a question in all
 // lives   until it has ended, at once by begin() or later by ended(); a new begin(), cancel() and its death end it silently.
 //         The resolver lives longer. ended() may destroy it
 // memory  without memory for it: failed
@@ -26,6 +27,7 @@ class ConfirmedName {
   struct Outcome {
     enum class Kind : std::uint8_t { confirmed, none, failed } kind = Kind::failed;
     std::string name{};
+    Answer::Failure failure = Answer::Failure::nothing;  // of failed: of one of the questions
     friend bool operator==(const Outcome&, const Outcome&) = default;
   };
 

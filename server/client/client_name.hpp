@@ -4,7 +4,8 @@
 // out     the name, once it is known; then the connection has a turn. A name is a line of the log
 // bounds  two times spec::max_dns_seconds
 // lives   with its client; what is still asked then is asked for nobody
-// errors  without a resolver nobody is asked. No answer, a name whose addresses are others, lack of memory: no name
+// errors  without a resolver nobody is asked. No answer, a name whose addresses are others, lack of memory: no name. What failed is a
+//         line of the log, of each loop once in ten seconds
 // source  dns/confirmed_name.hpp
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "ask/open_question.hpp"
 #include "dns/confirmed_name.hpp"
 
 namespace postern::server {
@@ -30,9 +32,11 @@ class ClientName final : private dns::ConfirmedName {
   ClientName(Connection& connection, dns::Resolver& resolver) : dns::ConfirmedName(resolver), connection_(connection) {}
   void ended(const Outcome& outcome) override;
   void take(const Outcome& outcome);
+  void tell_of_failure(const Outcome& outcome);
 
   Connection& connection_;
   std::string name_;
+  ask::OpenQuestion question_;
   bool is_awaited_ = true;
 };
 

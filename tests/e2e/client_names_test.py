@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """client_names of postern serve: the name of a client as a real unbound gives and confirms it, and a server of the DNS that does
-what it should not. Whoever looks up names for postern-smtpd is tcpserver (TCPREMOTEHOST)."""
+what it should not (RFC 1912 2.1: PTR and A must match). For postern-smtpd tcpserver looks up names (TCPREMOTEHOST)."""
 
 import time
 
@@ -99,6 +99,8 @@ class Trouble(Case):
             began = time.monotonic()
             self.assertEqual(self.received(source), f"unknown (HELO client.example) ({source})")
             self.assertLess(time.monotonic() - began, LONGEST_SECONDS + 3)
+        log = self.server.wait_for_log("cannot be looked up")
+        self.assertRegex(log, "the name of this client cannot be looked up: (timed out|SERVFAIL)")
 
     def test_one_that_leaves_while_its_name_is_awaited(self):
         self.start()
