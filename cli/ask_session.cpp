@@ -251,7 +251,7 @@ class Session final : private engine::Output, private ask::Facts {
     const auto way_out = deliver::make_delivery(start(), environment_, deliver::Caller::threads);
     const deliver::LmtpStanding said = way_out ? deliver::probe_by_waiting(*(*way_out)->cluster(), recipient)
                                                : deliver::LmtpStanding{.trouble = way_out.error()};
-    asked.end(ask::outcome_of_mail_cluster(said.event), said.trouble);
+    asked.end(ask::outcome_of_mail_cluster(said.event, said.is_deferred), said.trouble);
     return ask::mail_cluster_finding(said.event, recipient, start(), session());
   }
 

@@ -20,7 +20,9 @@ namespace postern::ask {
          !session.guards().has(spec::bit::relay_client | spec::bit::authentication_done);
 }
 
-[[nodiscard]] constexpr Outcome outcome_of_mail_cluster(spec::Event said) {
+// is_deferred   the cluster said so for now
+[[nodiscard]] constexpr Outcome outcome_of_mail_cluster(spec::Event said, bool is_deferred) {
+  if (is_deferred) return Outcome::deferred;
   if (said == spec::Event::recipient_ours) return Outcome::accepted;
   return said == spec::Event::recipient_unknown ? Outcome::refused : Outcome::failed;
 }

@@ -37,7 +37,7 @@ void ClientProbe::ask(Connection& connection, Ticket ticket, std::string_view re
 }
 
 void ClientProbe::hear(const deliver::LmtpStanding& standing) {
-  question_.end(ask::outcome_of_mail_cluster(standing.event));
+  question_.end(ask::outcome_of_mail_cluster(standing.event, standing.is_deferred));
   connection_.job_done([&] {
     if (connection_.awaited_ == ticket_) connection_.work_.hear_mail_cluster(ticket_, standing, recipient_);
   });

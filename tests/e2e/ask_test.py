@@ -279,7 +279,7 @@ class Counts(Case):
         self.write(POSTERN_LMTP=cluster.address)
         text = self.file.read_text()
         self.file.write_text("".join(line + "\n" for line in text.splitlines() if not line.startswith("POSTERN_MAILDIR")))
-        for name, outcome, expect in (("user", "accepted", ACCEPTED), ("nobody", "refused", REFUSED), ("full", "failed", DEFERRED)):
+        for name, outcome, expect in (("user", "accepted", ACCEPTED), ("nobody", "refused", REFUSED), ("full", "deferred", DEFERRED)):
             said = self.asked(TOM, f"{name}@{OURS}", expect=expect)
             self.assertEqual(self.outcome_of(said, "mail_cluster", cluster.address), outcome)
         self.assertEqual(self.outcome_of(self.asked(TOM, f"bad@{OURS}"), "mail_cluster", cluster.address), "not_asked")
@@ -289,8 +289,8 @@ class Counts(Case):
             self.answered(service, TOM, SENDER, f"{name}@{OURS}")
         of_cluster = f'source="mail_cluster",name="{cluster.address}"'
         page = self.page(service)
-        asked = {outcome: page[f'postern_answers_total{{{of_cluster},outcome="{outcome}"}}'] for outcome in ("accepted", "refused", "failed")}
-        self.assertEqual(asked, {"accepted": "1", "refused": "1", "failed": "1"})
+        asked = {outcome: page[f'postern_answers_total{{{of_cluster},outcome="{outcome}"}}'] for outcome in ("accepted", "refused", "deferred")}
+        self.assertEqual(asked, {"accepted": "1", "refused": "1", "deferred": "1"})
 
     def test_a_list_that_rests_is_not_remembered(self):
         self.write(DNSBL="gone.test=127.0.0.2")

@@ -95,10 +95,16 @@ void LmtpConversation::hear(LmtpReply reply) {
     case Stage::greeting: return hear_greeting(reply);
     case Stage::lhlo: return hear_offers(reply);
     case Stage::transaction: return go_on(transaction_->hear(std::move(reply)));
-    case Stage::reset: stage_ = reply.is_positive() ? Stage::ready : Stage::ended; return;
+    case Stage::reset: return hear_reset(reply);
     case Stage::ready:
     case Stage::ended: break;
   }
+}
+
+// It refuses RSET: or this is the reply to RCPT, and each before it was that to the command before.
+void LmtpConversation::hear_reset(const LmtpReply& reply) {
+  if (!reply.is_positive() && transaction_->is_probe()) return end({Kind::garbage});
+  stage_ = reply.is_positive() ? Stage::ready : Stage::ended;
 }
 
 // A mail cluster that does not speak LMTP, or not now, has said nothing about our message, whatever its code is.

@@ -50,6 +50,7 @@ class LmtpConversation final : public base::ClientProtocol {
   enum class Stage : std::uint8_t { greeting, lhlo, ready, transaction, reset, ended };
 
   void hear(LmtpReply reply);
+  void hear_reset(const LmtpReply& reply);
   void hear_greeting(const LmtpReply& reply);
   void hear_offers(const LmtpReply& reply);
   void begin_transaction();

@@ -24,7 +24,11 @@ std::string answered(const LmtpReply& reply, std::string_view stage) {
 LmtpStanding standing_of(const LmtpResult& result, std::string_view cluster) {
   if (result.of_all.code != 0) return unknowable(cluster, answered(result.of_all, "MAIL"));
   const LmtpReply reply = result.of_each.empty() ? LmtpReply{} : result.of_each.front();
-  if (reply.is_temporary()) return unknowable(cluster, answered(reply, "RCPT"));
+  if (reply.is_temporary()) {
+    LmtpStanding standing = unknowable(cluster, answered(reply, "RCPT"));
+    standing.is_deferred = true;
+    return standing;
+  }
   if (result.trouble) {
     using Kind = LmtpTrouble::Kind;
     const bool has_connection = result.trouble->kind != Kind::unreachable && result.trouble->kind != Kind::crowded;

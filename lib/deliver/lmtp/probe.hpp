@@ -17,7 +17,8 @@ namespace postern::deliver {
 
 struct LmtpStanding {
   spec::Event event = spec::Event::recipient_unknowable;
-  std::string trouble{};  // why it is unknowable
+  std::string trouble{};     // why it is unknowable
+  bool is_deferred = false;  // by a 4xx to RCPT: it is not known for now
 
   [[nodiscard]] bool is_known() const { return event != spec::Event::recipient_unknowable; }
 };
