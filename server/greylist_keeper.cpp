@@ -1,7 +1,9 @@
 #include "server/greylist_keeper.hpp"
 
+#include <cstdio>
 #include <ctime>
 #include <new>
+#include <utility>
 
 #include "limits/greylist_file.hpp"
 
@@ -10,17 +12,18 @@ namespace postern::server {
 std::string GreylistKeeper::open(const base::SipHash::Key& secret, base::Time now) try {
   saved_ = now;
   auto saved = path_.empty() ? std::nullopt : limits::read_greylist(path_);
-  has_file_ = !saved || *saved;
+  has_file_ = saved && *saved;
+  is_unread_ = !saved;
   if (saved && *saved) {
     const auto elapsed = limits::seconds_since((*saved)->saved_seconds, std::time(nullptr));
     greylist_ = std::make_unique<limits::Greylist>((*saved)->contents, elapsed, now);
   } else {
     greylist_ = std::make_unique<limits::Greylist>(secret);
   }
-  return saved ? std::string() : saved.error() + ": the greylist begins anew";
+  return saved ? std::string() : saved.error() + ": the greylist begins empty";
 } catch (const std::bad_alloc&) {
   greylist_ = std::make_unique<limits::Greylist>(secret);
-  return "no memory to read greylist_file: the greylist begins anew";
+  return "no memory to read greylist_file: the greylist begins empty";
 }
 
 bool GreylistKeeper::is_due(base::Time now) const {
@@ -35,6 +38,7 @@ std::string GreylistKeeper::save(base::Time now) try {
   saved_ = now;
   limits::SavedGreylist saved{.contents = greylist_->contents(now), .saved_seconds = std::time(nullptr)};
   if (saved.contents.is_empty() && !has_file_) return {};
+  if (std::exchange(is_unread_, false)) static_cast<void>(::rename(path_.c_str(), (path_ + ".damaged").c_str()));
   const auto written = limits::write_greylist(path_, saved);
   has_file_ = has_file_ || written;
   return written ? std::string() : written.error();

@@ -1,5 +1,5 @@
 // The greylist of a server and its file: read at the start, written at each reload, once an hour and at the end.
-// in      the path, empty for none; a random key, for a greylist that begins anew
+// in      the path, empty for none; a random key, for a greylist that begins empty
 // out     the greylist of all loops
 // threads open() before all others, save() on any, greylist() as limits/greylist.hpp says
 // lives   longer than all loops
@@ -34,6 +34,8 @@ class GreylistKeeper {
   mutable std::timed_mutex saving_;
   base::Time saved_{};     // under saving_
   bool has_file_ = false;  // under saving_
+  bool is_unread_ =
+      false;  // under saving_: what stands there is no greylist, and is kept beside the one that is written
 };
 
 }  // namespace postern::server

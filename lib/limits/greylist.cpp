@@ -60,6 +60,12 @@ std::uint32_t age_of(base::Time time, base::Time now) {
   return static_cast<std::uint32_t>(std::max<std::int64_t>(std::chrono::floor<seconds>(now - time).count(), 0));
 }
 
+// An IPv6 site has a /48, and so 65,536 networks of its own.
+base::Address greylist_site(const base::Address& client) {
+  constexpr unsigned ipv6_site_bits = 48;  // RFC 6177 3
+  return base::Network(client, client.is_ipv4() ? spec::ipv4_network_bits : ipv6_site_bits).first();
+}
+
 base::Address greylist_network(const base::Address& client) {
   return client.is_ipv4() ? base::Network(client, spec::ipv4_network_bits).first() : base::client_of(client);
 }
@@ -142,21 +148,27 @@ Greylist::Greylist(const GreylistContents& contents, seconds elapsed, base::Time
   take(contents.records[2], &Room::networks);
 }
 
-// The part is that of the network, and stands in each key: a file has keys alone.
+// The part is that of the site, and stands in each key: a file has keys alone.
 Greylist::Keys Greylist::keys_of(const GreylistTriple& triple) const {
+  const auto in_part = [](Key key, std::size_t part) {
+    key[0] = static_cast<std::uint8_t>(key[0] / part_count * part_count + part);
+    return key;
+  };
+  base::SipHash of_site(secret_);
+  const std::array<std::uint8_t, 16> site = greylist_site(triple.client).mapped();
+  of_site.add({reinterpret_cast<const char*>(site.data()), site.size()});
+  const std::size_t part = std::bit_cast<Key>(of_site.digest())[0] % part_count;
   base::SipHash hash(secret_);
   const std::array<std::uint8_t, 16> network = greylist_network(triple.client).mapped();
   hash.add({reinterpret_cast<const char*>(network.data()), network.size()});
-  Keys keys{.part = 0, .triple = {}, .network = std::bit_cast<Key>(hash.digest())};
-  keys.part = keys.network[0] % part_count;
+  Keys keys{.part = part, .triple = {}, .network = in_part(std::bit_cast<Key>(hash.digest()), part)};
   {
     Feed feed(hash);
     add_sender(feed, triple.sender);
     feed.add('\0');  // which is in no address
     feed.add_lower(triple.recipient);
   }
-  keys.triple = std::bit_cast<Key>(hash.digest());
-  keys.triple[0] = static_cast<std::uint8_t>(keys.triple[0] / part_count * part_count + keys.part);
+  keys.triple = in_part(std::bit_cast<Key>(hash.digest()), part);
   return keys;
 }
 

@@ -8,8 +8,8 @@
 //         last mail. A network of which greylist_good_triples came again is known as a whole, for as long
 // memory  none until somebody is asked about; then fixed: about 60 octets for each of max_greylist_triples that wait, as many
 //         that are known, and max_greylist_networks. What was used last longest ago is forgotten for a new one; those that wait
-//         never take the place of those that are known, and one network takes the places of a sixteenth alone
-// shared  by all loops: sixteen parts by network, each with a mutex that is held for a few operations, and by contents() while it
+//         never take the place of those that are known, and one IPv4 network, or one IPv6 site (/48), takes the places of a sixteenth alone
+// shared  by all loops: sixteen parts by network or site, each with a mutex that is held for a few operations, and by contents() while it
 //         copies a part from front to back
 // errors  std::bad_alloc, from the first ask() of a part alone
 // source  RFC 6647 2.4, 5, 7; postgrey(8); docs/decisions/0020-greylist.md

@@ -38,7 +38,7 @@ Number take(std::string_view& octets) {
   return number;
 }
 
-// Against an accident; whoever may write the file may write any.
+// Against an accident; who may write the file may write any.
 std::array<char, digest_octets> digest_of(std::string_view octets) {
   base::SipHash hash(base::SipHash::Key{});
   hash.add(octets);
@@ -133,7 +133,11 @@ std::expected<std::optional<SavedGreylist>, std::string> read_greylist(const std
 std::expected<void, std::string> write_greylist(const std::string& path, const SavedGreylist& saved) {
   const std::string next = path + ".new", octets = encode_greylist(saved);
   const base::Descriptor file(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.is_open()) return std::unexpected(trouble(next, "cannot be written", errno));
+  const int refused = errno;
+  if (!file.is_open() && refused == EACCES)
+    return std::unexpected(trouble(next, "cannot be written", refused) +
+                           "; a folder that was made since the start needs a restart");
+  if (!file.is_open()) return std::unexpected(trouble(next, "cannot be written", refused));
   int error = base::write_all(file, octets);
   if (error == 0 && ::fsync(file.number()) != 0) error = errno;
   if (error == 0 && ::rename(next.c_str(), path.c_str()) != 0) error = errno;

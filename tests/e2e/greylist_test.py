@@ -291,9 +291,10 @@ class Kept(Case):
         for damaged in (b"", b"junk", octets[:-1], octets[:40] + b"\1" + octets[41:], octets + b"x", b"\0" * 20_000_000):
             self.known.write_bytes(damaged)
             service = self.grey()
-            self.assert_logged(service, f"warning: greylist_file {self.known}: is damaged, or of another version: the greylist begins anew")
+            self.assert_logged(service, f"warning: greylist_file {self.known}: is damaged, or of another version: the greylist begins empty")
             self.assertEqual(self.from_(service), LATER)
             service.terminate()
+            self.assertEqual(self.known.with_name("known.damaged").read_bytes(), damaged)  # whatever it was: it is kept
         self.known.write_bytes(b"junk")
         self.assertTrue(any("is damaged" in text for text in self.check()))
 
