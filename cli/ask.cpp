@@ -65,6 +65,12 @@ std::string reply_of(const AskedVerdict& verdict) {
   return verdict.code == 0 ? "none: the connection is closed" : verdict.reply;
 }
 
+// What somebody outside says is no order to the terminal, in no character set.
+std::string plain(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
+}
+
 std::string write_text(const Result& result) {
   const MetClient& client = result.client;
   const AskedVerdict& verdict = result.session.verdict;
@@ -73,11 +79,11 @@ std::string write_text(const Result& result) {
                      line("rule of", client.rule.empty() ? "" : client.rule);
   audit::Rows rows{{"question", "answer", "ms"}};
   for (const AskedQuestion& each : result.session.questions)
-    rows.push_back({title_of(each, client), each.answer, each.took ? milliseconds_of(*each.took) : ""});
+    rows.push_back({title_of(each, client), plain(each.answer), each.took ? milliseconds_of(*each.took) : ""});
   if (rows.size() > 1) text += "\n" + audit::text_table(rows) + "\n";
   const spec::RuleRow& rule = result.policy.rule(verdict.rule);
   text += line("to", verdict.line.empty() ? "the greeting" : verdict.line) + line("rule", rule.id) +
-          line("reply", reply_of(verdict)) + line("because", rule.reason) + line("source", rule.source) +
+          line("reply", plain(reply_of(verdict))) + line("because", rule.reason) + line("source", rule.source) +
           line("said by", verdict.said_by);
   for (const std::string& remark : client.remarks) text += line("note", remark);
   return text + "verdict  " + std::string(word_of(verdict)) + " (exit code " + std::to_string(exit_code(verdict)) +

@@ -55,7 +55,7 @@ void become_who_serves(const config::Configuration& settings, const std::string&
   if (::chdir(settings.home.c_str()) != 0 && settings.home_must_exist)
     refuse(file, {"cannot enter the home " + settings.home + ": " + std::strerror(errno)});
   if (settings.user.empty()) {
-    met.remarks.push_back("asked as " + self + ": the file names no user, so whoever starts the server serves");
+    met.remarks.push_back("asked as " + self + ": the file names no user, so who starts the server serves");
     return;
   }
   const auto dropped = server::drop_privileges(*account);

@@ -437,6 +437,7 @@ class Judgements(Home):
             self.assertLessEqual({piece["grade"] for piece in each["advice"]}, {"note"}, each["advice"])
         settings = re.sub(r"^# (?=[a-z_]+ = )", "", text, flags=re.M)  # what it leaves out is right, too
         write_cdb(self.path("home/tcp.smtp.cdb"), [(b"", b"")])
+        os.mkdir(self.path("home/greylist"))  # as the sample says
         settings = settings.replace("/var/lib/postern", self.home).replace('user = "postern"', "").replace("# [limits]", "[limits]")
         run("check", "-c", self.path("sample.toml", settings), expect=FINE)
 
