@@ -135,8 +135,8 @@ class Sample(unittest.TestCase):
                 yield f"[{table}] {key}: no setting that may stand there"
             elif type(value) not in TYPES[row["kind"]]:
                 yield f"[{table}] {key} = {value}: is a {row['kind']}"
-            elif is_comment and isinstance(value, int) and key != "port" and str(value) != str(self.default_of(key, row)):
-                yield f"[{table}] {key} = {value}: a number in a comment is the default, {self.default_of(key, row)}"
+            elif is_comment and isinstance(value, int) and key != "port" and json.dumps(value) != str(self.default_of(key, row)):
+                yield f"[{table}] {key} = {value}: a number or boolean in a comment is the default, {self.default_of(key, row)}"
             elif key == "exempt" and not set(json.loads(row["unset"].strip("`"))) <= set(value):
                 yield f"[{table}] {key}: lacks the default, {row['unset']}"
 
