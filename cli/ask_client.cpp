@@ -48,7 +48,8 @@ std::string own_name() {
 // Roots first, then the home, then the user: as a start does.
 void become_who_serves(const config::Configuration& settings, const std::string& file, MetClient& met) {
   std::expected<server::Account, std::string> account;
-  if (!settings.user.empty() && !(account = server::look_up(settings.user))) refuse(file, {account.error()});
+  if (!settings.user.empty()) account = server::look_up(settings.user);
+  if (!account) refuse(file, {account.error()});
   const std::string self = own_name();
   if (!settings.chroot.empty())
     if (const auto changed = server::change_root(settings.chroot); !changed) refuse(file, {changed.error()});

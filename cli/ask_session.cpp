@@ -92,7 +92,7 @@ ask::PolicyAnswer ask_service(const base::SocketAddress& service, std::string_vi
   if (seconds == 0) return {.trouble = ask::policy_trouble({.kind = Kind::timed_out})};
   const auto socket = base::connect_stream(service, std::min(seconds, spec::max_policy_connect_seconds));
   if (!socket) return {.trouble = ask::policy_trouble({.kind = Kind::unreachable, .error = socket.error()})};
-  ask::PolicyConversation conversation(std::chrono::seconds(spec::max_policy_seconds));
+  ask::PolicyConversation conversation(std::chrono::seconds{spec::max_policy_seconds});
   conversation.begin(request, std::chrono::steady_clock::now());
   base::carry(conversation, *socket, end, service.text);
   return conversation.take_answer();

@@ -20,7 +20,7 @@ using Record = GreylistContents::Record;
 
 constexpr std::string_view first_line = "postern greylist 1\n";
 constexpr std::size_t record_octets = 24, digest_octets = 16;
-constexpr std::size_t head_octets = first_line.size() + 16 + 8 + 3 * 4;
+constexpr std::size_t head_octets = first_line.size() + 16 + 8 + std::size_t{3} * 4;
 constexpr std::size_t most_records = std::size_t{2} * spec::max_greylist_triples + spec::max_greylist_networks;
 constexpr std::size_t most_octets = head_octets + most_records * record_octets + digest_octets;
 

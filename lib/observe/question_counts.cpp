@@ -43,7 +43,7 @@ ask::QuestionRecord* QuestionCounts::begin(ask::Source source, std::string_view 
 void QuestionCounts::remembered(ask::Source source, std::string_view name) noexcept try {
   if (Counts* const counts = find(source, name)) counts->remembered.fetch_add(1, relaxed);
 } catch (const std::bad_alloc&) {
-  // then it is not counted
+  return;  // it is not counted
 }
 
 void QuestionCounts::Counts::ended(const ask::Ended& how) noexcept {

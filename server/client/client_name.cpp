@@ -32,7 +32,8 @@ void ClientName::take(const Outcome& outcome) try {
   if (has_failed) tell_of_failure(outcome);
   name_ = outcome.name;
   if (!name_.empty()) connection_.client_.journal().named(name_);
-} catch (const std::bad_alloc&) {  // then there is none
+} catch (const std::bad_alloc&) {
+  name_.clear();
 }
 
 void ClientName::tell_of_failure(const Outcome& outcome) {
