@@ -230,7 +230,7 @@ Told hold(const Input& input, std::size_t at_once) {
       conversation.sent(octets.size(), now);
     }
   };
-  conversation.begin({sender, input.recipients, mail}, now);
+  conversation.begin({sender, input.recipients, &mail}, now);
   for (const std::string& piece : input.pieces) {
     hear();
     if (conversation.state() == State::ended) break;
