@@ -134,7 +134,7 @@ void Player::play_for_ever(std::string_view part) {
 bool Player::waits_for(Event event) const {
   const spec::Guards guards = session().guards();
   if (event == Event::handshake_done || event == Event::handshake_failed) return guards.has(bit::waiting_handshake);
-  return guards.has(event == Event::too_slow ? hears : hears | bit::waiting_handshake);
+  return guards.has(event == Event::too_slow || event == Event::exhausted ? hears : hears | bit::waiting_handshake);
 }
 
 void Player::pump() {
@@ -344,7 +344,8 @@ class ByReference {
   bool waits_for(Event event) const {
     const bool is_handshake = reference_.phase() == "handshake";
     if (event == Event::handshake_done || event == Event::handshake_failed) return is_handshake;
-    return reference_.phase() != "end" && !(event == Event::too_slow && is_handshake);
+    const bool is_of_lines = event == Event::too_slow || event == Event::exhausted;
+    return reference_.phase() != "end" && !(is_of_lines && is_handshake);
   }
   void look_up() {
     while (true) {

@@ -123,7 +123,7 @@ class Wire final : private engine::Output {
   void happen(Event event, std::size_t at) {
     const bool waits_for_handshake = want_.kind == Kind::tls;
     const bool is_of_handshake = event == Event::handshake_done || event == Event::handshake_failed;
-    if (event == Event::too_slow && waits_for_handshake) return;
+    if ((event == Event::too_slow || event == Event::exhausted) && waits_for_handshake) return;
     if (!is_of_handshake) return go_on(talk_->happen(event, engine::Time(), *this));
     if (!waits_for_handshake) return;
     if (event == Event::handshake_failed) before_handshake_ += std::string(view_.body.substr(at + 1)) + "\n";
