@@ -96,4 +96,16 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
   return text;
 }
 
+std::string base64(std::string_view octets) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t at = 0; at < octets.size(); at += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      group = group << 8 | (at + i < octets.size() ? static_cast<unsigned char>(octets[at + i]) : 0U);
+    for (std::size_t i = 0; i < 4; ++i) out += at + i <= octets.size() ? digits[group >> (18 - 6 * i) & 63] : '=';
+  }
+  return out;
+}
+
 }  // namespace postern::audit

@@ -19,4 +19,6 @@ using Rows = std::vector<std::vector<std::string>>;  // the first row is the hea
 [[nodiscard]] std::string html_escaped(std::string_view text);
 [[nodiscard]] std::string replaced(std::string text, std::string_view what, std::string_view by);
 
+[[nodiscard]] std::string base64(std::string_view octets);  // RFC 4648 4, as AUTH has it
+
 }  // namespace postern::audit

@@ -14,6 +14,7 @@
 #include "ask/inquiry.hpp"
 #include "ask/mail_cluster.hpp"
 #include "ask/policy_inquiry.hpp"
+#include "audit/text.hpp"
 #include "base/blocking_client.hpp"
 #include "cli/ask_lists.hpp"
 #include "config/tcpserver_env.hpp"
@@ -71,19 +72,6 @@ class Book final : public ask::QuestionBook {
   };
   std::deque<Line> lines_;  // they do not move
 };
-
-// RFC 4648 4.
-std::string base64_of(std::string_view text) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string written;
-  for (std::size_t at = 0; at < text.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      group = group << 8U | (at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) written += at + i > text.size() ? '=' : alphabet[group >> (18U - 6U * i) & 63U];
-  }
-  return written;
-}
 
 // A connection for one question.
 ask::PolicyAnswer ask_service(const base::SocketAddress& service, std::string_view request, base::Deadline end) {
@@ -166,7 +154,7 @@ class Session final : private engine::Output, private ask::Facts {
 
   bool log_in() {
     using namespace std::string_literals;
-    if (!say("AUTH PLAIN " + base64_of("\0"s + said_.user + "\0x"s))) return false;
+    if (!say("AUTH PLAIN " + audit::base64("\0"s + said_.user + "\0x"s))) return false;
     ask::enter_auth_environment(environment_, said_.user, {});
     return true;
   }

@@ -2,20 +2,10 @@
 
 #include <algorithm>
 
+#include "audit/text.hpp"
+
 namespace postern::simulate {
 namespace {
-
-std::string base64(std::string_view octets) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < octets.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      group = group << 8U | (at + i < octets.size() ? static_cast<unsigned char>(octets[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) text += at + i > octets.size() ? '=' : digits[group >> (18 - 6 * i) & 63U];
-  }
-  return text;
-}
 
 // Whether such a command can be answered so. What is not in the table answers none.
 bool can_answer(Command command, int code, std::string_view text) {
@@ -211,13 +201,13 @@ void Client::send_body() {
 }
 
 void Client::send_auth() {
-  const std::string plain = base64(std::string(1, '\0') + login_.user + '\0' + login_.password);
+  const std::string plain = audit::base64(std::string(1, '\0') + login_.user + '\0' + login_.password);
   plan_.responses = random_.one_in(16) ? 3 : 0;  // 3: nonsense
   switch (random_.below(4)) {
     case 0: login_.secret = plain; return send("AUTH PLAIN " + plain + "\r\n");
     case 1: return send("AUTH PLAIN\r\n");
     case 2: plan_.responses = 1; return send("AUTH LOGIN\r\n");
-    default: plan_.responses = 2; return send("AUTH LOGIN " + base64(login_.user) + "\r\n");
+    default: plan_.responses = 2; return send("AUTH LOGIN " + audit::base64(login_.user) + "\r\n");
   }
 }
 
@@ -226,10 +216,10 @@ void Client::send_response() {
   if (plan_.responses == 3 || random_.one_in(24)) return send(random_.one_in(2) ? "*\r\n" : "!\r\n");
   if (plan_.responses == 1) {
     plan_.responses = 2;
-    return send(base64(login_.user) + "\r\n");
+    return send(audit::base64(login_.user) + "\r\n");
   }
-  login_.secret =
-      base64(plan_.responses == 2 ? login_.password : std::string(1, '\0') + login_.user + '\0' + login_.password);
+  login_.secret = audit::base64(plan_.responses == 2 ? login_.password
+                                                     : std::string(1, '\0') + login_.user + '\0' + login_.password);
   send(login_.secret + "\r\n");
 }
 

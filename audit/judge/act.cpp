@@ -20,18 +20,6 @@ constexpr std::string_view made_up_password = "no-such-password";
 
 bool begins(Event event, std::string_view with) { return spec::name_of(event).starts_with(with); }
 
-std::string base64(std::string_view octets) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < octets.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      group = group << 8 | (at + i < octets.size() ? static_cast<unsigned char>(octets[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) out += at + i <= octets.size() ? digits[group >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
-
 std::string credentials_for(const TrialStep& step, const Surroundings& by) {
   const std::string user(step.uses_login ? by.user : made_up_user);
   const std::string password(step.uses_login ? by.password : made_up_password);
