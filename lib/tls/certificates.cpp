@@ -50,10 +50,13 @@ int acknowledge_name(SSL* session, int*, void* certificates) {
   return has_name ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+// A session begins with the first certificate: where that is the choice, nothing is to be done.
 int choose_certificates(SSL* session, void* certificates) {
-  const char* const name = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
+  const auto* const all = static_cast<const Certificates*>(certificates);
+  const Certificates::Choice choice = all->for_name(SSL_get_servername(session, TLSEXT_NAMETYPE_host_name));
+  if (choice.size() == 1 && choice.front() == &all->all().front()) return 1;
   SSL_certs_clear(session);
-  for (const TlsContext* const each : static_cast<const Certificates*>(certificates)->for_name(name)) {
+  for (const TlsContext* const each : choice) {
     STACK_OF(X509)* chain = nullptr;
     SSL_CTX_get0_chain_certs(each->native(), &chain);
     if (SSL_use_cert_and_key(session, certificate_of(*each), SSL_CTX_get0_privatekey(each->native()), chain, 1) != 1)
