@@ -9,6 +9,7 @@ adds a line to that file: the version, or the version and what has changed.
   build   cmake --preset bench && cmake --build --preset bench --target serve_alone load
 """
 import argparse
+import json
 import pathlib
 import re
 import subprocess
@@ -20,12 +21,14 @@ import servers
 HERE = pathlib.Path(__file__).resolve().parent
 FIGURES = HERE / "instructions.txt"
 SHORT, LONG = 200, 1200
+SHORT_TLS, LONG_TLS = 20, 120  # valgrind takes 50 ms for a handshake
 MOST, TRIES = 1.03, 4
 WORK = {  # one session at once: what many share a turn of the loop for is not shared
     "session": "mode=ehlo",                          # greeting, EHLO, QUIT
     "message": "a_session=100000",                   # 1 KiB, discarded
     "pipelined": "a_session=100000 pipelined=1",     # the same
     "durable": "a_session=100000",                   # 1 KiB, in a Maildir
+    "starttls": "mode=ehlo tls=starttls",            # greeting, EHLO, STARTTLS, a full handshake, EHLO, QUIT: mostly OpenSSL's
 }
 
 
@@ -35,22 +38,25 @@ def run(build, work, count):
 
         def make(home, port):
             (home / "mail").mkdir()
-            mail = [home / "mail"] if work == "durable" else []
-            return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", build / "bin/serve_alone", str(port), *mail], {}
+            way = [home / "mail" if work == "durable" else "discard"]
+            way += [servers.certificate(home)] if work == "starttls" else []
+            return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", build / "bin/serve_alone", str(port), *way], {}
         server = servers.Server("callgrind", make, folder)
         try:
-            subprocess.run([build / "bin/load", str(server.port), "sessions=1", f"messages={count}", *WORK[work].split()],
-                           check=True, stdout=subprocess.DEVNULL)
+            done = json.loads(subprocess.run([build / "bin/load", str(server.port), "sessions=1", "seconds=300", f"messages={count}",
+                                              *WORK[work].split()], check=True, stdout=subprocess.PIPE).stdout)
         finally:
             server.stop()
+        assert count in (done["sessions"], done["messages"]), f"{work}: {done} instead of {count}"
         return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE).group(1))
 
 
 def count(build, work, before):
     """Of one session or message: the least of TRIES, or the first that is not above MOST times `before`."""
     least = None
+    short, long = (SHORT_TLS, LONG_TLS) if work == "starttls" else (SHORT, LONG)
     for _ in range(TRIES):
-        figure = (run(build, work, LONG) - run(build, work, SHORT)) // (LONG - SHORT)
+        figure = (run(build, work, long) - run(build, work, short)) // (long - short)
         least = figure if least is None else min(least, figure)
         if before is None or least <= MOST * before:
             break

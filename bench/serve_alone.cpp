@@ -1,5 +1,5 @@
 // `postern serve` as callgrind can look at it: on one loop, and without the sandbox, which forbids what valgrind does.
-//   serve_alone PORT [MAILDIR]    without MAILDIR it discards
+//   serve_alone PORT [discard|MAILDIR [CERTIFICATE]]    without MAILDIR it discards, without CERTIFICATE there is no TLS
 #include <unistd.h>
 
 #include <charconv>
@@ -28,7 +28,9 @@ int main(int argc, char** argv) {
   if (std::from_chars(port.begin(), port.end(), at.port).ec != std::errc()) return 2;
   ListenerSettings listener{.place = "bench", .at = at};
   listener.variables.emplace_back("SMTPGREETING=mx.example.test");
-  listener.variables.push_back(argc > 2 ? setting("POSTERN_MAILDIR=", argv[2]) : "POSTERN_DISCARD=1");
+  const bool discards = argc < 3 || std::string_view(argv[2]) == "discard";
+  listener.variables.push_back(discards ? "POSTERN_DISCARD=1" : setting("POSTERN_MAILDIR=", argv[2]));
+  if (argc > 3) listener.variables.push_back(setting("TLS_SERVER_CERT=", argv[3]));
   Configuration settings{.home = ".", .loops = 1, .domains = {"example.test"}, .is_sandboxed = false};
   settings.listeners.push_back(std::move(listener));
   return serve({.settings = std::move(settings), .read_again = {}, .environment = environ, .version = "bench"});
