@@ -1,10 +1,13 @@
 // An SMTP client that loads a server on 127.0.0.1: one thread on epoll, many sessions at once.
 //   load PORT [NAME=VALUE...]
 //   mode=message   messages over sessions (the default)      sessions=50   at once
-//   mode=ehlo      connect, EHLO, QUIT                       messages=1000 in all; for ehlo: sessions in all
+//   mode=ehlo      connect, EHLO, QUIT                       messages=1000 in all; else sessions in all
+//   mode=unknown   EHLO, MAIL, a RCPT that is refused, QUIT
+//   mode=listed    connect, and 5yz in the greeting's place
 //   mode=idle      EHLO, then silence: prints READY, holds   a_session=1   messages in each session
 //                  until its input ends                      size=1024     octets of a message
 //   tls=none|starttls|implicit, each a full handshake        rate=0        messages a second, whatever the server does;
+//   from=ADDRESS   of the first client: 100 clients with addresses of this machine, in turn
 //   pipelined=1    MAIL, RCPT and DATA in one write, text                  0: as fast as it answers
 //                  and the next group in another             seconds=60    at most
 // Prints one line of JSON: what was done in what time, failures, its own CPU, and latencies in microseconds. `command` is
@@ -12,6 +15,7 @@
 // from MAIL to that reply; with a rate `message` begins when it was due, so that a server that stalls is not spared.
 #include "bench/load.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -61,6 +65,13 @@ class Session {
     if (load.options.rate == 0) ++load.begun;
     ++load.open;
     socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (in_addr from{}; ::inet_pton(AF_INET, load.options.from.c_str(), &from) == 1) {
+      constexpr std::uint32_t clients = 100;
+      sockaddr_in own{};
+      own.sin_family = AF_INET;
+      own.sin_addr.s_addr = htonl(ntohl(from.s_addr) + static_cast<std::uint32_t>(load.begun) % clients);
+      static_cast<void>(::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own));
+    }
     const int on = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in name{};
@@ -158,7 +169,7 @@ class Session {
     if (expected_.empty()) return fail("a reply to nothing");
     const Reply reply = expected_.front();
     expected_.pop_front();
-    if (digit != (reply.asked == Asked::data ? '3' : '2')) return fail("refused");
+    if (digit != wanted(reply.asked)) return fail(digit == '5' ? "refused" : "not refused");
     const Time now = Clock::now();
     if (reply.asked == Asked::text)
       load_.totals.stored.add(reply.since, now);
@@ -167,7 +178,14 @@ class Session {
     go_on(reply.asked, now);
   }
 
+  [[nodiscard]] char wanted(Asked asked) const {
+    const bool is_refused = (asked == Asked::rcpt && load_.options.mode == "unknown") ||
+                            (asked == Asked::connect && load_.options.mode == "listed");
+    return is_refused ? '5' : asked == Asked::data ? '3' : '2';
+  }
+
   void go_on(Asked answered, Time now) {
+    if (load_.options.mode == "listed") return served();
     switch (answered) {
       case Asked::connect: return ask(Asked::ehlo, "EHLO bench.sender.example\r\n");
       case Asked::ehlo:
@@ -175,15 +193,22 @@ class Session {
         return greeted();
       case Asked::starttls: begin_tls(); return static_cast<void>(continue_handshake());
       case Asked::mail: return load_.options.is_pipelined ? void() : ask(Asked::rcpt, group[1]);
-      case Asked::rcpt: return load_.options.is_pipelined ? void() : ask(Asked::data, group[2]);
+      case Asked::rcpt:
+        if (load_.options.mode == "unknown") return ask(Asked::quit, "QUIT\r\n");
+        return load_.options.is_pipelined ? void() : ask(Asked::data, group[2]);
       case Asked::data: return send_text();
       case Asked::text:
         ++load_.totals.messages;
         load_.totals.message.add(message_began_, now);
         if (load_.options.is_pipelined) return;
         return next_message();
-      case Asked::quit: ++load_.totals.sessions; return end();
+      case Asked::quit: return served();
     }
+  }
+
+  void served() {
+    ++load_.totals.sessions;
+    end();
   }
 
   void greeted() {
@@ -328,6 +353,7 @@ bool set(Options& options, std::string_view word) {
   if (equals == std::string_view::npos) return false;
   const std::string_view name = word.substr(0, equals), value = word.substr(equals + 1);
   if (name == "mode") return options.mode = value, true;
+  if (name == "from") return options.from = value, true;
   if (name == "tls") return options.tls = value, true;
   if (name == "pipelined") return options.is_pipelined = value == "1", true;
   const std::map<std::string_view, long*> numbers{{"sessions", &options.sessions},   {"messages", &options.messages},

@@ -20,7 +20,7 @@ using Time = Clock::time_point;
 
 struct Options {
   std::uint16_t port = 0;
-  std::string mode = "message", tls = "none";
+  std::string mode = "message", tls = "none", from;
   bool is_pipelined = false;
   long sessions = 50, messages = 1000, a_session = 1, size = 1024, rate = 0, seconds = 60;
 };

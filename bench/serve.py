@@ -4,7 +4,8 @@
 The work is that of bench/load.cpp. Each round starts postern and its rival in turn, each afresh in a fresh folder, warms it
 up, sends the work, and reads the CPU of the whole tree of processes (a cpuacct control group, or /proc). Rates depend on
 who else uses the machine; CPU time and the ratio of two servers measured in turn hardly do. A cell is the median of the
-rounds, with the least and the most. Needs root, openssl, and Debian's postfix package for its smtp-sink and as a rival.
+rounds, with the least and the most. Needs root, openssl, rbldnsd, cdb (tinycdb), and Debian's postfix and postfix-cdb: smtp-sink
+and the rivals. All of it runs in a network of its own, with an /etc/resolv.conf of its own.
 
   build   cmake --preset bench && cmake --build --preset bench --target postern load loops
 """
@@ -15,6 +16,7 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import time
 
 import servers
@@ -45,6 +47,10 @@ ROWS = {
     "big-durable": Row("the same, durable", "messages=100 a_session=10 sessions=5 size=1048576", "maildir", "postfix", 0.2),
     "starttls": Row("STARTTLS, full handshake, 1 KiB message, durable (20 at once)",
                     "messages=400 sessions=20 tls=starttls", "maildir", "postfix-tls", 0.3),
+    "unknown": Row("EHLO, MAIL, a RCPT that no cdb of 10,000 knows, QUIT (50 at once)", "mode=unknown messages=2000", "unknown",
+                   "postfix-unknown", 0.15, unit="sessions"),
+    "listed": Row("one of 100 clients that a DNS list lists, refused when it connects (100 at once)", f"mode=listed messages=1000 sessions=100 from={servers.LISTED}", "listed",
+                  "postscreen", 0.15, unit="sessions"),
     "handshake": Row("full handshake, EHLO, QUIT (20 at once)", "mode=ehlo messages=1000 sessions=20 tls=implicit", "implicit",
                      "loops-tls", 1 / 0.7, unit="sessions"),
 }
@@ -58,7 +64,10 @@ def postern(build, folder, port, way):
     if way == "maildir":
         (folder / "mail").mkdir()
         return [*words, "--maildir", folder / "mail"], {}
-    return [*words, "--discard"], {"SSL": "1"} if way == "implicit" else {}
+    variables = {"implicit": {"SSL": "1"},
+                 "unknown": {"VALIDRCPTTO_CDB": str(servers.recipients(folder))} if way == "unknown" else {},
+                 "listed": {"POSTERN_DNS": "127.0.0.1", "DNSBL": "bl.test=127.0.0.2", "DNSBL_AT_CONNECT": "1"}}
+    return [*words, "--discard"], variables.get(way, {})
 
 
 def start(name, build, root):
@@ -67,10 +76,10 @@ def start(name, build, root):
             return ["smtp-sink", "-u", "daemon", "-m", "1000", f"127.0.0.1:{port}", "1024"], {}
         if name == "loops-tls":
             return [build / "bin/loops", "tls", str(port), servers.certificate(folder)], {}
-        if name.startswith("postfix"):
-            return servers.postfix_hold(folder, port, has_tls=name == "postfix-tls")
+        if name.startswith("post"):
+            return servers.postfix_hold(folder, port, name)
         return postern(build, folder, port, name)
-    return servers.Server(name, make, root, greets=name not in ("implicit", "loops-tls"))
+    return servers.Server(name, make, root, greets=name not in ("implicit", "loops-tls", "listed", "postscreen"))
 
 
 def words_of_load(build, server, *words):
@@ -176,13 +185,18 @@ def main():
     parser.add_argument("--rows", default=",".join([*ROWS, *IDLE, *TAIL]))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle", type=int, default=10000, help="sessions at rest; `ulimit -Hn` bounds them")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # in a network and mounts of its own
     parser.add_argument("--realtime", action="store_true", help="servers and load go before other programs (SCHED_RR): for tails")
     args = parser.parse_args()
+    if not args.alone:
+        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, "-B", *sys.argv, "--alone"])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", servers.LISTED + "/24", "dev", "lo"], check=True)
     if args.realtime:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     args.build = args.build.resolve()
     rows = args.rows.split(",")
-    with servers.folder_for_servers() as args.root:
+    with servers.folder_for_servers() as args.root, servers.dns_list(args.root):
         print(f"{args.rounds} rounds; load of the machine {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
         if any(name in ROWS for name in rows):
             heading("work", "CPU us", "rival, CPU us", "CPU x rival", "rate x rival", "wanted", "")

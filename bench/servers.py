@@ -14,6 +14,7 @@ import tempfile
 import time
 
 CPUACCT = pathlib.Path("/sys/fs/cgroup/cpuacct")
+LISTED = "203.0.113.0"  # and so on, /24: nobody asks a list about 127.0.0.1
 POSTFIX = """compatibility_level = 3.6
 config_directory = {0}/etc
 queue_directory = {0}/spool
@@ -36,6 +37,19 @@ in_flow_delay = 0
 POSTFIX_TLS = """smtpd_tls_security_level = may
 smtpd_tls_chain_files = {0}/pem
 smtpd_tls_received_header = no
+"""
+POSTFIX_UNKNOWN = """virtual_mailbox_maps = cdb:{0}/users
+smtpd_recipient_restrictions = permit_auth_destination, reject
+"""
+POSTSCREEN = """postscreen_access_list =
+postscreen_greet_wait = 4s
+postscreen_dnsbl_sites = bl.test
+postscreen_dnsbl_action = drop
+"""
+MASTER_POSTSCREEN = """127.0.0.1:{0} inet n - n - 1 postscreen
+smtpd pass - - n - - smtpd
+dnsblog unix - - n - 0 dnsblog
+tlsproxy unix - - n - 0 tlsproxy
 """
 MASTER = """127.0.0.1:{0} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -75,17 +89,47 @@ def certificate(folder):
     return folder / "pem"
 
 
-def postfix_hold(folder, port, has_tls=False):
+def recipients(folder):
+    """A cdb of 10,000 users of example.test; `user` is none of them. Postfix and validrcptto.cdb read the same records."""
+    addresses = [f"user{i}@example.test" for i in range(10000)]
+    text = "".join(f"+{len(address)},1:{address}->1\n" for address in addresses) + "\n"
+    subprocess.run(["cdb", "-c", folder / "users.cdb"], input=text.encode(), check=True)
+    return folder / "users.cdb"
+
+
+@contextlib.contextmanager
+def dns_list(root):
+    """rbldnsd on port 53 lists the clients of LISTED in bl.test, and /etc/resolv.conf asks it. Only in a network and mounts of our own."""
+    folder = pathlib.Path(root)
+    (folder / "bl.test").write_text(LISTED + "/24\n")
+    (folder / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    subprocess.run(["mount", "--bind", folder / "resolv.conf", "/etc/resolv.conf"], check=True)
+    rbldnsd = subprocess.Popen(["rbldnsd", "-n", "-c", "0", "-u", "nobody", "-w", root, "-b", "127.0.0.1/53", "bl.test:ip4set:bl.test"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        rbldnsd.kill()
+        rbldnsd.wait()
+
+
+def postfix_hold(folder, port, kind="postfix"):
     """Postfix that puts every message on hold: one synced queue file a message, and no delivery."""
     for name in ("etc", "spool", "data", "mail"):
         (folder / name).mkdir()
     shutil.chown(folder / "data", "postfix")
-    settings = POSTFIX.format(folder)
-    if has_tls:
+    settings, services = POSTFIX.format(folder), MASTER.format(port)
+    if kind == "postfix-tls":
         certificate(folder)
         settings += POSTFIX_TLS.format(folder)
+    if kind == "postfix-unknown":
+        recipients(folder)
+        settings += POSTFIX_UNKNOWN.format(folder)
+    if kind == "postscreen":
+        settings += POSTSCREEN
+        services = MASTER_POSTSCREEN.format(port) + services.partition("\n")[2]
     (folder / "etc/main.cf").write_text(settings)
-    (folder / "etc/master.cf").write_text(MASTER.format(port))
+    (folder / "etc/master.cf").write_text(services)
     subprocess.run(["postfix", "-c", str(folder / "etc"), "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return ["/usr/lib/postfix/sbin/master", "-c", str(folder / "etc"), "-d"], {}
 
