@@ -217,7 +217,7 @@ class Naive {
 
 Told hold(const Input& input, std::size_t at_once) {
   static const deliver::LmtpTimeouts timeouts;
-  deliver::MailSpool mail("/tmp");
+  base::MailSpool mail("/tmp");
   mail.write(input.mail);
   deliver::LmtpConversation conversation("mx.example.org", timeouts);
   const base::Time now{};

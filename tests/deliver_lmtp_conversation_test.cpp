@@ -59,7 +59,7 @@ class Talking {
   base::Time now{};
 
  private:
-  MailSpool message_;
+  base::MailSpool message_;
   Strings forward_paths_;
 };
 

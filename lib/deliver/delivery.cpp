@@ -110,7 +110,7 @@ class SpooledMessage final : public OutgoingMessage {
   }
 
   std::unique_ptr<OutgoingMessage> next_;
-  MailSpool first_pieces_;
+  base::MailSpool first_pieces_;
   MessageId id_;
   std::string received_, reverse_path_;
 };

@@ -25,9 +25,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/mail_spool.hpp"
 #include "deliver/lmtp/cluster.hpp"
 #include "deliver/lmtp/transaction.hpp"
-#include "deliver/mail_spool.hpp"
 #include "deliver/outgoing_message.hpp"
 
 namespace postern::deliver {
@@ -66,7 +66,7 @@ class Lmtp final : public OutgoingMessage {
 
   LmtpCluster& cluster_;
   std::string received_;  // until it is in the message
-  MailSpool message_;
+  base::MailSpool message_;
   base::SipHash hash_;  // of the message without our Received, which is another one each time
   bool has_begun_ = false;
   Work work_;  // of prepare()

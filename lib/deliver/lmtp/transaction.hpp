@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "base/client_protocol.hpp"
+#include "base/mail_spool.hpp"
 #include "deliver/lmtp/reply.hpp"
 #include "deliver/lmtp/wire.hpp"
-#include "deliver/mail_spool.hpp"
 
 namespace postern::deliver {
 
@@ -48,7 +48,7 @@ struct LmtpTrouble {
 struct LmtpMail {
   std::string_view reverse_path;
   std::span<const std::string> forward_paths;  // neither these nor the reverse-path have control octets
-  const MailSpool* message;                    // null: a probe, and the recipients get nothing
+  const base::MailSpool* message;              // null: a probe, and the recipients get nothing
 };
 
 // After LHLO.

@@ -10,13 +10,13 @@
 #include <string>
 #include <string_view>
 
-#include "deliver/mail_spool.hpp"
+#include "base/mail_spool.hpp"
 
 namespace postern::deliver {
 
 class LmtpWire {
  public:
-  explicit LmtpWire(const MailSpool& message) : message_(message) {}
+  explicit LmtpWire(const base::MailSpool& message) : message_(message) {}
 
   // The next piece, valid until the next call; empty after the final dot.
   [[nodiscard]] std::expected<std::string_view, int> next();
@@ -24,7 +24,7 @@ class LmtpWire {
  private:
   void encode(std::string_view octets);
 
-  const MailSpool& message_;
+  const base::MailSpool& message_;
   std::uint64_t at_ = 0;
   bool is_at_line_start_ = true;
   bool has_ended_ = false;

@@ -1,4 +1,4 @@
-// Mail data on its way to a mail cluster or a queue program: collected first, for its recipients, and whether it comes whole,
+// Mail data on its way to a filter, a mail cluster or a queue program: collected first, for its recipients, and whether it comes whole,
 // are known only at its end.
 // in      octets with LF at the end of lines
 // out     the same octets, and what is to be known of them before they are sent
@@ -20,7 +20,7 @@
 
 #include "base/child.hpp"
 
-namespace postern::deliver {
+namespace postern::base {
 
 inline constexpr std::size_t spool_memory_octets = 64UZ * 1024;
 
@@ -48,7 +48,7 @@ class MailSpool {
   std::string folder_;
   std::unique_ptr<char[]> buffer_;  // only while there is a message
   std::size_t buffered_ = 0;        // what follows the octets of the file
-  base::Descriptor file_;
+  Descriptor file_;
   std::uint64_t file_octets_ = 0;
   std::uint64_t lines_ = 0;
   char last_ = '\n';
@@ -56,4 +56,4 @@ class MailSpool {
   int error_ = 0;
 };
 
-}  // namespace postern::deliver
+}  // namespace postern::base

@@ -1,4 +1,4 @@
-#include "deliver/mail_spool.hpp"
+#include "base/mail_spool.hpp"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "base/write_all.hpp"
 
-namespace postern::deliver {
+namespace postern::base {
 namespace {
 
 // Without a branch for each octet, so that it is as fast as memory.
@@ -44,18 +44,18 @@ void MailSpool::open() {
 int MailSpool::flush() {
   if (!file_.is_open())
     if (const int error = open_file(); error != 0) return error;
-  if (const int error = base::write_all(file_, {buffer_.get(), buffered_}); error != 0) return error;
+  if (const int error = write_all(file_, {buffer_.get(), buffered_}); error != 0) return error;
   file_octets_ += buffered_;
   buffered_ = 0;
   return 0;
 }
 
 int MailSpool::open_file() {
-  file_ = base::Descriptor(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600));
+  file_ = Descriptor(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600));
   if (file_.is_open()) return 0;
   if (errno != EOPNOTSUPP && errno != EISDIR) return errno;
   std::string name = folder_ + "/postern-XXXXXX";
-  file_ = base::Descriptor(::mkostemp(name.data(), O_CLOEXEC));
+  file_ = Descriptor(::mkostemp(name.data(), O_CLOEXEC));
   if (!file_.is_open()) return errno;
   return ::unlink(name.c_str()) == 0 ? 0 : errno;
 }
@@ -86,4 +86,4 @@ std::expected<std::size_t, int> MailSpool::read(std::uint64_t from, std::span<ch
   }
 }
 
-}  // namespace postern::deliver
+}  // namespace postern::base
