@@ -26,8 +26,9 @@ BELOW = {
     "limits": CORE | {"base"},
     "config": CORE | {"base", "tls", "dns", "limits"},
     "ask": CORE | {"base", "dns", "config"},
-    "deliver": CORE | {"base", "loop", "config"},
-    "observe": CORE | {"base", "tls", "dns", "limits", "config", "ask", "deliver"},
+    "filter": CORE | {"base", "loop", "config", "ask"},
+    "deliver": CORE | {"base", "loop", "config", "ask", "filter"},
+    "observe": CORE | {"base", "tls", "dns", "limits", "config", "ask", "filter", "deliver"},
 }
 LIB = set(BELOW) - CORE
 BELOW["daemon"] = CORE | LIB - {"loop", "limits"}
