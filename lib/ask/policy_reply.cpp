@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/reply_words.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::ask {
@@ -41,31 +42,9 @@ Kind kind_of(std::string_view word) {
   return found == actions.end() ? Kind::another : found->second;
 }
 
-// How many octets of the text are an enhanced code, "5.7.1": one digit, then twice at most three.
-std::size_t enhanced_code_octets(std::string_view text) {
-  const std::string_view word = text.substr(0, text.find_first_of(blanks));
-  const std::size_t dot = word.find('.', 2);
-  const auto is_number = [](std::string_view part) {
-    return !part.empty() && part.size() <= 3 && std::ranges::all_of(part, is_digit);
-  };
-  const bool is_one = word.size() > 3 && word[1] == '.' && (word[0] == '2' || word[0] == '4' || word[0] == '5') &&
-                      dot != std::string_view::npos && is_number(word.substr(2, dot - 2)) &&
-                      is_number(word.substr(dot + 1));
-  return is_one ? word.size() : 0;
-}
-
-// The class of a code is that of the reply, as in Postfix.
 std::string words_of(bool is_for_good, std::string_view text) {
-  const std::size_t code_octets = enhanced_code_octets(text);
-  std::string words =
-      (is_for_good ? "5." : "4.") + std::string(code_octets == 0 ? "7.1" : text.substr(2, code_octets - 2));
-  text = without_blanks_before(text.substr(code_octets));
-  if (text.empty())
-    text = is_for_good ? "this recipient is refused" : "this recipient is not taken now, try again later";
-  words.append(" ").append(text.substr(0, spec::max_verdict_octets));
-  std::ranges::transform(words, words.begin(), printable);
-  words.resize(std::min(words.size(), spec::max_verdict_octets));
-  return words;
+  if (is_for_good) return base::reply_words(base::ReplyClass::permanent, text, "this recipient is refused");
+  return base::reply_words(base::ReplyClass::transient, text, "this recipient is not taken now, try again later");
 }
 
 // RFC 5322 2.2: a name of printable octets without a colon, then a colon. Empty: it is none, or the one that delivery writes
