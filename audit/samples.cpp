@@ -82,6 +82,8 @@ bool is_of_the_world(std::string_view name) {
 
 std::string_view sample_words(Event event) {
   const std::string_view name = spec::name_of(event);
+  if (event == Event::hand_over_filter_refused) return "5.7.1 Spam message rejected";
+  if (event == Event::hand_over_filter_deferred) return "4.7.1 Try again later";
   if (name.starts_with("hand_over.") || name.starts_with("connect.listed_")) return "as the queue says";
   if (event == Event::connect_dns_listed || event == Event::recipient_client_listed)
     return "192.0.2.1 is on zen.example";

@@ -29,10 +29,16 @@ struct Answer {
 enum class CredentialsResult : std::uint8_t { accepted, rejected, broken };
 
 enum class HandOverResult : std::uint8_t {
-  accepted,     // 250
-  deferred,     // 451
-  refused,      // 554
-  client_gone,  // no reply is sent, and nothing is stored (deviation D26)
+  accepted,          // 250
+  deferred,          // 451
+  refused,           // 554
+  client_gone,       // no reply is sent, and nothing is stored (deviation D26)
+  filter_refused,    // 554, in the words of a filter
+  filter_deferred,   // 451, in the words of a filter
+  filter_failed,     // 451: a filter has said nothing, or nonsense
+  filter_discarded,  // 250, and nothing is stored: a filter wants it so
+  filter_waived,     // 250: accepted, although a filter has failed
+  filter_too_big,    // 250: accepted, and no filter was asked
 };
 
 // The question that is open in this state.
@@ -60,6 +66,12 @@ enum class HandOverResult : std::uint8_t {
     case HandOverResult::accepted: return {spec::Event::hand_over_accepted, verdict};
     case HandOverResult::refused: return {spec::Event::hand_over_refused, verdict};
     case HandOverResult::client_gone: return {spec::Event::hand_over_client_gone};
+    case HandOverResult::filter_refused: return {spec::Event::hand_over_filter_refused, verdict};
+    case HandOverResult::filter_deferred: return {spec::Event::hand_over_filter_deferred, verdict};
+    case HandOverResult::filter_failed: return {spec::Event::hand_over_filter_failed};
+    case HandOverResult::filter_discarded: return {spec::Event::hand_over_filter_discarded, verdict};
+    case HandOverResult::filter_waived: return {spec::Event::hand_over_filter_waived, verdict};
+    case HandOverResult::filter_too_big: return {spec::Event::hand_over_filter_too_big, verdict};
     case HandOverResult::deferred: break;
   }
   return {spec::Event::hand_over_deferred, verdict};

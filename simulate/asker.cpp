@@ -72,10 +72,20 @@ void Asker::ask_hand_over(const engine::Session& session) {
   const Mail& mail = stage_.ledger.mail(mail_);
   if (mail.is_flawed || mail.body != storage_.kept) storage_.overseer.complain("what is kept is not what was sent");
   stage_.ledger.hand_over(mail_, trace_field, session.envelope().octets());
+  if (stage_.random.one_in(16)) return filter();
   stage_.waiting.push_back(seat_.slot);
   log_submit(mail);
   if (std::exchange(stage_.has_commit_ahead, true)) return;
   stage_.add(milliseconds(stage_.random.below(20)), Happening::commit, 0, 0);
+}
+
+// What a filter says no to, or drops, is stored nowhere.
+void Asker::filter() {
+  constexpr std::array said{Event::hand_over_filter_refused, Event::hand_over_filter_deferred,
+                            Event::hand_over_filter_failed, Event::hand_over_filter_discarded};
+  storage_.text = "5.7.1 as a filter says";
+  event_ = said[stage_.random.below(said.size())];
+  stage_.add(some_delay(stage_.random), Happening::answer, seat_.slot, seat_.life, static_cast<std::uint32_t>(ticket_));
 }
 
 void Asker::log_submit(const Mail& mail) {
@@ -93,6 +103,8 @@ void Asker::learn(const deliver::Outcome& outcome) {
                                HandOverResult::client_gone};
   actions().add("mail answer %u %d", mail_, static_cast<int>(outcome.result));
   event_ = engine::answer_of(results[static_cast<std::size_t>(outcome.result)], {}).event;
+  if (event_ == Event::hand_over_accepted && stage_.random.one_in(8))
+    event_ = stage_.random.one_in(2) ? Event::hand_over_filter_waived : Event::hand_over_filter_too_big;
   stage_.add(some_delay(stage_.random), Happening::answer, seat_.slot, seat_.life, static_cast<std::uint32_t>(ticket_));
 }
 
@@ -105,8 +117,10 @@ void Asker::deliver(Watched& watched) {
   const bool is_hand_over = watched.guards().has(bit::waiting_hand_over);
   watched.answer(ticket_, {event_, storage_.text});
   const bool has_waited = watched.guards().has(bit::waiting_hand_over);
+  const bool is_stored = event_ == Event::hand_over_accepted || event_ == Event::hand_over_filter_waived ||
+                         event_ == Event::hand_over_filter_too_big;
   if (is_hand_over && !has_waited && mail_ < stage_.ledger.size())
-    stage_.ledger.mail(mail_).fate = event_ == Event::hand_over_accepted ? Fate::accepted : Fate::declined;
+    stage_.ledger.mail(mail_).fate = is_stored ? Fate::accepted : Fate::declined;
 }
 
 void Asker::report_late(Watched& watched, Ticket ticket) const {

@@ -47,7 +47,19 @@ inline constexpr std::uint32_t max_greylist_triples = 131'072;      // postern: 
 inline constexpr std::uint32_t max_greylist_networks = 65'536;      // postern: whose triples came again
 inline constexpr std::uint32_t greylist_save_seconds = 3600;        // postern: what a crash may forget
 inline constexpr std::uint32_t max_greylist_downtime_seconds = 86'400;  // postern: what a clock that jumped may cost
-inline constexpr std::uint32_t max_hops = 100;                          // original; RFC 5321 6.3
+
+// Filters of messages.
+inline constexpr std::size_t max_filters = 8;                       // postern: that one message passes
+inline constexpr unsigned max_filter_seconds = 60;                  // postern: for all of them; a client waits for 600
+inline constexpr unsigned max_filter_connect_seconds = 5;           // postern: of them, for a connection
+inline constexpr std::uint64_t default_filter_octets = 52'428'800;  // rspamd: max_message
+inline constexpr std::size_t max_filter_header_octets = 262'144;    // postern: of a header that filters may edit
+inline constexpr std::size_t max_filter_header_fields = 2000;       // postern: the same
+inline constexpr std::size_t max_filter_edits = 256;                // postern: of one verdict
+inline constexpr std::size_t max_filter_answer_octets = 262'144;    // postern: the JSON of rspamd
+inline constexpr std::size_t max_filter_answer_header_octets = 8192;  // postern: the HTTP before it
+
+inline constexpr std::uint32_t max_hops = 100;                              // original; RFC 5321 6.3
 inline constexpr std::uint64_t max_discarded_octets = 64ULL * 1024 * 1024;  // deviations D4, D6
 
 inline constexpr unsigned auth_failure_delay_seconds = 2;       // deviation D7

@@ -297,6 +297,12 @@ std::vector<Letter> letters_for(const std::string& phase) {
     return {{.octets = {}, .outcome = "hand_over.accepted", .text = "1700000000 qp 7"},
             {.octets = {}, .outcome = "hand_over.deferred", .text = "qq timeout (#4.3.0)"},
             {.octets = {}, .outcome = "hand_over.refused", .text = "we do not accept SPAM (#5.3.0)"},
+            {.octets = {}, .outcome = "hand_over.filter_refused", .text = "5.7.1 Spam message rejected"},
+            {.octets = {}, .outcome = "hand_over.filter_deferred", .text = "4.7.1 Try again later"},
+            {.octets = {}, .outcome = "hand_over.filter_failed", .text = {}},
+            {.octets = {}, .outcome = "hand_over.filter_discarded", .text = "1700000000 qp 8"},
+            {.octets = {}, .outcome = "hand_over.filter_waived", .text = "1700000000 qp 9"},
+            {.octets = {}, .outcome = "hand_over.filter_too_big", .text = "1700000000 qp 10"},
             {.octets = {}, .outcome = "hand_over.client_gone", .text = {}}};
   if (phase == "handshake") return happening({"handshake.done", "handshake.failed", "timeout", "eof", "shutting_down"});
   return {};

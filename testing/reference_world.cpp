@@ -156,10 +156,14 @@ void Reference::learn_hand_over(const std::string& outcome, const std::string& t
   if (outcome == "hand_over.client_gone") return close();  // D26
   phase_ = "command";
   if (!slips(Slip::keeps_the_transaction_after_data)) forget_transaction();
-  if (outcome == "hand_over.accepted") {
+  const bool is_taken = outcome == "hand_over.accepted" || outcome == "hand_over.filter_discarded" ||
+                        outcome == "hand_over.filter_waived" || outcome == "hand_over.filter_too_big";
+  if (is_taken) {
     say("250 ok " + text);
     errors_ = 0;
-  } else if (outcome == "hand_over.deferred") {
+  } else if (outcome == "hand_over.filter_failed") {
+    say("451 unable to check message (#4.3.0)");
+  } else if (outcome == "hand_over.deferred" || outcome == "hand_over.filter_deferred") {
     say("451 " + text);
   } else {
     say("554 " + text);

@@ -47,6 +47,19 @@ Event outcome_of_recipient(unsigned fate) {
   }
 }
 
+Event outcome_of_hand_over(unsigned fate) {
+  const bool is_of_filter = fate / 8 % 2 == 1;
+  switch (fate % 8) {
+    case 2: return is_of_filter ? Event::hand_over_filter_discarded : Event::hand_over_accepted;
+    case 3: return is_of_filter ? Event::hand_over_filter_waived : Event::hand_over_accepted;
+    case 4: return is_of_filter ? Event::hand_over_filter_too_big : Event::hand_over_accepted;
+    case 5: return is_of_filter ? Event::hand_over_filter_failed : Event::hand_over_client_gone;
+    case 6: return is_of_filter ? Event::hand_over_filter_deferred : Event::hand_over_deferred;
+    case 7: return is_of_filter ? Event::hand_over_filter_refused : Event::hand_over_refused;
+    default: return Event::hand_over_accepted;
+  }
+}
+
 }  // namespace
 
 Event outcome_for(spec::Guards guards, std::uint8_t fate) {
@@ -58,9 +71,7 @@ Event outcome_for(spec::Guards guards, std::uint8_t fate) {
     if (kind < 6) return Event::credentials_rejected;
     return kind == 6 ? Event::credentials_user_gated : Event::credentials_broken;
   }
-  if (kind < 5) return Event::hand_over_accepted;
-  if (kind == 5) return Event::hand_over_client_gone;
-  return kind < 7 ? Event::hand_over_deferred : Event::hand_over_refused;
+  return outcome_of_hand_over(fate);
 }
 
 Played play(const Judge& judge, const Script& script, Cut cut, AfterStarttls after_starttls) {

@@ -29,6 +29,12 @@ ELSEWHERE = {
     "recipient.policy_failed": "policy_service_test.py",
     "recipient.policy_waived": "policy_service_test.py",
     "recipient.greylisted": "greylist_test.py",
+    "hand_over.filter_refused": "rspamd_test.py",
+    "hand_over.filter_deferred": "rspamd_test.py",
+    "hand_over.filter_failed": "rspamd_test.py",
+    "hand_over.filter_discarded": "rspamd_test.py",
+    "hand_over.filter_waived": "rspamd_test.py",
+    "hand_over.filter_too_big": "rspamd_test.py",
 }
 
 
