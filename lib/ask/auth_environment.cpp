@@ -51,4 +51,9 @@ void enter_auth_environment(base::Environment& environment, std::string_view use
   environment.set("SMTP_AUTH_USER", username);
 }
 
+std::string authenticated_user(const engine::Session& session, const base::Environment& environment) {
+  if (!session.guards().has(spec::bit::authentication_done)) return {};
+  return std::string(environment.value_of("SMTP_AUTH_USER"));
+}
+
 }  // namespace postern::ask

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/environment.hpp"
+#include "engine/session.hpp"
 
 namespace postern::ask {
 
@@ -22,5 +24,8 @@ struct EnvironmentPair {
 [[nodiscard]] std::optional<EnvironmentPair> take_pair(std::string_view& rest);
 
 void enter_auth_environment(base::Environment& environment, std::string_view username, std::string_view pairs);
+
+// Who has authenticated; empty: nobody.
+[[nodiscard]] std::string authenticated_user(const engine::Session& session, const base::Environment& environment);
 
 }  // namespace postern::ask

@@ -28,6 +28,8 @@ class MailSpool {
  public:
   explicit MailSpool(std::string folder) : folder_(std::move(folder)) {}
 
+  // Empty, and its file would be in the same folder.
+  [[nodiscard]] MailSpool another() const { return MailSpool(folder_); }
   void open();  // the file, now and not when it is needed
   void write(std::string_view octets);
   void clear();

@@ -31,6 +31,14 @@ std::vector<InForce> asked_in_force(const Start& start) {
     all.push_back({"policy_services", services.take()});
     all.push_back({"policy_failure", start.takes_unjudged ? "accept" : "defer"});
   }
+  if (!start.filters.empty()) {
+    Names filters;
+    for (const FilterPlace& each : start.filters) filters.add(each.text);
+    all.push_back({"filters", filters.take()});
+    all.push_back({"filter_failure", start.takes_unfiltered ? "accept" : "defer"});
+    all.push_back({"filter_max_octets", std::to_string(start.filter_max_octets)});
+    if (!start.rspamd_settings.empty()) all.push_back({"rspamd_settings", start.rspamd_settings});
+  }
   if (!start.dns_lists.empty()) {
     Names lists;
     for (const DnsList& each : start.dns_lists) lists.add(each.name);

@@ -39,6 +39,10 @@ void take(Start& start, const std::vector<ForeignFinding>& findings) {
   }
 }
 
+bool is_settings_id(std::string_view id) {
+  return id.size() <= 255 && std::ranges::all_of(id, [](char c) { return c > ' ' && c <= '~'; });
+}
+
 // Finds what is wrong. Of all that is, the event is the one that stands first in spec/events.toml: the least of the enum.
 class Judge {
  public:
@@ -58,6 +62,7 @@ class Judge {
     judge_check_program();
     judge_recipient_program();
     judge_policy_services();
+    judge_filters();
     judge_certificate_file();
     judge_hand_over();
     judge_relaying();
@@ -219,6 +224,21 @@ class Judge {
       return wrong(Event::connect_bad_value,
                    "POSTERN_POLICY_SERVICE in " + std::string(origin_) + ": " + services.error());
     start_.policy_services = std::move(*services);
+  }
+
+  // Each message finds out whether anything listens there.
+  void judge_filters() {
+    start_.takes_unfiltered = is_set(Option::POSTERN_FILTER_FAILURE);
+    start_.filter_max_octets = values_.number(Option::POSTERN_FILTER_MAX_OCTETS).value_or(spec::default_filter_octets);
+    start_.rspamd_settings = environment_.value_of("POSTERN_RSPAMD_SETTINGS");
+    if (!is_settings_id(start_.rspamd_settings))
+      wrong(Event::connect_bad_value,
+            "POSTERN_RSPAMD_SETTINGS in " + std::string(origin_) +
+                " is one word of at most 255 printable octets: write an id of the module settings");
+    auto filters = parse_filters(environment_.value_of("POSTERN_FILTERS"));
+    if (!filters)
+      return wrong(Event::connect_bad_value, "POSTERN_FILTERS in " + std::string(origin_) + ": " + filters.error());
+    start_.filters = std::move(*filters);
   }
 
   // Looked at only where STARTTLS could use it (seed: DENY_TLS; deviation D12).

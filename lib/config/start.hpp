@@ -17,6 +17,7 @@
 #include "base/socket_address.hpp"
 #include "config/cdb_file.hpp"
 #include "config/dns_lists.hpp"
+#include "config/filters.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::tls {
@@ -59,6 +60,11 @@ struct Start {
   std::string dns_servers;                           // POSTERN_DNS: who is asked; empty: those of the system
   std::vector<base::SocketAddress> policy_services;  // POSTERN_POLICY_SERVICE: in this order; none: nobody is asked
   bool takes_unjudged = false;                       // POSTERN_POLICY_FAILURE=accept: where one does not answer
+
+  std::vector<FilterPlace> filters;     // POSTERN_FILTERS: in this order; none: no message is judged
+  bool takes_unfiltered = false;        // POSTERN_FILTER_FAILURE=accept: where one fails
+  std::uint64_t filter_max_octets = 0;  // POSTERN_FILTER_MAX_OCTETS; 0: no limit
+  std::string rspamd_settings;          // POSTERN_RSPAMD_SETTINGS; empty: those that rspamd chooses
 
   HandOverKind hand_over = HandOverKind::none;
   std::string hand_over_path;           // of lmtp: the address

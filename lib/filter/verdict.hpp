@@ -27,7 +27,8 @@ struct HeaderEdit {
   std::string name{};
   // As it stands after the colon, with the space that a filter wants there; lines divided by LF, no LF at the end.
   std::string value{};
-  // Of change and remove: from 1, in the order of the header; below 0: from its end, -1 is the last.
+  // Of change and remove: from 1, in the order of the header; below 0: from its end, -1 is the last. Of insert below 0: from the
+  // end, too, -1 is the place after the last field.
   std::int32_t index = 0;
 };
 

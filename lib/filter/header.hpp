@@ -1,0 +1,59 @@
+// The header of one message, taken apart into its fields, edited, and written again.
+// in      mail data in a spool; edits of a filter
+// out     the header as octets with LF, ready to stand before what followed it. A field that no edit touches is what it was,
+//         octet by octet
+// what is a header: lines of fields, and lines that begin with a blank after one, until an empty line or the first line that is
+//         neither: there the body begins, as it is for any other reader of the message below our Received. A first line `From `
+//         or `>From `, as mailboxes of mbox have it, stands before the fields and stays there
+// bounds  spec::max_filter_header_octets and spec::max_filter_header_fields
+// errors  read() says why there is no header to edit
+// source  RFC 5322 2.2, 3.5, 4.5 (a blank before the colon); smfi_addheader, smfi_insheader, smfi_chgheader of libmilter
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mail_spool.hpp"
+#include "filter/verdict.hpp"
+
+namespace postern::filter {
+
+struct HeaderTrouble {
+  enum class Kind : std::uint8_t { too_large, unreadable } kind;
+  int error = 0;  // errno
+};
+
+class Header {
+ public:
+  [[nodiscard]] static std::expected<Header, HeaderTrouble> read(const base::MailSpool& mail);
+
+  void apply(const HeaderEdit& edit);
+  // Within the bounds, after edits, too.
+  [[nodiscard]] bool fits() const;
+
+  // How many octets of the mail data it was. What follows is the body, with the empty line before it, where there is one.
+  [[nodiscard]] std::uint64_t octets_before() const { return octets_before_; }
+  // Of the mail data, where nothing of the body is replaced: with an empty line of its own where edits would else run into the body.
+  [[nodiscard]] std::string text_before_body() const;
+  // The fields alone.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::size_t fields() const { return fields_.size(); }
+
+ private:
+  enum class Follows : std::uint8_t { nothing, empty_line, body };
+
+  void take_line(std::string_view line);
+  [[nodiscard]] std::size_t find(std::string_view name, std::int32_t index) const;
+
+  std::string preamble_;
+  std::vector<std::string> fields_;  // each whole, ended by LF
+  std::uint64_t octets_before_ = 0;
+  Follows follows_ = Follows::nothing;
+  bool is_edited_ = false;
+};
+
+}  // namespace postern::filter
