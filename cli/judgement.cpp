@@ -6,6 +6,7 @@
 #include "audit/explanation_text.hpp"
 #include "cli/detected_facts.hpp"
 #include "config/dns_lists.hpp"
+#include "config/filters.hpp"
 #include "config/policy_services.hpp"
 #include "config/settings_env.hpp"
 #include "config/start.hpp"
@@ -128,6 +129,9 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
     judgement.advice.push_back({audit::Grade::refusal, "bad_value",
                                 "POSTERN_POLICY_SERVICE in " + variables.origin + ": " + services.error(),
                                 "deviation D11"});
+  if (const auto filters = config::parse_filters(variables.value_of("POSTERN_FILTERS")); !filters)
+    judgement.advice.push_back({audit::Grade::refusal, "bad_value",
+                                "POSTERN_FILTERS in " + variables.origin + ": " + filters.error(), "deviation D11"});
   const Listens listens = said.home_is_here ? Listens::serve : Listens::another;
   tell_greylist(judgement, values, variables, listens);
   const auto listing = take_listing(judgement, variables, listens);

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "config/filters.hpp"
 #include "config/policy_services.hpp"
 #include "server/silent_services.hpp"
 #include "spec/limits.hpp"
@@ -12,12 +13,14 @@ namespace postern::cli {
 namespace {
 
 constexpr const char* service_variable = "POSTERN_POLICY_SERVICE";
+constexpr const char* filters_variable = "POSTERN_FILTERS";
 constexpr const char* failure_variable = "POSTERN_POLICY_FAILURE";
 constexpr const char* source = "Postfix SMTPD_POLICY_README";
 
 class Probe {
  public:
   void advise(const Variables& variables, std::vector<audit::Advice>& advice) {
+    advise_on_filters(variables, advice);
     const auto services = config::parse_policy_services(variables.value_of(service_variable));
     if (!services) return;
     const bool takes_unjudged = variables.value_of(failure_variable) == "accept";
@@ -30,6 +33,18 @@ class Probe {
   }
 
  private:
+  void advise_on_filters(const Variables& variables, std::vector<audit::Advice>& advice) {
+    const auto filters = config::parse_filters(variables.value_of(filters_variable));
+    if (!filters) return;
+    const bool takes_unfiltered = variables.value_of("POSTERN_FILTER_FAILURE") == "accept";
+    for (const config::FilterPlace& filter : *filters) {
+      if (!tried_.insert(filter.text).second) continue;
+      std::string problem = server::problem_of_filter(filter, takes_unfiltered, end_);
+      if (!problem.empty())
+        advice.push_back({audit::Grade::warning, "filter", std::move(problem), "docs/decisions/0022-filters.md"});
+    }
+  }
+
   base::Deadline end_ = base::after_seconds(spec::max_policy_connect_seconds);
   std::set<std::string> tried_;
 };

@@ -1,6 +1,6 @@
-// Policy services of an environment: whether each is there, and whether one is there where its failure is provided for. Each is
+// Policy services and filters of an environment: whether each is there, and whether one is there where its failure is provided for. Each is
 // connected to, and asked nothing, because a question counts.
-// in      POSTERN_POLICY_SERVICE and POSTERN_POLICY_FAILURE of the variables, or of each class of clients above them; what is
+// in      POSTERN_POLICY_SERVICE, POSTERN_FILTERS, POSTERN_POLICY_FAILURE and POSTERN_FILTER_FAILURE of the variables, or of each class of clients above them; what is
 //         malformed the start has reported. Of a file of `postern serve` the start itself says what does not answer
 //         (server/silent_services.hpp)
 // out     a warning for each service that takes no connection, at the first class that names it, for a failure of none, and for

@@ -13,6 +13,7 @@
 #include "ask/auth_environment.hpp"
 #include "ask/mail_cluster.hpp"
 #include "config/tcpserver_env.hpp"
+#include "deliver/filtered_message.hpp"
 #include "deliver/lmtp/lmtp.hpp"
 #include "deliver/lmtp/probe.hpp"
 
@@ -73,6 +74,27 @@ ask::Finding ask_mail_cluster(const Parts& parts, const engine::Session& session
 } catch (const std::bad_alloc&) {
   parts.journal.trouble("no memory to ask the mail cluster");
   return {.answer = engine::nobody_answers(engine::Question::recipient)};
+}
+
+// Which filter has decided.
+std::string_view tell_filters(const observe::Journal& journal, deliver::MessageId id,
+                              const filter::Judgement& judgement) {
+  for (const filter::Remark& remark : judgement.remarks) journal.filtered(id, remark);
+  return judgement.said_by;
+}
+
+deliver::Introduction introduction(const Parts& parts, const engine::Session& session) {
+  const config::Peer peer = config::read_peer(parts.environment);
+  return {.client = {.address = std::string(peer.remote_ip),
+                     .port = std::string(peer.remote_port),
+                     .helo = std::string(session.client_name()),
+                     .user = ask::authenticated_user(session, parts.environment),
+                     .tls_version = std::string(parts.transport.tls_version()),
+                     .tls_cipher = std::string(parts.transport.tls_cipher()),
+                     .server_address = std::string(peer.local_ip),
+                     .server_port = std::string(peer.local_port)},
+          .reverse_path_parameters = deliver::parameters_of(session.envelope()),
+          .host = std::string(config::host_name(parts.start))};
 }
 
 }  // namespace
@@ -205,6 +227,8 @@ Want Connection::answer(const Want& want) {
   if (want.question != engine::Question::hand_over) return ask(want);
   const std::optional<deliver::Outcome> finished = finish_message();
   const deliver::Outcome& outcome = finished ? *finished : no_memory_;
+  if (deliver::FilteredMessage* const filtered = parts_.message.for_filters())
+    said_by_ = tell_filters(parts_.journal, id_, filtered->judgement());
   parts_.journal.message(id_, outcome, session());
   return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
 }
@@ -285,6 +309,8 @@ bool Connection::reserve() try {
   // RFC 7208 9.1: what policy services say stands above our own Received.
   std::string fields(parts_.policy.header_fields(session().transactions()));
   fields += deliver::received_field(trace_facts(), id_);
+  if (deliver::FilteredMessage* const filtered = parts_.message.for_filters())
+    filtered->introduce(introduction(parts_, session()));
   const std::string lack = message_.begin(id_, fields, session().envelope().reverse_path());
   if (lack.empty()) return true;
   parts_.journal.trouble(lack);

@@ -47,12 +47,20 @@ std::vector<std::string> variables_of(const char* const* process_environment, co
   return variables;
 }
 
+std::string filters_key(const config::Start& start) {
+  if (start.filters.empty()) return {};
+  std::string key = "\n" + std::to_string(start.filter_max_octets) + (start.takes_unfiltered ? "\naccept\n" : "\n") +
+                    start.rspamd_settings;
+  for (const config::FilterPlace& filter : start.filters) key += '\n' + filter.text;
+  return key;
+}
+
 // Two starts with the same of these have the same way out.
 std::string delivery_key(const config::Start& start, const base::Environment& environment, unsigned threads) {
   return std::to_string(static_cast<int>(start.hand_over)) + '\n' + start.hand_over_path + '\n' +
          std::string(config::host_name(start)) + '\n' + config::own_domain(start) + '\n' +
          deliver::spool_folder(environment) + '\n' + std::to_string(start.error_descriptor.value_or(-1)) + '\n' +
-         std::to_string(threads) + (start.has_delivered_to ? "\nDelivered-To" : "");
+         std::to_string(threads) + (start.has_delivered_to ? "\nDelivered-To" : "") + filters_key(start);
 }
 
 bool needs_program(const config::Start& start) {

@@ -47,6 +47,9 @@ void add_reach(SandboxPaths& reach, const ServiceProfile& served) {
   }
   for (const base::SocketAddress& service : served.start.policy_services)
     if (const auto port = config::tcp_port(service.text)) reach.tcp_connect.push_back(*port);
+  for (const config::FilterPlace& filter : served.start.filters)
+    if (const auto port = config::tcp_port(filter.address.text)) reach.tcp_connect.push_back(*port);
+  if (!served.start.filters.empty()) add(reach.writable, base::real_path(deliver::spool_folder(environment)));
   if (served.start.hand_over != config::HandOverKind::lmtp) return;
   add(reach.writable, base::real_path(deliver::spool_folder(environment)));
   if (const auto port = config::tcp_port(path)) reach.tcp_connect.push_back(*port);
@@ -82,8 +85,8 @@ std::vector<ProfileFile> Policies::files_of(ClassAt at, const ServiceProfile& se
   if (!listener.tcprules.empty()) add(files, {.place = begin + "tcprules", .path = listener.tcprules});
   if (names_a_maildir(served))
     add(files, {.place = begin + "POSTERN_MAILDIR", .path = start.hand_over_path, .use = Use::written_in});
-  const bool waits_in_a_file =
-      start.hand_over == config::HandOverKind::lmtp || start.hand_over == config::HandOverKind::queue_program;
+  const bool waits_in_a_file = start.hand_over == config::HandOverKind::lmtp ||
+                               start.hand_over == config::HandOverKind::queue_program || !start.filters.empty();
   if (waits_in_a_file)
     add(files, {.place = begin + "TMPDIR",
                 .path = deliver::spool_folder(base::Environment(served.pointers.data())),

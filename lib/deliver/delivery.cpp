@@ -5,6 +5,7 @@
 
 #include "config/control.hpp"
 #include "config/lmtp_address.hpp"
+#include "deliver/filtered_message.hpp"
 #include "deliver/lmtp/lmtp.hpp"
 #include "deliver/maildir/maildir.hpp"
 #include "deliver/queue_program.hpp"
@@ -144,6 +145,27 @@ class MaildirDelivery final : public Delivery {
   Caller caller_;
 };
 
+class FilteredDelivery final : public Delivery {
+ public:
+  FilteredDelivery(std::unique_ptr<Delivery> next, std::unique_ptr<filter::Filters> filters, std::string folder,
+                   Caller caller)
+      : next_(std::move(next)), filters_(std::move(filters)), folder_(std::move(folder)), caller_(caller) {}
+  [[nodiscard]] std::unique_ptr<OutgoingMessage> open(const base::Environment& environment) override {
+    using File = FilteredMessage::File;
+    return std::make_unique<FilteredMessage>(next_->open(environment), *filters_, folder_,
+                                             caller_ == Caller::waits ? File::at_once : File::late);
+  }
+  [[nodiscard]] std::unique_ptr<MaildirGroup> make_group() override { return next_->make_group(); }
+  [[nodiscard]] LmtpCluster* cluster() override { return next_->cluster(); }
+  [[nodiscard]] bool has_filters() const override { return true; }
+
+ private:
+  std::unique_ptr<Delivery> next_;
+  std::unique_ptr<filter::Filters> filters_;
+  std::string folder_;
+  Caller caller_;
+};
+
 std::expected<LmtpSettings, std::string> lmtp_settings(const config::Start& start, const base::Environment& environment,
                                                        Caller caller) {
   auto address = config::parse_lmtp_address(start.hand_over_path);
@@ -155,11 +177,9 @@ std::expected<LmtpSettings, std::string> lmtp_settings(const config::Start& star
                       .opens_file_at_once = caller == Caller::waits};
 }
 
-}  // namespace
-
-std::expected<std::unique_ptr<Delivery>, std::string> make_delivery(const config::Start& start,
-                                                                    const base::Environment& environment,
-                                                                    Caller caller) {
+std::expected<std::unique_ptr<Delivery>, std::string> make_unfiltered_delivery(const config::Start& start,
+                                                                               const base::Environment& environment,
+                                                                               Caller caller) {
   switch (start.hand_over) {
     case HandOverKind::discard: return std::make_unique<DiscardDelivery>();
     case HandOverKind::maildir:
@@ -181,6 +201,17 @@ std::expected<std::unique_ptr<Delivery>, std::string> make_delivery(const config
     case HandOverKind::none: break;
   }
   return std::make_unique<NoDelivery>();
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Delivery>, std::string> make_delivery(const config::Start& start,
+                                                                    const base::Environment& environment,
+                                                                    Caller caller) {
+  auto made = make_unfiltered_delivery(start, environment, caller);
+  if (!made || start.filters.empty()) return made;
+  return std::make_unique<FilteredDelivery>(std::move(*made), filter::make_filters(start), spool_folder(environment),
+                                            caller);
 }
 
 }  // namespace postern::deliver

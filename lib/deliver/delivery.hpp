@@ -34,6 +34,8 @@ class Delivery {
   [[nodiscard]] virtual std::unique_ptr<MaildirGroup> make_group() { return nullptr; }
   // The mail cluster that each message is for: then each is an Lmtp. Null: it is not for one.
   [[nodiscard]] virtual LmtpCluster* cluster() { return nullptr; }
+  // Each message is a FilteredMessage, and what it becomes part of, or is for, is what it hands on.
+  [[nodiscard]] virtual bool has_filters() const { return false; }
   // Every message is accepted and none is kept: none needs to be opened, and the outcome is discarded().
   [[nodiscard]] virtual bool keeps_nothing() const { return false; }
 };

@@ -16,6 +16,8 @@ DeliveryThreads::DeliveryThreads(std::unique_ptr<Delivery> delivery, unsigned at
       has_groups_(delivery_->make_group() != nullptr),
       workers_(has_groups_ || delivery_->cluster() != nullptr ? appenders : at_once) {
   if (LmtpCluster* cluster = delivery_->cluster()) loop_.emplace(*cluster, at_once);
+  if (delivery_->has_filters())
+    filters_.emplace(at_once, [this](std::unique_ptr<StoreJob> job) { finish(std::move(job)); });
   if (!has_groups_) return;
   committers_.reserve(committers);
   try {
@@ -36,6 +38,7 @@ void DeliveryThreads::start_committer(std::unique_ptr<MaildirGroup> group) {
 }
 
 void DeliveryThreads::end() {
+  filters_.reset();  // first: it hands on what it has
   {
     const std::lock_guard lock(mutex_);
     is_ending_ = true;
@@ -45,6 +48,11 @@ void DeliveryThreads::end() {
 
 void DeliveryThreads::submit(std::unique_ptr<StoreJob> job) {
   if (job->goal() != StoreJob::Goal::finish) return workers_.submit(std::move(job));
+  if (filters_) return filters_->submit(std::move(job));
+  finish(std::move(job));
+}
+
+void DeliveryThreads::finish(std::unique_ptr<StoreJob> job) {
   if (loop_) return loop_->submit(std::move(job));
   if (!has_groups_) return workers_.submit(std::move(job));
   {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "deliver/delivery.hpp"
+#include "deliver/filter_threads.hpp"
 #include "deliver/lmtp_loop.hpp"
 #include "deliver/store_job.hpp"
 
@@ -39,12 +40,14 @@ class DeliveryThreads {
   void submit(std::unique_ptr<StoreJob> job);
   // Without any, nothing may be submitted.
   [[nodiscard]] bool has_threads() const {
-    return workers_.has_threads() && (!has_groups_ || !committers_.empty()) && (!loop_ || loop_->has_thread());
+    return workers_.has_threads() && (!has_groups_ || !committers_.empty()) && (!loop_ || loop_->has_thread()) &&
+           (!filters_ || filters_->has_threads());
   }
 
  private:
   using Jobs = std::vector<std::unique_ptr<loop::Job>>;
 
+  void finish(std::unique_ptr<StoreJob> job);  // what no filter judges, or all of them have judged
   void start_committer(std::unique_ptr<MaildirGroup> group);
   [[nodiscard]] bool take_jobs(Jobs& jobs);
   void finish_groups(Jobs& jobs, MaildirGroup& group);
@@ -59,6 +62,7 @@ class DeliveryThreads {
   bool is_ending_ = false;     // under mutex_
   std::vector<base::Thread> committers_;
   std::optional<LmtpLoop> loop_;
+  std::optional<FilterThreads> filters_;
 };
 
 // Null where the start has no way out.

@@ -30,6 +30,7 @@ struct Outcome {
 // Of a message whose client has left before anything began to make it durable.
 [[nodiscard]] Outcome withdrawn();
 
+class FilteredMessage;
 class Lmtp;
 class MaildirGroup;
 
@@ -61,6 +62,9 @@ class OutgoingMessage {
 
   // Itself, where an event loop may hand it over to a mail cluster; null elsewhere.
   [[nodiscard]] virtual Lmtp* for_cluster() { return nullptr; }
+
+  // Itself, where filters judge it before it is handed over; null elsewhere.
+  [[nodiscard]] virtual FilteredMessage* for_filters() { return nullptr; }
 
   // Leaves nothing behind.
   virtual void abandon() = 0;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "deliver/filtered_message.hpp"
 #include "deliver/mail_buffer.hpp"
 #include "deliver/maildir/group.hpp"
 #include "deliver/outgoing_message.hpp"
@@ -31,17 +32,21 @@ class StoreJob : public loop::Job {
   bool withdraw();
   // Asked where making durable begins; then the message is forgotten, and `outcome` says so.
   [[nodiscard]] bool forget_if_withdrawn();
+  // Asks the filters of its message, on a thread that may wait: true when it is to be finished, with what they have left of it.
+  [[nodiscard]] bool judge();
   // Finished by what finishes the group: its outcome is there then.
   void join(MaildirGroup& group);
 
   std::unique_ptr<OutgoingMessage> message;
   MailBuffer buffer;  // empty after append
   std::string envelope;
-  Outcome outcome;          // deferred, until there is another
-  bool has_failed = false;  // memory ran out in the middle of the octets: the message can only be abandoned
+  Outcome outcome;              // deferred, until there is another
+  filter::Judgement judgement;  // where there are filters
+  bool has_failed = false;      // memory ran out in the middle of the octets: the message can only be abandoned
 
  private:
   void append();
+  [[nodiscard]] bool ask_filters(FilteredMessage& message);
 
   enum class Turn : std::uint8_t { awaited, come, withdrawn };
 

@@ -41,9 +41,26 @@ std::string_view name_of(deliver::Outcome::Result result) {
     case deliver::Outcome::Result::accepted: return "accepted";
     case deliver::Outcome::Result::deferred: return "deferred";
     case deliver::Outcome::Result::refused: return "refused";
+    case deliver::Outcome::Result::filter_refused: return "filter_refused";
+    case deliver::Outcome::Result::filter_deferred: return "filter_deferred";
+    case deliver::Outcome::Result::filter_failed: return "filter_failed";
+    case deliver::Outcome::Result::filter_discarded: return "filter_discarded";
+    case deliver::Outcome::Result::filter_waived: return "filter_waived";
+    case deliver::Outcome::Result::filter_too_big: return "filter_too_big";
     case deliver::Outcome::Result::client_gone: break;
   }
   return "client_gone";
+}
+
+std::string_view name_of(filter::Verdict::Kind kind) {
+  switch (kind) {
+    case filter::Verdict::Kind::accept: return "accept";
+    case filter::Verdict::Kind::refuse: return "refuse";
+    case filter::Verdict::Kind::defer: return "defer";
+    case filter::Verdict::Kind::discard: return "discard";
+    case filter::Verdict::Kind::failed: break;
+  }
+  return "failed";
 }
 
 // Whether it is an answer that can refuse: one that takes a recipient may be followed by a refusal that is the policy's own.
@@ -64,6 +81,9 @@ bool is_said(spec::Event event) {
     case recipient_policy_deferred:
     case recipient_policy_failed:
     case recipient_greylisted:
+    case hand_over_filter_refused:
+    case hand_over_filter_deferred:
+    case hand_over_filter_failed:
     case credentials_rejected:
     case credentials_broken:
     case credentials_user_gated: return true;
@@ -226,6 +246,20 @@ void Journal::policy(const ask::PolicyRemark& remark, std::string_view recipient
       line.note("it has not judged this recipient, which is taken: POSTERN_POLICY_FAILURE=accept");
       break;
   }
+  line.write();
+}
+
+void Journal::filtered(deliver::MessageId id, const filter::Remark& remark) const {
+  const bool has_failed = remark.verdict == filter::Verdict::Kind::failed;
+  LogLine line = this->line(has_failed ? "trouble" : "filter");
+  if (id.number != 0) line.field("id", id.text());
+  line.field("filter", remark.filter)
+      .field("verdict", name_of(remark.verdict))
+      .number("ms", static_cast<std::uint64_t>(std::max<std::int64_t>(remark.took.count(), 0)));
+  if (has_failed)
+    line.note("the filter does not answer, or with what is no answer: " + remark.cause);
+  else if (!remark.cause.empty())
+    line.field("said", remark.cause);
   line.write();
 }
 

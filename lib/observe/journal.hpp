@@ -1,6 +1,6 @@
 // What the log says of a connection: one line an event, with the rule id that README and spec explain.
 // in      what happened; octets of the client are escaped, passwords never come here
-// out     lines on descriptor 2: start, decision, sent, refuse, auth, message, gate, shadow, dns_listed, name, tls, trouble, end
+// out     lines on descriptor 2: start, decision, sent, refuse, auth, message, filter, gate, shadow, dns_listed, name, tls, trouble, end
 // lives   the views given to the constructor outlive the journal
 // errors  none
 // source  deviation D17; multilog(8)
@@ -16,6 +16,7 @@
 #include "deliver/message_id.hpp"
 #include "deliver/outgoing_message.hpp"
 #include "engine/conversation.hpp"
+#include "filter/filters.hpp"
 #include "observe/log.hpp"
 
 namespace postern::observe {
@@ -39,7 +40,7 @@ class Journal {
 
   void start(const config::Start& start) const;     // of one client
   void settings(const config::Start& start) const;  // of one listener, for all its clients
-  // said_by   who refuses a recipient or credentials: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, ...;
+  // said_by   who refuses a recipient, credentials or a message: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, ...;
   //           shown with such a refusal alone
   void refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
@@ -64,6 +65,8 @@ class Journal {
   void named(std::string_view name) const;  // by the DNS, confirmed by its addresses
   // What a policy service said of a recipient, where it said more than that it has no opinion, or why it said nothing.
   void policy(const ask::PolicyRemark& remark, std::string_view recipient) const;
+  // What a filter said of a message, and how long it took; one that has failed is trouble.
+  void filtered(deliver::MessageId id, const filter::Remark& remark) const;
   void tls(std::string_view version, std::string_view cipher) const;
   void trouble(std::string_view sentence) const;
   void warning(std::string_view sentence) const;

@@ -31,7 +31,13 @@ namespace postern::observe {
 enum class TlsVersion : std::uint8_t { none, tls_1_2, tls_1_3 };  // none: it failed before there was one
 enum class TlsResult : std::uint8_t { done, failed };
 enum class AuthResult : std::uint8_t { accepted, rejected, broken };
-enum class MessageResult : std::uint8_t { accepted, deferred, refused, client_gone };
+enum class MessageResult : std::uint8_t {
+  accepted,
+  deferred,
+  refused,
+  client_gone,
+  discarded
+};  // discarded: by a filter
 enum class ReloadResult : std::uint8_t { done, failed };
 // asked, cached: how a DNS list was asked about a client. failed: it did not say, or said that it does not answer
 // (127.255.255.0/24), and may have been asked either way.
@@ -54,7 +60,7 @@ inline constexpr std::size_t rules = replies + codes;
 inline constexpr std::size_t handshakes = rules + spec::rule_count;  // [version][result]
 inline constexpr std::size_t auths = handshakes + 6;
 inline constexpr std::size_t messages = auths + 3;
-inline constexpr std::size_t reloads = messages + 4;
+inline constexpr std::size_t reloads = messages + 5;
 inline constexpr std::size_t gates = reloads + 2;  // [kind][shut, opened]
 inline constexpr std::size_t dns_lists = gates + 6;
 inline constexpr std::size_t greylist = dns_lists + 4;

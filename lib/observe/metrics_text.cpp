@@ -130,7 +130,7 @@ void write_outcomes(Page& page, const Totals& totals) {
   write_results(page, totals, figure::auths, std::array<std::string_view, 3>{"accepted", "rejected", "broken"});
   page.family("postern_messages", "counter", "Messages handed over, by result.");
   write_results(page, totals, figure::messages,
-                std::array<std::string_view, 4>{"accepted", "deferred", "refused", "client_gone"});
+                std::array<std::string_view, 5>{"accepted", "deferred", "refused", "client_gone", "discarded"});
   page.family("postern_message_octets", "counter", "Octets of accepted messages.");
   page.sample("", totals[figure::message_octets]);
   page.family("postern_stray_reports", "counter", "Answers to a session that waited for something else: a defect.");
@@ -190,7 +190,8 @@ void write_buckets(Page& page, const std::string& labels, std::span<const std::u
 void write_questions(Page& page, const QuestionCounts& counts) {
   const std::vector<QuestionCounts::Row> rows = counts.rows();
   if (rows.empty()) return;
-  page.family("postern_questions", "counter", "Questions asked about clients and recipients, by who was asked.");
+  page.family("postern_questions", "counter",
+              "Questions asked about clients, recipients and messages, by who was asked.");
   for (const auto& row : rows) page.sample(labels_of(row), row.asked);
   page.family("postern_answers", "counter", "How such questions ended.");
   for (const auto& row : rows)

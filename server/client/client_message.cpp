@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "ask/auth_environment.hpp"
 #include "server/client/connection.hpp"
 
 namespace postern::server {
@@ -24,6 +25,12 @@ observe::MessageResult counted(Outcome::Result result) {
     case Outcome::Result::accepted: return observe::MessageResult::accepted;
     case Outcome::Result::refused: return observe::MessageResult::refused;
     case Outcome::Result::client_gone: return observe::MessageResult::client_gone;
+    case Outcome::Result::filter_refused: return observe::MessageResult::refused;
+    case Outcome::Result::filter_discarded: return observe::MessageResult::discarded;
+    case Outcome::Result::filter_waived:
+    case Outcome::Result::filter_too_big: return observe::MessageResult::accepted;
+    case Outcome::Result::filter_deferred:
+    case Outcome::Result::filter_failed:
     case Outcome::Result::deferred: break;
   }
   return observe::MessageResult::deferred;
@@ -92,6 +99,7 @@ std::unique_ptr<ClientMessage::InHand> ClientMessage::make() {
   message->slot = std::move(slot);
   message->id = context.message_ids.next(std::time(nullptr));
   message->outgoing = client().served->delivery->open(client().facts(connection_.talk_.stream.socket()).environment);
+  if (deliver::FilteredMessage* const filtered = message->outgoing->for_filters()) filtered->introduce(introduction());
   // RFC 7208 9.1: what policy services say stands above our own Received.
   const std::string fields =
       std::string(connection_.work_.header_fields()) + deliver::received_field(trace_facts(), message->id);
@@ -111,6 +119,27 @@ deliver::TraceFacts ClientMessage::trace_facts() {
           .session = trace,
           .tls_version = connection_.talk_.stream.channel().tls_version(),
           .tls_cipher = connection_.talk_.stream.channel().tls_cipher()};
+}
+
+deliver::Introduction ClientMessage::introduction() {
+  const int socket = connection_.talk_.stream.socket();
+  const loop::Channel& channel = connection_.talk_.stream.channel();
+  const config::Start& start = client().served->start;
+  const base::Environment& environment = client().facts(socket).environment;
+  const base::Endpoint &remote = client().remote, &local = client().local(socket);
+  return {.client = {.address = std::string(write(remote.address).view()),
+                     .port = std::to_string(remote.port),
+                     .name = client().confirmed_name == nullptr ? std::string()
+                                                                : std::string(client().confirmed_name->name()),
+                     .helo = std::string(session().client_name()),
+                     .user = ask::authenticated_user(session(), environment),
+                     .tls_version = std::string(channel.tls_version()),
+                     .tls_cipher = std::string(channel.tls_cipher()),
+                     .server_address = std::string(write(local.address).view()),
+                     .server_port = std::to_string(local.port)},
+          .reverse_path_parameters = deliver::parameters_of(session().envelope()),
+          .host = std::string(config::host_name(start)),
+          .book = &client().context.questions};
 }
 
 // A message that does not fit into memory is forgotten: at its end hand_over() finds none, and defers it.
@@ -241,7 +270,8 @@ void ClientMessage::finished(StoreJobOfClient& job) {
     client().context.metrics.took(observe::Duration::hand_over,
                                   loop_interval(engine_time(client().context.loop.now()) - message_->job_began));
   message_.reset();
-  handed_over(job.ticket, job.outcome, job.id);
+  for (const filter::Remark& remark : job.judgement.remarks) client().journal().filtered(job.id, remark);
+  handed_over(job.ticket, deliver::named_after(job.judgement, std::move(job.outcome)), job.id, job.judgement.said_by);
 }
 
 engine::Time ClientMessage::end_of_line() const {
@@ -281,11 +311,12 @@ void ClientMessage::give_up_held_up() {
   drop();
 }
 
-void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::MessageId id) {
+void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::MessageId id,
+                                std::string_view said_by) {
   client().journal_of_decisions().message(id, outcome, session());
-  const bool is_accepted = outcome.result == Outcome::Result::accepted;
-  client().context.metrics.message(counted(outcome.result), is_accepted ? session().stored_octets() : 0);
-  connection_.talk_.answer(ticket, engine::answer_of(outcome.result, outcome.verdict));
+  const observe::MessageResult result = counted(outcome.result);
+  client().context.metrics.message(result, result == observe::MessageResult::accepted ? session().stored_octets() : 0);
+  connection_.work_.tell(ticket, engine::answer_of(outcome.result, outcome.verdict), said_by);
 }
 
 // Looked at only when epoll has reported an end, so that it costs nothing while the client is there.

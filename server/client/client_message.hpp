@@ -80,7 +80,10 @@ class ClientMessage {
   void job_done(StoreJobOfClient& job);
   void appended(StoreJobOfClient& job);
   void finished(StoreJobOfClient& job);
-  void handed_over(engine::Ticket ticket, const deliver::Outcome& outcome, deliver::MessageId id = {});
+  // said_by   the filter that lets it go no further
+  void handed_over(engine::Ticket ticket, const deliver::Outcome& outcome, deliver::MessageId id = {},
+                   std::string_view said_by = {});
+  [[nodiscard]] deliver::Introduction introduction();
   [[nodiscard]] bool is_client_gone();
   [[nodiscard]] Client& client();
   [[nodiscard]] const engine::Session& session() const;
