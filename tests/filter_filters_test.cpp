@@ -128,24 +128,24 @@ TEST_F(FilterList, what_is_too_big_or_cannot_be_edited_is_shown_to_nobody) {
 }
 
 TEST(FilterAddresses, are_a_list_of_kinds_and_addresses) {
-  const auto two = config::parse_filters(" rspamd=tcp:127.0.0.1:11333\t rspamd=unix:/run/rspamd ");
+  const auto two = config::parse_filters(" rspamd:tcp:127.0.0.1:11333\t rspamd:unix:/run/rspamd ");
   ASSERT_TRUE(two);
   ASSERT_EQ(2U, two->size());
-  EXPECT_EQ("rspamd=unix:/run/rspamd", two->back().text);
+  EXPECT_EQ("rspamd:unix:/run/rspamd", two->back().text);
   EXPECT_EQ("unix:/run/rspamd", two->back().address.text);
   EXPECT_TRUE(config::parse_filters("")->empty());
   for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
-           {"tcp:127.0.0.1:1", "a filter begins with its kind: write rspamd=tcp:127.0.0.1:11333"},
-           {"rspamd", "a filter begins with its kind: write rspamd=tcp:127.0.0.1:11333"},
-           {"clam=tcp:127.0.0.1:1", "a filter begins with its kind: write rspamd=tcp:127.0.0.1:11333"},
-           {"rspamd=unix:/a,rspamd=unix:/b", "a comma is no part of an address, and filters are apart by spaces"},
-           {"rspamd=tcp:127.0.0.1:0", "\"0\" is not a port: write a number from 1 to 65535"}})
+           {"tcp:127.0.0.1:1", "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333"},
+           {"rspamd", "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333"},
+           {"clam=tcp:127.0.0.1:1", "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333"},
+           {"rspamd:unix:/a,rspamd:unix:/b", "a comma is no part of an address, and filters are apart by spaces"},
+           {"rspamd:tcp:127.0.0.1:0", "\"0\" is not a port: write a number from 1 to 65535"}})
     EXPECT_EQ(text + ": " + why, config::parse_filters(text).error());
-  EXPECT_FALSE(config::parse_filters("rspamd=unix:/a rspamd=unix:/a"));
+  EXPECT_FALSE(config::parse_filters("rspamd:unix:/a rspamd:unix:/a"));
   std::string many;
-  for (std::size_t i = 0; i < spec::max_filters; ++i) many += "rspamd=unix:/" + std::to_string(i) + ' ';
+  for (std::size_t i = 0; i < spec::max_filters; ++i) many += "rspamd:unix:/" + std::to_string(i) + ' ';
   EXPECT_TRUE(config::parse_filters(many));
-  EXPECT_FALSE(config::parse_filters(many + "rspamd=unix:/one-more"));
+  EXPECT_FALSE(config::parse_filters(many + "rspamd:unix:/one-more"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // The filters that judge each message, as an operator writes them.
-// in      KIND=ADDRESS, apart by blanks, an address as service_address.hpp has it: `rspamd=tcp:127.0.0.1:11333`
+// in      KIND:ADDRESS, apart by blanks, an address as service_address.hpp has it: `rspamd:tcp:127.0.0.1:11333`
 // out     FilterPlace, in the order in which they are asked
 // errors  a sentence that says which one is wrong and what to write; more than spec::max_filters, or one twice
 // source  docs/decisions/0022-filters.md
@@ -21,7 +21,7 @@ enum class FilterKind : std::uint8_t { rspamd };
 struct FilterPlace {
   FilterKind kind;
   base::SocketAddress address;
-  std::string text;  // as it is written: "rspamd=tcp:127.0.0.1:11333"
+  std::string text;  // as it is written: "rspamd:tcp:127.0.0.1:11333"
 };
 
 [[nodiscard]] std::expected<std::vector<FilterPlace>, std::string> parse_filters(std::string_view text);

@@ -97,7 +97,7 @@ class Rspamd:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-rspamd-"))
         self.folder.chmod(0o755)
         self.port, self.redis_port = peer.free_port(), peer.free_port()
-        self.unix, self.tcp = f"rspamd=unix:{self.folder}/socket", f"rspamd=tcp:127.0.0.1:{self.port}"
+        self.unix, self.tcp = f"rspamd:unix:{self.folder}/socket", f"rspamd:tcp:127.0.0.1:{self.port}"
         (self.folder / "tld").write_text("com\norg\nexample\n")
         (self.folder / "test.lua").write_text(SYMBOLS)
         self.file = self.folder / "rspamd.conf"
@@ -137,7 +137,7 @@ class Standin(Listening):
     def __init__(self, says):
         self.says, self.asked = says, []
         super().__init__()
-        self.filter = f"rspamd={self.address}"
+        self.filter = f"rspamd:{self.address}"
 
     def serve(self, connection):
         self.connections += 1
