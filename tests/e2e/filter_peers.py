@@ -31,7 +31,8 @@ worker "normal" {{
 }}
 actions {{ reject = 15; rewrite_subject = 8; add_header = 6; greylist = 4; subject = "[SPAM] %s"; unknown_weight = 1; }}
 modules {{ path = "/usr/share/rspamd/plugins/greylist.lua"; path = "/usr/share/rspamd/plugins/milter_headers.lua"; }}
-greylist {{ servers = "127.0.0.1:{redis}"; timeout = 1h; check_local = true; key_prefix = "rg"; }}
+greylist {{ servers = "127.0.0.1:{redis}"; timeout = 1h; check_local = true; key_prefix = "rg";
+            whitelist_symbols = ["T_MARK_ME", "T_REWRITE_ME"]; }}
 milter_headers {{ use = ["x-spam-level", "x-spam-status"]; skip_local = false; extended_spam_headers = false; }}
 settings {{
   strict {{ id = "strict"; apply {{ actions {{ reject = 1; }} }} }}
@@ -51,7 +52,9 @@ rspamd_config:register_symbol({name = 'T_SOFT', type = 'prefilter', callback = f
   if subject_has('defer me')(task) then task:set_pre_result('soft reject', 'come back later', 'test') end
 end})
 rspamd_config:register_symbol({name = 'T_DROP', type = 'prefilter', callback = function(task)
-  if subject_has('drop me')(task) then task:set_pre_result('discard', 'dropped', 'test') end
+  if not subject_has('drop me')(task) then return end
+  task:set_pre_result('reject', 'dropped', 'test')
+  task:set_milter_reply({reject = 'discard'})
 end})
 rspamd_config:register_symbol({name = 'T_MILTER', type = 'postfilter', callback = function(task)
   if not subject_has('edit me')(task) then return end
