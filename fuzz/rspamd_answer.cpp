@@ -61,8 +61,8 @@ struct Answer {
   std::string body{};
   std::size_t octets = 0;
 };
-constexpr Answer broken{.kind = Answer::Kind::broken};
-constexpr Answer partial{};
+const Answer broken{.kind = Answer::Kind::broken};
+const Answer partial{};
 
 class Lines {
  public:
