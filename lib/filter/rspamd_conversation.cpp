@@ -55,6 +55,9 @@ void RspamdConversation::begin(const FilterMessage& message, std::string_view se
   end_ = end;
   may_repeat_ = false;
   state_ = State::busy;
+  head_ += body_->piece();  // one write for most messages
+  body_->take(body_->piece().size());
+  if (body_->has_failed()) this->end("the message could not be read");
 }
 
 std::string_view RspamdConversation::output() const {
