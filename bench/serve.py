@@ -4,7 +4,7 @@
 The work is that of bench/load.cpp. Each round starts postern and its rival in turn, each afresh in a fresh folder, warms it
 up, sends the work, and reads the CPU of the whole tree of processes (a cpuacct control group, or /proc). Rates depend on
 who else uses the machine; CPU time and the ratio of two servers measured in turn hardly do. A cell is the median of the
-rounds, with the least and the most. Needs root, openssl, rbldnsd, cdb (tinycdb), and Debian's postfix and postfix-cdb: smtp-sink
+rounds, with the least and the most. Needs root, openssl, rbldnsd, rspamd, cdb (tinycdb), and Debian's postfix and postfix-cdb: smtp-sink
 and the rivals. All of it runs in a network of its own, with an /etc/resolv.conf of its own.
 
   build   cmake --preset bench && cmake --build --preset bench --target postern load loops
@@ -51,6 +51,8 @@ ROWS = {
                    "postfix-unknown", 0.15, unit="sessions"),
     "listed": Row("one of 100 clients that a DNS list lists, refused when it connects (100 at once)", f"mode=listed messages=1000 sessions=100 from={servers.LISTED}", "listed",
                   "postscreen", 0.15, unit="sessions"),
+    "rspamd": Row("1 KiB message a connection, durable, judged by rspamd (20 at once)", "messages=400 sessions=20", "rspamd",
+                  "postfix-rspamd", 0.25),
     "handshake": Row("full handshake, EHLO, QUIT (20 at once)", "mode=ehlo messages=1000 sessions=20 tls=implicit", "implicit",
                      "loops-tls", 1 / 0.7, unit="sessions"),
 }
@@ -61,9 +63,10 @@ TAIL = {"tail": ("discard", "smtp-sink"), "tail-durable": ("maildir", "postfix")
 def postern(build, folder, port, way):
     words = [build / "bin/postern", "serve", "--listen", f"127.0.0.1:{port}", "--domain", "example.test",
              "--host", "mx.example.test", "--certificate", servers.certificate(folder)]
-    if way == "maildir":
+    filters = {"POSTERN_FILTERS": f"rspamd:unix:{servers.rspamd_folder(folder.parent)}/http"}
+    if way in ("maildir", "rspamd"):
         (folder / "mail").mkdir()
-        return [*words, "--maildir", folder / "mail"], {}
+        return [*words, "--maildir", folder / "mail"], filters if way == "rspamd" else {}
     variables = {"implicit": {"SSL": "1"},
                  "unknown": {"VALIDRCPTTO_CDB": str(servers.recipients(folder))} if way == "unknown" else {},
                  "listed": {"POSTERN_DNS": "127.0.0.1", "DNSBL": "bl.test=127.0.0.2", "DNSBL_AT_CONNECT": "1"}}
@@ -196,7 +199,7 @@ def main():
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     args.build = args.build.resolve()
     rows = args.rows.split(",")
-    with servers.folder_for_servers() as args.root, servers.dns_list(args.root):
+    with servers.folder_for_servers() as args.root, servers.dns_list(args.root), servers.rspamd(args.root):
         print(f"{args.rounds} rounds; load of the machine {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
         if any(name in ROWS for name in rows):
             heading("work", "CPU us", "rival, CPU us", "CPU x rival", "rate x rival", "wanted", "")

@@ -46,6 +46,16 @@ postscreen_greet_wait = 4s
 postscreen_dnsbl_sites = bl.test
 postscreen_dnsbl_action = drop
 """
+POSTFIX_RSPAMD = """smtpd_milters = unix:{0}/milter
+milter_default_action = tempfail
+"""
+RSPAMD = """options {{ pidfile = "{0}/rspamd.pid"; tempdir = "{0}"; hs_cache_dir = "{0}"; url_tld = "{0}/tld"; filters = ""; disable_hyperscan = true; }}
+logging {{ type = "console"; level = "error"; }}
+worker "normal" {{ bind_socket = "{0}/http mode=0666"; count = 1; }}
+worker "rspamd_proxy" {{ bind_socket = "{0}/milter mode=0666"; milter = yes; timeout = 60s; count = 1;
+  upstream "local" {{ default = yes; self_scan = yes; }} }}
+actions {{ reject = 15; add_header = 6; greylist = null; }}
+"""
 MASTER_POSTSCREEN = """127.0.0.1:{0} inet n - n - 1 postscreen
 smtpd pass - - n - - smtpd
 dnsblog unix - - n - 0 dnsblog
@@ -98,6 +108,38 @@ def recipients(folder):
 
 
 @contextlib.contextmanager
+def rspamd(root):
+    """Scans by HTTP on the socket `http`, as a milter on `milter`; a process for each, with no rule but rspamd's own test of spam."""
+    folder = rspamd_folder(root)
+    folder.mkdir()
+    shutil.chown(folder, "_rspamd")
+    (folder / "tld").write_text("com\norg\n")
+    (folder / "conf").write_text(RSPAMD.format(folder))
+    process = subprocess.Popen(["rspamd", "-f", "-u", "_rspamd", "-g", "_rspamd", "-c", folder / "conf"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        for name in ("http", "milter"):
+            until_it_listens(folder / name)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def rspamd_folder(root):
+    return pathlib.Path(root) / "rspamd"
+
+
+def until_it_listens(path):
+    for _ in range(1200):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"nobody listens on {path}")
+
+
+@contextlib.contextmanager
 def dns_list(root):
     """rbldnsd on port 53 lists the clients of LISTED in bl.test, and /etc/resolv.conf asks it. Only in a network and mounts of our own."""
     folder = pathlib.Path(root)
@@ -125,6 +167,8 @@ def postfix_hold(folder, port, kind="postfix"):
     if kind == "postfix-unknown":
         recipients(folder)
         settings += POSTFIX_UNKNOWN.format(folder)
+    if kind == "postfix-rspamd":
+        settings += POSTFIX_RSPAMD.format(rspamd_folder(folder.parent))
     if kind == "postscreen":
         settings += POSTSCREEN
         services = MASTER_POSTSCREEN.format(port) + services.partition("\n")[2]
