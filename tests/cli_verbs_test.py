@@ -295,7 +295,7 @@ class Spec(unittest.TestCase):
         mistakes = said["What does a client see that makes one mistake after another?"]
         self.assertIn("After 20 mistakes the next one of 31 events is answered `421 too many errors", mistakes)
         self.assertIn("recipient.unknowable (451)", said["Which answer from outside the policy can refuse something?"])
-        self.assertIn("follows hand_over.accepted and nothing else", said["What acknowledges a message?"])
+        self.assertIn("follows hand_over.accepted, hand_over.filter_discarded, hand_over.filter_too_big, hand_over.filter_waived and nothing else", said["What acknowledges a message?"])
 
     def test_the_sessions_that_an_auditor_is_shown_go_as_written(self):
         rows = next(s for s in run_json("spec")["sections"] if s["title"] == "What an auditor asks")["rows"]
