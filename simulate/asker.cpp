@@ -72,7 +72,6 @@ void Asker::ask_hand_over(const engine::Session& session) {
   const Mail& mail = stage_.ledger.mail(mail_);
   if (mail.is_flawed || mail.body != storage_.kept) storage_.overseer.complain("what is kept is not what was sent");
   stage_.ledger.hand_over(mail_, trace_field, session.envelope().octets());
-  if (stage_.random.one_in(16)) return filter();
   stage_.waiting.push_back(seat_.slot);
   log_submit(mail);
   if (std::exchange(stage_.has_commit_ahead, true)) return;
@@ -83,6 +82,9 @@ void Asker::ask_hand_over(const engine::Session& session) {
 void Asker::filter() {
   constexpr std::array said{Event::hand_over_filter_refused, Event::hand_over_filter_deferred,
                             Event::hand_over_filter_failed, Event::hand_over_filter_discarded};
+  const OwnAllocations own;
+  actions().add("mail withdraw %u", mail_);  // as the group sees it
+  actions().add("mail answer %u %d", mail_, static_cast<int>(engine::HandOverResult::client_gone));
   storage_.text = "5.7.1 as a filter says";
   event_ = said[stage_.random.below(said.size())];
   stage_.add(some_delay(stage_.random), Happening::answer, seat_.slot, seat_.life, static_cast<std::uint32_t>(ticket_));

@@ -21,6 +21,7 @@ class Asker {
   void ask(Watched& watched);
   void learn(const deliver::Outcome& outcome);
   void withdraw();
+  void filter();  // it is shown to one, which takes it out of the line
   void deliver(Watched& watched);
   // While a question is open: an answer of an earlier one, one of another question, an event, octets, a moment.
   void misbehave(Watched& watched, std::span<char> unread) const;
@@ -34,7 +35,6 @@ class Asker {
  private:
   void ask_recipient(const engine::Session& session);
   void ask_credentials(const engine::Session& session);
-  void filter();
   void log_submit(const Mail& mail);
   void ask_hand_over(const engine::Session& session);
   void promise(spec::Event event);

@@ -164,9 +164,12 @@ void Connection::reset() {
 
 // ---- questions
 
-void Connection::withdraw() {
+void Connection::leave_line(Leaves how) {
   watched_.message().abandon();
-  asker_.withdraw();
+  if (how == Leaves::with_its_client)
+    asker_.withdraw();
+  else
+    asker_.filter();
 }
 
 void Connection::answer(Ticket ticket) {

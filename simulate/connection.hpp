@@ -40,7 +40,9 @@ class Connection {
     return {&watched_.message(), watched_.talk().session().envelope().octets(), storage_.piece.octets()};
   }
   void learn(const deliver::Outcome& outcome) { asker_.learn(outcome); }
-  void withdraw();  // the client has left before its message was begun to be made durable
+  // Its message, before anything has begun to make it durable: the client has left, or a filter does not let it pass.
+  enum class Leaves : std::uint8_t { with_its_client, by_a_filter };
+  void leave_line(Leaves how);
 
  private:
   struct Timer {

@@ -139,7 +139,11 @@ void World::commit() {
   for (const std::uint16_t slot : stage_.waiting) {
     Connection& connection = *slots_[slot].connection;
     if (!connection.is_open_to_client() && stage_.random.one_in(2)) {
-      connection.withdraw();
+      connection.leave_line(Connection::Leaves::with_its_client);
+      continue;
+    }
+    if (stage_.random.one_in(16)) {
+      connection.leave_line(Connection::Leaves::by_a_filter);
       continue;
     }
     group_.push_back(connection.prepared());
