@@ -237,8 +237,8 @@ class Session final : private engine::Output, private ask::Facts {
   ask::Finding ask_mail_cluster(std::string_view recipient) {
     ask::OpenQuestion asked(&book_, ask::Source::mail_cluster, start().hand_over_path);
     const auto way_out = deliver::make_delivery(start(), environment_, deliver::Caller::threads);
-    const deliver::LmtpStanding said = way_out ? deliver::probe_by_waiting(*(*way_out)->cluster(), recipient)
-                                               : deliver::LmtpStanding{.trouble = way_out.error()};
+    const limits::RecipientStanding said = way_out ? deliver::probe_by_waiting(*(*way_out)->cluster(), recipient)
+                                                   : limits::RecipientStanding{.trouble = way_out.error()};
     asked.end(ask::outcome_of_mail_cluster(said.event, said.is_deferred), said.trouble);
     return ask::mail_cluster_finding(said.event, recipient, start(), session());
   }

@@ -68,7 +68,8 @@ class ConnectionFacts final : public ask::Facts {
 };
 
 ask::Finding ask_mail_cluster(const Parts& parts, const engine::Session& session, std::string_view recipient) try {
-  const deliver::LmtpStanding standing = deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
+  const limits::RecipientStanding standing =
+      deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
   if (!standing.trouble.empty()) parts.journal.trouble(standing.trouble);
   return ask::mail_cluster_finding(standing.event, recipient, parts.start, session);
 } catch (const std::bad_alloc&) {

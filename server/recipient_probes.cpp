@@ -47,7 +47,7 @@ class RecipientProbes::Probe final : public loop::OutboundRequest<deliver::LmtpC
   }
   void failed(const base::StreamFailure& failure) override { probes_.end(*this, standing_after(failure)); }
 
-  [[nodiscard]] deliver::LmtpStanding standing_after(const base::StreamFailure& failure) const {
+  [[nodiscard]] limits::RecipientStanding standing_after(const base::StreamFailure& failure) const {
     return standing_in({.trouble = deliver::trouble_of(failure)});
   }
 
@@ -56,7 +56,7 @@ class RecipientProbes::Probe final : public loop::OutboundRequest<deliver::LmtpC
   std::vector<std::unique_ptr<Asker>> askers;
 
  private:
-  [[nodiscard]] deliver::LmtpStanding standing_in(const deliver::LmtpResult& result) const try {
+  [[nodiscard]] limits::RecipientStanding standing_in(const deliver::LmtpResult& result) const try {
     return deliver::standing_of(result, cluster.settings().address.text);
   } catch (const std::bad_alloc&) {
     return {};
@@ -77,13 +77,13 @@ RecipientProbes::Way& RecipientProbes::way_to(const deliver::LmtpSettings& clust
   return known != ways_.end() ? **known : *ways_.emplace_back(std::make_unique<Way>(loop_, cluster));
 }
 
-std::optional<deliver::LmtpStanding> RecipientProbes::ask(deliver::LmtpCluster& cluster, std::string_view recipient,
-                                                          std::unique_ptr<Asker>& asker) {
+std::optional<limits::RecipientStanding> RecipientProbes::ask(deliver::LmtpCluster& cluster, std::string_view recipient,
+                                                              std::unique_ptr<Asker>& asker) {
   const deliver::LmtpSettings& settings = cluster.settings();
   std::string forward_path = deliver::forward_path_of(settings, recipient);
   if (forward_path.empty()) return deliver::standing_of_no_path(settings.address.text);
   const Mark mark = cluster.known().mark_of(forward_path);
-  if (const auto said = cluster.known().find(mark, loop_.now())) return deliver::LmtpStanding{.event = *said};
+  if (const auto said = cluster.known().find(mark, loop_.now())) return limits::RecipientStanding{.event = *said};
   const auto equal = std::ranges::find_if(
       probes_, [&](const auto& probe) { return &probe->cluster == &cluster && probe->mark == mark; });
   if (equal != probes_.end()) {
@@ -96,13 +96,13 @@ std::optional<deliver::LmtpStanding> RecipientProbes::ask(deliver::LmtpCluster& 
   Probe& probe = *probes_.emplace_back(std::move(made));  // whole, for equal questions join it
   const auto failure = way.pool.submit(probe, std::chrono::seconds(spec::max_probe_seconds));
   if (!failure) return std::nullopt;
-  deliver::LmtpStanding standing = probe.standing_after(*failure);
+  limits::RecipientStanding standing = probe.standing_after(*failure);
   std::erase_if(probes_, [&](const auto& each) { return each.get() == &probe; });
   return standing;
 }
 
 // It is on its way no more when those who hear ask again.
-void RecipientProbes::end(Probe& probe, const deliver::LmtpStanding& standing) {
+void RecipientProbes::end(Probe& probe, const limits::RecipientStanding& standing) {
   const auto found = std::ranges::find_if(probes_, [&](const auto& each) { return each.get() == &probe; });
   const std::unique_ptr<Probe> ended = std::move(*found);
   probes_.erase(found);

@@ -1,11 +1,11 @@
-// What mail clusters say of recipients, asked over connections of one loop, where it is not known (deliver/lmtp/known.hpp). An equal
+// What mail clusters say of recipients, asked over connections of one loop, where it is not known (limits/known_recipients.hpp). An equal
 // question that is on its way is asked once.
 // in      a cluster, a recipient as it is kept, who waits for the answer
 // out     the answer at once, where it is known or cannot be had; else each who waits hears it later, in a turn of the loop
 // bounds  spec::max_probe_connections to one cluster and max_probe_waiting recipients beyond them, each for max_probe_seconds; an
 //         address that no class names any more keeps an empty pool. Deliveries have connections of their own (deliver/lmtp_loop.hpp)
 // lives   until nobody waits, and so do clusters that are asked; all on the loop's thread
-// errors  in the LmtpStanding; std::bad_alloc from ask()
+// errors  in the RecipientStanding; std::bad_alloc from ask()
 // source  docs/decisions/0013-outbound.md, 0021-ask-the-mail-cluster.md
 #pragma once
 
@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/lmtp/known.hpp"
 #include "deliver/lmtp/probe.hpp"
+#include "limits/known_recipients.hpp"
 #include "loop/outbound_pool.hpp"
 
 namespace postern::server {
@@ -29,7 +29,7 @@ class RecipientProbes {
     Asker& operator=(const Asker&) = delete;
     virtual ~Asker() = default;
     // Once. It may ask again.
-    virtual void hear(const deliver::LmtpStanding& standing) = 0;
+    virtual void hear(const limits::RecipientStanding& standing) = 0;
   };
 
   explicit RecipientProbes(loop::Loop& loop);
@@ -38,16 +38,16 @@ class RecipientProbes {
   ~RecipientProbes();
 
   // None: `asker` is kept, and hears it later.
-  [[nodiscard]] std::optional<deliver::LmtpStanding> ask(deliver::LmtpCluster& cluster, std::string_view recipient,
-                                                         std::unique_ptr<Asker>& asker);
+  [[nodiscard]] std::optional<limits::RecipientStanding> ask(deliver::LmtpCluster& cluster, std::string_view recipient,
+                                                             std::unique_ptr<Asker>& asker);
 
  private:
   struct Way;
   class Probe;
-  using Mark = deliver::LmtpKnown::Mark;
+  using Mark = limits::KnownRecipients::Mark;
 
   [[nodiscard]] Way& way_to(const deliver::LmtpSettings& cluster);
-  void end(Probe& probe, const deliver::LmtpStanding& standing);
+  void end(Probe& probe, const limits::RecipientStanding& standing);
 
   loop::Loop& loop_;
   std::vector<std::unique_ptr<Way>> ways_;

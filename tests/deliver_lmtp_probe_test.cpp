@@ -1,4 +1,4 @@
-// Whether a mail cluster would take a recipient: each reply to each command, each cut, each fault, and what is remembered of it.
+// Whether a mail cluster would take a recipient: each reply to each command, each cut, each fault.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "deliver/lmtp/known.hpp"
 #include "deliver/lmtp/probe.hpp"
 #include "tests/lmtp_meeting.hpp"
 
@@ -40,7 +39,7 @@ class Probing {
     return heard();
   }
   [[nodiscard]] bool is_busy() const { return conversation.state() == State::busy; }
-  [[nodiscard]] LmtpStanding standing() { return standing_of(conversation.take_result(), cluster); }
+  [[nodiscard]] RecipientStanding standing() { return standing_of(conversation.take_result(), cluster); }
 
   LmtpTimeouts timeouts{};
   LmtpConversation conversation{"mx.example.org", timeouts};
@@ -108,7 +107,7 @@ TEST(LmtpProbe, each_reply_to_each_command_is_an_answer) {
     Probing probing;
     for (const std::string& reply : each.replies) probing.say(reply);
     EXPECT_FALSE(probing.is_busy()) << each.replies.back();
-    const LmtpStanding standing = probing.standing();
+    const RecipientStanding standing = probing.standing();
     EXPECT_EQ(each.event, standing.event) << each.replies.back();
     EXPECT_EQ(each.trouble.empty()
                   ? ""
@@ -235,61 +234,6 @@ TEST(LmtpProbe, a_recipient_that_no_command_can_name_is_not_asked_about) {
         "known",
         probe_by_waiting(gone, recipient).trouble);
   }
-}
-
-class LmtpKnownTest : public ::testing::Test {
- protected:
-  [[nodiscard]] LmtpKnown::Mark mark(int number) const {
-    return known_.mark_of("user" + std::to_string(number) + "@x.example");
-  }
-  LmtpKnown known_{64};
-  base::Time now_ = base::Time{} + 1h;
-};
-
-TEST_F(LmtpKnownTest, each_answer_holds_for_its_time_and_no_longer) {
-  known_.keep(mark(1), ours, now_);
-  known_.keep(mark(2), nobody, now_);
-  EXPECT_EQ(ours, known_.find(mark(1), now_ + 1h - 1ns));
-  EXPECT_EQ(std::nullopt, known_.find(mark(1), now_ + 1h));
-  EXPECT_EQ(nobody, known_.find(mark(2), now_ + 5min - 1ns));
-  EXPECT_EQ(std::nullopt, known_.find(mark(2), now_ + 5min));
-  EXPECT_EQ(std::nullopt, known_.find(mark(3), now_));
-}
-
-TEST_F(LmtpKnownTest, the_last_answer_holds) {
-  known_.keep(mark(1), nobody, now_);
-  known_.keep(mark(1), ours, now_ + 1min);
-  EXPECT_EQ(ours, known_.find(mark(1), now_ + 30min));
-  known_.keep(mark(1), nobody, now_ + 30min);
-  EXPECT_EQ(std::nullopt, known_.find(mark(1), now_ + 40min));
-}
-
-TEST_F(LmtpKnownTest, what_is_unknowable_is_not_kept_and_forgets_nothing) {
-  known_.keep(mark(1), ours, now_);
-  for (const Event event : {unclear, Event::recipient_foreign}) {
-    known_.keep(mark(1), event, now_);
-    known_.keep(mark(2), event, now_);
-  }
-  EXPECT_EQ(ours, known_.find(mark(1), now_));
-  EXPECT_EQ(std::nullopt, known_.find(mark(2), now_));
-}
-
-TEST_F(LmtpKnownTest, each_octet_of_a_recipient_counts) {
-  known_.keep(known_.mark_of("a@x.example"), ours, now_);
-  EXPECT_EQ(std::nullopt, known_.find(known_.mark_of("A@x.example"), now_));
-  EXPECT_EQ(ours, known_.find(known_.mark_of("a@x.example"), now_));
-}
-
-TEST_F(LmtpKnownTest, unknown_ones_do_not_push_out_known_ones_and_all_have_a_bound) {
-  for (int i = 0; i < 8; ++i) known_.keep(mark(i), ours, now_);
-  for (int i = 100; i < 10'100; ++i) known_.keep(mark(i), nobody, now_ + 1s);
-  int kept = 0;
-  for (int i = 100; i < 10'100; ++i) kept += known_.find(mark(i), now_ + 1s) ? 1 : 0;
-  EXPECT_LE(kept, 64);
-  EXPECT_GE(kept, 64 - 8);
-  int known = 0;
-  for (int i = 0; i < 8; ++i) known += known_.find(mark(i), now_ + 1s) == ours ? 1 : 0;
-  EXPECT_GE(known, 7) << "of eight in one place the first to end gives way, and all eight may meet in one";
 }
 
 }  // namespace

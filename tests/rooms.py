@@ -25,9 +25,9 @@ BELOW = {
     "dns": CORE | {"base", "loop"},
     "limits": CORE | {"base"},
     "config": CORE | {"base", "tls", "dns", "limits"},
-    "ask": CORE | {"base", "dns", "config"},
+    "ask": CORE | {"base", "dns", "limits", "config"},
     "filter": CORE | {"base", "loop", "config", "ask"},
-    "deliver": CORE | {"base", "loop", "config", "ask", "filter"},
+    "deliver": CORE | {"base", "loop", "limits", "config", "ask", "filter"},
     "observe": CORE | {"base", "tls", "dns", "limits", "config", "ask", "filter", "deliver"},
 }
 LIB = set(BELOW) - CORE

@@ -16,14 +16,14 @@ namespace postern::server {
 namespace {
 
 using deliver::Cluster;
-using deliver::LmtpStanding;
 using deliver::Manner;
+using limits::RecipientStanding;
 using spec::Event;
 
 class RecipientProbesTest : public ::testing::Test {
  protected:
   struct Client {
-    std::optional<LmtpStanding> answer{};
+    std::optional<RecipientStanding> answer{};
     bool was_told_at_once = false;
     Event wanted = Event::recipient_unknowable;
   };
@@ -31,7 +31,7 @@ class RecipientProbesTest : public ::testing::Test {
   class Asker final : public RecipientProbes::Asker {
    public:
     Asker(RecipientProbesTest& test, Client& client) : test_(test), client_(client) {}
-    void hear(const LmtpStanding& standing) override {
+    void hear(const RecipientStanding& standing) override {
       client_.answer = standing;
       if (--test_.waiting_ == 0) test_.begin_rounds();
     }

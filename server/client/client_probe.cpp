@@ -17,7 +17,7 @@ ClientProbe::ClientProbe(Connection& connection, Ticket ticket, std::string_view
 
 void ClientProbe::ask(Connection& connection, Ticket ticket, std::string_view recipient) {
   Client& client = connection.client_;
-  std::optional<deliver::LmtpStanding> standing;
+  std::optional<limits::RecipientStanding> standing;
   try {
     connection.talk_.keep_workspace();
     auto made = std::make_unique<ClientProbe>(connection, ticket, recipient);
@@ -36,7 +36,7 @@ void ClientProbe::ask(Connection& connection, Ticket ticket, std::string_view re
   connection.awaited_ = ticket;
 }
 
-void ClientProbe::hear(const deliver::LmtpStanding& standing) {
+void ClientProbe::hear(const limits::RecipientStanding& standing) {
   question_.end(ask::outcome_of_mail_cluster(standing.event, standing.is_deferred));
   connection_.job_done([&] {
     if (connection_.awaited_ == ticket_) connection_.work_.hear_mail_cluster(ticket_, standing, recipient_);

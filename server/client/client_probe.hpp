@@ -27,7 +27,7 @@ class ClientProbe final : public RecipientProbes::Asker {
 
   ClientProbe(Connection& connection, engine::Ticket ticket, std::string_view recipient);
 
-  void hear(const deliver::LmtpStanding& standing) override;
+  void hear(const limits::RecipientStanding& standing) override;
 
  private:
   Connection& connection_;

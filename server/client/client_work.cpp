@@ -254,7 +254,8 @@ engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
 }
 
 // A client that was not made to wait for it has asked in this turn, when its gate was open.
-void ClientWork::hear_mail_cluster(Ticket ticket, const deliver::LmtpStanding& standing, std::string_view recipient) {
+void ClientWork::hear_mail_cluster(Ticket ticket, const limits::RecipientStanding& standing,
+                                   std::string_view recipient) {
   const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!standing.trouble.empty()) client().journal().trouble(standing.trouble);
   settle(ticket, ask::mail_cluster_finding(standing.event, recipient, client().served->start, session()), was_awaited);

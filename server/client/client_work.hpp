@@ -50,7 +50,7 @@ class ClientWork {
   // What policy services want before the message of this transaction.
   [[nodiscard]] std::string_view header_fields() const;
   // What the mail cluster comes to for the recipient of the open question.
-  void hear_mail_cluster(engine::Ticket ticket, const deliver::LmtpStanding& standing, std::string_view recipient);
+  void hear_mail_cluster(engine::Ticket ticket, const limits::RecipientStanding& standing, std::string_view recipient);
 
   ClientMessage message;
 

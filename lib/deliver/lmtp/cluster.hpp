@@ -15,9 +15,9 @@
 #include <string_view>
 #include <utility>
 
-#include "deliver/lmtp/known.hpp"
 #include "deliver/lmtp/link.hpp"
 #include "deliver/lmtp/taken.hpp"
+#include "limits/known_recipients.hpp"
 
 namespace postern::deliver {
 
@@ -48,7 +48,7 @@ class LmtpCluster {
 
   [[nodiscard]] const LmtpSettings& settings() const { return settings_; }
   [[nodiscard]] LmtpTaken& taken() { return taken_; }
-  [[nodiscard]] LmtpKnown& known() { return known_; }
+  [[nodiscard]] limits::KnownRecipients& known() { return known_; }
 
   // Waits for it.
   [[nodiscard]] LmtpResult transact(const LmtpMail& mail, base::Deadline end);
@@ -65,7 +65,7 @@ class LmtpCluster {
 
   LmtpSettings settings_;
   LmtpTaken taken_;
-  LmtpKnown known_;
+  limits::KnownRecipients known_;
   std::optional<Idle> idle_;
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 using spec::Event;
 
-LmtpStanding unknowable(std::string_view cluster, const std::string& what) {
+RecipientStanding unknowable(std::string_view cluster, const std::string& what) {
   return {.trouble =
               "mail cluster " + std::string(cluster) + ": " + what + ": whether it has a mailbox cannot be known"};
 }
@@ -21,11 +21,11 @@ std::string answered(const LmtpReply& reply, std::string_view stage) {
 
 }  // namespace
 
-LmtpStanding standing_of(const LmtpResult& result, std::string_view cluster) {
+RecipientStanding standing_of(const LmtpResult& result, std::string_view cluster) {
   if (result.of_all.code != 0) return unknowable(cluster, answered(result.of_all, "MAIL"));
   const LmtpReply reply = result.of_each.empty() ? LmtpReply{} : result.of_each.front();
   if (reply.is_temporary()) {
-    LmtpStanding standing = unknowable(cluster, answered(reply, "RCPT"));
+    RecipientStanding standing = unknowable(cluster, answered(reply, "RCPT"));
     standing.is_deferred = true;
     return standing;
   }
@@ -39,11 +39,11 @@ LmtpStanding standing_of(const LmtpResult& result, std::string_view cluster) {
   return unknowable(cluster, "no answer");
 }
 
-LmtpStanding standing_of_no_path(std::string_view cluster) {
+RecipientStanding standing_of_no_path(std::string_view cluster) {
   return unknowable(cluster, "a recipient that RCPT cannot name");
 }
 
-LmtpStanding probe_by_waiting(LmtpCluster& cluster, std::string_view recipient) {
+RecipientStanding probe_by_waiting(LmtpCluster& cluster, std::string_view recipient) {
   const LmtpSettings& settings = cluster.settings();
   const std::array<std::string, 1> forward_paths{forward_path_of(settings, recipient)};
   if (forward_paths.front().empty()) return standing_of_no_path(settings.address.text);

@@ -1,6 +1,6 @@
 // Whether a mail cluster would take a recipient: MAIL FROM:<> and RCPT, and RSET after it; never DATA.
 // in      the result of a transaction without a message (LmtpMail), for one recipient; or a cluster and a recipient as it is kept
-// out     LmtpStanding: 2xx to RCPT is recipient_ours, 5xx to RCPT recipient_unknown, and all else recipient_unknowable: a 4xx, no
+// out     RecipientStanding: 2xx to RCPT is recipient_ours, 5xx to RCPT recipient_unknown, and all else recipient_unknowable: a 4xx, no
 //         connection, silence, no valid reply, one reply too many, and any code but 2xx to LHLO or MAIL, which name no recipient
 // bounds  probe_by_waiting() waits for at most spec::max_probe_seconds
 // errors  recipient_unknowable, and a sentence for the log that names the cluster
@@ -15,19 +15,13 @@
 
 namespace postern::deliver {
 
-struct LmtpStanding {
-  spec::Event event = spec::Event::recipient_unknowable;
-  std::string trouble{};     // why it is unknowable
-  bool is_deferred = false;  // by a 4xx to RCPT: it is not known for now
-
-  [[nodiscard]] bool is_known() const { return event != spec::Event::recipient_unknowable; }
-};
+using limits::RecipientStanding;
 
 // cluster   its address, as the operator wrote it
-[[nodiscard]] LmtpStanding standing_of(const LmtpResult& result, std::string_view cluster);
+[[nodiscard]] RecipientStanding standing_of(const LmtpResult& result, std::string_view cluster);
 // Nothing can be said to a cluster about a recipient whose path forward_path_of() refuses.
-[[nodiscard]] LmtpStanding standing_of_no_path(std::string_view cluster);
+[[nodiscard]] RecipientStanding standing_of_no_path(std::string_view cluster);
 
-[[nodiscard]] LmtpStanding probe_by_waiting(LmtpCluster& cluster, std::string_view recipient);
+[[nodiscard]] RecipientStanding probe_by_waiting(LmtpCluster& cluster, std::string_view recipient);
 
 }  // namespace postern::deliver

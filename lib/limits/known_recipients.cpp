@@ -1,4 +1,4 @@
-#include "deliver/lmtp/known.hpp"
+#include "limits/known_recipients.hpp"
 
 #include <sys/random.h>
 
@@ -6,22 +6,22 @@
 #include <chrono>
 #include <new>
 
-namespace postern::deliver {
+namespace postern::limits {
 
 using spec::Event;
 
-LmtpKnown::LmtpKnown(std::size_t max_entries) {
+KnownRecipients::KnownRecipients(std::size_t max_entries) {
   if (::getrandom(key_.data(), sizeof key_, 0) == static_cast<ssize_t>(sizeof key_))
     max_places_ = std::max<std::size_t>(max_entries / Place{}.size(), 1);
 }
 
-LmtpKnown::Mark LmtpKnown::mark_of(std::string_view forward_path) const {
+KnownRecipients::Mark KnownRecipients::mark_of(std::string_view name) const {
   base::SipHash hash(key_);
-  hash.add(forward_path);
+  hash.add(name);
   return hash.digest();
 }
 
-std::optional<Event> LmtpKnown::find(const Mark& mark, base::Time now) const {
+std::optional<Event> KnownRecipients::find(const Mark& mark, base::Time now) const {
   const std::lock_guard lock(mutex_);
   if (places_.empty()) return std::nullopt;
   const Place& place = places_[place_of(mark)];
@@ -30,7 +30,7 @@ std::optional<Event> LmtpKnown::find(const Mark& mark, base::Time now) const {
   return found->said;
 }
 
-void LmtpKnown::keep(const Mark& mark, Event said, base::Time now) {
+void KnownRecipients::keep(const Mark& mark, Event said, base::Time now) {
   if (said != Event::recipient_ours && said != Event::recipient_unknown) return;
   const std::lock_guard lock(mutex_);
   if (!has_places()) return;
@@ -42,11 +42,11 @@ void LmtpKnown::keep(const Mark& mark, Event said, base::Time now) {
   *entry = {.mark = mark, .until = now + std::chrono::seconds(seconds), .said = said};
 }
 
-bool LmtpKnown::has_places() try {
+bool KnownRecipients::has_places() try {
   if (places_.empty()) places_.resize(max_places_);
   return !places_.empty();
 } catch (const std::bad_alloc&) {
   return false;
 }
 
-}  // namespace postern::deliver
+}  // namespace postern::limits
