@@ -9,39 +9,20 @@ import peer
 import policy_peers
 from lmtp_peers import Standin
 from peer import OURS
+from recipient_case import MESSAGE, RecipientCase
 
 FOREIGN = "far@elsewhere.example"
 UNKNOWN = "550 sorry, no mailbox here by that name (#5.1.1)"
-MESSAGE = "Subject: x\r\n\r\nx\r\n"
 SPARED_SECONDS = 5  # spec::max_probe_seconds
 
 
-class Case(peer.Case):
+class Case(RecipientCase):
     def begin(self, cluster, arguments=(), **settings):
         address = cluster if isinstance(cluster, str) else cluster.address
-        settings = {"POSTERN_UNKNOWN_RECIPIENTS": "refuse"} | settings
-        self.server = peer.start_server(self.home.environment(POSTERN_LMTP=address, **settings), arguments)
-        self.addCleanup(self.server.stop)
-
-    def client(self, sender="me@sender.example", **more):
-        client = self.server.connect(**more)
-        self.addCleanup(client.close)
-        self.assert_code(250, client.say("EHLO client.example"))
-        self.assertEqual(client.say(f"MAIL FROM:<{sender}>"), "250 ok")
-        return client
+        self.start_asking(arguments, **({"POSTERN_LMTP": address, "POSTERN_UNKNOWN_RECIPIENTS": "refuse"} | settings))
 
     def standin(self, **manners):
-        standin = Standin(**manners)
-        self.addCleanup(standin.stop)
-        return standin
-
-    def rcpt(self, client, name):
-        return client.say(f"RCPT TO:<{name if '@' in name else f'{name}@{OURS}'}>")
-
-    def deliver(self, client):
-        self.assert_code(354, client.say("DATA"))
-        client.send(MESSAGE + ".\r\n")
-        return client.reply()
+        return self.own(Standin(**manners))
 
 
 class IntoDovecot(Case):

@@ -14,39 +14,25 @@ import peer
 from dns_servers import Unbound
 from peer import OURS
 from policy_peers import Postgrey, RateLimit, Spf, Standin
+from recipient_case import RecipientCase
 
 FOREIGN = "far@elsewhere.example"
-MESSAGE = "Subject: x\r\n\r\nx"
 SPARED_SECONDS = 25  # spec::max_policy_seconds
 FAILED = "451 unable to check recipient (#4.3.0)"
 
 
-class Case(peer.Case):
+class Case(RecipientCase):
+    MAIL_PARAMETERS = " SIZE=1234"
+
     def begin(self, service, arguments=(), **settings):
         addresses = service if isinstance(service, str) else service.address
-        self.server = peer.start_server(self.home.environment(POSTERN_POLICY_SERVICE=addresses, **settings), arguments)
-        self.addCleanup(self.server.stop)
-
-    def client(self, sender="me@sender.example", source="127.0.0.1"):
-        client = self.server.connect(source=source)
-        self.addCleanup(client.close)
-        self.assert_code(250, client.say("EHLO client.example"))
-        self.assertEqual(client.say(f"MAIL FROM:<{sender}> SIZE=1234"), "250 ok")
-        return client
+        self.start_asking(arguments, POSTERN_POLICY_SERVICE=addresses, **settings)
 
     def standin(self, **actions):
-        standin = Standin(**actions)
-        self.addCleanup(standin.stop)
-        return standin
-
-    def rcpt(self, client, name):
-        return client.say(f"RCPT TO:<{name if '@' in name else f'{name}@{OURS}'}>")
+        return self.own(Standin(**actions))
 
     def deliver(self, client):
-        """The whole message as it was stored, of a client whose recipients stand."""
-        self.assert_code(354, client.say("DATA"))
-        client.send(MESSAGE + "\r\n.\r\n")
-        self.assert_code(250, client.reply())
+        self.assert_code(250, super().deliver(client))
 
     def stored(self, name):
         return self.home.stored(f"{OURS}/{name}")[-1].decode()
@@ -80,7 +66,7 @@ class RealServices(Case):
         spf = Spf(dns.port)
         self.addCleanup(spf.stop)
         self.begin(spf)
-        good = self.client("me@spf.test", "127.0.0.101")
+        good = self.client("me@spf.test", source="127.0.0.101")
         self.assertEqual(self.rcpt(good, "first"), "250 ok")
         self.assertEqual(self.rcpt(good, "second"), "250 ok")
         self.deliver(good)
@@ -91,7 +77,7 @@ class RealServices(Case):
             self.assertEqual(len(at), 1, fields)
             self.assertTrue(fields[at[0] + 1].startswith("Received: "), fields)
             self.assertIn("envelope-from=me@spf.test", fields[at[0]])
-        forged = self.client("me@spf.test", "127.0.0.102")
+        forged = self.client("me@spf.test", source="127.0.0.102")
         self.assertRegex(self.rcpt(forged, "first"), "^554 5.7.23 Message rejected due to: SPF fail - not authorized")
         self.assert_logged(self.server, "rule=recipient.policy_refused ")
         self.assert_logged(self.server, f'service={spf.address} action="550 5.7.23 ')
