@@ -12,8 +12,9 @@
 #include "ask/client_listing.hpp"
 #include "ask/greylist.hpp"
 #include "ask/inquiry.hpp"
-#include "ask/mail_cluster.hpp"
 #include "ask/policy_inquiry.hpp"
+#include "ask/recipient_probe.hpp"
+#include "ask/userdb.hpp"
 #include "audit/text.hpp"
 #include "base/blocking_client.hpp"
 #include "cli/ask_lists.hpp"
@@ -210,7 +211,9 @@ class Session final : private engine::Output, private ask::Facts {
     auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&inquiry_.asked);
     if (inquiry != nullptr) (*inquiry)->run();
     ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(inquiry_.asked);
-    if (ask::asks_mail_cluster(finding, start(), session())) finding = ask_mail_cluster(finding.answer.text);
+    for (auto probe = ask::next_probe(finding, start(), session()); probe;
+         probe = ask::next_probe(finding, start(), session(), probe))
+      finding = ask_probe(*probe, finding.answer.text);
     said_by_ = finding.said_by;
     tell_of_greylist(finding);
     if (!ask::asks_policy_services(finding, start(), session())) return finding.answer;
@@ -234,13 +237,19 @@ class Session final : private engine::Output, private ask::Facts {
                  .answer = "not asked: the server remembers whom it knows; others get 451 the first time"});
   }
 
-  ask::Finding ask_mail_cluster(std::string_view recipient) {
-    ask::OpenQuestion asked(&book_, ask::Source::mail_cluster, start().hand_over_path);
+  ask::Finding ask_probe(ask::Source source, std::string_view recipient) {
+    ask::OpenQuestion asked(&book_, source, ask::address_of_probe(source, start()));
+    const limits::RecipientStanding said = source == ask::Source::userdb
+                                               ? ask::ask_userdb_by_waiting(*start().userdb, recipient)
+                                               : ask_mail_cluster(recipient);
+    asked.end(ask::outcome_of(said), said.trouble);
+    return ask::probe_finding(source, said.event, recipient, start(), session());
+  }
+
+  limits::RecipientStanding ask_mail_cluster(std::string_view recipient) {
     const auto way_out = deliver::make_delivery(start(), environment_, deliver::Caller::threads);
-    const limits::RecipientStanding said = way_out ? deliver::probe_by_waiting(*(*way_out)->cluster(), recipient)
-                                                   : limits::RecipientStanding{.trouble = way_out.error()};
-    asked.end(ask::outcome_of_mail_cluster(said.event, said.is_deferred), said.trouble);
-    return ask::mail_cluster_finding(said.event, recipient, start(), session());
+    if (!way_out) return {.trouble = way_out.error()};
+    return deliver::probe_by_waiting(*(*way_out)->cluster(), recipient);
   }
 
   engine::Answer ask_policy_services(std::string_view recipient) {
@@ -285,6 +294,7 @@ class Session final : private engine::Output, private ask::Facts {
              "not asked about this client: its address, exempt, RELAYCLIENT or REQUIRE_AUTH");
     if (start().refuses_without_mailbox) tell(ask::Source::mailbox, {}, why);
     if (!start().recipient_program.empty()) tell(ask::Source::recipient_program, {}, why);
+    if (start().userdb) tell(ask::Source::userdb, start().userdb->text, why);
     if (start().asks_mail_cluster) tell(ask::Source::mail_cluster, start().hand_over_path, why);
     for (const base::SocketAddress& service : start().policy_services)
       tell(ask::Source::policy_service, service.text, why);

@@ -8,6 +8,7 @@
 #include "config/dns_lists.hpp"
 #include "config/filters.hpp"
 #include "config/policy_services.hpp"
+#include "config/service_address.hpp"
 #include "config/settings_env.hpp"
 #include "config/start.hpp"
 #include "config/variables.hpp"
@@ -136,6 +137,11 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
   tell_greylist(judgement, values, variables, listens);
   const auto listing = take_listing(judgement, variables, listens);
   const bool is_readable = std::ranges::none_of(
+  const std::string userdb = variables.value_of("POSTERN_USERDB");
+  if (const auto address = config::parse_service_address(userdb, config::example_userdb_port);
+      !userdb.empty() && !address)
+    judgement.advice.push_back(
+        {audit::Grade::refusal, "bad_value", "POSTERN_USERDB=\"" + userdb + "\": " + address.error(), "deviation D11"});
       judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });
   const bool is_listed = is_readable && listing && around.event == spec::Event::connect_ready;
   tell_start(policy, judgement,

@@ -11,7 +11,8 @@
 #include <variant>
 
 #include "ask/auth_environment.hpp"
-#include "ask/mail_cluster.hpp"
+#include "ask/recipient_probe.hpp"
+#include "ask/userdb.hpp"
 #include "config/tcpserver_env.hpp"
 #include "deliver/filtered_message.hpp"
 #include "deliver/lmtp/lmtp.hpp"
@@ -67,13 +68,15 @@ class ConnectionFacts final : public ask::Facts {
   const engine::Session& session_;
 };
 
-ask::Finding ask_mail_cluster(const Parts& parts, const engine::Session& session, std::string_view recipient) try {
-  const limits::RecipientStanding standing =
-      deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
+ask::Finding ask_probe(ask::Source source, const Parts& parts, const engine::Session& session,
+                       std::string_view recipient) try {
+  const auto standing = source == ask::Source::userdb
+                            ? ask::ask_userdb_by_waiting(*parts.start.userdb, recipient)
+                            : deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
   if (!standing.trouble.empty()) parts.journal.trouble(standing.trouble);
-  return ask::mail_cluster_finding(standing.event, recipient, parts.start, session);
+  return ask::probe_finding(source, standing.event, recipient, parts.start, session);
 } catch (const std::bad_alloc&) {
-  parts.journal.trouble("no memory to ask the mail cluster");
+  parts.journal.trouble("no memory to ask who has a mailbox");
   return {.answer = engine::nobody_answers(engine::Question::recipient)};
 }
 
@@ -258,8 +261,9 @@ Want Connection::ask(const Want& want) {
   ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
   if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
-  if (ask::asks_mail_cluster(finding, parts_.start, session()))
-    finding = ask_mail_cluster(parts_, session(), finding.answer.text);
+  for (auto probe = ask::next_probe(finding, parts_.start, session()); probe;
+       probe = ask::next_probe(finding, parts_.start, session(), probe))
+    finding = ask_probe(*probe, parts_, session(), finding.answer.text);
   said_by_ = finding.said_by;
   if (ask::asks_policy_services(finding, parts_.start, session()))
     return tell(want.ticket, ask_policy_services(finding.answer.text));

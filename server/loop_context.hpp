@@ -59,6 +59,7 @@ struct LoopContext {
   limits::ClientTable& clients;                  // of all loops
   limits::GuessTable& guesses;                   // of all loops
   limits::Greylist& greylist;                    // of all loops
+  Userdbs& userdbs;                              // of all loops
   MessageSlots& slots;                           // of all loops
   std::atomic<std::uint32_t>& open_connections;  // of all loops
   std::uint32_t most_connections;
@@ -80,7 +81,8 @@ struct LoopContext {
   std::unique_ptr<PolicyPools>
       policy_pools{};  // made with the first client whose recipients a policy service is asked about
   std::unique_ptr<RecipientProbes>
-      recipient_probes{};  // made with the first recipient that a mail cluster is asked about
+      recipient_probes{};                           // made with the first recipient that a mail cluster is asked about
+  std::unique_ptr<UserdbLookups> userdb_lookups{};  // made with the first recipient that Dovecot is asked about
   std::unique_ptr<ask::Recipients> recipients{new ask::Recipients};
   std::string rule_key{};                     // room for find_rule()
   std::vector<std::string> listener_names{};  // by listener: where it listens
@@ -122,6 +124,10 @@ struct LoopContext {
   [[nodiscard]] RecipientProbes& find_recipient_probes() {
     if (recipient_probes == nullptr) recipient_probes = std::make_unique<RecipientProbes>(loop);
     return *recipient_probes;
+  }
+  [[nodiscard]] UserdbLookups& find_userdb_lookups() {
+    if (userdb_lookups == nullptr) userdb_lookups = std::make_unique<UserdbLookups>(loop);
+    return *userdb_lookups;
   }
   // Its views live until the next call.
   [[nodiscard]] observe::Journal journal_of(const base::Endpoint& client, std::uint64_t session,

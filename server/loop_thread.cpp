@@ -19,6 +19,7 @@ LoopThread::LoopThread(std::unique_ptr<loop::Loop> loop, const Shared& shared, u
                                .clients = shared.clients,
                                .guesses = shared.guesses,
                                .greylist = shared.greylist,
+                               .userdbs = shared.userdbs,
                                .slots = shared.slots,
                                .open_connections = shared.open_connections,
                                .most_connections = shared.most_connections,

@@ -23,6 +23,7 @@ struct Shared {
   limits::ClientTable& clients;
   limits::GuessTable& guesses;
   limits::Greylist& greylist;
+  Userdbs& userdbs;
   MessageSlots& slots;
   std::atomic<std::uint32_t>& open_connections;
   std::uint32_t most_connections;

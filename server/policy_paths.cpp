@@ -50,6 +50,8 @@ void add_reach(SandboxPaths& reach, const ServiceProfile& served) {
   for (const config::FilterPlace& filter : served.start.filters)
     if (const auto port = config::tcp_port(filter.address.text)) reach.tcp_connect.push_back(*port);
   if (!served.start.filters.empty()) add(reach.writable, base::real_path(deliver::spool_folder(environment)));
+  if (served.start.userdb)
+    if (const auto port = config::tcp_port(served.start.userdb->text)) reach.tcp_connect.push_back(*port);
   if (served.start.hand_over != config::HandOverKind::lmtp) return;
   add(reach.writable, base::real_path(deliver::spool_folder(environment)));
   if (const auto port = config::tcp_port(path)) reach.tcp_connect.push_back(*port);

@@ -1,57 +1,94 @@
-// What mail clusters say of recipients, asked over connections of one loop, where it is not known (limits/known_recipients.hpp). An equal
-// question that is on its way is asked once.
-// in      a cluster, a recipient as it is kept, who waits for the answer
-// out     the answer at once, where it is known or cannot be had; else each who waits hears it later, in a turn of the loop
-// bounds  spec::max_probe_connections to one cluster and max_probe_waiting recipients beyond them, each for max_probe_seconds; an
-//         address that no class names any more keeps an empty pool. Deliveries have connections of their own (deliver/lmtp_loop.hpp)
-// lives   until nobody waits, and so do clusters that are asked; all on the loop's thread
-// errors  in the RecipientStanding; std::bad_alloc from ask()
-// source  docs/decisions/0013-outbound.md, 0021-ask-the-mail-cluster.md
+// How recipients are asked about on a loop: of a mail cluster by LMTP, and of Dovecot's userdb.
+// in      as RecipientLookups takes it
+// out     as there
+// bounds  as there. Deliveries have connections of their own (deliver/lmtp_loop.hpp)
+// lives   a mail cluster belongs to its way out, a userdb to the server; what they said is of all loops
+// errors  as there
+// source  docs/decisions/0021-ask-the-mail-cluster.md, 0024-ask-dovecot.md
 #pragma once
 
+#include <chrono>
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
-#include <vector>
 
+#include "ask/userdb.hpp"
 #include "deliver/lmtp/probe.hpp"
-#include "limits/known_recipients.hpp"
-#include "loop/outbound_pool.hpp"
+#include "server/recipient_lookups.hpp"
+#include "server/userdbs.hpp"
 
 namespace postern::server {
 
-class RecipientProbes {
+// To one mail cluster, under one name of ours.
+class LmtpProbing {
  public:
-  class Asker {
-   public:
-    Asker() = default;
-    Asker(const Asker&) = delete;
-    Asker& operator=(const Asker&) = delete;
-    virtual ~Asker() = default;
-    // Once. It may ask again.
-    virtual void hear(const limits::RecipientStanding& standing) = 0;
-  };
+  using Target = deliver::LmtpCluster;
+  using Protocol = deliver::LmtpConversation;
 
-  explicit RecipientProbes(loop::Loop& loop);
-  RecipientProbes(const RecipientProbes&) = delete;
-  RecipientProbes& operator=(const RecipientProbes&) = delete;
-  ~RecipientProbes();
+  explicit LmtpProbing(const Target& cluster)
+      : address_(cluster.settings().address.text), host_(cluster.settings().host) {}
 
-  // None: `asker` is kept, and hears it later.
-  [[nodiscard]] std::optional<limits::RecipientStanding> ask(deliver::LmtpCluster& cluster, std::string_view recipient,
-                                                             std::unique_ptr<Asker>& asker);
+  [[nodiscard]] bool serves(const Target& cluster) const {
+    return address_ == cluster.settings().address.text && host_ == cluster.settings().host;
+  }
+  [[nodiscard]] std::unique_ptr<Protocol> make_protocol() const { return std::make_unique<Protocol>(host_, timeouts_); }
+
+  [[nodiscard]] static const base::SocketAddress& address_of(const Target& cluster) {
+    return cluster.settings().address;
+  }
+  [[nodiscard]] static std::string name_of(const Target& cluster, std::string_view recipient) {
+    return deliver::forward_path_of(cluster.settings(), recipient);
+  }
+  static void begin(Protocol& conversation, const std::string& forward_path, base::Time now) {
+    conversation.begin({.reverse_path = {}, .forward_paths = {&forward_path, 1}, .message = nullptr}, now);
+  }
+  [[nodiscard]] static limits::RecipientStanding standing_without_name(const Target& cluster) {
+    return deliver::standing_of_no_path(cluster.settings().address.text);
+  }
+  [[nodiscard]] static limits::RecipientStanding standing_of(const Target& cluster, Protocol& ended) {
+    return deliver::standing_of(ended.take_result(), cluster.settings().address.text);
+  }
+  [[nodiscard]] static limits::RecipientStanding standing_of(const Target& cluster,
+                                                             const base::StreamFailure& failure) {
+    return deliver::standing_of({.trouble = deliver::trouble_of(failure)}, cluster.settings().address.text);
+  }
 
  private:
-  struct Way;
-  class Probe;
-  using Mark = limits::KnownRecipients::Mark;
-
-  [[nodiscard]] Way& way_to(const deliver::LmtpSettings& cluster);
-  void end(Probe& probe, const limits::RecipientStanding& standing);
-
-  loop::Loop& loop_;
-  std::vector<std::unique_ptr<Way>> ways_;
-  std::vector<std::unique_ptr<Probe>> probes_;  // on their way
+  std::string address_, host_;
+  deliver::LmtpTimeouts timeouts_{.reply_seconds = spec::max_probe_seconds};
 };
+
+using RecipientProbes = RecipientLookups<LmtpProbing>;
+
+class UserdbProbing {
+ public:
+  using Target = Userdb;
+  using Protocol = ask::UserdbConversation;
+
+  explicit UserdbProbing(const Target& userdb) : address_(userdb.address().text) {}
+
+  [[nodiscard]] bool serves(const Target& userdb) const { return address_ == userdb.address().text; }
+  [[nodiscard]] std::unique_ptr<Protocol> make_protocol() const {
+    return std::make_unique<Protocol>(std::chrono::seconds(spec::max_probe_seconds));
+  }
+
+  [[nodiscard]] static const base::SocketAddress& address_of(const Target& userdb) { return userdb.address(); }
+  [[nodiscard]] static std::string name_of(const Target&, std::string_view recipient) {
+    return ask::userdb_name_of(recipient);
+  }
+  static void begin(Protocol& conversation, const std::string& user, base::Time now) { conversation.begin(user, now); }
+  [[nodiscard]] static limits::RecipientStanding standing_without_name(const Target&) { return {}; }
+  [[nodiscard]] static limits::RecipientStanding standing_of(const Target& userdb, Protocol& ended) {
+    return ask::standing_of(ended.take_answer(), userdb.address().text);
+  }
+  [[nodiscard]] static limits::RecipientStanding standing_of(const Target& userdb, const base::StreamFailure& failure) {
+    return ask::standing_of(ask::userdb_failure(failure), userdb.address().text);
+  }
+
+ private:
+  std::string address_;
+};
+
+using UserdbLookups = RecipientLookups<UserdbProbing>;
 
 }  // namespace postern::server

@@ -246,6 +246,7 @@ bool Server::start_threads() {
   const Shared shared{.clients = *clients_,
                       .guesses = *guesses_,
                       .greylist = greylist_.greylist(),
+                      .userdbs = userdbs_,
                       .slots = *slots_,
                       .open_connections = open_connections_,
                       .most_connections = capacity_.sessions + refused_connections,

@@ -37,6 +37,7 @@
 #include "server/sockets.hpp"
 #include "server/systemd.hpp"
 #include "server/upkeep.hpp"
+#include "server/userdbs.hpp"
 
 namespace postern::server {
 
@@ -128,6 +129,7 @@ class Server {
   const ServerStart& start_;
   config::Configuration settings_, as_read_;  // as_read_: before it was fitted in
   GreylistKeeper greylist_;                   // before the loops that ask it
+  Userdbs userdbs_;                           // the same
   sigset_t signals_{};
   observe::LogBuffer log_;
   observe::LogVoice voice_;

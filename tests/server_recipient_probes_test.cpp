@@ -28,7 +28,7 @@ class RecipientProbesTest : public ::testing::Test {
     Event wanted = Event::recipient_unknowable;
   };
 
-  class Asker final : public RecipientProbes::Asker {
+  class Asker final : public RecipientAsker {
    public:
     Asker(RecipientProbesTest& test, Client& client) : test_(test), client_(client) {}
     void hear(const RecipientStanding& standing) override {
@@ -50,7 +50,7 @@ class RecipientProbesTest : public ::testing::Test {
 
   Client& ask_one(const Cluster& cluster, const std::string& recipient) {
     Client& client = *clients_.emplace_back(std::make_unique<Client>());
-    std::unique_ptr<RecipientProbes::Asker> asker = std::make_unique<Asker>(*this, client);
+    std::unique_ptr<RecipientAsker> asker = std::make_unique<Asker>(*this, client);
     client.answer = probes_.ask(way_to(cluster), recipient, asker);
     client.was_told_at_once = client.answer.has_value();
     if (!client.answer) ++waiting_;

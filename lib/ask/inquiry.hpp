@@ -53,9 +53,9 @@ class Facts {
   ~Facts() = default;
 };
 
-// Whether a question about a recipient may wait for somebody else: DNS lists, a program, a mail cluster, a policy service.
+// Whether a question about a recipient may wait for somebody else: DNS lists, a program, Dovecot, a mail cluster, a policy service.
 [[nodiscard]] inline bool recipients_wait(const config::Start& start) {
-  return !start.dns_lists.empty() || !start.recipient_program.empty() || start.asks_mail_cluster ||
+  return !start.dns_lists.empty() || !start.recipient_program.empty() || start.userdb || start.asks_mail_cluster ||
          !start.policy_services.empty();
 }
 

@@ -25,14 +25,15 @@ enum class Source : std::uint8_t {
   credentials,        // AUTH_CDB or a check program
   dns_list,           // by name, without its key
   client_name,        // the name of a client, and its addresses
+  userdb,             // by address: POSTERN_USERDB
   mail_cluster,       // by address: POSTERN_UNKNOWN_RECIPIENTS, with POSTERN_LMTP
   policy_service,     // by address
   rspamd,             // by address: POSTERN_FILTERS
 };
-inline constexpr std::size_t source_count = 8;
+inline constexpr std::size_t source_count = 9;
 inline constexpr std::array<std::string_view, source_count> source_names{
-    "mailbox",     "recipient_program", "credentials",    "dns_list",
-    "client_name", "mail_cluster",      "policy_service", "rspamd"};
+    "mailbox", "recipient_program", "credentials",    "dns_list", "client_name",
+    "userdb",  "mail_cluster",      "policy_service", "rspamd"};
 
 enum class Outcome : std::uint8_t {
   accepted,   // or no opinion

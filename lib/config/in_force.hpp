@@ -1,6 +1,6 @@
 // Who besides files is asked about clients and recipients, as the log and `postern check` show it.
 // out     a name and a value for each that is in force: `dns_lists=zen.spamhaus.org,list.dnswl.org`, by the names without keys
-// source  spec/options.toml: DNSBL, GREYLIST, RCPTCHECK, POSTERN_POLICY_SERVICE, POSTERN_UNKNOWN_RECIPIENTS
+// source  spec/options.toml: DNSBL, GREYLIST, RCPTCHECK, POSTERN_USERDB, POSTERN_POLICY_SERVICE, POSTERN_UNKNOWN_RECIPIENTS
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Where a service of the operator listens, as an operator writes it: a mail cluster, a policy service.
+// Where a service of the operator listens, as an operator writes it: a mail cluster, Dovecot, a policy service.
 // in      `unix:/run/dovecot/lmtp`, `tcp:127.0.0.1:24` or `tcp:[::1]:24`; an IP address and never a name: nothing here
 //         asks a resolver, so that no answer of one can send mail elsewhere or make a client wait
 // out     base::SocketAddress; `text` is what was written
@@ -15,6 +15,8 @@
 #include "base/socket_address.hpp"
 
 namespace postern::config {
+
+inline constexpr unsigned example_userdb_port = 12345;  // Dovecot's auth service has no port of its own
 
 // example_port   what a sentence tells to write
 [[nodiscard]] std::expected<base::SocketAddress, std::string> parse_service_address(std::string_view text,

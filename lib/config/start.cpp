@@ -13,6 +13,7 @@
 #include "config/lmtp_address.hpp"
 #include "config/maildir_limits.hpp"
 #include "config/policy_services.hpp"
+#include "config/service_address.hpp"
 #include "config/settings_env.hpp"
 #include "dns/servers.hpp"
 #include "spec/limits.hpp"
@@ -61,6 +62,7 @@ class Judge {
     judge_settings();
     judge_check_program();
     judge_recipient_program();
+    judge_userdb();
     judge_policy_services();
     judge_filters();
     judge_certificate_file();
@@ -217,6 +219,17 @@ class Judge {
   }
 
   // Each recipient finds out whether anything listens there.
+  void judge_userdb() {
+    const std::string_view address = environment_.value_of("POSTERN_USERDB");
+    if (address.empty()) return;
+    auto parsed = parse_service_address(address, example_userdb_port);
+    if (!parsed)
+      return wrong(Event::connect_bad_value, "POSTERN_USERDB=\"" + std::string(address) + "\" in " +
+                                                 std::string(origin_) + ": " + parsed.error());
+    start_.userdb = std::move(*parsed);
+  }
+
+  // The same.
   void judge_policy_services() {
     start_.takes_unjudged = is_set(Option::POSTERN_POLICY_FAILURE);
     auto services = parse_policy_services(environment_.value_of("POSTERN_POLICY_SERVICE"));

@@ -48,12 +48,13 @@ struct Start {
   bool drops_early_talkers = false;
   bool strict_addresses = false;
   bool rejects_relay_requests = false;
-  bool refuses_without_mailbox = false;      // POSTERN_UNKNOWN_RECIPIENTS=refuse, and mail goes into Maildirs
-  bool asks_mail_cluster = false;            // the same, and mail goes to a mail cluster: is each recipient there?
-  std::string valid_recipients;              // VALIDRCPTTO_CDB; empty: control/validrcptto.cdb, where there is one
-  std::uint64_t max_unknown_recipients = 0;  // VALIDRCPTTO_LIMIT: of a session; 0: no limit
-  std::string recipient_program;             // RCPTCHECK; empty: none is asked
-  std::vector<DnsList> dns_lists;            // that are asked about a client; none where RBLSMTPD says what to do
+  bool refuses_without_mailbox = false;       // POSTERN_UNKNOWN_RECIPIENTS=refuse, and mail goes into Maildirs
+  bool asks_mail_cluster = false;             // the same, and mail goes to a mail cluster: is each recipient there?
+  std::string valid_recipients;               // VALIDRCPTTO_CDB; empty: control/validrcptto.cdb, where there is one
+  std::uint64_t max_unknown_recipients = 0;   // VALIDRCPTTO_LIMIT: of a session; 0: no limit
+  std::string recipient_program;              // RCPTCHECK; empty: none is asked
+  std::optional<base::SocketAddress> userdb;  // POSTERN_USERDB; none: it is not asked
+  std::vector<DnsList> dns_lists;             // that are asked about a client; none where RBLSMTPD says what to do
   std::uint64_t dnsbl_threshold = 0;
   bool dnsbl_at_connect = false;                     // for the greeting, not for recipients
   unsigned greylist_seconds = 0;                     // GREYLIST: before a triple may come again; 0: no greylist

@@ -1,45 +1,59 @@
 #include "server/client/client_probe.hpp"
 
-#include <memory>
 #include <new>
-#include <optional>
 #include <utility>
 
-#include "ask/mail_cluster.hpp"
+#include "ask/recipient_probe.hpp"
 #include "server/client/connection.hpp"
 
 namespace postern::server {
 
+using ask::Source;
 using engine::Ticket;
+using limits::RecipientStanding;
 
-ClientProbe::ClientProbe(Connection& connection, Ticket ticket, std::string_view recipient)
-    : connection_(connection), profile_(connection.client_.served), ticket_(ticket), recipient_(recipient) {}
+ClientProbe::ClientProbe(Connection& connection, Source source, Ticket ticket, std::string_view recipient)
+    : connection_(connection),
+      profile_(connection.client_.served),
+      source_(source),
+      ticket_(ticket),
+      recipient_(recipient) {}
 
-void ClientProbe::ask(Connection& connection, Ticket ticket, std::string_view recipient) {
-  Client& client = connection.client_;
-  std::optional<limits::RecipientStanding> standing;
+void ClientProbe::ask(Connection& connection, Source source, Ticket ticket, std::string_view recipient) {
+  std::optional<RecipientStanding> standing;
   try {
-    connection.talk_.keep_workspace();
-    auto made = std::make_unique<ClientProbe>(connection, ticket, recipient);
-    ClientProbe& asked = *made;
-    std::unique_ptr<RecipientProbes::Asker> probe = std::move(made);
-    standing = client.context.find_recipient_probes().ask(*client.served->delivery->cluster(), recipient, probe);
-    if (!standing)
-      asked.question_ =
-          ask::OpenQuestion(&client.context.questions, ask::Source::mail_cluster, client.served->start.hand_over_path);
+    standing = submit(connection, source, ticket, recipient);
   } catch (const std::bad_alloc&) {
     standing.emplace();
-    client.journal().trouble("no memory to ask the mail cluster");
+    connection.client_.journal().trouble("no memory to ask who has a mailbox");
   }
-  if (standing) return connection.work_.hear_mail_cluster(ticket, *standing, recipient);
+  if (standing) return connection.work_.hear_probe(source, ticket, *standing, recipient);
   ++connection.jobs_;
   connection.awaited_ = ticket;
 }
 
-void ClientProbe::hear(const limits::RecipientStanding& standing) {
-  question_.end(ask::outcome_of_mail_cluster(standing.event, standing.is_deferred));
+std::optional<RecipientStanding> ClientProbe::submit(Connection& connection, Source source, Ticket ticket,
+                                                     std::string_view recipient) {
+  const Client& client = connection.client_;
+  LoopContext& context = client.context;
+  connection.talk_.keep_workspace();
+  auto made = std::make_unique<ClientProbe>(connection, source, ticket, recipient);
+  ClientProbe& asked = *made;
+  std::unique_ptr<RecipientAsker> probe = std::move(made);
+  auto standing =
+      source == Source::userdb
+          ? context.find_userdb_lookups().ask(context.userdbs.of(*client.served->start.userdb), recipient, probe)
+          : context.find_recipient_probes().ask(*client.served->delivery->cluster(), recipient, probe);
+  if (!standing)
+    asked.question_ =
+        ask::OpenQuestion(&context.questions, source, ask::address_of_probe(source, client.served->start));
+  return standing;
+}
+
+void ClientProbe::hear(const RecipientStanding& standing) {
+  question_.end(ask::outcome_of(standing));
   connection_.job_done([&] {
-    if (connection_.awaited_ == ticket_) connection_.work_.hear_mail_cluster(ticket_, standing, recipient_);
+    if (connection_.awaited_ == ticket_) connection_.work_.hear_probe(source_, ticket_, standing, recipient_);
   });
 }
 

@@ -8,7 +8,7 @@
 
 #include "ask/auth_environment.hpp"
 #include "ask/greylist.hpp"
-#include "ask/mail_cluster.hpp"
+#include "ask/recipient_probe.hpp"
 #include "server/client/connection.hpp"
 #include "server/client/greylisting.hpp"
 #include "server/policies.hpp"
@@ -213,8 +213,9 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
   const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!finding.trouble.empty()) client().journal().trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
-  if (ask::asks_mail_cluster(finding, client().served->start, session()) && !(was_awaited && is_too_late()))
-    return ClientProbe::ask(connection(), ticket, finding.answer.text);
+  const auto probe = ask::next_probe(finding, client().served->start, session());
+  if (probe && !(was_awaited && is_too_late()))
+    return ClientProbe::ask(connection(), *probe, ticket, finding.answer.text);
   settle(ticket, finding, was_awaited);
 }
 
@@ -254,11 +255,15 @@ engine::Answer ClientWork::within_limits(const engine::Answer& answer) {
 }
 
 // A client that was not made to wait for it has asked in this turn, when its gate was open.
-void ClientWork::hear_mail_cluster(Ticket ticket, const limits::RecipientStanding& standing,
-                                   std::string_view recipient) {
+void ClientWork::hear_probe(ask::Source source, Ticket ticket, const limits::RecipientStanding& standing,
+                            std::string_view recipient) {
   const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!standing.trouble.empty()) client().journal().trouble(standing.trouble);
-  settle(ticket, ask::mail_cluster_finding(standing.event, recipient, client().served->start, session()), was_awaited);
+  const config::Start& start = client().served->start;
+  const ask::Finding finding = ask::probe_finding(source, standing.event, recipient, start, session());
+  const auto next = ask::next_probe(finding, start, session(), source);
+  if (next && !(was_awaited && is_too_late())) return ClientProbe::ask(connection(), *next, ticket, recipient);
+  settle(ticket, finding, was_awaited);
 }
 
 void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) {

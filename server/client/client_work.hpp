@@ -49,8 +49,9 @@ class ClientWork {
   [[nodiscard]] bool is_too_late();
   // What policy services want before the message of this transaction.
   [[nodiscard]] std::string_view header_fields() const;
-  // What the mail cluster comes to for the recipient of the open question.
-  void hear_mail_cluster(engine::Ticket ticket, const limits::RecipientStanding& standing, std::string_view recipient);
+  // What one who knows the mailboxes says of the recipient of the open question.
+  void hear_probe(ask::Source source, engine::Ticket ticket, const limits::RecipientStanding& standing,
+                  std::string_view recipient);
 
   ClientMessage message;
 

@@ -11,6 +11,7 @@ import urllib.request
 
 import lmtp_peers
 import peer
+import userdb_peers
 from dns_servers import Rbldnsd, Unbound
 from peer import OURS
 from policy_peers import Standin
@@ -291,6 +292,23 @@ class Counts(Case):
         page = self.page(service)
         asked = {outcome: page[f'postern_answers_total{{{of_cluster},outcome="{outcome}"}}'] for outcome in ("accepted", "refused", "deferred")}
         self.assertEqual(asked, {"accepted": "1", "refused": "1", "deferred": "1"})
+
+    def test_users_of_dovecot(self):
+        """The same of a userdb."""
+        userdb = userdb_peers.Standin(nobody="NOTFOUND\t{id}\n", odd="FAIL\t{id}\n")
+        self.addCleanup(userdb.stop)
+        self.write(POSTERN_USERDB=userdb.address, POSTERN_UNKNOWN_RECIPIENTS="accept")
+        for name, outcome, expect in (("user", "accepted", ACCEPTED), ("nobody", "refused", REFUSED), ("odd", "failed", DEFERRED)):
+            said = self.asked(TOM, f"{name}@{OURS}", expect=expect)
+            self.assertEqual(self.outcome_of(said, "userdb", userdb.address), outcome)
+        self.assertEqual(self.outcome_of(self.asked(TOM, f"bad@{OURS}"), "userdb", userdb.address), "not_asked")
+        service = self.start_serve()
+        for name in ("user", "user", "nobody", "odd"):
+            self.answered(service, TOM, SENDER, f"{name}@{OURS}")
+        of_userdb = f'source="userdb",name="{userdb.address}"'
+        page = self.page(service)
+        asked = {outcome: page[f'postern_answers_total{{{of_userdb},outcome="{outcome}"}}'] for outcome in ("accepted", "refused", "failed")}
+        self.assertEqual(asked, {"accepted": "1", "refused": "1", "failed": "1"})
 
     def test_a_list_that_rests_is_not_remembered(self):
         self.write(DNSBL="gone.test=127.0.0.2")

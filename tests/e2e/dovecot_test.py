@@ -46,6 +46,11 @@ service lmtp {{
     port = {port}
   }}
 }}
+service auth {{
+  unix_listener {folder}/auth-userdb {{
+    mode = 0777
+  }}
+}}
 service anvil {{
   chroot =
 }}
@@ -71,6 +76,7 @@ class Dovecot:
         self.folder.chmod(0o755)
         self.port = free_port()
         self.unix = f"unix:{self.folder}/lmtp"
+        self.userdb = f"unix:{self.folder}/auth-userdb"
         self.tcp = f"tcp:127.0.0.1:{self.port}"
         # Dovecot never opens a mailbox as root.
         me = pwd.getpwuid(os.getuid())
