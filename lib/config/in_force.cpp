@@ -22,7 +22,7 @@ class Names {
 
 std::vector<InForce> asked_in_force(const Start& start) {
   std::vector<InForce> all;
-  if (start.refuses_without_mailbox) all.push_back({"unknown_recipients", "refuse"});
+  if (start.refuses_without_mailbox || start.asks_mail_cluster) all.push_back({"unknown_recipients", "refuse"});
   if (!start.recipient_program.empty()) all.push_back({"rcptcheck", start.recipient_program});
   if (start.userdb) all.push_back({"userdb", start.userdb->text});
   if (start.greylist_seconds != 0) all.push_back({"greylist", std::to_string(start.greylist_seconds)});

@@ -103,7 +103,6 @@ void add_settings(LogLine& line, const config::Start& start) {
   line.field("backend", name_of(start.backend))
       .field("relay_client", digit(g.has(bit::relay_client)))
       .field("hand_over", name_of(start.hand_over))
-      .field("unknown_recipients", start.refuses_without_mailbox || start.asks_mail_cluster ? "refuse" : "accept")
       .field("local_only", digit(g.has(bit::local_only)))
       .number("databytes", start.databytes)
       .number("timeout", start.timeout_seconds);
