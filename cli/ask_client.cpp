@@ -92,6 +92,8 @@ void judge_entrance(MetClient& met) {
   met.first = met.served->start.event;
   const config::Start& start = met.served->start;
   met.has_dns_lists = server::asks_dns_lists(policies.settings(), start, met.address);
+  met.has_domain_lists =
+      !server::is_exempt(policies.settings(), met.address) && ask::asks_domain_lists(start, met.address);
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct MetClient {
   spec::Event first{};                 // by which its session opens, DNS lists apart
   std::string text{};                  // of the reply to that event
   bool has_dns_lists = false;          // they are asked about it
+  bool has_domain_lists = false;       // the same, about what it names
   std::vector<std::string> remarks{};  // what makes the answers others than those that the server would get
   // As it is served; of a client that is turned away, its listener's own class.
   std::shared_ptr<const server::ServiceProfile> served;

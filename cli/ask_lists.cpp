@@ -19,8 +19,8 @@ using ask::RcptHosts;
 using ask::ValidRecipients;
 
 // `127.0.0.2, which counts 3`
-std::string in_words(const config::Start& start, const ask::ClientListing& listing, std::size_t entry,
-                     const dns::Answer& heard, const base::Address& client) {
+std::string in_words(const ask::DnsInquiry& asked, const ask::ClientListing& listing, std::size_t entry,
+                     const dns::Answer& heard) {
   const ask::DnsAnswer answer = ask::answer_of(heard);
   if (heard.kind == dns::Answer::Kind::none) return "not listed";
   std::string text;
@@ -31,9 +31,9 @@ std::string in_words(const config::Start& start, const ask::ClientListing& listi
     default: return "not listed: " + text + " is no listing here";
   }
   int weight = 0;
-  for (std::size_t i = entry; i < start.dns_lists.size(); ++i) {
-    const bool has_it = std::ranges::any_of(answer.addresses, [&](const auto& a) { return start.dns_lists[i].has(a); });
-    if (has_it && ask::asks_for(start.dns_lists, i, client) == entry) weight += start.dns_lists[i].weight;
+  for (std::size_t i = entry; i < asked.lists.size(); ++i) {
+    const bool has_it = std::ranges::any_of(answer.addresses, [&](const auto& a) { return asked.lists[i].has(a); });
+    if (has_it && ask::asks_for(asked.lists, i, asked.subject) == entry) weight += asked.lists[i].weight;
   }
   return "listed: " + text + ", which counts " + std::to_string(weight);
 }
@@ -56,6 +56,8 @@ struct AskedName final : dns::ConfirmedName {
   Outcome outcome;
 };
 
+}  // namespace
+
 AskedQuestion told_of(const ask::DnsVerdict& verdict, std::uint64_t threshold) {
   return {.source = "dns_lists",
           .name = {},
@@ -64,6 +66,8 @@ AskedQuestion told_of(const ask::DnsVerdict& verdict, std::uint64_t threshold) {
                     (verdict.is_listed ? ": the client is listed" : ": the client is not listed"),
           .took = {}};
 }
+
+namespace {
 
 template <typename Ask>
 void look(const TellQuestion& tell, std::string source, Ask ask) {
@@ -130,7 +134,7 @@ std::string ask_client_name(const base::Address& client, const std::expected<dns
   return name;
 }
 
-std::optional<ask::DnsVerdict> ask_dns_lists(const config::Start& start, const base::Address& client,
+std::optional<ask::DnsVerdict> ask_dns_lists(const ask::DnsInquiry& asked, std::uint64_t threshold,
                                              const std::expected<dns::Servers, std::string>& servers,
                                              ask::QuestionBook& book, const TellQuestion& tell) {
   auto resolver = servers ? dns::BlockingResolver::make({.servers = *servers}) : std::unexpected(servers.error());
@@ -138,23 +142,22 @@ std::optional<ask::DnsVerdict> ask_dns_lists(const config::Start& start, const b
     tell({.source = "dns_lists", .name = {}, .outcome = "failed", .answer = resolver.error(), .took = {}});
     return std::nullopt;
   }
-  ask::ClientListing listing(start.dns_lists, start.dnsbl_threshold, client);
+  ask::ClientListing listing(asked.lists, threshold, asked.subject);
   std::deque<ListQuestion> questions;
   for (std::size_t i = 0; i < listing.entries(); ++i) {
     const auto name = listing.name_of(i);
     if (!name) continue;
     ListQuestion& question = questions.emplace_back(
-        ask::OpenQuestion(&book, ask::Source::dns_list, start.dns_lists[i].name),
-        [&, i](ListQuestion& asked, const dns::Answer& heard) {
-          asked.end(listing.outcome_of(i, ask::answer_of(heard)), in_words(start, listing, i, heard, client));
+        ask::OpenQuestion(&book, ask::Source::dns_list, asked.lists[i].name),
+        [&, i](ListQuestion& its_question, const dns::Answer& heard) {
+          its_question.end(listing.outcome_of(i, ask::answer_of(heard)), in_words(asked, listing, i, heard));
           listing.take(i, heard);
         });
-    const dns::Question wanted{.type = dns::Type::a, .name = *name, .zone = start.dns_lists[i].zone};
+    const dns::Question wanted{.type = dns::Type::a, .name = *name, .zone = asked.lists[i].zone};
     if (const dns::Answer* const known = resolver->ask(wanted, question)) question.ended(*known);
   }
   resolver->wait(base::after_seconds(spec::max_dns_seconds + 1));
   listing.close();
-  tell(told_of(*listing.verdict(), start.dnsbl_threshold));
   return *listing.verdict();
 }
 

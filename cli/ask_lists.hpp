@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "ask/client_listing.hpp"
 #include "ask/dns_lists.hpp"
 #include "ask/open_question.hpp"
 #include "ask/recipient_lists.hpp"
@@ -28,8 +29,10 @@ using TellQuestion = std::function<void(AskedQuestion)>;
                                           const std::expected<dns::Servers, std::string>& servers,
                                           const TellQuestion& tell);
 
+[[nodiscard]] AskedQuestion told_of(const ask::DnsVerdict& verdict, std::uint64_t threshold);
+
 // None: they could not be asked.
-[[nodiscard]] std::optional<ask::DnsVerdict> ask_dns_lists(const config::Start& start, const base::Address& client,
+[[nodiscard]] std::optional<ask::DnsVerdict> ask_dns_lists(const ask::DnsInquiry& asked, std::uint64_t threshold,
                                                            const std::expected<dns::Servers, std::string>& servers,
                                                            ask::QuestionBook& book, const TellQuestion& tell);
 

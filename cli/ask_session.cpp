@@ -105,8 +105,8 @@ class Session final : private engine::Output, private ask::Facts {
 
   [[nodiscard]] AskedSession run() {
     if (client_.first == Event::connect_ready) look_up_name();
-    if (client_.has_dns_lists)
-      dns_.listing = ask_dns_lists(start(), client_.address, client_.dns_servers, book_, teller());
+    if (client_.has_dns_lists) dns_.listing = ask_lists_about({start().dns_lists, client_.address});
+    if (dns_.listing) book_.add(told_of(*dns_.listing, start().dnsbl_threshold));
     converse();
     tell_unasked();
     return {.questions = book_.questions(), .verdict = verdict_};
@@ -132,8 +132,19 @@ class Session final : private engine::Output, private ask::Facts {
   [[nodiscard]] std::span<char* const> check_program() override { return {}; }  // no password is asked about
   [[nodiscard]] std::string local_ip() override { return std::string(write(client_.settings().at.address).view()); }
   [[nodiscard]] std::string_view relay_value() override { return client_.served->relay_value; }
-  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits) override {
-    return {.verdict = dns_.listing ? &*dns_.listing : nullptr};
+  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits waits) override {
+    const ask::DnsVerdict* const of_client = dns_.listing ? &*dns_.listing : nullptr;
+    if (waits == ask::Waits::no || !client_.has_domain_lists) return {.verdict = of_client};
+    std::vector<ask::DnsVerdict> heard;
+    for (const ask::DnsInquiry& each : ask::domain_inquiries(start(), session()))
+      if (auto verdict = ask_lists_about(each)) heard.push_back(*std::move(verdict));
+    if (heard.empty()) return {.verdict = of_client};
+    std::vector<const ask::DnsVerdict*> verdicts;
+    if (of_client != nullptr) verdicts.push_back(of_client);
+    for (const ask::DnsVerdict& each : heard) verdicts.push_back(&each);
+    dns_.sum = ask::add_up(verdicts, start().dnsbl_threshold);
+    book_.add(told_of(*dns_.sum, start().dnsbl_threshold));
+    return {.verdict = &*dns_.sum};
   }
   [[nodiscard]] ask::QuestionBook* question_book() override { return &book_; }
 
@@ -198,6 +209,10 @@ class Session final : private engine::Output, private ask::Facts {
 
   TellQuestion teller() {
     return [this](AskedQuestion told) { book_.add(std::move(told)); };
+  }
+
+  std::optional<ask::DnsVerdict> ask_lists_about(const ask::DnsInquiry& asked) {
+    return ask_dns_lists(asked, start().dnsbl_threshold, client_.dns_servers, book_, teller());
   }
 
   engine::Answer answer(engine::Question question) {
@@ -292,6 +307,10 @@ class Session final : private engine::Output, private ask::Facts {
       for (const config::DnsList& list : start().dns_lists)
         tell(ask::Source::dns_list, list.name,
              "not asked about this client: its address, exempt, RELAYCLIENT or REQUIRE_AUTH");
+    for (const auto* const lists : {&start().sender_lists, &start().helo_lists})
+      for (const config::DnsList& list : *lists)
+        tell(ask::Source::dns_list, list.name,
+             client_.has_domain_lists ? why : "not asked about what this client names");
     if (start().refuses_without_mailbox) tell(ask::Source::mailbox, {}, why);
     if (!start().recipient_program.empty()) tell(ask::Source::recipient_program, {}, why);
     if (start().userdb) tell(ask::Source::userdb, start().userdb->text, why);
@@ -311,7 +330,8 @@ class Session final : private engine::Output, private ask::Facts {
   struct {
     std::string name;  // confirmed
     std::optional<ask::DnsVerdict> listing;
-  } dns_;  // what it says of the client
+    std::optional<ask::DnsVerdict> sum;  // with the domains that it names
+  } dns_;                                // what it says of the client
   struct {
     ask::Asked asked;
     std::optional<ask::PolicyInquiry> policy;

@@ -100,6 +100,25 @@ void tell_listing(Judgement& judgement) {
       judgement.reply.empty() ? "no reply: TLS comes first here, and the connection is closed" : judgement.reply;
 }
 
+// What names somebody who is asked, and cannot be read.
+void tell_who_is_asked(Judgement& judgement, const Variables& variables) {
+  const auto refuse = [&](const std::string& sentence) {
+    judgement.advice.push_back({audit::Grade::refusal, "bad_value", sentence, "deviation D11"});
+  };
+  const auto tell = [&](std::string_view name, const auto& read) {
+    if (!read) refuse(std::string(name) + " in " + variables.origin + ": " + read.error());
+  };
+  tell("DNSBL", config::parse_dns_lists(variables.value_of("DNSBL"), config::ListedBy::address));
+  for (const std::string_view name : {"DNSBL_SENDER", "DNSBL_HELO"})
+    tell(name, config::parse_dns_lists(variables.value_of(name), config::ListedBy::domain));
+  tell("POSTERN_POLICY_SERVICE", config::parse_policy_services(variables.value_of("POSTERN_POLICY_SERVICE")));
+  tell("POSTERN_FILTERS", config::parse_filters(variables.value_of("POSTERN_FILTERS")));
+  const std::string userdb = variables.value_of("POSTERN_USERDB");
+  if (const auto address = config::parse_service_address(userdb, config::example_userdb_port);
+      !userdb.empty() && !address)
+    refuse("POSTERN_USERDB=\"" + userdb + "\": " + address.error());
+}
+
 }  // namespace
 
 Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison, const Variables& variables,
@@ -123,25 +142,11 @@ Judgement judge(const audit::Policy& policy, const audit::Comparison& comparison
                       .listed = {},
                       .password = {}};
   tell_values(judgement, values.problems());
-  if (const auto lists = config::parse_dns_lists(variables.value_of("DNSBL")); !lists)
-    judgement.advice.push_back(
-        {audit::Grade::refusal, "bad_value", "DNSBL in " + variables.origin + ": " + lists.error(), "deviation D11"});
-  if (const auto services = config::parse_policy_services(variables.value_of("POSTERN_POLICY_SERVICE")); !services)
-    judgement.advice.push_back({audit::Grade::refusal, "bad_value",
-                                "POSTERN_POLICY_SERVICE in " + variables.origin + ": " + services.error(),
-                                "deviation D11"});
-  if (const auto filters = config::parse_filters(variables.value_of("POSTERN_FILTERS")); !filters)
-    judgement.advice.push_back({audit::Grade::refusal, "bad_value",
-                                "POSTERN_FILTERS in " + variables.origin + ": " + filters.error(), "deviation D11"});
+  tell_who_is_asked(judgement, variables);
   const Listens listens = said.home_is_here ? Listens::serve : Listens::another;
   tell_greylist(judgement, values, variables, listens);
   const auto listing = take_listing(judgement, variables, listens);
   const bool is_readable = std::ranges::none_of(
-  const std::string userdb = variables.value_of("POSTERN_USERDB");
-  if (const auto address = config::parse_service_address(userdb, config::example_userdb_port);
-      !userdb.empty() && !address)
-    judgement.advice.push_back(
-        {audit::Grade::refusal, "bad_value", "POSTERN_USERDB=\"" + userdb + "\": " + address.error(), "deviation D11"});
       judgement.advice, [](const audit::Advice& each) { return each.grade == audit::Grade::refusal; });
   const bool is_listed = is_readable && listing && around.event == spec::Event::connect_ready;
   tell_start(policy, judgement,

@@ -50,7 +50,8 @@ engine::Service with_room(engine::Service service, engine::Room& room) {
 
 class ConnectionFacts final : public ask::Facts {
  public:
-  ConnectionFacts(const Parts& parts, const engine::Session& session) : parts_(parts), session_(session) {}
+  ConnectionFacts(const Parts& parts, const engine::Session& session, DomainListing& domains)
+      : parts_(parts), session_(session), domains_(domains) {}
 
   [[nodiscard]] const engine::Session& session() const override { return session_; }
   [[nodiscard]] const config::Start& start() const override { return parts_.start; }
@@ -59,13 +60,17 @@ class ConnectionFacts final : public ask::Facts {
   [[nodiscard]] std::string local_ip() override { return std::string(config::read_peer(parts_.environment).local_ip); }
   [[nodiscard]] std::string_view relay_value() override { return parts_.environment.value_of("RELAYCLIENT"); }
   [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits waits) override {
-    if (parts_.dns_listing == nullptr) return {};
-    return {.verdict = waits == ask::Waits::yes ? &parts_.dns_listing->verdict() : parts_.dns_listing->known()};
+    const bool may_wait = waits == ask::Waits::yes;
+    const ask::DnsVerdict* of_client = nullptr;
+    if (parts_.dns_listing != nullptr)
+      of_client = may_wait ? &parts_.dns_listing->verdict() : parts_.dns_listing->known();
+    return {.verdict = may_wait ? domains_.verdict(session_, of_client) : of_client};
   }
 
  private:
   const Parts& parts_;
   const engine::Session& session_;
+  DomainListing& domains_;
 };
 
 ask::Finding ask_probe(ask::Source source, const Parts& parts, const engine::Session& session,
@@ -108,6 +113,7 @@ Connection::Connection(const engine::Service& service, std::optional<engine::Cou
     : Output(output_),
       parts_(parts),
       talk_(with_room(service, *this), engine::Patience{}, counters),
+      domain_listing_(parts.start, parts.environment, parts.journal),
       message_(parts.message) {}
 
 void Connection::run(Event first, std::string_view text) {
@@ -247,7 +253,7 @@ Want Connection::ask(const Want& want) {
     talk_.end();
     return talk_.want();
   }
-  ConnectionFacts facts(parts_, session());
+  ConnectionFacts facts(parts_, session(), domain_listing_);
   std::optional<ask::Asked> asked;
   try {
     asked = ask::ask(want.question, facts, parts_.recipients);

@@ -18,6 +18,7 @@
 #include "base/environment.hpp"
 #include "config/start.hpp"
 #include "daemon/dns_listing.hpp"
+#include "daemon/domain_listing.hpp"
 #include "daemon/policy_links.hpp"
 #include "daemon/transport.hpp"
 #include "deliver/buffered_message.hpp"
@@ -93,6 +94,7 @@ class Connection final : private engine::Output, private engine::Room {
   Parts parts_;
   engine::LoneConversation talk_;
   bool has_run_out_ = false;
+  DomainListing domain_listing_;
   deliver::BufferedMessage message_;
   deliver::MessageIds ids_;
   deliver::MessageId id_;  // of the message that was begun last

@@ -247,7 +247,9 @@ std::shared_ptr<ServiceProfile> Policies::judge(ClassAt at) const {
   served->relay_value = environment.value_of("RELAYCLIENT");
   judge_names(*served, at.value);
   judge_listing(*served, environment.value_of("RBLSMTPD"));
-  if (at.value.empty() && environment.has("RBLSMTPD") && !environment.value_of("DNSBL").empty())
+  const bool names_lists = std::ranges::any_of(std::array{"DNSBL", "DNSBL_SENDER", "DNSBL_HELO"},
+                                               [&](const char* name) { return !environment.value_of(name).empty(); });
+  if (at.value.empty() && environment.has("RBLSMTPD") && names_lists)
     served->start.warnings.emplace_back(
         "RBLSMTPD is set for all clients, even if empty, and so no DNS list is asked: unset it, or set it in a class");
   judge_absence(*served, listener);

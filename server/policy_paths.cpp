@@ -175,9 +175,7 @@ bool Policies::has(bool (*wanted)(const config::Start&)) const {
   });
 }
 
-bool Policies::has_dns_lists() const {
-  return has([](const config::Start& start) { return !start.dns_lists.empty(); });
-}
+bool Policies::has_dns_lists() const { return has(config::has_dns_lists); }
 
 std::string Policies::warning_of_greylist() const {
   const bool is_asked = has([](const config::Start& start) { return start.greylist_seconds != 0; });

@@ -90,6 +90,63 @@ TEST(DnsScoreTest, a_key_is_in_no_text) {
   EXPECT_EQ("zen.example*1 zen.example*1", verdict.detail);
 }
 
+// RFC 5782 2.2
+TEST(DnsScoreTest, a_domain_is_asked_about_as_it_is) {
+  const Lists lists = config::parse_dns_lists("key@dbl.example=127.0.1.2", config::ListedBy::domain).value();
+  for (const auto& [domain, name] : {std::pair{"spam.example", "spam.example"},
+                                     {"A.Spam.EXAMPLE.", "a.spam.example"},
+                                     {"x_1.b-2.example", "x_1.b-2.example"}}) {
+    const auto subject = DnsSubject::of_domain(domain);
+    ASSERT_TRUE(subject) << domain;
+    EXPECT_EQ(name, subject->text());
+    EXPECT_EQ(std::string(name) + ".key.dbl.example", name_to_ask(lists[0], *subject));
+  }
+}
+
+TEST(DnsScoreTest, what_is_no_domain_is_not_asked_about) {
+  for (const std::string& domain :
+       {std::string(), std::string("."), std::string("localhost"), std::string("localhost."), std::string("192.0.2.1"),
+        std::string("[192.0.2.1]"), std::string("[IPv6:2001:db8::1]"), std::string("a..example"),
+        std::string(".example"), std::string("a b.example"), std::string("a.example.."),
+        std::string(64, 'a') + ".example", std::string("b\xFC.example")})
+    EXPECT_FALSE(DnsSubject::of_domain(domain)) << domain;
+  std::string domain = "example";
+  while (domain.size() < 245) domain.insert(0, "a2345678.");
+  const Lists lists = lists_of("dbl.example=127.0.0.2");
+  const auto subject = DnsSubject::of_domain(domain);
+  ASSERT_TRUE(subject);
+  EXPECT_EQ(std::nullopt, name_to_ask(lists[0], *subject)) << "more than 253 octets";
+  EXPECT_EQ(0, judge(lists, std::vector<DnsAnswer>{found({{127, 0, 0, 2}})}, 1, *subject).score);
+}
+
+TEST(DnsScoreTest, lists_for_ipv4_alone_are_none_of_domains) {
+  const auto lists =
+      config::parse_dns_lists("a.example=127.0.0.2 ipv4:key@b.example=127.0.0.2", config::ListedBy::domain);
+  ASSERT_FALSE(lists);
+  EXPECT_EQ("\"b.example=127.0.0.2\": ipv4: is for lists of addresses, and this one is asked about domains",
+            lists.error());
+}
+
+TEST(DnsScoreTest, a_client_and_what_it_names_add_up) {
+  const DnsAnswer yes = found({{127, 0, 0, 2}});
+  const auto of_domain = [&](std::string_view lists, const DnsAnswer& answer) {
+    return judge(lists_of(lists), std::vector{answer}, 4, *DnsSubject::of_domain("spam.example"));
+  };
+  const DnsVerdict client = judged("a.example=127.0.0.2*3", {yes}, 4), sender = of_domain("dbl.example=127.0.0.2", yes),
+                   good = of_domain("wl.example=127.0.0.2*-2", yes),
+                   silent = of_domain("gone.example=127.0.0.2", failed);
+  EXPECT_FALSE(client.is_listed || sender.is_listed);
+  const DnsVerdict both = add_up(std::vector{&client, &sender, &silent}, 4);
+  EXPECT_TRUE(both.is_listed);
+  EXPECT_EQ(4, both.score);
+  EXPECT_EQ("192.0.2.1 is on a.example, spam.example is on dbl.example", both.words);
+  EXPECT_EQ("a.example*3 dbl.example*1", both.detail);
+  EXPECT_FALSE(add_up(std::vector{&client, &sender, &good}, 4).is_listed);
+  EXPECT_EQ("", add_up(std::vector{&client, &sender, &good}, 4).words);
+  EXPECT_EQ("spam.example is on dbl.example", add_up(std::vector{&sender, &silent}, 1).words);
+  EXPECT_FALSE(add_up({}, 0).is_listed);
+}
+
 // Any lists and any answers.
 class RandomLists : public ::testing::Test {
  protected:

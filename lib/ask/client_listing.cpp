@@ -29,26 +29,48 @@ bool asks_dns_lists(const config::Start& start) {
   return !guards.has(spec::bit::relay_client) && !only_users_send;
 }
 
+bool asks_domain_lists(const config::Start& start, const base::Address& client) {
+  return !base::is_special(client) && asks_domain_lists(start);
+}
+
+bool asks_domain_lists(const config::Start& start) {
+  const bool has_none = start.sender_lists.empty() && start.helo_lists.empty();
+  return !has_none && start.event == spec::Event::connect_ready &&
+         !start.settings_and_facts.has(spec::bit::relay_client | spec::bit::REQUIRE_AUTH);
+}
+
+std::vector<DnsInquiry> domain_inquiries(const config::Start& start, const engine::Session& session) {
+  std::vector<DnsInquiry> questions;
+  const auto add = [&](std::span<const config::DnsList> lists, std::string_view domain) {
+    if (lists.empty()) return;
+    if (auto subject = DnsSubject::of_domain(domain)) questions.push_back({lists, *std::move(subject)});
+  };
+  const std::string_view sender = session.envelope().reverse_path();
+  if (const std::size_t at = sender.rfind('@'); at != std::string_view::npos)
+    add(start.sender_lists, sender.substr(at + 1));
+  add(start.helo_lists, session.client_name());
+  return questions;
+}
+
 std::expected<dns::Servers, std::string> dns_servers(std::string_view list) {
   return list.empty() ? dns::system_servers() : dns::parse_servers(list);
 }
 
-ClientListing::ClientListing(std::span<const config::DnsList> lists, std::uint64_t threshold,
-                             const base::Address& client)
-    : lists_(lists), threshold_(threshold), client_(client), answers_(lists.size()) {
+ClientListing::ClientListing(std::span<const config::DnsList> lists, std::uint64_t threshold, const DnsSubject& subject)
+    : lists_(lists), threshold_(threshold), subject_(subject), answers_(lists.size()) {
   for (std::size_t i = 0; i < lists_.size(); ++i) awaited_ += name_of(i) ? 1U : 0U;
   if (awaited_ == 0) judge();
 }
 
 std::optional<std::string> ClientListing::name_of(std::size_t entry) const {
-  const bool is_asked_by_another = asks_for(lists_, entry, client_) != entry;
-  return is_asked_by_another ? std::nullopt : name_to_ask(lists_[entry], client_);
+  const bool is_asked_by_another = asks_for(lists_, entry, subject_) != entry;
+  return is_asked_by_another ? std::nullopt : name_to_ask(lists_[entry], subject_);
 }
 
 Outcome ClientListing::outcome_of(std::size_t entry, const DnsAnswer& answer) const {
   if (!why_unanswered(answer).empty()) return Outcome::failed;
   for (std::size_t i = entry; i < lists_.size(); ++i)
-    if (asks_for(lists_, i, client_) == entry &&
+    if (asks_for(lists_, i, subject_) == entry &&
         std::ranges::any_of(answer.addresses, [&](const auto& each) { return lists_[i].has(each); }))
       return Outcome::listed;
   return Outcome::unlisted;
@@ -68,7 +90,7 @@ void ClientListing::close() {
 }
 
 void ClientListing::judge() try {
-  verdict_ = ask::judge(lists_, answers_, threshold_, client_);
+  verdict_ = ask::judge(lists_, answers_, threshold_, subject_);
   answers_ = {};
 } catch (const std::bad_alloc&) {
   verdict_.emplace();

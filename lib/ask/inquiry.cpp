@@ -20,7 +20,7 @@ using spec::Event;
 // Of a recipient that all lists of recipients take; none: DNS lists have nothing to say. The policy lets who may relay keep it
 // anyway: that client does not wait.
 std::optional<Asked> ask_about_client(Facts& facts, const Recipients::Judgement& judgement, bool may_relay) {
-  if (judgement.event != Event::recipient_ours || facts.start().dns_lists.empty()) return std::nullopt;
+  if (judgement.event != Event::recipient_ours || !config::has_dns_lists(facts.start())) return std::nullopt;
   const DnsStanding standing = facts.dns_standing(may_relay ? Waits::no : Waits::yes);
   if (standing.is_awaited && !may_relay) return NotYet{};
   if (standing.verdict == nullptr || !standing.verdict->is_listed) return std::nullopt;

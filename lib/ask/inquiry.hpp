@@ -27,7 +27,7 @@
 
 namespace postern::ask {
 
-// What DNS lists say of the client.
+// What DNS lists say of the client and of the domains that it names.
 struct DnsStanding {
   bool is_awaited = false;              // they have not answered yet
   const DnsVerdict* verdict = nullptr;  // null, and not awaited: they are not asked
@@ -44,7 +44,7 @@ class Facts {
   [[nodiscard]] virtual std::span<char* const> check_program() = 0;  // checkprogram subprogram... and a null pointer
   [[nodiscard]] virtual std::string local_ip() = 0;                  // ours, as the client reached us
   [[nodiscard]] virtual std::string_view relay_value() = 0;          // of RELAYCLIENT
-  // Only where the start has DNS lists. A client that need not wait for them gets what is known.
+  // Only where the start has DNS lists: of the client, and of what it names in this transaction. A client that need not wait for them gets what is known.
   [[nodiscard]] virtual DnsStanding dns_standing(Waits /*waits*/) { return {}; }
   // Who is told of each question that is asked, on any thread; outlives all inquiries. Null: nobody.
   [[nodiscard]] virtual QuestionBook* question_book() { return nullptr; }
@@ -55,7 +55,7 @@ class Facts {
 
 // Whether a question about a recipient may wait for somebody else: DNS lists, a program, Dovecot, a mail cluster, a policy service.
 [[nodiscard]] inline bool recipients_wait(const config::Start& start) {
-  return !start.dns_lists.empty() || !start.recipient_program.empty() || start.userdb || start.asks_mail_cluster ||
+  return config::has_dns_lists(start) || !start.recipient_program.empty() || start.userdb || start.asks_mail_cluster ||
          !start.policy_services.empty();
 }
 

@@ -169,7 +169,7 @@ bool DnsList::has(const Ipv4Octets& answer) const {
   return true;
 }
 
-std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_view text) {
+std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_view text, ListedBy by) {
   std::vector<DnsList> lists;
   while (true) {
     text.remove_prefix(std::min(text.find_first_not_of(separators), text.size()));
@@ -178,6 +178,8 @@ std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_vie
     if (lists.size() == spec::max_dns_lists) return Problem("there are more than 32 entries: leave some out");
     auto list = parse_entry(text.substr(0, end));
     if (!list) return Problem(std::move(list.error()));
+    if (list->is_for_ipv4 && by == ListedBy::domain)
+      return wrong(text.substr(0, end), ": ipv4: is for lists of addresses, and this one is asked about domains");
     lists.push_back(std::move(*list));
     text.remove_prefix(end);
   }

@@ -1,12 +1,13 @@
-// The DNS lists that a client's address is asked about (DNSBL, and with a negative weight DNSWL), as an operator writes them.
+// The DNS lists that a client's address is asked about (DNSBL, and with a negative weight DNSWL), or a domain that it names
+// (DNSBL_SENDER, DNSBL_HELO), as an operator writes them.
 // in      entries apart by blanks or commas: `zen.spamhaus.org=127.0.0.[2..11]*3 list.dnswl.org=127.0.[0..255].[1..3]*-2`
 //           ZONE=ADDRESSES      which answers are a listing; each of the four numbers may be a set: `[2..11]`, `[2;4..7]`
 //           *WEIGHT             what a listing counts; 1 where it is left out
 //           KEY@ZONE=...        asked as KEY.ZONE, and shown as ZONE: a key of Spamhaus DQS is a secret
-//           ipv4:ZONE=...       never asked about an IPv6 address
+//           ipv4:ZONE=...       never asked about an IPv6 address; not of lists of domains
 // out     DnsList, one for each entry; two entries may have one zone, with other addresses and weights
 // errors  a sentence that says which entry is wrong and what to write; no key is in it
-// source  postconf(5): postscreen_dnsbl_sites; RFC 5782 2.1, 2.4
+// source  postconf(5): postscreen_dnsbl_sites; RFC 5782 2.1, 2.2, 2.4
 #pragma once
 
 #include <array>
@@ -37,7 +38,9 @@ struct DnsList {
 // typing error), and other addresses than those of 127.0.0.0/8 are what somebody made of a list that has ended.
 [[nodiscard]] bool may_be_listing(const Ipv4Octets& answer);
 
-[[nodiscard]] std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_view text);
+enum class ListedBy : std::uint8_t { address, domain };  // what the lists have entries for
+[[nodiscard]] std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_view text,
+                                                                               ListedBy by = ListedBy::address);
 
 // The highest score that a client can reach.
 [[nodiscard]] int highest_score(const std::vector<DnsList>& lists);

@@ -40,10 +40,15 @@ std::vector<InForce> asked_in_force(const Start& start) {
     all.push_back({"filter_max_octets", std::to_string(start.filter_max_octets)});
     if (!start.rspamd_settings.empty()) all.push_back({"rspamd_settings", start.rspamd_settings});
   }
-  if (!start.dns_lists.empty()) {
-    Names lists;
-    for (const DnsList& each : start.dns_lists) lists.add(each.name);
-    all.push_back({"dns_lists", lists.take()});
+  const auto add_lists = [&](std::string_view name, const std::vector<DnsList>& lists) {
+    Names names;
+    for (const DnsList& each : lists) names.add(each.name);
+    if (!lists.empty()) all.push_back({name, names.take()});
+  };
+  add_lists("dns_lists", start.dns_lists);
+  add_lists("dns_lists_of_sender", start.sender_lists);
+  add_lists("dns_lists_of_helo", start.helo_lists);
+  if (has_dns_lists(start)) {
     all.push_back({"dnsbl_threshold", std::to_string(start.dnsbl_threshold)});
     all.push_back({"dnsbl_at_connect", start.dnsbl_at_connect ? "1" : "0"});
   }

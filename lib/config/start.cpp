@@ -9,13 +9,13 @@
 #include "base/program_file.hpp"
 #include "config/cdb_file.hpp"
 #include "config/control.hpp"
+#include "config/dns_settings.hpp"
 #include "config/foreign_settings.hpp"
 #include "config/lmtp_address.hpp"
 #include "config/maildir_limits.hpp"
 #include "config/policy_services.hpp"
 #include "config/service_address.hpp"
 #include "config/settings_env.hpp"
-#include "dns/servers.hpp"
 #include "spec/limits.hpp"
 #include "tls/certificate.hpp"
 #include "tls/ciphers.hpp"
@@ -54,7 +54,8 @@ class Judge {
   Start judge() {
     judge_values();
     judge_valid_recipients();
-    judge_dns_lists();
+    for (std::string& problem : judge_dns_settings(start_, environment_, values_, origin_))
+      wrong(Event::connect_bad_value, std::move(problem));
     judge_greylist();
     if (lists_ == Lists::here) judge_lists(start_);
     judge_controls();
@@ -106,38 +107,10 @@ class Judge {
     start_.warnings.push_back(std::move(problem->sentence));
   }
 
-  // rblsmtpd(1): where RBLSMTPD is set, even empty, no list is asked.
-  void judge_dns_lists() {
-    start_.dnsbl_threshold = values_.number(Option::DNSBL_THRESHOLD).value_or(spec::dnsbl_threshold);
-    start_.dnsbl_at_connect = is_set(Option::DNSBL_AT_CONNECT);
-    start_.dns_servers = environment_.value_of("POSTERN_DNS");
-    if (const auto servers = dns::parse_servers(start_.dns_servers); !start_.dns_servers.empty() && !servers)
-      wrong(Event::connect_bad_value, "POSTERN_DNS in " + std::string(origin_) + ": " + servers.error());
-    auto lists = parse_dns_lists(environment_.value_of("DNSBL"));
-    if (!lists) return wrong(Event::connect_bad_value, "DNSBL in " + std::string(origin_) + ": " + lists.error());
-    const auto highest = static_cast<std::uint64_t>(highest_score(*lists));
-    if (!lists->empty() && highest < start_.dnsbl_threshold)
-      start_.warnings.push_back("DNSBL_THRESHOLD is " + std::to_string(start_.dnsbl_threshold) +
-                                ", and the weights of DNSBL come to " + std::to_string(highest) +
-                                ": no client is ever refused by it");
-    if (!environment_.has("RBLSMTPD")) warn_of_dns_settings(lists->empty());
-    if (!environment_.has("RBLSMTPD")) start_.dns_lists = std::move(*lists);
-  }
-
   void judge_greylist() {
     start_.greylist_seconds = static_cast<unsigned>(values_.number(Option::GREYLIST).value_or(0));
     if (start_.greylist_seconds != 0 && lists_ == Lists::here)
       wrong(Event::connect_bad_value, greylist_needs_serve(origin_));
-  }
-
-  void warn_of_dns_settings(bool has_no_lists) {
-    if (has_no_lists && (!environment_.value_of("DNSBL_THRESHOLD").empty() || start_.dnsbl_at_connect))
-      start_.warnings.emplace_back(
-          "DNSBL_THRESHOLD and DNSBL_AT_CONNECT have no effect without DNSBL: name a list in it, or unset them");
-    if (!has_no_lists && start_.dnsbl_at_connect && values_.flag(Option::REQUIRE_AUTH).value_or(false))
-      start_.warnings.emplace_back(
-          "DNSBL_AT_CONNECT=1 with REQUIRE_AUTH=1: users on a listed address, as many at home are, cannot log in; "
-          "unset DNSBL_AT_CONNECT, and who has logged in is not judged by lists");
   }
 
   // A malformed control file is a bad value, one that cannot be read is no control at all.

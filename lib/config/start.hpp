@@ -55,6 +55,8 @@ struct Start {
   std::string recipient_program;              // RCPTCHECK; empty: none is asked
   std::optional<base::SocketAddress> userdb;  // POSTERN_USERDB; none: it is not asked
   std::vector<DnsList> dns_lists;             // that are asked about a client; none where RBLSMTPD says what to do
+  std::vector<DnsList> sender_lists;          // DNSBL_SENDER: that are asked about the domain of MAIL FROM
+  std::vector<DnsList> helo_lists;            // DNSBL_HELO: about the name of HELO
   std::uint64_t dnsbl_threshold = 0;
   bool dnsbl_at_connect = false;                     // for the greeting, not for recipients
   unsigned greylist_seconds = 0;                     // GREYLIST: before a triple may come again; 0: no greylist
@@ -121,6 +123,11 @@ void judge_lists(Start& start, Domains domains = Domains::in_file);
 // The first word of the greeting: our name where there must be no more than a name.
 [[nodiscard]] inline std::string_view host_name(const Start& start) {
   return std::string_view(start.host).substr(0, start.host.find(' '));
+}
+
+// Whether any DNS list is asked, about a client or about a domain that it names.
+[[nodiscard]] inline bool has_dns_lists(const Start& start) {
+  return !start.dns_lists.empty() || !start.sender_lists.empty() || !start.helo_lists.empty();
 }
 
 // Where mail to `<postmaster>` goes: control/me, or our name.

@@ -33,10 +33,12 @@ observe::AuthResult counted(ask::Verdict verdict) {
   return observe::AuthResult::broken;
 }
 
+}  // namespace
+
 class ClientFacts final : public ask::Facts {
  public:
-  ClientFacts(Client& client, const engine::Session& session, int socket)
-      : client_(client), session_(session), socket_(socket) {}
+  ClientFacts(ClientWork& work, Client& client, const engine::Session& session, int socket)
+      : work_(work), client_(client), session_(session), socket_(socket) {}
 
   [[nodiscard]] const engine::Session& session() const override { return session_; }
   [[nodiscard]] const config::Start& start() const override { return client_.served->start; }
@@ -44,18 +46,17 @@ class ClientFacts final : public ask::Facts {
   [[nodiscard]] std::span<char* const> check_program() override { return client_.served->check_program(); }
   [[nodiscard]] std::string local_ip() override { return std::string(write(client_.local(socket_).address).view()); }
   [[nodiscard]] std::string_view relay_value() override { return client_.served->relay_value; }
-  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits) override {
-    if (client_.dns_lists == nullptr) return {};
-    const ask::DnsVerdict* const verdict = client_.dns_lists->verdict();
-    return {.is_awaited = verdict == nullptr, .verdict = verdict};
-  }
+  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits waits) override { return work_.dns_standing(waits); }
   [[nodiscard]] ask::QuestionBook* question_book() override { return &client_.context.questions; }
 
  private:
+  ClientWork& work_;
   Client& client_;
   const engine::Session& session_;
   int socket_;
 };
+
+namespace {
 
 void note_gates(const Client& client, const limits::GateChanges& changes) {
   for (const auto& change : changes.all) {
@@ -146,7 +147,7 @@ void ClientWork::ask(const engine::Want& want) {
     return tell_too_many(want.ticket);
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
   try {
-    ClientFacts facts(client(), session(), connection().talk_.stream.socket());
+    ClientFacts facts(*this, client(), session(), connection().talk_.stream.socket());
     ask::Asked asked = ask::ask(want.question, facts, *client().context.recipients);
     if (auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&asked))
       return ask_on_a_thread(want.ticket, std::move(*inquiry));
@@ -159,13 +160,26 @@ void ClientWork::ask(const engine::Want& want) {
   found(want.ticket, finding);
 }
 
+// Domains are asked about when the address is known, by the question that waits.
+ask::DnsStanding ClientWork::dns_standing(ask::Waits waits) {
+  const ask::DnsVerdict* const of_client = client().dns_lists == nullptr ? nullptr : client().dns_lists->verdict();
+  if (client().dns_lists != nullptr && of_client == nullptr) return {.is_awaited = true};
+  const config::Start& start = client().served->start;
+  if (waits == ask::Waits::no || (start.sender_lists.empty() && start.helo_lists.empty()))
+    return {.verdict = of_client};
+  if (asked_ == nullptr) asked_ = std::make_unique<Asked>(connection());
+  return asked_->domain_lists.standing(session(), of_client);
+}
+
 bool ClientWork::waits_for_dns_lists() {
-  return client().dns_lists != nullptr && connection().waits_for_job() && !connection().has_job_in_hand() &&
+  return (client().dns_lists != nullptr || asked_ != nullptr) && connection().waits_for_job() &&
+         !connection().has_job_in_hand() &&
          connection().talk_.conversation().want().question == engine::Question::recipient;
 }
 
 void ClientWork::hear_dns_lists() {
-  if (client().dns_lists->verdict() == nullptr) return;
+  if (client().dns_lists != nullptr && client().dns_lists->verdict() == nullptr) return;
+  if (asked_ != nullptr && asked_->domain_lists.is_awaited()) return;
   ask(connection().talk_.conversation().want());
   connection().end_with_server();
   connection().talk_.resume();
@@ -198,7 +212,9 @@ void ClientWork::end_question() {
 }
 
 void ClientWork::withdraw() {
-  if (policy_ != nullptr) policy_->withdraw();
+  if (asked_ == nullptr) return;
+  asked_->domain_lists.withdraw();
+  asked_->policy.withdraw();
 }
 
 // What it answers stands in a workspace that no other session is lent.
@@ -268,16 +284,16 @@ void ClientWork::hear_probe(ask::Source source, Ticket ticket, const limits::Rec
 
 void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) {
   try {
-    if (policy_ == nullptr) policy_ = std::make_unique<ClientPolicy>(connection());
+    if (asked_ == nullptr) asked_ = std::make_unique<Asked>(connection());
   } catch (const std::bad_alloc&) {
     client().journal().trouble("no memory to ask policy services");
     return connection().talk_.answer(ticket, engine::nobody_answers(engine::Question::recipient));
   }
-  policy_->ask(ticket, recipient);
+  asked_->policy.ask(ticket, recipient);
 }
 
 std::string_view ClientWork::header_fields() const {
-  return policy_ == nullptr ? std::string_view() : policy_->header_fields(session().transactions());
+  return asked_ == nullptr ? std::string_view() : asked_->policy.header_fields(session().transactions());
 }
 
 // The client has its reply. A wrong password still counts as a guess (deviation D22).

@@ -16,6 +16,7 @@
 #include "server/client/client_message.hpp"
 #include "server/client/client_policy.hpp"
 #include "server/client/client_probe.hpp"
+#include "server/client/domain_lists.hpp"
 
 namespace postern::server {
 
@@ -57,6 +58,7 @@ class ClientWork {
 
  private:
   friend class InquiryJob;
+  friend class ClientFacts;
 
   void give_up_question(std::string_view why);
   void ask_on_a_thread(engine::Ticket ticket, std::unique_ptr<ask::Inquiry> inquiry);
@@ -71,7 +73,16 @@ class ClientWork {
   [[nodiscard]] const engine::Session& session() const;
   [[nodiscard]] Connection& connection() const { return message.connection(); }
 
-  std::unique_ptr<ClientPolicy> policy_;  // null: none was asked
+  // What lists say of the client, and of what it names.
+  [[nodiscard]] ask::DnsStanding dns_standing(ask::Waits waits);
+
+  // Who is asked about its transactions.
+  struct Asked {
+    explicit Asked(Connection& connection) : policy(connection), domain_lists(connection) {}
+    ClientPolicy policy;
+    DomainLists domain_lists;
+  };
+  std::unique_ptr<Asked> asked_;  // null: nobody was
 };
 
 }  // namespace postern::server

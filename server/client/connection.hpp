@@ -45,6 +45,7 @@ class Connection final : public loop::Watcher, public loop::Timer {
   friend class ClientProbe;
   friend class ClientWork;
   friend class DnsLists;
+  friend class DomainLists;
   friend class InquiryJob;
   friend class StoreJobOfClient;
 

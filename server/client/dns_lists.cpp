@@ -26,18 +26,27 @@ std::unique_ptr<DnsLists> DnsLists::begin(Connection& connection) {
   const Client& client = connection.client_;
   const config::Configuration& settings = client.context.snapshot->policies->settings();
   if (!asks_dns_lists(settings, client.served->start, client.remote.address)) return nullptr;
+  return begin(connection, About::client, {client.served->start.dns_lists, client.remote.address});
+}
+
+std::unique_ptr<DnsLists> DnsLists::begin(Connection& connection, const ask::DnsInquiry& domain) {
+  return begin(connection, About::domain, domain);
+}
+
+std::unique_ptr<DnsLists> DnsLists::begin(Connection& connection, About about, const ask::DnsInquiry& asked) {
   if (connection.context().find_resolver() == nullptr) return nullptr;
-  std::unique_ptr<DnsLists> lists(new DnsLists(connection));
+  std::unique_ptr<DnsLists> lists(new DnsLists(connection, about, asked));
   for (std::size_t i = 0; i < lists->listing_.entries(); ++i)
     if (const auto name = lists->listing_.name_of(i)) lists->ask(i, *name);
   if (lists->verdict() != nullptr) lists->tell();
   return lists;
 }
 
-DnsLists::DnsLists(Connection& connection)
+DnsLists::DnsLists(Connection& connection, About about, const ask::DnsInquiry& asked)
     : connection_(connection),
-      listing_(connection.client_.served->start.dns_lists, connection.client_.served->start.dnsbl_threshold,
-               connection.client_.remote.address) {}
+      about_(about),
+      lists_(asked.lists),
+      listing_(asked.lists, connection.client_.served->start.dnsbl_threshold, asked.subject) {}
 
 Client& DnsLists::client() const { return connection_.client_; }
 
@@ -45,7 +54,7 @@ void DnsLists::ask(std::size_t entry, const std::string& name) {
   const Answer* known = nullptr;
   const Answer no_memory = dns::failed(Answer::Failure::no_memory);
   LoopContext& context = client().context;
-  const config::DnsList& list = client().served->start.dns_lists[entry];
+  const config::DnsList& list = lists_[entry];
   ask::OpenQuestion asked;
   try {
     Question& question = questions_.emplace_back(*this, entry);
@@ -87,7 +96,7 @@ void DnsLists::tell() const {
   const ask::DnsVerdict& known = *verdict();
   const std::string silent = client().context.dns_counts.take(known, client().context.loop.now());
   if (!silent.empty()) client().journal().trouble("DNS lists did not answer: " + silent);
-  if (!known.is_listed) return;
+  if (!known.is_listed || about_ == About::domain) return;  // what both come to is told with a recipient
   client().context.metrics.dns_list(observe::DnsResult::listed);
   client().journal().dns_listed(known, client().served->start.dnsbl_threshold);
 }

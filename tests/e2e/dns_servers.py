@@ -90,19 +90,20 @@ class Real:
 
 
 class Rbldnsd(Real):
-    """zones: name -> lines of an ip4set."""
+    """zones: name -> lines of an ip4set; domains: name -> lines of a dnset."""
 
-    def __init__(self, zones):
-        self.zones = zones
+    def __init__(self, zones, domains=None):
+        self.zones, self.domains = zones, domains or {}
         super().__init__("postern-rbldnsd-", "2.0.0.127." + next(iter(zones)))
 
     def command(self):
         words = ["rbldnsd", "-n", "-c", "0", "-w", self.folder, "-b", f"127.0.0.1/{self.port}"]
         if os.getuid() == 0:
             words += ["-u", "nobody"]
-        for name, lines in self.zones.items():
-            (self.folder / name).write_text("\n".join(lines) + "\n")
-            words.append(f"{name}:ip4set:{name}")
+        for kind, zones in (("ip4set", self.zones), ("dnset", self.domains)):
+            for name, lines in zones.items():
+                (self.folder / name).write_text("\n".join(lines) + "\n")
+                words.append(f"{name}:{kind}:{name}")
         return words
 
 
