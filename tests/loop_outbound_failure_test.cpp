@@ -3,6 +3,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -14,6 +15,32 @@ namespace postern::loop {
 namespace {
 
 using Kind = base::StreamFailure::Kind;
+
+// A Unix socket that listens and accepts nobody; without its name connect(2) fails at once.
+class Nameable {
+ public:
+  explicit Nameable(int backlog) : path_(::testing::TempDir() + "/outbound-" + std::to_string(::getpid())) {
+    auto& name = reinterpret_cast<sockaddr_un&>(address_.storage);
+    name.sun_family = AF_UNIX;
+    path_.copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
+    address_.octets = sizeof name;
+    address_.text = "unix:" + path_;
+    ::unlink(path_.c_str());
+    if (::bind(socket_.number(), reinterpret_cast<sockaddr*>(&address_.storage), address_.octets) != 0 ||
+        ::listen(socket_.number(), backlog) != 0)
+      std::abort();
+  }
+  Nameable(const Nameable&) = delete;
+  Nameable& operator=(const Nameable&) = delete;
+  ~Nameable() { lose_name(); }
+  void lose_name() const { ::unlink(path_.c_str()); }
+  [[nodiscard]] const base::SocketAddress& address() const { return address_; }
+
+ private:
+  std::string path_;
+  base::SocketAddress address_;
+  base::Descriptor socket_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+};
 
 TEST_F(Outbound, who_refuses_is_told_with_its_address) {
   const TakenPort nobody;
@@ -194,28 +221,43 @@ TEST_F(Outbound, a_large_question_goes_as_the_service_takes_it) {
 
 // A machine that is gone answers nothing: neither yes nor no.
 TEST_F(Outbound, connecting_has_its_time) {
-  base::Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = ::testing::TempDir() + "/outbound-" + std::to_string(::getpid());
-  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
-  ::unlink(path.c_str());
-  ASSERT_EQ(0, ::bind(listener.number(), reinterpret_cast<sockaddr*>(&address), sizeof address));
-  ASSERT_EQ(0, ::listen(listener.number(), 0));
-  base::SocketAddress crowded{.octets = sizeof address, .text = "unix:" + path};
-  std::memcpy(&crowded.storage, &address, sizeof address);
+  const Nameable crowded(0);
   const base::Descriptor first(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(0, ::connect(first.number(), reinterpret_cast<sockaddr*>(&address), sizeof address));
+  ASSERT_EQ(0, ::connect(first.number(), reinterpret_cast<const sockaddr*>(&crowded.address().storage),
+                         crowded.address().octets));
   settings_.connect_patience = 300ms;
-  make({crowded});
+  make({crowded.address()});
   const Question& question = ask("x");
   const auto begun = std::chrono::steady_clock::now();
   run_to_the_end();
-  ::unlink(path.c_str());
   ASSERT_TRUE(question.failure);
-  EXPECT_EQ("no connection, ETIMEDOUT: unix:" + path, question.told);
+  EXPECT_EQ("no connection, ETIMEDOUT: " + crowded.address().text, question.told);
   EXPECT_GE(question.ended_at - begun, 300ms);
   EXPECT_LT(question.ended_at - begun, 4s);
+}
+
+// proptests/models/questions.pml: LINE_FORGOTTEN
+TEST_F(Outbound, who_is_in_line_when_the_next_one_finds_nobody_does_not_wait_for_the_end_of_the_rest) {
+  const Nameable silent(8);
+  settings_.rest = {.first = 5s, .longest = 5s};
+  settings_.max_in_flight = 1;
+  settings_.max_waiting = 8;
+  make({silent.address()});
+  ends_with_all_ = false;
+  Question &served = ask("served"), &in_line = ask("in line");
+  Question next("next", 5s, [] {});
+  bool is_refused = false;
+  Next leaving([&] {
+    EXPECT_EQ(1, served.begun);
+    silent.lose_name();
+    served.leave();
+    is_refused = pool_->submit(next, 8s).has_value();
+  });
+  loop_->post([&] { leaving.in(*loop_, 100ms); });
+  run(1s);
+  EXPECT_TRUE(is_refused);
+  EXPECT_EQ(0, in_line.begun);
+  EXPECT_EQ("no connection, ENOENT: " + silent.address().text, in_line.told);
 }
 
 TEST_F(Outbound, after_a_failure_nobody_connects_for_a_while) {

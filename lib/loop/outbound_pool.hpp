@@ -191,6 +191,7 @@ std::optional<base::StreamFailure> OutboundPool<Protocol>::submit(Request& reque
   const auto failure =
       is_stuck() ? addresses_.last_failure() : base::StreamFailure{.kind = base::StreamFailure::Kind::crowded};
   waiting_.pop_back();
+  if (is_stuck()) loop_.arm(rested_, {});  // those in line before end in a turn of their own
   return failure;
 }
 
