@@ -1,0 +1,249 @@
+// What a mail cluster answers to questions about recipients: [how many, at most two, over one connection] and then its octets; what
+// stands between two octets 0xFF comes at once.
+// oracle  a naive reader of the same replies: what is said to the cluster, octet by octet, and never DATA; a recipient is ours or
+//         unknown only when exactly that was the reply to its own RCPT, after a MAIL that was taken, and nothing came that is one
+//         reply too many; whether the connection may be used again; the octets one by one change nothing
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "deliver/lmtp/conversation.hpp"
+#include "deliver/lmtp/probe.hpp"
+
+namespace {
+
+using namespace postern;
+using spec::Event;
+using State = base::ClientProtocol::State;
+using Strings = std::vector<std::string>;
+
+const std::array<Strings, 2> recipients{Strings{"one@x.example"}, Strings{"other@x.example"}};
+
+struct Input {
+  std::size_t probes = 1;
+  Strings pieces;
+};
+
+struct Told {
+  std::string said;
+  std::vector<Event> events;  // of each question that was begun
+  State state = State::busy;
+  friend bool operator==(const Told&, const Told&) = default;
+};
+
+void must(bool is_so, const char* what, const Told& one, const Told& other) {
+  if (is_so) return;
+  for (const Told* told : {&one, &other}) {
+    std::fprintf(stderr, "%s\n%s", told == &one ? what : "---", told->said.c_str());
+    for (const Event event : told->events) std::fprintf(stderr, "= %s\n", std::string(spec::name_of(event)).c_str());
+  }
+  std::abort();
+}
+
+Input input_of(std::string_view octets) {
+  Input input{.probes = octets[0] % 2 == 0 ? 1U : 2U, .pieces = {""}};
+  for (const char octet : octets.substr(1)) {
+    if (octet == '\xFF')
+      input.pieces.emplace_back();
+    else
+      input.pieces.back() += octet;
+  }
+  return input;
+}
+
+// ---- the naive reader
+
+class Naive {
+ public:
+  explicit Naive(const Input& input) : input_(input) {}
+
+  Told read() {
+    for (const std::string& piece : input_.pieces) {
+      if (stage_ == Stage::dead) break;
+      take(piece);
+      if (stage_ == Stage::idle && told_.events.size() < input_.probes) begin();
+      if (stage_ < Stage::idle) told_.said += pending_;
+      pending_.clear();
+    }
+    // The connection ends: what RCPT was answered stands, unless that reply may have been one to something else.
+    if (!is_concluded_) conclude(stage_ == Stage::reset ? verdict() : Event::recipient_unknowable);
+    told_.state = stage_ == Stage::idle ? State::idle : State::ended;
+    return told_;
+  }
+
+ private:
+  enum class Stage : std::uint8_t { greeting, lhlo, mail, rcpt, reset, idle, dead };
+
+  void begin() {
+    is_concluded_ = false;
+    mail_ = rcpt_ = 0;
+    say(Stage::mail, "MAIL FROM:<>\r\n", 1);
+    if (is_pipelining_) say(Stage::mail, rcpt_line(), 2);
+  }
+
+  [[nodiscard]] std::string rcpt_line() const { return "RCPT TO:<" + recipients[told_.events.size()][0] + ">\r\n"; }
+
+  // What it answers before it hears of it is no answer: all that was said has been heard when a piece begins.
+  void take(const std::string& piece) {
+    unread_ += piece;
+    answerable_ = asked_;
+    while (stage_ < Stage::idle) {
+      const std::size_t end = unread_.find("\r\n");
+      if (std::min(end, unread_.size()) + (end == std::string::npos ? 0 : 2) > 2048) return die();
+      if (end == std::string::npos) return;
+      const std::string line = unread_.substr(0, end);
+      unread_.erase(0, end + 2);
+      take_line(line);
+    }
+    if (stage_ == Stage::idle && !(unread_.empty() && lines_.empty())) die();
+  }
+
+  void take_line(const std::string& line) {
+    const auto between = [](char c, char a, char b) { return c >= a && c <= b; };
+    if (line.size() < 3 || !between(line[0], '2', '5') || !between(line[1], '0', '5') || !between(line[2], '0', '9'))
+      return die();
+    if (line.size() > 3 && line[3] != ' ' && line[3] != '-') return die();
+    if (!lines_.empty() && lines_[0].substr(0, 3) != line.substr(0, 3)) return die();
+    lines_.push_back(line);
+    const bool is_last = line.size() == 3 || line[3] == ' ';
+    if (!is_last && lines_.size() == 100) return die();
+    if (!is_last) return;
+    const Strings reply = std::exchange(lines_, {});
+    if (answerable_ == 0) return die();
+    --answerable_;
+    --asked_;
+    take_reply(std::stoi(reply[0].substr(0, 3)), reply);
+  }
+
+  void take_reply(int code, const Strings& reply) {
+    switch (stage_) {
+      case Stage::greeting: return code == 220 ? say(Stage::lhlo, "LHLO mx.example.org\r\n", 1) : die();
+      case Stage::lhlo: return code == 250 ? take_offers(reply) : die();
+      case Stage::mail: return code / 100 == 3 ? die() : take_of_mail(code);
+      case Stage::rcpt: return code / 100 == 3 ? die() : take_of_rcpt(code);
+      case Stage::reset:
+        if (code / 100 != 2) return die();
+        conclude(verdict());
+        stage_ = Stage::idle;
+        return;
+      default: return;
+    }
+  }
+
+  void take_offers(const Strings& reply) {
+    for (std::size_t i = 1; i < reply.size(); ++i) {
+      std::string word = reply[i].substr(std::min<std::size_t>(4, reply[i].size()));
+      word = word.substr(0, word.find_first_of(" \n"));
+      for (char& c : word)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+      is_pipelining_ |= word == "PIPELINING";
+    }
+    begin();
+  }
+
+  void take_of_mail(int code) {
+    mail_ = code;
+    if (is_pipelining_)
+      stage_ = Stage::rcpt;
+    else if (code / 100 == 2)
+      say(Stage::rcpt, rcpt_line(), 1);
+    else
+      reset();
+  }
+
+  void take_of_rcpt(int code) {
+    rcpt_ = code;
+    reset();
+  }
+
+  // 421: it closes.
+  void reset() { mail_ == 421 || rcpt_ == 421 ? die() : say(Stage::reset, "RSET\r\n", 1); }
+
+  [[nodiscard]] Event verdict() const {
+    if (mail_ / 100 != 2) return Event::recipient_unknowable;
+    if (rcpt_ / 100 == 2) return Event::recipient_ours;
+    return rcpt_ / 100 == 5 ? Event::recipient_unknown : Event::recipient_unknowable;
+  }
+
+  void conclude(Event event) {
+    is_concluded_ = true;
+    told_.events.push_back(event);
+  }
+  void say(Stage stage, const std::string& octets, std::size_t asked) {
+    stage_ = stage;
+    pending_ += octets;  // said when the piece has been heard, unless it ended the connection
+    asked_ = asked;
+  }
+  void die() { stage_ = Stage::dead; }
+
+  const Input& input_;
+  Told told_;
+  Stage stage_ = Stage::greeting;
+  std::string unread_, pending_;
+  Strings lines_;
+  std::size_t asked_ = 1, answerable_ = 0;
+  int mail_ = 0, rcpt_ = 0;
+  bool is_pipelining_ = false, is_concluded_ = false;
+};
+
+// ---- ours
+
+Told hold(const Input& input, std::size_t at_once) {
+  static const deliver::LmtpTimeouts timeouts;
+  deliver::LmtpConversation conversation("mx.example.org", timeouts);
+  const base::Time now{};
+  Told told;
+  bool is_open = false;  // a question
+  const auto begin = [&] {
+    is_open = true;
+    conversation.begin({.reverse_path = {}, .forward_paths = recipients[told.events.size()], .message = nullptr}, now);
+  };
+  const auto conclude = [&] {
+    is_open = false;
+    const deliver::LmtpStanding standing = deliver::standing_of(conversation.take_result(), "unix:/run/lmtp");
+    told.events.push_back(standing.event);
+    const auto is_printable = [](char c) { return c >= ' ' && c <= '~'; };
+    must(standing.is_known() == standing.trouble.empty(), "it is known, or says why not", told, told);
+    must(std::ranges::all_of(standing.trouble, is_printable), "words for the log are one printable line", told, told);
+  };
+  const auto hear = [&] {
+    for (auto output = conversation.output(); conversation.state() == State::busy && !output.empty();
+         output = conversation.output()) {
+      const std::string octets(output.substr(0, at_once));
+      told.said += octets;
+      conversation.sent(octets.size(), now);
+    }
+  };
+  begin();
+  for (const std::string& piece : input.pieces) {
+    hear();
+    if (conversation.state() == State::ended) break;
+    for (std::size_t at = 0; at < piece.size(); at += at_once)
+      conversation.receive(std::string_view(piece).substr(at, at_once), now);
+    if (conversation.state() != State::busy && is_open) conclude();
+    if (conversation.state() == State::idle && told.events.size() < input.probes) begin();
+  }
+  hear();
+  if (conversation.state() == State::busy) conversation.fail({.kind = base::StreamFailure::Kind::closed});
+  if (is_open) conclude();
+  told.state = conversation.state();
+  must(!told.said.contains("DATA"), "DATA is said", told, told);
+  return told;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 1) return 0;
+  const Input input = input_of({reinterpret_cast<const char*>(data), size});
+  const Told ours = hold(input, std::string::npos), cut = hold(input, 1), naive = Naive(input).read();
+  must(ours == naive, "the naive reader says otherwise", ours, naive);
+  must(cut == ours, "cut octet by octet it ends otherwise", cut, ours);
+  return 0;
+}
