@@ -26,20 +26,6 @@ using spec::Event;
   throw audit::UsageError(file + ": postern serve would not start with it: " + audit::joined(sentences, "; "));
 }
 
-std::string name_of(const ListenerSettings& listener) {
-  return listener.socket_name.empty() ? std::string(base::write(listener.at).view()) : listener.socket_name;
-}
-
-std::size_t find_listener(const config::Configuration& settings, const std::string& wanted) {
-  std::vector<std::string> names;
-  for (const ListenerSettings& each : settings.listeners) names.push_back(name_of(each));
-  const auto found = wanted.empty() ? names.begin() : std::ranges::find(names, wanted);
-  if (found == names.end())
-    throw audit::UsageError("--listener " + wanted + ": there is no such listener; there are " +
-                            audit::joined(names, ", "));
-  return static_cast<std::size_t>(found - names.begin());
-}
-
 std::string own_name() {
   const passwd* const entry = ::getpwuid(::geteuid());
   return entry != nullptr ? entry->pw_name : "user " + std::to_string(::geteuid());
@@ -97,6 +83,20 @@ void judge_entrance(MetClient& met) {
 }
 
 }  // namespace
+
+std::string name_of(const ListenerSettings& listener) {
+  return listener.socket_name.empty() ? std::string(base::write(listener.at).view()) : listener.socket_name;
+}
+
+std::size_t find_listener(const config::Configuration& settings, const std::string& wanted) {
+  std::vector<std::string> names;
+  for (const ListenerSettings& each : settings.listeners) names.push_back(name_of(each));
+  const auto found = wanted.empty() ? names.begin() : std::ranges::find(names, wanted);
+  if (found == names.end())
+    throw audit::UsageError("--listener " + wanted + ": there is no such listener; there are " +
+                            audit::joined(names, ", "));
+  return static_cast<std::size_t>(found - names.begin());
+}
 
 MetClient meet_client(const std::string& file, const std::string& listener, const base::Address& address) {
   const auto start = start_of_file(file);

@@ -38,6 +38,11 @@ struct MetClient {
   }
 };
 
+// As the file has it: ADDRESS:PORT, or the name of a socket.
+[[nodiscard]] std::string name_of(const config::ListenerSettings& listener);
+// Empty: the first one.
+[[nodiscard]] std::size_t find_listener(const config::Configuration& settings, const std::string& wanted);
+
 [[nodiscard]] MetClient meet_client(const std::string& file, const std::string& listener, const base::Address& address);
 
 }  // namespace postern::cli

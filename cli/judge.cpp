@@ -9,6 +9,7 @@
 #include "audit/judge/report.hpp"
 #include "base/network.hpp"
 #include "base/wipe.hpp"
+#include "cli/judge_file.hpp"
 #include "cli/judge_run.hpp"
 #include "cli/judge_talk.hpp"
 #include "cli/verbs.hpp"
@@ -19,7 +20,7 @@ namespace {
 constexpr const char* password_variable = "POSTERN_JUDGE_PASSWORD";
 
 struct Options {
-  std::string server, format = "text", output, password_file, send_to;
+  std::string server, config, listener, format = "text", output, password_file, send_to;
   std::vector<std::string> words;
   FactOptions facts;
   audit::Surroundings surroundings;
@@ -106,26 +107,59 @@ std::string report_of(const audit::Policy& policy, const audit::ServerJudgement&
   return audit::judge_text(policy, judgement, conclusion);
 }
 
-void write_out(const std::string& report, const std::string& path) {
-  if (path.empty()) return print(report);
-  std::ofstream file(path, std::ios::binary);
-  file << report;
-  if (!file.flush()) throw audit::UsageError(path + ": cannot be written");
+class Report {
+ public:
+  // path   empty: standard output
+  explicit Report(const std::string& path) : path_(path) {
+    if (path.empty()) return;
+    file_.open(path, std::ios::binary);
+    if (!file_) throw audit::UsageError(path + ": cannot be written");
+  }
+  void write(const std::string& report) {
+    if (path_.empty()) return print(report);
+    file_ << report;
+    if (!file_.flush()) throw audit::UsageError(path_ + ": cannot be written");
+  }
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+};
+
+// What the server is supposed to be.
+audit::Configuration supposed(const audit::Policy& policy, const Options& options, const Target& target) {
+  if (!options.config.empty()) return supposed_by_file(options.config, options.listener, target.address);
+  return audit::parse_configuration(policy, options.words, options.facts.said());
 }
 
+void must_say_one_thing(const Options& options) {
+  const bool has_file = !options.config.empty();
+  if (!has_file && options.server.empty())
+    throw audit::UsageError("say where the server listens (HOST:PORT), or which file it serves by (-c FILE)");
+  if (!has_file && !options.listener.empty())
+    throw audit::UsageError("--listener is one of a file: say which one with -c FILE");
+  if (has_file && (!options.words.empty() || options.facts.are_said()))
+    throw audit::UsageError("-c says what the server is supposed to be: leave settings and facts out");
+}
+
+// A file may change who this process is, and which files it finds: so all others are opened before.
 int judge_verb(const audit::Policy& policy, const Options& options) {
-  const audit::Configuration supposed = audit::parse_configuration(policy, options.words, options.facts.said());
+  must_say_one_thing(options);
   audit::Surroundings surroundings = surroundings_of(options);
-  const Target target = target_of(options.server);
+  const std::string server =
+      options.server.empty() ? listener_of_file(options.config, options.listener) : options.server;
+  const Target target = target_of(server);
   if (!options.may_leave_loopback && !is_loopback(target.address))
-    throw audit::UsageError(options.server +
+    throw audit::UsageError(server +
                             " is not on this machine: judge a server of others only with their leave, and --i-may");
+  Report report(options.output);
+  const audit::Configuration configuration = supposed(policy, options, target);
   JudgeTalk talk(target.address, target.name, options.bounds.reply_seconds);
-  audit::ServerJudgement judgement = judge_server(policy, supposed, surroundings, options.bounds, talk);
+  audit::ServerJudgement judgement = judge_server(policy, configuration, surroundings, options.bounds, talk);
   base::wipe(std::span(surroundings.password));
-  judgement.server = options.server;
+  judgement.server = server;
   const audit::Conclusion conclusion = conclude(judgement, options.is_strict);
-  write_out(report_of(policy, judgement, conclusion, options.as_json ? "json" : options.format), options.output);
+  report.write(report_of(policy, judgement, conclusion, options.as_json ? "json" : options.format));
   return conclusion.exit_code;
 }
 
@@ -141,6 +175,11 @@ constexpr const char* about =
     "  postern judge 127.0.0.1:25                         as it would be without any setting\n"
     "  postern judge 127.0.0.1:587 FORCE_TLS=1 AUTH=1 --user alice --password-file pw --recipient alice@example.org\n"
     "  postern judge localhost:25 --format sarif -o judge.sarif\n"
+    "  postern judge -c /etc/postern/postern.toml --listener 0.0.0.0:587 --recipient alice@example.org\n"
+    "\n"
+    "With -c it is supposed to be what that file makes of one listener for clients of this machine, its class of "
+    "tcprules "
+    "too.\n"
     "\n"
     "No message is completed without --send, and nothing but this machine is judged without --i-may. A wrong password\n"
     "is tried a few times, for the user postern-judge alone. Certificates are not verified. The password of --user "
@@ -183,9 +222,13 @@ void add_bounds(CLI::App& verb, Options& options) {
 void add_judge(CLI::App& app, Program& program) {
   CLI::App* verb = app.add_subcommand("judge", about);
   const auto options = std::make_shared<Options>();
-  verb->add_option("server", options->server, "where it listens")->required()->type_name("HOST:PORT");
+  verb->add_option("server", options->server, "where it listens; else where the file says")->type_name("HOST:PORT");
   verb->add_option("setting", options->words, "what it is supposed to be, as postern explain takes it")
       ->type_name("SETTING=VALUE...");
+  verb->add_option("-c,--config", options->config, "the file of postern serve, instead of settings")->type_name("FILE");
+  verb->add_option("--listener", options->listener,
+                   "which one of the file, as it has it; else the one at that port, or the first one")
+      ->type_name("ADDRESS:PORT|SOCKET");
   options->facts.add_to(*verb, "yes", "exactly when AUTH=1");
   add_surroundings(*verb, *options);
   add_bounds(*verb, *options);

@@ -44,6 +44,7 @@ struct FactOptions {
   std::string certificate = "auto", backend = "auto", relay_client = "auto";
   void add_to(CLI::App& verb, const std::string& certificate_auto, const std::string& backend_auto);
   [[nodiscard]] audit::SaidFacts said() const;
+  [[nodiscard]] bool are_said() const { return certificate != "auto" || backend != "auto" || relay_client != "auto"; }
 };
 
 // To standard output; control octets as `?`.

@@ -90,6 +90,48 @@ class OfTheHouse(serve.Case):
             with self.subTest(settings):
                 self.assert_all_hold(report)
 
+    def by_file(self, name, *listeners):
+        """Another file than the server's own: that has no ports."""
+        self.file = self.home.path / name
+        self.write_file(*listeners)
+        return self.file
+
+    def test_a_server_is_judged_by_its_own_file(self):
+        users = {"AUTH_CDB": self.home.users}
+        kinds = [{}, {"FORCE_TLS": 1} | users, {"ALLOW_INSECURE_AUTH": 1, "REQUIRE_AUTH": 1} | users]
+        service = self.serving(*kinds)
+        file = self.by_file("own.toml", *[{"port": port} | kind for port, kind in zip(service.ports, kinds)])
+
+        def judged(port, kind):
+            login = LOGIN if "AUTH_CDB" in kind else []
+            done = peer.run([serve.postern(), "judge", "-c", file, "--listener", f"127.0.0.1:{port}", *JUDGED, *login, "--json"],
+                            env=ENVIRONMENT if login else {})
+            self.assertEqual(done.returncode, HOLDS, done.stderr)
+            return kind, json.loads(done.stdout)
+
+        for kind, report in side_by_side(judged, service.ports, kinds):
+            with self.subTest(kind):
+                self.assert_all_hold(report)
+        # Without --listener it is the one at that port, whose settings are others than the server's here.
+        other = self.by_file("other.toml", {"port": service.ports[1]}, {"port": service.ports[0], "FORCE_TLS": 1})
+        done = peer.run([serve.postern(), "judge", f"127.0.0.1:{service.ports[0]}", "-c", other, *JUDGED, "--json"], env={})
+        self.assertEqual(done.returncode, BROKEN, done.stderr)
+        self.assertIn("no_mail_before_tls_when_forced", broken(json.loads(done.stdout)))
+
+    def test_a_file_that_says_nothing_of_this_client(self):
+        rules = self.home.path / "tcp.cdb"
+        self.assertEqual(peer.run(["tcprules", rules, self.home.path / "tcp.tmp"], input=b"127.:deny\n").returncode, 0)
+        listeners = [{"port": 2525, "tcprules": rules}, {"port": 2526, "proxies": ["127.0.0.0/8"]}]
+        for words, sentence in ((["--listener", "127.0.0.1:2525"], "is turned away (connect.denied)"),
+                                (["127.0.0.1:2526"], "has to say PROXY first"),
+                                (["127.0.0.1:2527"], "no listener of"),
+                                (["--listener", "127.0.0.1:1"], "there is no such listener")):
+            with self.subTest(words):
+                file = self.by_file("odd.toml", *listeners)
+                done = peer.run([serve.postern(), "judge", "-c", file, *words], env={})
+                self.assertEqual(done.returncode, USAGE)
+                self.assertIn(sentence, " ".join(done.stderr.decode().split()))
+
     def test_a_message_is_sent_with_send_alone(self):
         service = self.serving({})
         report = judge_json(service.port, "AUTH=0", "local_only=1", expect=HOLDS, login=False)
@@ -367,7 +409,8 @@ class Usage(unittest.TestCase):
                       ["127.0.0.1:25", "--user", "x"], ["127.0.0.1:25", "--password-file", "/nowhere"],
                       ["127.0.0.1:25", "--recipient", "a b"], ["127.0.0.1:25", "--from", "a>\r\nRSET"],
                       ["127.0.0.1:25", "--send", "a@b.c", "--recipient", "d@b.c"], ["127.0.0.1:25", "--format", "pdf"],
-                      ["127.0.0.1:25", "--rate", "0"], []):
+                      ["127.0.0.1:25", "--rate", "0"], [], ["127.0.0.1:25", "--listener", "127.0.0.1:25"], ["-c", "/nowhere.toml"],
+                      ["127.0.0.1:25", "-c", "/dev/null", "AUTH=1"], ["127.0.0.1:25", "-c", "/dev/null", "--backend", "yes"]):
             with self.subTest(words):
                 self.assertEqual(peer.run([serve.postern(), "judge", *words], env={}).returncode, USAGE)
 
