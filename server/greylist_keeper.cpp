@@ -1,5 +1,9 @@
 #include "server/greylist_keeper.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <ctime>
 #include <new>
@@ -8,6 +12,17 @@
 #include "limits/greylist_file.hpp"
 
 namespace postern::server {
+
+// A folder in which it cannot be made is told of where the file is written.
+std::string GreylistKeeper::lock() {
+  if (path_.empty()) return {};
+  const std::string path = path_ + ".lock";
+  lock_ = base::Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const bool is_another_s = lock_.is_open() && ::flock(lock_.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!is_another_s) return {};
+  return "greylist_file " + path_ + ": another server that runs has it (" + path +
+         "), and each would write over what the other knows: give each server a file of its own";
+}
 
 std::string GreylistKeeper::open(const base::SipHash::Key& secret, base::Time now) try {
   saved_ = now;

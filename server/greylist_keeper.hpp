@@ -3,8 +3,9 @@
 // out     the greylist of all loops
 // threads open() before all others, save() on any, greylist() as limits/greylist.hpp says
 // lives   longer than all loops
+// alone   a server holds PATH.lock, an empty file, as long as it runs: two that write one file would forget what the other knows
 // errors  sentences: a file that cannot be read, or is damaged, is an empty greylist; one that cannot be written is tried again
-// source  docs/decisions/0020-greylist.md
+// source  docs/decisions/0020-greylist.md; flock(2)
 #pragma once
 
 #include <memory>
@@ -12,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "base/child.hpp"
 #include "limits/greylist.hpp"
 
 namespace postern::server {
@@ -20,6 +22,8 @@ class GreylistKeeper {
  public:
   explicit GreylistKeeper(std::string path) : path_(std::move(path)) {}
 
+  // Before open(). Empty: no other server has the file, or nobody can tell.
+  [[nodiscard]] std::string lock();
   // Empty: there is nothing to say.
   [[nodiscard]] std::string open(const base::SipHash::Key& secret, base::Time now);
   [[nodiscard]] limits::Greylist& greylist() { return *greylist_; }
@@ -30,6 +34,7 @@ class GreylistKeeper {
 
  private:
   std::string path_;
+  base::Descriptor lock_;
   std::unique_ptr<limits::Greylist> greylist_;
   mutable std::timed_mutex saving_;
   base::Time saved_{};     // under saving_

@@ -238,7 +238,7 @@ class Kept(Case):
         self.pass_(service)
         self.assertEqual(self.from_(service, TOM), LATER)
         self.assertEqual(service.terminate(), 0)
-        self.assertEqual([file.name for file in self.folder.iterdir()], ["known"])
+        self.assertEqual(sorted(file.name for file in self.folder.iterdir()), ["known", "known.lock"])
         self.assertEqual(stat.S_IMODE(self.known.stat().st_mode), 0o600)
         self.assertNotIn(b"example", self.known.read_bytes())
         time.sleep(DELAY_SECONDS)  # which counts, although nobody serves
@@ -319,6 +319,17 @@ class Kept(Case):
         self.assert_logged(service, f"warning: greylist_file {self.known}.new: cannot be written: Is a directory")
         time.sleep(DELAY_SECONDS)
         self.assertEqual(self.from_(service), "250 ok")
+
+    def test_two_servers_do_not_share_a_file(self):
+        first = self.grey()
+        checked = peer.run([serve.postern(), "check", "-c", self.file], env={"PATH": "/usr/bin:/bin"})
+        self.assertNotIn(b"another server", checked.stdout + checked.stderr)
+        second = self.start_serve()
+        self.assertEqual(second.exit_code(), 100, second.log())
+        self.assertIn(f"greylist_file {self.known}: another server that runs has it", second.log())
+        self.assertEqual(self.from_(first), LATER)
+        self.assertEqual(first.terminate(), 0)
+        self.assertTrue(self.start_serve().is_ready())
 
     def test_a_folder_that_is_not_there_refuses_the_start(self):
         log = self.refused(server={"greylist_file": self.home.path / "nowhere" / "known"}, variables={"GREYLIST": 300})
