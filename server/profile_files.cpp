@@ -102,12 +102,16 @@ ProfileFile folder_of_greylist(const std::string& greylist_file) {
       .place = "greylist_file", .path = base::folder_of(greylist_file), .use = Use::written_in, .must_be_there = true};
 }
 
-std::optional<std::string> obstacle_to(const ProfileFile& file) {
+std::optional<std::string> obstacle_without_sandbox(const ProfileFile& file) {
   if (is_waited_for(file)) return named(file) + ": is a FIFO or a socket, and not a file";
   if (!may_use(file)) return forbidden(file);
   if (file.must_be_there && is_no_folder(file)) return named(file) + ": there is no such folder: make it";
-  if (is_shut_out(file)) return shut_out(file);
   return std::nullopt;
+}
+
+std::optional<std::string> obstacle_to(const ProfileFile& file) {
+  if (auto obstacle = obstacle_without_sandbox(file)) return obstacle;
+  return is_shut_out(file) ? std::optional(shut_out(file)) : std::nullopt;
 }
 
 }  // namespace postern::server

@@ -24,5 +24,7 @@ struct ProfileFile {
 [[nodiscard]] ProfileFile folder_of_greylist(const std::string& greylist_file);
 
 [[nodiscard]] std::optional<std::string> obstacle_to(const ProfileFile& file);
+// The same to a process that is in no sandbox; asked in one, too.
+[[nodiscard]] std::optional<std::string> obstacle_without_sandbox(const ProfileFile& file);
 
 }  // namespace postern::server

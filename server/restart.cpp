@@ -57,11 +57,11 @@ void keep_what_serves(const config::Configuration& serving, config::Configuratio
 
 std::string problem_of_next_start(const config::Configuration& serving, const config::Configuration& next,
                                   bool is_confined) {
+  if (next.greylist_file != serving.greylist_file && !next.greylist_file.empty())
+    if (auto obstacle = obstacle_without_sandbox(folder_of_greylist(next.greylist_file))) return std::move(*obstacle);
   if (is_confined) return {};
   if (next.user != serving.user && !next.user.empty() && next.chroot.empty())
     if (const auto found = look_up(next.user); !found) return found.error();
-  if (next.greylist_file != serving.greylist_file && !next.greylist_file.empty())
-    if (auto obstacle = obstacle_to(folder_of_greylist(next.greylist_file))) return std::move(*obstacle);
   if (next.metrics == serving.metrics || !next.metrics) return {};
   const base::Endpoint& at = *next.metrics;
   const bool is_ours = serving.metrics && serving.metrics->port == at.port;  // and free at the next start

@@ -24,7 +24,7 @@ struct WantsRestart {
 void keep_what_serves(const config::Configuration& serving, config::Configuration& next);
 
 // What the next start with that file would say of `user`, `greylist_file` or `metrics` where they differ, in its words; empty:
-// nothing, or nobody can tell from here. In a sandbox, and the user below another root, they cannot be looked at.
+// nothing, or nobody can tell from here. In a sandbox a user and a port cannot be looked at, nor the user below another root.
 [[nodiscard]] std::string problem_of_next_start(const config::Configuration& serving, const config::Configuration& next,
                                                 bool is_confined);
 

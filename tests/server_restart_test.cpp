@@ -66,7 +66,9 @@ TEST(Restart, what_the_next_start_would_refuse_is_said_before) {
   EXPECT_EQ("", problem_of_next_start(next, next, false)) << "the start has judged it";
   next.user.clear();
   next.greylist_file = "/nowhere/greylist";
-  EXPECT_EQ("greylist_file /nowhere: there is no such folder: make it", problem_of_next_start(serving, next, false));
+  for (const bool is_confined : {false, true})
+    EXPECT_EQ("greylist_file /nowhere: there is no such folder: make it",
+              problem_of_next_start(serving, next, is_confined));
   next.greylist_file.clear();
 
   const auto other = observe::listen_for_http("127.0.0.1", 0);
