@@ -58,6 +58,11 @@ TEST(FilteredHeader, fields_go_before_a_place_that_counts_our_received) {
   const std::string_view mail = "A: 1\nB: 2\n\nbody\n";
   EXPECT_EQ("X: 1\nA: 1\nB: 2\n\nbody\n", edited(mail, {insert(0)}));
   EXPECT_EQ("X: 1\nA: 1\nB: 2\n\nbody\n", edited(mail, {insert(1)}));
+  HeaderEdit top = insert(0), second = insert(1);
+  top.name = "T";
+  EXPECT_EQ("T: 1\nX: 1\nA: 1\nB: 2\n\nbody\n", edited(mail, {top, second})) << "both above our Received";
+  EXPECT_EQ("T: 1\nX: 1\nA: 1\nB: 2\n\nbody\n", edited(mail, {second, top}));
+  EXPECT_EQ("T: 1\nX: 1\nA: 1\nB: 2\n\nbody\n", edited(mail, {top, insert(2)})) << "below it";
   EXPECT_EQ("A: 1\nX: 1\nB: 2\n\nbody\n", edited(mail, {insert(2)}));
   EXPECT_EQ("A: 1\nB: 2\nX: 1\n\nbody\n", edited(mail, {insert(3)}));
   EXPECT_EQ("A: 1\nB: 2\nX: 1\n\nbody\n", edited(mail, {insert(2147483647)}));

@@ -104,13 +104,11 @@ void Header::apply(const HeaderEdit& edit) {
   if (!fields_.empty() && !fields_.back().ends_with('\n')) fields_.back() += '\n';
   if (!preamble_.empty() && !preamble_.ends_with('\n')) preamble_ += '\n';
   if (edit.kind == Kind::add) return fields_.push_back(field_of(edit));
-  if (edit.kind == Kind::insert) {
-    const auto count = static_cast<std::int64_t>(fields_.size());
-    const std::int64_t place = edit.index < 0 ? count + edit.index + 1 : std::int64_t{edit.index} - 1;
-    fields_.insert(fields_.begin() + std::clamp<std::int64_t>(place, 0, count), field_of(edit));
-    return;
-  }
+  if (edit.kind == Kind::insert) return insert(edit);
   if (edit.kind == Kind::remove && edit.index == 0) {
+    above_received_ -= static_cast<std::size_t>(
+        std::ranges::count_if(std::span(fields_).first(above_received_),
+                              [&](const std::string& field) { return has_name(field, edit.name); }));
     std::erase_if(fields_, [&](const std::string& field) { return has_name(field, edit.name); });
     return;
   }
@@ -122,7 +120,17 @@ void Header::apply(const HeaderEdit& edit) {
     fields_[place] = field_of(edit);
   } else {
     fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(place));
+    if (place < above_received_) --above_received_;
   }
+}
+
+// A filter counts our Received, too, and what it puts above it pushes it down, as in Postfix.
+void Header::insert(const HeaderEdit& edit) {
+  const auto count = static_cast<std::int64_t>(fields_.size()), above = static_cast<std::int64_t>(above_received_);
+  const bool is_above = edit.index >= 0 && edit.index <= above;
+  const std::int64_t place = edit.index < 0 ? count + edit.index + 1 : std::int64_t{edit.index} - (is_above ? 0 : 1);
+  fields_.insert(fields_.begin() + std::clamp<std::int64_t>(place, 0, count), field_of(edit));
+  if (is_above) ++above_received_;
 }
 
 std::string Header::text() const {

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,17 +43,23 @@ class Header {
   // The fields alone.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::size_t fields() const { return fields_.size(); }
+  // In their order, each whole, ended by LF (the last one may lack it).
+  [[nodiscard]] std::span<const std::string> each_field() const { return fields_; }
+  // Where the body begins in the mail data, after the empty line.
+  [[nodiscard]] std::uint64_t body_begins() const { return octets_before_ + (follows_ == Follows::empty_line ? 1 : 0); }
 
  private:
   enum class Follows : std::uint8_t { nothing, empty_line, body };
 
   void take_line(std::string_view line);
+  void insert(const HeaderEdit& edit);
   [[nodiscard]] std::size_t find(std::string_view name, std::int32_t index) const;
 
   std::string preamble_;
   std::vector<std::string> fields_;  // each whole, ended by LF
   std::uint64_t octets_before_ = 0;
   Follows follows_ = Follows::nothing;
+  std::size_t above_received_ = 0;  // how many of fields_ edits have put there
   bool is_edited_ = false;
 };
 
