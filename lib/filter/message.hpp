@@ -15,10 +15,10 @@
 namespace postern::filter {
 
 struct FilterClient {
-  std::string address{}, port{};    // "192.0.2.7" or "2001:db8::7", "49152"
-  std::string name{};               // only where the addresses of this name have the client's
-  std::string helo{};               // as the client gave it
-  std::string user{}, mechanism{};  // of AUTH, when it was done: "joe", "PLAIN"
+  std::string address{}, port{};  // "192.0.2.7" or "2001:db8::7", "49152"
+  std::string name{};             // only where the addresses of this name have the client's
+  std::string helo{};             // as the client gave it
+  std::string user{};             // of AUTH, when it was done: "joe"
   // "TLSv1.3", "TLS_AES_256_GCM_SHA384"; empty in clear, or where another program does TLS.
   std::string tls_version{}, tls_cipher{};
   std::string server_address{}, server_port{};  // which the client has reached
