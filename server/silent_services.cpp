@@ -5,6 +5,7 @@
 
 #include "base/blocking_client.hpp"
 #include "config/listener_places.hpp"
+#include "filter/milter.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::server {
@@ -16,6 +17,17 @@ std::optional<int> silence_of(const base::SocketAddress& service, base::Deadline
   if (seconds == 0) return std::nullopt;
   const auto socket = base::connect_stream(service, seconds);
   return socket ? std::nullopt : std::optional(socket.error());
+}
+
+// ", ECONNREFUSED"; empty: it answers, or there is no time left. A milter says what it speaks before it is shown anything.
+std::string trouble_of_filter(const config::FilterPlace& filter, base::Deadline end) {
+  if (filter.kind == config::FilterKind::milter) {
+    if (base::milliseconds_until(end) == 0) return {};
+    const auto spoken = filter::probe_milter(filter.address, end);
+    return spoken ? std::string() : ", " + spoken.error();
+  }
+  const auto error = silence_of(filter.address, end);
+  return error ? base::error_in_words(*error) : std::string();
 }
 
 class Probe {
@@ -58,11 +70,10 @@ std::string problem_of_policy_service(const base::SocketAddress& service, bool t
 }
 
 std::string problem_of_filter(const config::FilterPlace& filter, bool takes_unfiltered, base::Deadline end) {
-  const auto error = silence_of(filter.address, end);
-  if (!error) return {};
-  return "POSTERN_FILTERS: filter " + filter.text + " does not answer" + base::error_in_words(*error) +
-         ": until it does, each message " + (takes_unfiltered ? "is taken unjudged" : "gets 451") +
-         "; start it, or correct its address";
+  const std::string problem = trouble_of_filter(filter, end);
+  if (problem.empty()) return {};
+  return "POSTERN_FILTERS: filter " + filter.text + " does not answer" + problem + ": until it does, each message " +
+         (takes_unfiltered ? "is taken unjudged" : "gets 451") + "; start it, or correct its address";
 }
 
 std::vector<std::string> silent_services(const Policies& policies) {

@@ -135,9 +135,15 @@ TEST(FilterAddresses, are_a_list_of_kinds_and_addresses) {
   EXPECT_EQ("unix:/run/rspamd", two->back().address.text);
   EXPECT_TRUE(config::parse_filters("")->empty());
   for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
-           {"tcp:127.0.0.1:1", "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333"},
-           {"rspamd", "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333"},
-           {"clam=tcp:127.0.0.1:1", "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333"},
+           {"tcp:127.0.0.1:1",
+            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
+            "milter:unix:/run/opendkim/opendkim.sock"},
+           {"rspamd",
+            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
+            "milter:unix:/run/opendkim/opendkim.sock"},
+           {"clam=tcp:127.0.0.1:1",
+            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
+            "milter:unix:/run/opendkim/opendkim.sock"},
            {"rspamd:unix:/a,rspamd:unix:/b", "a comma is no part of an address, and filters are apart by spaces"},
            {"rspamd:tcp:127.0.0.1:0", "\"0\" is not a port: write a number from 1 to 65535"}})
     EXPECT_EQ(text + ": " + why, config::parse_filters(text).error());

@@ -29,11 +29,12 @@ enum class Source : std::uint8_t {
   mail_cluster,       // by address: POSTERN_UNKNOWN_RECIPIENTS, with POSTERN_LMTP
   policy_service,     // by address
   rspamd,             // by address: POSTERN_FILTERS
+  milter,             // the same
 };
-inline constexpr std::size_t source_count = 9;
+inline constexpr std::size_t source_count = 10;
 inline constexpr std::array<std::string_view, source_count> source_names{
     "mailbox", "recipient_program", "credentials",    "dns_list", "client_name",
-    "userdb",  "mail_cluster",      "policy_service", "rspamd"};
+    "userdb",  "mail_cluster",      "policy_service", "rspamd",   "milter"};
 
 enum class Outcome : std::uint8_t {
   accepted,   // or no opinion

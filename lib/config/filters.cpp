@@ -17,14 +17,16 @@ struct KindRow {
   std::string_view name;
   unsigned example_port;
 };
-constexpr std::array kinds{KindRow{FilterKind::rspamd, "rspamd", 11333}};  // its normal worker
+constexpr std::array kinds{KindRow{FilterKind::rspamd, "rspamd", 11333},  // its normal worker
+                           KindRow{FilterKind::milter, "milter", 8891}};  // opendkim
 
 std::expected<FilterPlace, std::string> parse_one(std::string_view one) {
   if (one.contains(',')) return std::unexpected("a comma is no part of an address, and filters are apart by spaces");
   const std::string_view name = one.substr(0, one.find(':'));
   const auto* const row = std::ranges::find(kinds, name, &KindRow::name);
   if (row == kinds.end() || name.size() == one.size())
-    return std::unexpected("a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333");
+    return std::unexpected(
+        "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or milter:unix:/run/opendkim/opendkim.sock");
   auto address = parse_service_address(one.substr(name.size() + 1), row->example_port);
   if (!address) return std::unexpected(std::move(address.error()));
   return FilterPlace{.kind = row->kind, .address = std::move(*address), .text = std::string(one)};

@@ -15,7 +15,7 @@
 
 namespace postern::config {
 
-enum class FilterKind : std::uint8_t { rspamd };
+enum class FilterKind : std::uint8_t { rspamd, milter };
 [[nodiscard]] std::string_view name_of(FilterKind kind);
 
 struct FilterPlace {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "filter/edit.hpp"
+#include "filter/milter.hpp"
 #include "filter/rspamd.hpp"
 #include "spec/limits.hpp"
 
@@ -35,6 +36,7 @@ void put_aside(Verdict& verdict) {
 
 Filters::One make(const config::FilterPlace& place, const config::Start& start) {
   switch (place.kind) {
+    case config::FilterKind::milter: return {std::make_unique<Milter>(place.address, place.text), ask::Source::milter};
     case config::FilterKind::rspamd: break;
   }
   return {std::make_unique<Rspamd>(place.address, place.text, start.rspamd_settings), ask::Source::rspamd};
