@@ -42,9 +42,10 @@ Kind kind_of(std::string_view word) {
   return found == actions.end() ? Kind::another : found->second;
 }
 
-std::string words_of(bool is_for_good, std::string_view text) {
-  if (is_for_good) return base::reply_words(base::ReplyClass::permanent, text, "this recipient is refused");
-  return base::reply_words(base::ReplyClass::transient, text, "this recipient is not taken now, try again later");
+std::string words_of(bool is_for_good, std::string_view text, PolicyAbout about) {
+  const std::string it = about == PolicyAbout::message ? "this message" : "this recipient";
+  if (is_for_good) return base::reply_words(base::ReplyClass::permanent, text, it + " is refused");
+  return base::reply_words(base::ReplyClass::transient, text, it + " is not taken now, try again later");
 }
 
 // RFC 5322 2.2: a name of printable octets without a colon, then a colon. Empty: it is none, or the one that delivery writes
@@ -96,16 +97,16 @@ void PolicyReplyReader::end_line() {
   action_ = line.substr(equals + 1);
 }
 
-PolicyVerdict policy_verdict(std::string_view action) {
+PolicyVerdict policy_verdict(std::string_view action, PolicyAbout about) {
   action = without_blanks_before(action);
   const std::string_view word = action.substr(0, action.find_first_of(blanks));
   const std::string_view text = without_blanks_before(action.substr(word.size()));
   const Kind kind = kind_of(word);
   switch (kind) {
-    case Kind::refuse: return {.kind = kind, .words = words_of(true, text)};
+    case Kind::refuse: return {.kind = kind, .words = words_of(true, text, about)};
     case Kind::defer:
     case Kind::defer_if_permit:
-    case Kind::defer_if_refuse: return {.kind = kind, .words = words_of(false, text)};
+    case Kind::defer_if_refuse: return {.kind = kind, .words = words_of(false, text, about)};
     case Kind::prepend: return {.kind = kind, .words = field_of(text)};
     case Kind::permit:
     case Kind::indifferent:

@@ -52,6 +52,7 @@ struct PolicyVerdict {
   std::string words{};
 };
 
-[[nodiscard]] PolicyVerdict policy_verdict(std::string_view action);
+enum class PolicyAbout : std::uint8_t { recipient, message };
+[[nodiscard]] PolicyVerdict policy_verdict(std::string_view action, PolicyAbout about = PolicyAbout::recipient);
 
 }  // namespace postern::ask

@@ -44,6 +44,45 @@ void append_hexadecimal(std::string& text, std::uint64_t number) {
   text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr);
 }
 
+// What differs between the stages.
+struct Stage {
+  std::string_view name, protocol, helo, sender, recipient;
+  std::size_t recipients = 0;
+  std::string_view id, instance, size, mechanism, user;
+};
+
+// No client certificate is asked for, and who sends for others is not told.
+std::string write(const Stage& stage, const PolicyClient& client) {
+  Attributes request;
+  request.add("request", "smtpd_access_policy");
+  request.add("protocol_state", stage.name);
+  request.add("protocol_name", stage.protocol);
+  request.add("client_address", or_unknown(client.address));
+  request.add("client_name",
+              or_unknown(client.has_confirmed_host ? std::string_view(client.host) : std::string_view()));
+  request.add("client_port", client.port);
+  request.add("reverse_client_name", or_unknown(client.host));
+  request.add("server_address", client.server_address);
+  request.add("server_port", client.server_port);
+  request.add("helo_name", stage.helo);
+  request.add("sender", stage.sender);
+  request.add("recipient", stage.recipient);
+  request.add("recipient_count", std::to_string(stage.recipients));
+  request.add("queue_id", stage.id);
+  request.add("instance", stage.instance);
+  request.add("size", stage.size);
+  request.add({"etrn_domain", "stress"});
+  request.add("sasl_method", stage.mechanism);
+  request.add("sasl_username", stage.user);
+  request.add({"sasl_sender"});
+  request.add({"ccert_subject", "ccert_issuer", "ccert_fingerprint", "ccert_pubkey_fingerprint"});
+  request.add("encryption_protocol", client.tls_version);
+  request.add("encryption_cipher", client.tls_cipher);
+  request.add("encryption_keysize", "0");
+  request.add({"policy_context"});
+  return std::move(request).end();
+}
+
 }  // namespace
 
 std::string policy_session_name(std::uint64_t nanoseconds) {
@@ -53,35 +92,40 @@ std::string policy_session_name(std::uint64_t nanoseconds) {
   return name;
 }
 
-// It is asked of nobody who has authenticated, so what Postfix says of SASL is empty; and no client certificate is asked for.
+// It is asked of nobody who has authenticated, so what Postfix says of SASL is empty.
 std::string write_policy_request(const engine::Session& session, std::string_view recipient,
                                  const PolicyClient& client) {
   const engine::SessionTrace trace = engine::trace_of(session);
-  Attributes request;
-  request.add("request", "smtpd_access_policy");
-  request.add("protocol_state", "RCPT");
-  request.add("protocol_name", trace.greeting == Greeting::ehlo ? "ESMTP" : "SMTP");
-  request.add("client_address", or_unknown(client.address));
-  request.add("client_name",
-              or_unknown(client.has_confirmed_host ? std::string_view(client.host) : std::string_view()));
-  request.add("client_port", client.port);
-  request.add("reverse_client_name", or_unknown(client.host));
-  request.add("server_address", client.server_address);
-  request.add("server_port", client.server_port);
-  request.add("helo_name", trace.helo);
-  request.add("sender", session.envelope().reverse_path());
-  request.add("recipient", recipient);
-  request.add("recipient_count", "0");
-  request.add({"queue_id"});
-  request.add("instance", client.session + '.' + std::to_string(session.transactions()));
-  request.add("size", std::to_string(session.envelope().declared_octets()));
-  request.add({"etrn_domain", "stress", "sasl_method", "sasl_username", "sasl_sender"});
-  request.add({"ccert_subject", "ccert_issuer", "ccert_fingerprint", "ccert_pubkey_fingerprint"});
-  request.add("encryption_protocol", client.tls_version);
-  request.add("encryption_cipher", client.tls_cipher);
-  request.add("encryption_keysize", "0");
-  request.add({"policy_context"});
-  return std::move(request).end();
+  const std::string instance = client.session + '.' + std::to_string(session.transactions());
+  const std::string size = std::to_string(session.envelope().declared_octets());
+  return write({.name = "RCPT",
+                .protocol = trace.greeting == Greeting::ehlo ? "ESMTP" : "SMTP",
+                .helo = trace.helo,
+                .sender = session.envelope().reverse_path(),
+                .recipient = recipient,
+                .id = {},
+                .instance = instance,
+                .size = size,
+                .mechanism = {},
+                .user = {}},
+               client);
+}
+
+std::string write_policy_request(const PolicyMessage& message, const PolicyClient& client) {
+  const std::string size = std::to_string(message.octets);
+  const bool is_one = message.recipients.size() == 1;
+  return write({.name = "END-OF-MESSAGE",
+                .protocol = "ESMTP",
+                .helo = message.helo,
+                .sender = message.sender,
+                .recipient = is_one ? std::string_view(message.recipients.front()) : std::string_view(),
+                .recipients = message.recipients.size(),
+                .id = message.id,
+                .instance = message.id,
+                .size = size,
+                .mechanism = message.mechanism,
+                .user = message.user},
+               client);
 }
 
 }  // namespace postern::ask

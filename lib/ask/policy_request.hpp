@@ -1,6 +1,7 @@
-// What a policy service is asked about one recipient.
-// in      the session, the recipient as it would be kept, and what the shell knows of the client
-// out     `name=value` lines, each ended by LF, then an empty line: all attributes of Postfix 3.7 that belong to RCPT, in its order
+// What a policy service is asked about one recipient, or about a whole message.
+// in      the session and the recipient as it would be kept, or the message; and what the shell knows of the client
+// out     `name=value` lines, each ended by LF, then an empty line: all attributes of Postfix 3.7 that belong to RCPT or to
+//         END-OF-MESSAGE, in its order
 // bounds  no control octet of a value reaches the service: each becomes `?`, so a value is never a line of its own. What a
 //         session keeps of its client bounds the values
 // errors  none; what is not known is empty, and a name that nobody has looked up is `unknown`
@@ -8,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,17 @@ struct PolicyClient {
 
 [[nodiscard]] std::string write_policy_request(const engine::Session& session, std::string_view recipient,
                                                const PolicyClient& client);
+
+// Texts of the caller; none is kept.
+struct PolicyMessage {
+  std::string_view helo, sender;
+  std::span<const std::string> recipients;
+  std::uint64_t octets = 0;
+  std::string_view id;               // of the message, in the log and in Received
+  std::string_view user, mechanism;  // of AUTH, when it was done
+};
+// At the end of the mail data. `recipient` is empty where there are several; `instance` is the id.
+[[nodiscard]] std::string write_policy_request(const PolicyMessage& message, const PolicyClient& client);
 
 // "1a2b.5f.3": of this process, since a moment in nanoseconds.
 [[nodiscard]] std::string policy_session_name(std::uint64_t nanoseconds);

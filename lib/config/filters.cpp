@@ -17,8 +17,9 @@ struct KindRow {
   std::string_view name;
   unsigned example_port;
 };
-constexpr std::array kinds{KindRow{FilterKind::rspamd, "rspamd", 11333},  // its normal worker
-                           KindRow{FilterKind::milter, "milter", 8891}};  // opendkim
+constexpr std::array kinds{KindRow{FilterKind::rspamd, "rspamd", 11333},   // its normal worker
+                           KindRow{FilterKind::milter, "milter", 8891},    // opendkim
+                           KindRow{FilterKind::policy, "policy", 10040}};  // of postfwd
 
 std::expected<FilterPlace, std::string> parse_one(std::string_view one) {
   if (one.contains(',')) return std::unexpected("a comma is no part of an address, and filters are apart by spaces");

@@ -4,6 +4,7 @@
 
 #include "filter/edit.hpp"
 #include "filter/milter.hpp"
+#include "filter/policy_service.hpp"
 #include "filter/rspamd.hpp"
 #include "spec/limits.hpp"
 
@@ -37,6 +38,8 @@ void put_aside(Verdict& verdict) {
 Filters::One make(const config::FilterPlace& place, const config::Start& start) {
   switch (place.kind) {
     case config::FilterKind::milter: return {std::make_unique<Milter>(place.address, place.text), ask::Source::milter};
+    case config::FilterKind::policy:
+      return {std::make_unique<PolicyService>(place.address, place.text), ask::Source::policy_service};
     case config::FilterKind::rspamd: break;
   }
   return {std::make_unique<Rspamd>(place.address, place.text, start.rspamd_settings), ask::Source::rspamd};
