@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Lets the models do what the program has done: a log of actions that its model cannot do is wrong.
 
-    follow.py LOG...            logs of `simulate --actions`
-    follow.py --worlds N PROGRAM [--first SEED]    plays them first
+    follow.py LOG...            logs of `simulate --actions`, or of play_questions
+    follow.py --worlds N PROGRAM [--first SEED]    plays them first: `simulate`
+    follow.py --questions N PROGRAM [--first SEED] the same: N runs of `play_questions`
     follow.py --spoil ...       spoils runs, one way after another: each must be something that the model cannot do
 
 out     how many runs of each model there were; the first one that cannot be done, with the action at which the model ends: exit 1
-how     the log is cut into runs of one model each (a session; a group of messages), renumbered, and
+how     the log is cut into runs of one model each (a session; a group of messages; a pool of connections), renumbered, and
         given to the search that spin(1) writes for -DTRACE: the model goes on where the log does, and the search is for its end.
         What a log does not say is put in: a message without a sync was not written, a mailbox without a link was not opened
 bounds  groups of more than 8 messages or 12 mailboxes, with a copy for each mailbox, or during which the power ended, are passed
@@ -27,9 +28,11 @@ from pathlib import Path
 from check import FOLDER, Kind, build
 
 MESSAGES, MAILBOXES, ACTIONS = 8, 12, 4000
+QUESTIONS = 8  # of a run of play_questions
 OUTCOMES = {0: 1, 1: 2, 3: 3}  # of deliver::Outcome::Result, as group_commit.pml has them
 BOUNDS = {
     "tickets": [f"MOST_ACTIONS={ACTIONS}"],
+    "questions": [f"MOST_ACTIONS={ACTIONS}", f"REQUESTS={QUESTIONS}", "FAULTS=200", "UNASKED=0"],
     "group_commit": [f"MOST_ACTIONS={ACTIONS}", f"CLIENTS={MESSAGES}", f"MOST={MESSAGES}", f"BOXES={MAILBOXES}", "FAULTS=200", f"LEAVERS={MESSAGES}"],
 }
 
@@ -41,6 +44,10 @@ class Run:
     model: str
     origin: str
     actions: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+def kind_of(model: str) -> Kind:
+    return Kind.SHORT if model == "questions" else Kind.LONG  # it is compiled for longer than it runs
 
 
 def numbers_of(model: str) -> dict[str, int]:
@@ -237,7 +244,20 @@ class Mail:
         return Run("group_commit", f"{self.origin}, messages {messages}", there + [event[1:] for event in events])
 
 
+def read_questions(path: Path) -> list[Run]:
+    runs: list[Run] = []
+    for line in path.read_text().splitlines():
+        what, *numbers = line.split(" ")
+        if what == "run":
+            runs.append(Run("questions", f"{path}, {line}"))
+        else:
+            runs[-1].actions.append((what, int(numbers[0]), int(numbers[1])))
+    return runs
+
+
 def read(path: Path) -> tuple[list[Run], Counter]:
+    if path.read_text().startswith("run "):
+        return read_questions(path), Counter()
     runs: list[Run] = []
     passed_over: Counter = Counter()
     talks = mail = None
@@ -284,7 +304,7 @@ def can_do(run: Run, folder: str, name: str) -> str:
 
 def follow(model: str, runs: list[Run]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        build(model, ["TRACE", *BOUNDS[model]], folder, [Kind.LONG.value, "-DSAFETY"])
+        build(model, ["TRACE", *BOUNDS[model]], folder, [kind_of(model).value, "-DSAFETY"])
         said = [can_do(run, folder, str(number)) for number, run in enumerate(runs)]
     wrong = [each for each in said if each]
     actions = sum(len(run.actions) for run in runs)
@@ -363,6 +383,45 @@ def hand_over_has_a_limit(run: Run) -> list[tuple[str, int, int]] | None:
     return [*run.actions[: asks[0] + 1], ("TIME", run.actions[asks[0]][1], 0)] if asks else None
 
 
+def another_s_answer(run: Run) -> list[tuple[str, int, int]] | None:
+    found = [at for at in places(run, "ANSWER") if run.actions[at][1] > 0]
+    return [*run.actions[: found[0]], ("ANSWER", run.actions[found[0]][1], 0), *run.actions[found[0] + 1 :]] if found else None
+
+
+def withdrawn_and_answered(run: Run) -> list[tuple[str, int, int]] | None:
+    found = places(run, "WITHDRAW")
+    return [*run.actions, ("ANSWER", run.actions[found[0]][1], run.actions[found[0]][1])] if found else None
+
+
+def withdrawn_and_begun(run: Run) -> list[tuple[str, int, int]] | None:
+    found = places(run, "WITHDRAW")
+    return [*run.actions, ("BEGIN", run.actions[found[0]][1], 0)] if found else None
+
+
+def refused_and_begun(run: Run) -> list[tuple[str, int, int]] | None:
+    found = places(run, "REFUSE")
+    return [*run.actions, ("BEGIN", run.actions[found[0]][1], 0)] if found else None
+
+
+def ended_twice(run: Run) -> list[tuple[str, int, int]] | None:
+    found = [*places(run, "ANSWER"), *places(run, "FAIL")]
+    return [*run.actions, ("FAIL", run.actions[found[0]][1], 0)] if found else None
+
+
+def three_at_once(run: Run) -> list[tuple[str, int, int]] | None:
+    """None of the first three has ended, and all are with connections: one more than max_in_flight."""
+    submits = places(run, "SUBMIT")
+    return [("SUBMIT", 0, 0), ("SUBMIT", 1, 0), ("SUBMIT", 2, 0), ("BEGIN", 0, 0), ("BEGIN", 1, 0), ("BEGIN", 2, 0)] if submits else None
+
+
+QUESTION_SPOILERS = (
+    another_s_answer,
+    withdrawn_and_answered,
+    withdrawn_and_begun,
+    refused_and_begun,
+    ended_twice,
+    three_at_once,
+)
 SPOILERS = (
     answered_before_sync,
     failed_sync_accepted,
@@ -380,11 +439,11 @@ SPOILERS = (
 
 def spoil(runs: list[Run]) -> bool:
     """Each way to spoil a run, on the first few that it fits."""
-    folders = {model: tempfile.TemporaryDirectory() for model in BOUNDS}
+    folders = {model: tempfile.TemporaryDirectory() for model in BOUNDS if any(run.model == model for run in runs)}
     for model, folder in folders.items():
-        build(model, ["TRACE", *BOUNDS[model]], folder.name, [Kind.LONG.value, "-DSAFETY"])
+        build(model, ["TRACE", *BOUNDS[model]], folder.name, [kind_of(model).value, "-DSAFETY"])
     is_well = True
-    for spoiler in SPOILERS:
+    for spoiler in QUESTION_SPOILERS if "questions" in folders else SPOILERS:
         spoilt = [(run, spoiler(run)) for run in runs]
         chosen = [Run(run.model, run.origin, actions) for run, actions in spoilt if actions is not None][:5]
         missed = [run for run in chosen if "cannot do" not in can_do(run, folders[run.model].name, "spoilt")]
@@ -397,6 +456,7 @@ def spoil(runs: list[Run]) -> bool:
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--worlds", type=int)
+    arguments.add_argument("--questions", type=int)
     arguments.add_argument("--spoil", action="store_true")
     arguments.add_argument("--first", type=int, default=1)
     arguments.add_argument("paths", nargs="+", type=Path)
@@ -407,6 +467,11 @@ def main() -> int:
             log = Path(folder) / "actions"
             words = [str(given.paths[0]), "--sessions", str(32 * given.worlds), "--seed", str(given.first), "--actions", str(log)]
             subprocess.run(words, stdout=subprocess.DEVNULL, timeout=300, check=False)  # what it finds itself is not asked here
+            logs = [log]
+        if given.questions:
+            log = Path(folder) / "questions"
+            words = [str(given.paths[0]), str(given.questions), str(given.first)]
+            log.write_text(subprocess.run(words, capture_output=True, text=True, timeout=300, check=True).stdout)
             logs = [log]
         found = [read(log) for log in logs]
     runs = [run for some, _ in found for run in some]

@@ -29,6 +29,18 @@
 #define IDLES 1  /* max_idle */
 #define CONNECTIONS 3
 #define NOBODY 15
+#include "trace.pml"
+
+/* The actions, as a log of the program has them. */
+#define SUBMIT 1   /* question */
+#define REFUSE 2   /* question: submit() says that it has failed */
+#define BEGIN 3    /* question, which is given to a connection */
+#define ANSWER 4   /* question, whose answer it is */
+#define FAIL 5     /* question */
+#define WITHDRAW 6 /* question */
+#ifdef TRACE
+#define next_is(action) (did < did_count && did_what[did] == action)
+#endif
 
 /* a request */
 #define ELSEWHERE 0
@@ -99,6 +111,7 @@ inline close(c) {
 
 inline serve(c, m) {
   assert(is_in_pool(m));
+  DID(BEGIN, m, 0);
   where[m] = SERVED; serves[c] = m; kind[c] = BUSY;
   is_reused[c] = has_served[c]; has_served[c] = true; is_sent[c] = false
 }
@@ -181,13 +194,14 @@ inline match() {
 inline serve_waiting() {
   match();
   do
-  :: is_stuck -> waiting?n; end_request(n)
+  :: is_stuck -> waiting?n; DID(FAIL, n, 0); end_request(n)
   :: else -> break
   od;
   n = 0
 }
 
 inline submit(m) {
+  DID(SUBMIT, m, 0);
   waiting!m;
   where[m] = WAITING; is_timed[m] = true; submitted++;
   if
@@ -196,7 +210,7 @@ inline submit(m) {
   fi;
   if
   :: where[m] == WAITING && (is_stuck || len(waiting) > connecting + is_returning + WAITERS) ->
-     take_from_line(m); where[m] = REFUSED; is_timed[m] = false;
+     take_from_line(m); DID(REFUSE, m, 0); where[m] = REFUSED; is_timed[m] = false;
 #ifndef LINE_FORGOTTEN
      if
      :: is_stuck -> armed = NOW /* no call from here: the others have their turn after it */
@@ -233,6 +247,10 @@ inline ended(c, is_usable) {
      od;
      n = 0
   :: true ->
+     if
+     :: is_usable -> DID(ANSWER, m, m)
+     :: else -> DID(FAIL, m, 0)
+     fi;
      end_request(m);
      if
      :: submitted < REQUESTS -> is_returning = true; next = submitted; submit(next); is_returning = false; next = 0
@@ -244,13 +262,14 @@ inline ended(c, is_usable) {
   :: is_overdue[m] -> keep(c)
 #endif
   :: is_usable && len(said[c]) == 0 -> keep(c)
-  :: else -> close(c)
+  :: true -> close(c) /* not usable, or its service has closed it with the answer */
   fi;
   is_repeatable = false;
   serve_waiting()
 }
 
 inline withdraw(m) {
+  DID(WITHDRAW, m, 0);
   where[m] = WITHDRAWN;
 #ifndef TIMER_STAYS
   is_timed[m] = false;
@@ -294,6 +313,7 @@ active proctype the_loop() {
   byte m, n, c, k, next, first = NOBODY;
   bool is_served = false, is_repeatable = false;
   atomic {
+    READ_LOG;
     do
     :: c < CONNECTIONS -> serves[c] = NOBODY; c++
     :: else -> break
@@ -303,9 +323,13 @@ active proctype the_loop() {
 end:
   do
   :: atomic { submitted < REQUESTS -> m = submitted; submit(m); check() }
+#ifdef TRACE
+  :: atomic { next_is(WITHDRAW) -> m = did_a[did]; is_in_pool(m); withdraw(m); check() }
+#else
   :: atomic { is_in_pool(0) -> m = 0; withdraw(m); check() }
 #if LEAVERS > 1
   :: atomic { is_in_pool(1) -> m = 1; withdraw(m); check() }
+#endif
 #endif
   :: atomic { connecting > 0 -> any(CONNECTING);
        if
@@ -338,8 +362,12 @@ end:
        check() }
   :: atomic { idle > 0 -> any(IDLE); close(c); check() } /* its end, its age, or something unasked */
   :: atomic { armed == NOW || (armed == RESTED && !rests) -> armed = NEVER; serve_waiting(); check() }
+#ifdef TRACE
+  :: atomic { next_is(FAIL) -> m = did_a[did]; is_timed[m];
+#else
   :: atomic { late < LATE && is_timed[0] -> m = 0; late++;
-       overdue: is_overdue[m] = true;
+#endif
+       is_overdue[m] = true;
        if
        :: where[m] == SERVED ->
           do
@@ -347,7 +375,7 @@ end:
           :: else -> break
           od;
           ended(c, false)
-       :: else -> take_from_line(m); end_request(m)
+       :: else -> take_from_line(m); DID(FAIL, m, 0); end_request(m)
        fi;
        check() }
   od
@@ -373,6 +401,9 @@ end:
   od
 }
 
+WHOLE_LOG
+
+#ifndef TRACE
 #define is_over(m) (where[m] >= ENDED)
 active proctype sessions() {
   byte m = 0;
@@ -386,3 +417,4 @@ active proctype sessions() {
 
 ltl ends { <> has_ended }
 ltl answers { [] (where[0] == WAITING -> <> (where[0] >= ENDED)) }
+#endif
