@@ -8,6 +8,7 @@ import re
 import time
 import urllib.request
 
+import lmtp_peers
 import peer
 from filter_peers import Rspamd, Standin, answer
 from peer import OURS
@@ -126,6 +127,19 @@ class RealRspamd(Case):
         self.assertEqual((self.home.path / "taken.envelope").read_bytes(),
                          f"Fnew@sender.example\0Tuser@{OURS}\0Tmore@{OURS}\0\0".encode())
         self.assert_code(554, self.send("buy", GTUBE))
+
+    def test_a_mail_cluster_gets_what_rspamd_left(self):
+        cluster = lmtp_peers.Standin()
+        self.addCleanup(cluster.stop)
+        self.begin(self.rspamd.tcp, POSTERN_LMTP=cluster.address)
+        client = self.client()
+        self.assert_code(250, self.send("edit me", client=client))
+        self.assertEqual(cluster.recipients(), [f"user@{OURS}", f"more@{OURS}"])
+        self.assertIn("MAIL FROM:<new@sender.example>", " ".join(cluster.commands))
+        self.assertTrue(cluster.taken[-1].startswith("Received: from "))
+        self.assertIn("\r\nX-First: 1\r\nSubject: edit me\r\nX-Last: a\r\n", cluster.taken[-1])
+        self.assert_code(554, self.send("buy", GTUBE, client))
+        self.assertEqual(len(cluster.taken), 1)
 
     def test_a_large_message_is_whole(self):
         self.begin(self.rspamd.unix)
