@@ -27,7 +27,7 @@ BELOW = {
     "config": CORE | {"base", "tls", "dns", "limits"},
     "ask": CORE | {"base", "dns", "limits", "config"},
     "filter": CORE | {"base", "loop", "config", "ask"},
-    "deliver": CORE | {"base", "loop", "limits", "config", "ask", "filter"},
+    "deliver": CORE | {"base", "loop", "limits", "config", "filter"},
     "observe": CORE | {"base", "tls", "dns", "limits", "config", "ask", "filter", "deliver"},
 }
 LIB = set(BELOW) - CORE
