@@ -68,7 +68,7 @@ Verdict PolicyService::judge(const FilterMessage& message, base::Deadline end) {
                                                                            .octets = message.mail->octets(),
                                                                            .id = message.id,
                                                                            .user = client.user,
-                                                                           .mechanism = client.mechanism},
+                                                                           .mechanism = {}},
                                                         ask::PolicyClient{.address = client.address,
                                                                           .port = client.port,
                                                                           .host = client.name,
