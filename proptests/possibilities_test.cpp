@@ -26,6 +26,7 @@ struct Planted {
 const std::vector<Planted> all_planted = {
     {"every_live_configuration_accepts_mail", {"reply message_accepted: 354"}},
     {"every_live_configuration_accepts_mail", {"rule data_end.complete: waiting := command"}},
+    {"every_live_configuration_accepts_mail", {"rule hand_over.accepted: reply message_deferred"}},
     {"starttls_can_be_reached", {"rule handshake.done: channel stays"}},
     {"starttls_can_be_reached", {"rule handshake.done: channel := clear", "rule rset: channel := starttls"}},
     {"auth_login_can_be_reached", {"rule response.check: effect none"}},

@@ -127,9 +127,16 @@ class ClamAv(Real):
             Foreground="yes", User=USER, TemporaryDirectory=self.folder))
         self.clamd = peer.Service(["clamd", "-F", f"--config-file={self.folder}/clamd.conf"], PATHS, cwd=self.folder,
                                   stdout=subprocess.DEVNULL)
-        if not peer.until((self.folder / "clamd").exists, 60):
+        if not peer.until(self.clamd_answers, 60):
             raise TimeoutError("clamd does not start: " + self.clamd.log())
         return ["clamav-milter", "-c", self.folder / "milter.conf"]
+
+    def clamd_answers(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(self.folder / "clamd")) != 0:
+                return False
+            probe.sendall(b"PING\n")
+            return probe.recv(16).startswith(b"PONG")
 
     def stop(self):
         super().stop()

@@ -53,7 +53,7 @@ class AtTheEnd(RecipientCase):
                             "sender": "user@sender.example"}.items():
             self.assertEqual(user[name], value, name)
         self.assertNotEqual(stranger["instance"], user["instance"])
-        self.assertIn(f"id={user['queue_id']} ", self.server.log())
+        self.assertTrue(peer.until(lambda: f"id={user['queue_id']} " in self.server.log()), self.server.log())
 
     def test_a_field_stands_on_top(self):
         self.begin(self.standin(user="PREPEND X-Rate: 3 of 10"))
