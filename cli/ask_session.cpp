@@ -317,6 +317,11 @@ class Session final : private engine::Output, private ask::Facts {
     if (start().asks_mail_cluster) tell(ask::Source::mail_cluster, start().hand_over_path, why);
     for (const base::SocketAddress& service : start().policy_services)
       tell(ask::Source::policy_service, service.text, why);
+    for (const config::FilterPlace& filter : start().filters)
+      book_.add({.source = "filter",
+                 .name = filter.text,
+                 .outcome = "not_asked",
+                 .answer = "not asked: it judges the whole message, at its end"});
   }
 
   const MetClient& client_;

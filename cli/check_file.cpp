@@ -27,7 +27,7 @@ audit::Advice advice_of(const server::Notice& notice) {
   if (notice.event == "config") return {audit::Grade::refusal, "start", notice.sentence, source};
   if (notice.event == "defect") return {audit::Grade::danger, "start", notice.sentence, source};
   if (notice.event == "warning") return {audit::Grade::warning, "start", notice.sentence, source};
-  return {audit::Grade::note, notice.event, notice.sentence, source};
+  return {audit::Grade::note, notice.event, std::string(notice.event) + ": " + notice.sentence, source};
 }
 
 Variables variables_of(const ListenerSettings& listener) {

@@ -355,8 +355,8 @@ class Judgements(Home):
 
     def test_settings_of_dns_lists_that_do_not_go_together(self):
         lists = 'DNSBL = "list.invalid=127.0.0.2"\n'
-        for text, sign in ((DISCARDING + "DNSBL_THRESHOLD = 2\n", "have no effect without DNSBL"),
-                           (DISCARDING + "DNSBL_AT_CONNECT = 1\n", "have no effect without DNSBL"),
+        for text, sign in ((DISCARDING + "DNSBL_THRESHOLD = 2\n", "DNSBL_THRESHOLD has no effect without DNSBL, DNSBL_SENDER or DNSBL_HELO"),
+                           (DISCARDING + "DNSBL_AT_CONNECT = 1\n", "DNSBL_AT_CONNECT=1 has no effect without DNSBL"),
                            (DISCARDING + lists + 'RBLSMTPD = ""\n', "no DNS list is asked"),
                            (DISCARDING + lists + "DNSBL_AT_CONNECT = 1\nREQUIRE_AUTH = 1\nAUTH_CDB = 'users.cdb'\nALLOW_INSECURE_AUTH = 1\n", "cannot log in")):
             write_cdb(self.path("home/users.cdb"), [(b"user", b"hash")])

@@ -144,7 +144,7 @@ TEST(FilterAddresses, are_a_list_of_kinds_and_addresses) {
            {"clam=tcp:127.0.0.1:1",
             "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
             "milter:unix:/run/opendkim/opendkim.sock"},
-           {"rspamd:unix:/a,rspamd:unix:/b", "a comma is no part of an address, and filters are apart by spaces"},
+           {"rspamd:unix:/a,rspamd:unix:/b", "a comma is no part of an address: separate filters by spaces"},
            {"rspamd:tcp:127.0.0.1:0", "\"0\" is not a port: write a number from 1 to 65535"}})
     EXPECT_EQ(text + ": " + why, config::parse_filters(text).error());
   EXPECT_FALSE(config::parse_filters("rspamd:unix:/a rspamd:unix:/a"));

@@ -29,13 +29,13 @@ TEST(PolicyAtTheEnd, each_action) {
       {"450 4.7.1 rate limit", Kind::defer, "4.7.1 rate limit"},
       {"DISCARD", Kind::discard, ""},
       {" discard quietly", Kind::discard, ""},
-      {"DISCARDED", Kind::failed, ""},
-      {"HOLD", Kind::failed, ""},
-      {"REDIRECT a@b.example", Kind::failed, ""},
-      {"FILTER smtp:x", Kind::failed, ""},
-      {"BCC a@b.example", Kind::failed, ""},
-      {"", Kind::failed, ""},
-      {"REJCT", Kind::failed, ""}};
+      {"DISCARDED", Kind::defer, ""},
+      {"HOLD", Kind::defer, ""},
+      {"REDIRECT a@b.example", Kind::defer, ""},
+      {"FILTER smtp:x", Kind::defer, ""},
+      {"BCC a@b.example", Kind::defer, ""},
+      {"", Kind::defer, ""},
+      {"REJCT", Kind::defer, ""}};
   for (const auto& [action, kind, words] : actions) {
     const Verdict verdict = verdict_of({.action = action});
     EXPECT_EQ(kind, verdict.kind) << action;

@@ -12,10 +12,14 @@ namespace {
 using spec::Option;
 
 void warn_of_lists(Start& start, const base::Environment& environment, const VariableValues& values) {
-  const bool is_at_connect_alone = start.dnsbl_at_connect && start.dns_lists.empty();
-  if ((!has_dns_lists(start) && !environment.value_of("DNSBL_THRESHOLD").empty()) || is_at_connect_alone)
+  if (!has_dns_lists(start) && !environment.value_of("DNSBL_THRESHOLD").empty())
     start.warnings.emplace_back(
-        "DNSBL_THRESHOLD and DNSBL_AT_CONNECT have no effect without DNSBL: name a list in it, or unset them");
+        "DNSBL_THRESHOLD has no effect without DNSBL, DNSBL_SENDER or DNSBL_HELO: name a list in one of them, or unset "
+        "it");
+  if (start.dnsbl_at_connect && start.dns_lists.empty())
+    start.warnings.emplace_back(
+        "DNSBL_AT_CONNECT=1 has no effect without DNSBL, because lists of domains are asked later: name a list in it, "
+        "or unset it");
   if (!start.dns_lists.empty() && start.dnsbl_at_connect && values.flag(Option::REQUIRE_AUTH).value_or(false))
     start.warnings.emplace_back(
         "DNSBL_AT_CONNECT=1 with REQUIRE_AUTH=1: users on a listed address, as many at home are, cannot log in; "

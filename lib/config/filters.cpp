@@ -22,12 +22,13 @@ constexpr std::array kinds{KindRow{FilterKind::rspamd, "rspamd", 11333},   // it
                            KindRow{FilterKind::policy, "policy", 10040}};  // of postfwd
 
 std::expected<FilterPlace, std::string> parse_one(std::string_view one) {
-  if (one.contains(',')) return std::unexpected("a comma is no part of an address, and filters are apart by spaces");
+  if (one.contains(',')) return std::unexpected("a comma is no part of an address: separate filters by spaces");
   const std::string_view name = one.substr(0, one.find(':'));
   const auto* const row = std::ranges::find(kinds, name, &KindRow::name);
   if (row == kinds.end() || name.size() == one.size())
     return std::unexpected(
-        "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or milter:unix:/run/opendkim/opendkim.sock");
+        "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, milter:unix:/run/opendkim/opendkim.sock or "
+        "policy:tcp:127.0.0.1:10040");
   auto address = parse_service_address(one.substr(name.size() + 1), row->example_port);
   if (!address) return std::unexpected(std::move(address.error()));
   return FilterPlace{.kind = row->kind, .address = std::move(*address), .text = std::string(one)};

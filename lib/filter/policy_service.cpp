@@ -52,8 +52,9 @@ Verdict verdict_of(const ask::PolicyAnswer& answer) {
     case Kind::refuse: verdict.kind = Verdict::Kind::refuse; break;
     case Kind::defer:
     case Kind::defer_if_permit: verdict.kind = Verdict::Kind::defer; break;
-    case Kind::another:
-      verdict.kind = is_discard(answer.action) ? Verdict::Kind::discard : Verdict::Kind::failed;
+    case Kind::
+        another:  // it has spoken, and may have meant to refuse: no failure, which the operator may want to be taken
+      verdict.kind = is_discard(answer.action) ? Verdict::Kind::discard : Verdict::Kind::defer;
       break;
   }
   if (verdict.kind == Verdict::Kind::refuse || verdict.kind == Verdict::Kind::defer) verdict.words = said.words;

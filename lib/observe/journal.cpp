@@ -256,7 +256,7 @@ void Journal::filtered(deliver::MessageId id, const filter::Remark& remark) cons
       .field("verdict", name_of(remark.verdict))
       .number("ms", static_cast<std::uint64_t>(std::max<std::int64_t>(remark.took.count(), 0)));
   if (has_failed)
-    line.note("the filter does not answer, or with what is no answer: " + remark.cause);
+    line.note("the filter has failed: " + remark.cause);
   else if (!remark.cause.empty())
     line.field("said", remark.cause);
   line.write();

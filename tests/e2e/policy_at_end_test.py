@@ -8,6 +8,7 @@ from policy_peers import Standin
 from recipient_case import RecipientCase
 
 FAILED = "451 unable to check message (#4.3.0)"
+LATER = "451 this message is not taken now, try again later (#4.7.1)"
 
 
 class AtTheEnd(RecipientCase):
@@ -28,13 +29,18 @@ class AtTheEnd(RecipientCase):
                                hold="HOLD", odd="REJCT")
         self.begin(service)
         wanted = {"user": "250", "ok": "250", "refused": "554 5.7.1 this message is refused", "words": "554 5.3.4 too much of it", "later": "451 4.7.1 rate limit",
-                  "gone": "250", "hold": FAILED, "odd": FAILED, "closed": FAILED, "half": FAILED, "bare": FAILED}
+                  "gone": "250", "hold": LATER, "odd": LATER, "closed": FAILED, "half": FAILED, "bare": FAILED}
         for name, reply in wanted.items():
             before = len(self.home.stored(f"{OURS}/{name}"))
             self.assertTrue(self.sent(name).startswith(reply), name)
             self.assertEqual(len(self.home.stored(f"{OURS}/{name}")) - before, int(name in ("user", "ok")), name)
         self.assert_logged(self.server, "rule=hand_over.filter_refused ")
         self.assert_logged(self.server, f" said_by=policy:{service.address}")
+
+    def test_what_it_may_have_refused_is_never_taken(self):
+        self.begin(self.standin(hold="HOLD", odd="REJCT"), POSTERN_FILTER_FAILURE="accept")
+        for name in ("hold", "odd"):
+            self.assertEqual(self.sent(name), LATER)
 
     def test_what_is_asked(self):
         service = self.standin()

@@ -157,7 +157,7 @@ class RealRspamd(Case):
         try:
             self.assertEqual(self.send("second", client=client), FAILED)
             self.assert_logged(self.server, "rule=hand_over.filter_failed ")
-            self.assert_logged(self.server, "the filter does not answer, or with what is no answer: ")
+            self.assert_logged(self.server, "the filter has failed: ")
             postern = pathlib.Path(os.environ.get("POSTERN_SERVE") or os.environ["POSTERN_SMTPD"]).parent / "postern"
             check = peer.run([postern, "check"], env=self.home.environment(POSTERN_FILTERS=self.rspamd.unix), cwd=self.home.path)
             self.assertIn(f"filter {self.rspamd.unix} does not answer", check.stdout.decode())
