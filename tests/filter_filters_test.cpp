@@ -74,6 +74,19 @@ TEST_F(FilterList, each_sees_what_the_former_left) {
   EXPECT_EQ("A: 1\nX: 1\nY: 1\n\nb\n", left());
 }
 
+TEST_F(FilterList, a_header_that_readers_might_see_otherwise_is_written_so_that_all_see_the_same) {
+  for (const auto& [octets, stored] : std::vector<std::pair<std::string, std::string>>{
+           {" \nFrom: a@b\n\nx\n", "\n \nFrom: a@b\n\nx\n"},
+           {"A: 1\nnot a field\nFrom: a@b\n", "A: 1\n\nnot a field\nFrom: a@b\n"},
+           {"From x\n y\nFrom: a@b\n\nx\n", "X-Mailbox-Line: From x\n y\nFrom: a@b\n\nx\n"},
+           {": z\nFrom: a@b\n", "\n: z\nFrom: a@b\n"},
+           {"A: 1\n", "A: 1\n"}}) {
+    EXPECT_EQ(Kind::passed, judge({says(Verdict::Kind::accept)}, OnFailure::defer, 0, octets).kind);
+    EXPECT_EQ(stored, left());
+    EXPECT_EQ(std::vector<std::string>{"f0 " + stored}, shown);
+  }
+}
+
 TEST_F(FilterList, the_first_that_does_not_accept_is_the_last_one_asked) {
   Judgement judgement = judge({adds("X"), says(Verdict::Kind::refuse, "5.7.1 no"), says(Verdict::Kind::accept)});
   EXPECT_EQ(Kind::refused, judgement.kind);
@@ -136,14 +149,14 @@ TEST(FilterAddresses, are_a_list_of_kinds_and_addresses) {
   EXPECT_TRUE(config::parse_filters("")->empty());
   for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
            {"tcp:127.0.0.1:1",
-            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
-            "milter:unix:/run/opendkim/opendkim.sock"},
+            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, "
+            "milter:unix:/run/opendkim/opendkim.sock or policy:tcp:127.0.0.1:10040"},
            {"rspamd",
-            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
-            "milter:unix:/run/opendkim/opendkim.sock"},
+            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, "
+            "milter:unix:/run/opendkim/opendkim.sock or policy:tcp:127.0.0.1:10040"},
            {"clam=tcp:127.0.0.1:1",
-            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333 or "
-            "milter:unix:/run/opendkim/opendkim.sock"},
+            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, "
+            "milter:unix:/run/opendkim/opendkim.sock or policy:tcp:127.0.0.1:10040"},
            {"rspamd:unix:/a,rspamd:unix:/b", "a comma is no part of an address: separate filters by spaces"},
            {"rspamd:tcp:127.0.0.1:0", "\"0\" is not a port: write a number from 1 to 65535"}})
     EXPECT_EQ(text + ": " + why, config::parse_filters(text).error());

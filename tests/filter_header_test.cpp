@@ -115,10 +115,10 @@ TEST(FilteredHeader, odd_messages_get_their_fields_without_harm) {
   EXPECT_EQ("X: 1\n\nA\xC3\xA4: 2\n", edited("A\xC3\xA4: 2\n", one));  // a name that is not ASCII
 }
 
-TEST(FilteredHeader, the_first_line_of_mbox_stays_first) {
-  EXPECT_EQ("From a@b Mon Jan  1 00:00:00 2026\nX: 1\nA: 1\n\nbody\n",
+TEST(FilteredHeader, the_first_line_of_mbox_becomes_a_field) {
+  EXPECT_EQ("X: 1\nX-Mailbox-Line: From a@b Mon Jan  1 00:00:00 2026\nA: 1\n\nbody\n",
             edited("From a@b Mon Jan  1 00:00:00 2026\nA: 1\n\nbody\n", {insert(0)}));
-  EXPECT_EQ(">From a@b\nX: 1\n\nbody\n", edited(">From a@b\n\nbody\n", {insert(0)}));
+  EXPECT_EQ("X: 1\nX-Mailbox-Line: >From a@b\n folded\n\nbody\n", edited(">From a@b\n folded\n\nbody\n", {insert(0)}));
   EXPECT_EQ("A: 1\nX: 1\n\nFrom a@b\n", edited("A: 1\nFrom a@b\n", {add("X", " 1")}));  // not the first line
 }
 

@@ -64,7 +64,8 @@ TEST(MilterMail, odd_ends) {
   EXPECT_EQ("no end of it\r\nB: c\r\n", shown("A: b\nno end of it\nB: c\n").body);
   EXPECT_EQ(" begins with a blank\r\n", shown(" begins with a blank\n").body);
   EXPECT_EQ("A: b\r\n", shown("\nA: b\n").body);
-  EXPECT_EQ((Fields{{"A", " b"}}), shown("From me Mon Jan 1\nA: b\n\n").fields) << "a line of mbox";
+  EXPECT_EQ((Fields{{"X-Mailbox-Line", " From me Mon Jan 1"}, {"A", " b"}}),
+            shown("From me Mon Jan 1\nA: b\n\n").fields);
   EXPECT_EQ(": b\r\n", shown(": b\n").body);
   EXPECT_EQ("no LF", shown("\nno LF").body);
   EXPECT_EQ((Fields{{"A", " b\n \n c"}}), shown("A: b\n \n c\n\n").fields);

@@ -67,6 +67,19 @@ Done copy(const base::MailSpool& from, std::uint64_t at, base::MailSpool& into) 
   return {};
 }
 
+// body   in the place of what the mail data has
+Done write(const Header& header, const std::optional<std::string>& body, base::MailSpool& mail) {
+  base::MailSpool edited = mail.another();
+  edited.write(body ? header.text() + '\n' : header.text_before_body());
+  if (body)
+    edited.write(*body);
+  else if (Done copied = copy(mail, header.octets_before(), edited); !copied)
+    return copied;
+  if (edited.error() != 0) return no_room(edited.error());
+  mail = std::move(edited);
+  return {};
+}
+
 Done rewrite(const Edits& edits, base::MailSpool& mail) {
   auto header = Header::read(mail);
   if (!header) {
@@ -75,18 +88,12 @@ Done rewrite(const Edits& edits, base::MailSpool& mail) {
   }
   for (const HeaderEdit& edit : edits.header) header->apply(edit);
   if (!header->fits()) return unfit("the header that it makes is too large");
-  base::MailSpool edited = mail.another();
-  edited.write(edits.body ? header->text() + '\n' : header->text_before_body());
-  if (edits.body)
-    edited.write(*edits.body);
-  else if (Done copied = copy(mail, header->octets_before(), edited); !copied)
-    return copied;
-  if (edited.error() != 0) return no_room(edited.error());
-  mail = std::move(edited);
-  return {};
+  return write(*header, edits.body, mail);
 }
 
 }  // namespace
+
+Done write_again(const Header& header, base::MailSpool& mail) { return write(header, std::nullopt, mail); }
 
 Done apply(const Edits& edits, FilterMessage& message, base::MailSpool& mail) {
   if (edits.are_none()) return {};

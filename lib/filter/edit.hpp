@@ -20,6 +20,9 @@ struct EditTrouble {
   std::string why;
 };
 
+// The mail data with the header that Header has read from it, where that is in doubt.
+[[nodiscard]] std::expected<void, EditTrouble> write_again(const Header& header, base::MailSpool& mail);
+
 // mail   what message.mail points to
 [[nodiscard]] std::expected<void, EditTrouble> apply(const Edits& edits, FilterMessage& message, base::MailSpool& mail);
 

@@ -53,12 +53,20 @@ Judgement Filters::judge(FilterMessage& message, base::MailSpool& mail, ask::Que
     judgement.kind = Kind::too_big;
     return judgement;
   }
-  if (const auto header = Header::read(mail); !header) {
+  const auto header = Header::read(mail);
+  if (!header) {
     const bool is_too_large = header.error().kind == HeaderTrouble::Kind::too_large;
     judgement.kind = is_too_large ? Kind::unfit : Kind::no_room;
     judgement.cause = is_too_large ? "its header has more octets or fields than filters may edit"
                                    : "the message cannot be read" + base::error_in_words(header.error().error);
     return judgement;
+  }
+  if (header->is_in_doubt()) {
+    if (const auto written = write_again(*header, mail); !written) {
+      judgement.kind = Kind::no_room;
+      judgement.cause = written.error().why;
+      return judgement;
+    }
   }
   const base::Deadline end = base::after_seconds(spec::max_filter_seconds);
   for (const One& one : filters_) {

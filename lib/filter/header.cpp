@@ -72,15 +72,16 @@ void Header::take_line(std::string_view line) {
     fields_.back() += line;
   } else if (!name_of(line).empty()) {
     fields_.emplace_back(line);
-  } else if (fields_.empty() && preamble_.empty() && is_of_mbox(line)) {
-    preamble_ = line;
+  } else if (fields_.empty() && is_of_mbox(line)) {
+    fields_.push_back("X-Mailbox-Line: " + std::string(line));
+    has_line_of_mbox_ = true;
   } else {
     follows_ = Follows::body;
   }
 }
 
 bool Header::fits() const {
-  std::size_t octets = preamble_.size();
+  std::size_t octets = 0;
   if (octets_before_ > spec::max_filter_header_octets) return false;
   if (fields_.size() > spec::max_filter_header_fields) return false;
   if (!is_edited_) return true;
@@ -102,7 +103,6 @@ void Header::apply(const HeaderEdit& edit) {
   using Kind = HeaderEdit::Kind;
   is_edited_ = true;
   if (!fields_.empty() && !fields_.back().ends_with('\n')) fields_.back() += '\n';
-  if (!preamble_.empty() && !preamble_.ends_with('\n')) preamble_ += '\n';
   if (edit.kind == Kind::add) return fields_.push_back(field_of(edit));
   if (edit.kind == Kind::insert) return insert(edit);
   if (edit.kind == Kind::remove && edit.index == 0) {
@@ -134,13 +134,11 @@ void Header::insert(const HeaderEdit& edit) {
 }
 
 std::string Header::text() const {
-  std::string text = preamble_;
+  std::string text;
   for (const std::string& field : fields_) text += field;
   return text;
 }
 
-std::string Header::text_before_body() const {
-  return follows_ == Follows::body && is_edited_ ? text() + '\n' : text();
-}
+std::string Header::text_before_body() const { return follows_ == Follows::body ? text() + '\n' : text(); }
 
 }  // namespace postern::filter

@@ -3,8 +3,8 @@
 // out     the header as octets with LF, ready to stand before what followed it. A field that no edit touches is what it was,
 //         octet by octet
 // what is a header: lines of fields, and lines that begin with a blank after one, until an empty line or the first line that is
-//         neither: there the body begins, as it is for any other reader of the message below our Received. A first line `From `
-//         or `>From `, as mailboxes of mbox have it, stands before the fields and stays there
+//         neither: there the body begins. Readers of mail do not agree on such a line, so it gets an empty line before it, and a first
+//         line `From ` or `>From `, as mailboxes of mbox have it, becomes the field X-Mailbox-Line: what filters have judged is what all see
 // bounds  spec::max_filter_header_octets and spec::max_filter_header_fields
 // errors  read() says why there is no header to edit
 // source  RFC 5322 2.2, 3.5, 4.5 (a blank before the colon); smfi_addheader, smfi_insheader, smfi_chgheader of libmilter
@@ -38,7 +38,9 @@ class Header {
 
   // How many octets of the mail data it was. What follows is the body, with the empty line before it, where there is one.
   [[nodiscard]] std::uint64_t octets_before() const { return octets_before_; }
-  // Of the mail data, where nothing of the body is replaced: with an empty line of its own where edits would else run into the body.
+  // The mail data has another header than this one: it is to be written again before anybody is shown it.
+  [[nodiscard]] bool is_in_doubt() const { return has_line_of_mbox_ || follows_ == Follows::body; }
+  // Of the mail data, where nothing of the body is replaced: with an empty line at its end where the mail data has none.
   [[nodiscard]] std::string text_before_body() const;
   // The fields alone.
   [[nodiscard]] std::string text() const;
@@ -55,11 +57,11 @@ class Header {
   void insert(const HeaderEdit& edit);
   [[nodiscard]] std::size_t find(std::string_view name, std::int32_t index) const;
 
-  std::string preamble_;
   std::vector<std::string> fields_;  // each whole, ended by LF
   std::uint64_t octets_before_ = 0;
   Follows follows_ = Follows::nothing;
   std::size_t above_received_ = 0;  // how many of fields_ edits have put there
+  bool has_line_of_mbox_ = false;
   bool is_edited_ = false;
 };
 
