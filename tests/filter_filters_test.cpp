@@ -78,7 +78,7 @@ TEST_F(FilterList, a_header_that_readers_might_see_otherwise_is_written_so_that_
   for (const auto& [octets, stored] : std::vector<std::pair<std::string, std::string>>{
            {" \nFrom: a@b\n\nx\n", "\n \nFrom: a@b\n\nx\n"},
            {"A: 1\nnot a field\nFrom: a@b\n", "A: 1\n\nnot a field\nFrom: a@b\n"},
-           {"From x\n y\nFrom: a@b\n\nx\n", "X-Mailbox-Line: From x\n y\nFrom: a@b\n\nx\n"},
+           {"From x\n y\nFrom: a@b\n\nx\n", "X-Mailbox-Line: From x\n\n y\nFrom: a@b\n\nx\n"},
            {": z\nFrom: a@b\n", "\n: z\nFrom: a@b\n"},
            {"A: 1\n", "A: 1\n"}}) {
     EXPECT_EQ(Kind::passed, judge({says(Verdict::Kind::accept)}, OnFailure::defer, 0, octets).kind);

@@ -118,7 +118,8 @@ TEST(FilteredHeader, odd_messages_get_their_fields_without_harm) {
 TEST(FilteredHeader, the_first_line_of_mbox_becomes_a_field) {
   EXPECT_EQ("X: 1\nX-Mailbox-Line: From a@b Mon Jan  1 00:00:00 2026\nA: 1\n\nbody\n",
             edited("From a@b Mon Jan  1 00:00:00 2026\nA: 1\n\nbody\n", {insert(0)}));
-  EXPECT_EQ("X: 1\nX-Mailbox-Line: >From a@b\n folded\n\nbody\n", edited(">From a@b\n folded\n\nbody\n", {insert(0)}));
+  EXPECT_EQ("X: 1\nX-Mailbox-Line: >From a@b\n\n no fold\n\nbody\n",
+            edited(">From a@b\n no fold\n\nbody\n", {insert(0)}));
   EXPECT_EQ("A: 1\nX: 1\n\nFrom a@b\n", edited("A: 1\nFrom a@b\n", {add("X", " 1")}));  // not the first line
 }
 

@@ -66,9 +66,10 @@ std::expected<Header, HeaderTrouble> Header::read(const base::MailSpool& mail) {
 }
 
 void Header::take_line(std::string_view line) {
+  const bool follows_a_field = fields_.size() > (has_line_of_mbox_ ? 1U : 0U);
   if (line == "\n") {
     follows_ = Follows::empty_line;
-  } else if (is_blank(line.front()) && !fields_.empty()) {
+  } else if (is_blank(line.front()) && follows_a_field) {
     fields_.back() += line;
   } else if (!name_of(line).empty()) {
     fields_.emplace_back(line);
