@@ -110,14 +110,14 @@ int check(const audit::Policy& policy, const Options& options) {
     Judgement judgement = judge(policy, comparison, base, options.facts.said(), audit::Clients::everybody);
     warn_of_misspellings(judgement.advice, misspellings_of(base, options));
     advise_on_dns_lists(base, judgement.advice);
-    advise_on_policy_services(base, judgement.advice);
+    advise_on_services(base, judgement.advice);
     audit::count(judgement.advice, verdict.counts);
     return tell(write_text(policy, judgement), to_json(policy, judgement), verdict, options);
   }
   auto classes = judge_classes(policy, comparison, base, {.path = options.tcprules, .said = options.facts.said()});
   for (ClassJudgement& each : classes)
     for (Judgement& judgement : each.judgement) warn_of_misspellings(judgement.advice, misspellings_of(base, options));
-  advise_on_policy_services(base, classes);
+  advise_on_services(base, classes);
   count(classes, verdict.counts);
   if (RefusedClasses refused = refused_classes(classes); !refused.are_all) verdict.refused = std::move(refused.titles);
   const audit::Json json = {{"of", options.tcprules}, {"classes", to_json(policy, classes)}};

@@ -3,50 +3,46 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 
-#include "config/filters.hpp"
-#include "config/policy_services.hpp"
+#include "ask/client_listing.hpp"
+#include "config/start.hpp"
 #include "server/silent_services.hpp"
-#include "spec/limits.hpp"
 
 namespace postern::cli {
 namespace {
 
 constexpr const char* service_variable = "POSTERN_POLICY_SERVICE";
-constexpr const char* filters_variable = "POSTERN_FILTERS";
 constexpr const char* failure_variable = "POSTERN_POLICY_FAILURE";
 constexpr const char* source = "Postfix SMTPD_POLICY_README";
+
+config::Start start_of(const Variables& variables) {
+  const std::vector<const char*> environment = variables.environment();
+  return config::judge_start({}, base::Environment(environment.data()), variables.origin, config::Lists::elsewhere);
+}
 
 class Probe {
  public:
   void advise(const Variables& variables, std::vector<audit::Advice>& advice) {
-    advise_on_filters(variables, advice);
-    const auto services = config::parse_policy_services(variables.value_of(service_variable));
-    if (!services) return;
-    const bool takes_unjudged = variables.value_of(failure_variable) == "accept";
-    for (const base::SocketAddress& service : *services) {
-      if (!tried_.insert(service.text).second) continue;
-      std::string problem = server::problem_of_policy_service(service, takes_unjudged, end_);
-      if (!problem.empty()) advice.push_back({audit::Grade::warning, "policy_service", std::move(problem), source});
-    }
+    const config::Start start = start_of(variables);
+    add(services_.try_services(start), advice);
+    if (config::has_dns_lists(start) && resolvers_.insert(start.dns_servers).second)
+      if (const auto servers = ask::dns_servers(start.dns_servers))
+        add(server::silent_resolvers(*servers, start.dns_servers.empty() ? dns::resolv_conf : "POSTERN_DNS",
+                                     "no DNS list counts"),
+            advice);
     std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
   }
 
  private:
-  void advise_on_filters(const Variables& variables, std::vector<audit::Advice>& advice) {
-    const auto filters = config::parse_filters(variables.value_of(filters_variable));
-    if (!filters) return;
-    const bool takes_unfiltered = variables.value_of("POSTERN_FILTER_FAILURE") == "accept";
-    for (const config::FilterPlace& filter : *filters) {
-      if (!tried_.insert(filter.text).second) continue;
-      std::string problem = server::problem_of_filter(filter, takes_unfiltered, end_);
-      if (!problem.empty())
-        advice.push_back({audit::Grade::warning, "filter", std::move(problem), "docs/decisions/0022-filters.md"});
-    }
+  static void add(std::vector<server::SilentService> silent, std::vector<audit::Advice>& advice) {
+    for (server::SilentService& each : silent)
+      advice.push_back(
+          {audit::Grade::warning, std::string(each.kind), std::move(each.sentence), std::string(each.source)});
   }
 
-  base::Deadline end_ = base::after_seconds(spec::max_policy_connect_seconds);
-  std::set<std::string> tried_;
+  server::ServiceProbe services_;
+  std::set<std::string> resolvers_;  // as they are written
 };
 
 bool has_failure(const Variables& variables) { return !variables.value_of(failure_variable).empty(); }
@@ -68,13 +64,13 @@ std::vector<Variables> served_with(const Variables& base, const std::vector<Clas
   return all;
 }
 
-void advise_on_policy_services(const Variables& variables, std::vector<audit::Advice>& advice) {
+void advise_on_services(const Variables& variables, std::vector<audit::Advice>& advice) {
   if (is_failure_of_no_policy_service({variables})) advice.push_back(failure_of_no_policy_service());
   if (is_policy_service_for_nobody({variables})) advice.push_back(policy_service_for_nobody());
   Probe().advise(variables, advice);
 }
 
-void advise_on_policy_services(const Variables& base, std::vector<ClassJudgement>& classes) {
+void advise_on_services(const Variables& base, std::vector<ClassJudgement>& classes) {
   std::vector<Variables> all;
   for (const ClassJudgement& each : classes) all.push_back(with_class(base, each));
   bool is_of_none = is_failure_of_no_policy_service(all);

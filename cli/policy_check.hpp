@@ -1,11 +1,10 @@
-// Policy services and filters of an environment: whether each is there, and whether one is there where its failure is provided for. Each is
-// connected to, and asked nothing, because a question counts.
-// in      POSTERN_POLICY_SERVICE, POSTERN_FILTERS, POSTERN_POLICY_FAILURE and POSTERN_FILTER_FAILURE of the variables, or of each class of clients above them; what is
-//         malformed the start has reported. Of a file of `postern serve` the start itself says what does not answer
-//         (server/silent_services.hpp)
-// out     a warning for each service that takes no connection, at the first class that names it, for a failure of none, and for
-//         services that are asked about nobody
-// waits   at most spec::max_policy_connect_seconds for all of them
+// The services that an environment asks: whether each answers (server/silent_services.hpp), and whether a policy service is there where
+// its failure is provided for.
+// in      the variables, or those of each class of clients above them; what is malformed the start has reported. Of a file of
+//         `postern serve` the start itself says what does not answer
+// out     a warning for each service that does not answer, at the first class that names it; for a failure of no policy service, and
+//         for policy services that are asked about nobody
+// waits   as server/silent_services.hpp says
 // errors  none
 // source  Postfix SMTPD_POLICY_README
 #pragma once
@@ -18,8 +17,8 @@
 
 namespace postern::cli {
 
-void advise_on_policy_services(const Variables& variables, std::vector<audit::Advice>& advice);
-void advise_on_policy_services(const Variables& base, std::vector<ClassJudgement>& classes);
+void advise_on_services(const Variables& variables, std::vector<audit::Advice>& advice);
+void advise_on_services(const Variables& base, std::vector<ClassJudgement>& classes);
 
 // Of all variables by which clients are served: POSTERN_POLICY_FAILURE is set, and nowhere beside a service.
 [[nodiscard]] bool is_failure_of_no_policy_service(const std::vector<Variables>& all);

@@ -200,7 +200,8 @@ class Standins(Case):
                              ["250 ok"] * 2 + [UNKNOWN] * 2 + [self.replies["recipient_unknowable"]])
             client.close()
         self.assertEqual(len(standin.names()), 5 if peer.is_listener() else 15)
-        self.assertLessEqual(standin.connections, os.cpu_count() if peer.is_listener() else 15)  # each loop has its own
+        # Each loop has its own; a dry run and the start try whether anybody is there.
+        self.assertLessEqual(standin.connections, os.cpu_count() + 2 if peer.is_listener() else 15)
 
 
 if __name__ == "__main__":
