@@ -1,10 +1,10 @@
 #include "cli/dns_check.hpp"
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ask/client_listing.hpp"
@@ -41,20 +41,27 @@ bool is_asked_about_ipv6(const Zone& zone) {
   return std::ranges::any_of(zone, [](const DnsList* each) { return !each->is_for_ipv4; });
 }
 
-// RFC 5782 5: 127.0.0.2 and ::FFFF:7F00:2 are on each list, 127.0.0.1 and ::FFFF:7F00:1 on none.
-constexpr std::string_view ipv4_end = ".0.0.127.",
-                           ipv6_end = ".0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.";
+// What each list has, and what none has. Of an address list 127.0.0.2 and 127.0.0.1, and ::FFFF:7F00:2 and ::FFFF:7F00:1; of a list of
+// domains TEST and INVALID.
+struct Entries {
+  std::string_view listed, unlisted;            // before the zone, each with a dot after it
+  std::string_view listed_text, unlisted_text;  // for people
+};
+constexpr Entries of_ipv4{
+    .listed = "2.0.0.127.", .unlisted = "1.0.0.127.", .listed_text = "127.0.0.2", .unlisted_text = "127.0.0.1"},
+    of_ipv6{.listed = "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.",
+            .unlisted = "1.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.",
+            .listed_text = "::ffff:7f00:2",
+            .unlisted_text = "::ffff:7f00:1"},
+    of_domains{.listed = "test.", .unlisted = "invalid.", .listed_text = "test", .unlisted_text = "invalid"};
 
 struct Probe {
   dns::Reply listed, unlisted;
 };
-struct Probes {
-  Probe ipv4, ipv6;
-};
 
-void ask(dns::BlockingResolver& resolver, const std::string& zone, std::string_view end, Probe& probe) {
-  resolver.ask({.type = dns::Type::a, .name = "2" + std::string(end) + zone}, probe.listed);
-  resolver.ask({.type = dns::Type::a, .name = "1" + std::string(end) + zone}, probe.unlisted);
+void ask(dns::BlockingResolver& resolver, const std::string& zone, const Entries& entries, Probe& probe) {
+  resolver.ask({.type = dns::Type::a, .name = std::string(entries.listed) + zone}, probe.listed);
+  resolver.ask({.type = dns::Type::a, .name = std::string(entries.unlisted) + zone}, probe.unlisted);
 }
 
 bool is_found(const Zone& zone, const dns::Answer& answer) {
@@ -79,46 +86,76 @@ std::string weights_of(const Zone& zone) {
   return text;
 }
 
-audit::Advice judge(const Zone& zone, const Probes& probes) {
-  const std::string name = "DNS list " + zone.front()->name + " ";
-  const dns::Answer& listed = probes.ipv4.listed.answer;
+// A zone of one setting, and what it is asked about first; IPv6 only where some entry is for it.
+struct Asked {
+  std::string_view setting;
+  Zone zone;
+  const Entries& entries;
+  Probe first{}, ipv6{};
+};
+
+audit::Advice judge(const Asked& asked) {
+  const Zone& zone = asked.zone;
+  const Entries& entries = asked.entries;
+  const std::string name =
+      "DNS list " + zone.front()->name + (asked.setting == "DNSBL" ? " " : " of " + std::string(asked.setting) + " ");
+  const dns::Answer& listed = asked.first.listed.answer;
   if (listed.kind == dns::Answer::Kind::failed)
     return advice_of(Grade::warning, name + "does not answer: " + std::string(describe(listed.failure)));
-  const bool has_unlisted = is_found(zone, probes.ipv4.unlisted.answer);
-  if (has_unlisted || is_found(zone, probes.ipv6.unlisted.answer))
-    return advice_of(Grade::warning, name + "has an entry for " + (has_unlisted ? "127.0.0.1" : "::ffff:7f00:1") +
+  const bool has_unlisted = is_found(zone, asked.first.unlisted.answer);
+  if (has_unlisted || is_found(zone, asked.ipv6.unlisted.answer))
+    return advice_of(Grade::warning, name + "has an entry for " +
+                                         std::string((has_unlisted ? entries : of_ipv6).unlisted_text) +
                                          ", which no list has: it would refuse everybody");
-  if (listed.kind == dns::Answer::Kind::none && is_found(zone, probes.ipv6.listed.answer))
-    return advice_of(Grade::note, name + "answers " + written(probes.ipv6.listed.answer) +
+  if (listed.kind == dns::Answer::Kind::none && is_found(zone, asked.ipv6.listed.answer))
+    return advice_of(Grade::note, name + "answers " + written(asked.ipv6.listed.answer) +
                                       " for ::ffff:7f00:2, and nothing for IPv4" + weights_of(zone));
+  const std::string tested(entries.listed_text);
   if (listed.kind == dns::Answer::Kind::none)
-    return advice_of(Grade::warning, name + "has no entry for 127.0.0.2, which each list has: is that its name?");
+    return advice_of(Grade::warning, name + "has no entry for " + tested + ", which each list has: is that its name?");
   if (!is_found(zone, listed))
-    return advice_of(Grade::warning, name + "answers " + written(listed) +
-                                         " for 127.0.0.2, which is no listing here: it refuses this resolver, or other "
-                                         "answers were meant");
-  return advice_of(Grade::note, name + "answers " + written(listed) + " for 127.0.0.2" + weights_of(zone));
+    return advice_of(Grade::warning, name + "answers " + written(listed) + " for " + tested +
+                                         ", which is no listing here: it refuses this resolver, or other answers were "
+                                         "meant");
+  return advice_of(Grade::note, name + "answers " + written(listed) + " for " + tested + weights_of(zone));
+}
+
+using Lists = std::vector<DnsList>;
+using config::ListedBy;
+
+// Nothing where it is malformed, which the start has reported.
+Lists lists_of(const Variables& variables, const char* setting, ListedBy by) {
+  return config::parse_dns_lists(variables.value_of(setting), by).value_or(Lists());
+}
+
+void add(std::string_view setting, const Lists& lists, const Entries& entries, std::deque<Asked>& all) {
+  for (Zone& zone : zones_of(lists)) all.emplace_back(setting, std::move(zone), entries);
 }
 
 }  // namespace
 
 void advise_on_dns_lists(const Variables& variables, std::vector<audit::Advice>& advice) {
-  const auto lists = config::parse_dns_lists(variables.value_of("DNSBL"));
-  if (!lists || lists->empty() || variables.has("RBLSMTPD")) return;
+  if (variables.has("RBLSMTPD")) return;
+  const Lists of_client = lists_of(variables, "DNSBL", ListedBy::address),
+              of_sender = lists_of(variables, "DNSBL_SENDER", ListedBy::domain),
+              of_helo = lists_of(variables, "DNSBL_HELO", ListedBy::domain);
+  if (of_client.empty() && of_sender.empty() && of_helo.empty()) return;
   auto servers = ask::dns_servers(variables.value_of("POSTERN_DNS"));
   if (!servers && !variables.value_of("POSTERN_DNS").empty()) return;  // refused where the variables are judged
   auto resolver = servers ? dns::BlockingResolver::make({.servers = std::move(*servers)})
                           : std::unexpected(std::move(servers.error()));
   if (!resolver) return advice.push_back(advice_of(Grade::warning, "DNS lists are not asked: " + resolver.error()));
-  const std::vector<Zone> zones = zones_of(*lists);
-  std::deque<Probes> probes(zones.size());
-  for (std::size_t i = 0; i < zones.size(); ++i) {
-    const std::string& zone = zones[i].front()->zone;
-    ask(*resolver, zone, ipv4_end, probes[i].ipv4);
-    if (is_asked_about_ipv6(zones[i])) ask(*resolver, zone, ipv6_end, probes[i].ipv6);
+  std::deque<Asked> all;  // gone before the resolver
+  add("DNSBL", of_client, of_ipv4, all);
+  add("DNSBL_SENDER", of_sender, of_domains, all);
+  add("DNSBL_HELO", of_helo, of_domains, all);
+  for (Asked& each : all) {
+    const std::string& zone = each.zone.front()->zone;
+    ask(*resolver, zone, each.entries, each.first);
+    if (&each.entries == &of_ipv4 && is_asked_about_ipv6(each.zone)) ask(*resolver, zone, of_ipv6, each.ipv6);
   }
   resolver->wait(base::after_seconds(spec::max_dns_seconds + 1));
-  for (std::size_t i = 0; i < zones.size(); ++i) advice.push_back(judge(zones[i], probes[i]));
+  for (const Asked& each : all) advice.push_back(judge(each));
   std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
 }
 

@@ -3,10 +3,12 @@
 client's address: a real rbldnsd behind a real unbound, and lists that do what they should not. In both programs; ask_dns_lists_test.cpp has
 each name and each sum."""
 
+import json
 import time
 
 import dns_lists_test
 import peer
+import serve
 from dns_lists_test import LOCAL, MAIL, RCPT, SPARED_SECONDS, TED, TIM, TOM, Lists
 from dns_servers import Rbldnsd, Unbound
 from peer import OURS
@@ -31,10 +33,23 @@ class RealLists(Case):
         super().setUpClass()
         cls.lists = Rbldnsd({"bl.test": [":127.0.0.2:", "127.0.0.2", TIM]},
                             {"dbl.test": [":127.0.1.2:", "test", ".spam.example", "plain.example", "other.example :127.0.1.255:"],
-                             "wl.test": [":127.0.2.3:", "good.spam.example"]})
+                             "wl.test": [":127.0.2.3:", "good.spam.example"], "any.test": [":127.0.1.2:", "test", "invalid"]})
         cls.addClassCleanup(cls.lists.stop)
-        cls.resolver = Unbound(["a.test 300 IN A 192.0.2.80"], {zone: cls.lists.port for zone in ("bl.test", "dbl.test", "wl.test")})
+        cls.resolver = Unbound(["a.test 300 IN A 192.0.2.80"], {zone: cls.lists.port for zone in ("bl.test", "dbl.test", "wl.test", "any.test")})
         cls.addClassCleanup(cls.resolver.stop)
+
+    def test_check_asks_each_list_about_the_domains_that_tell(self):
+        lists = {"DNSBL": "bl.test=127.0.0.2", "DNSBL_SENDER": f"{SENDER} wl.test=127.0.2.3*-4 any.test=127.0.1.2", "DNSBL_HELO": "dbl.test=127.0.1.9"}
+        environment = self.home.environment(POSTERN_DNS=self.resolver.address, **lists)
+        found = peer.run([serve.postern(), "check", "--json"], env=environment)
+        said = {piece["text"]: piece["grade"] for piece in json.loads(found.stdout)["advice"] if piece["id"] == "dns_list"}
+        self.assertEqual(said, {
+            "DNS list bl.test answers 127.0.0.2 for 127.0.0.2; weight 1": "note",
+            "DNS list dbl.test of DNSBL_SENDER answers 127.0.1.2 for test; weight 2": "note",
+            "DNS list wl.test of DNSBL_SENDER has no entry for test, which each list has: is that its name?": "warning",
+            "DNS list any.test of DNSBL_SENDER has an entry for invalid, which no list has: it would refuse everybody": "warning",
+            "DNS list dbl.test of DNSBL_HELO answers 127.0.1.2 for test, which is no listing here: it refuses this resolver, or other answers "
+            "were meant": "warning"})
 
     def test_the_domain_of_a_sender(self):
         client = self.client(TOM, DNSBL_SENDER=SENDER)
