@@ -257,7 +257,7 @@ class Session final : private engine::Output, private ask::Facts {
     const limits::RecipientStanding said = source == ask::Source::userdb
                                                ? ask::ask_userdb_by_waiting(*start().userdb, recipient)
                                                : ask_mail_cluster(recipient);
-    asked.end(ask::outcome_of(said), said.trouble);
+    asked.end(ask::outcome_of(said), said.words.empty() ? said.trouble : said.words);
     return ask::probe_finding(source, said.event, recipient, start(), session());
   }
 

@@ -73,13 +73,16 @@ class ConnectionFacts final : public ask::Facts {
   DomainListing& domains_;
 };
 
+// standing   of the finding, which it outlives
 ask::Finding ask_probe(ask::Source source, const Parts& parts, const engine::Session& session,
-                       std::string_view recipient) try {
-  const auto standing = source == ask::Source::userdb
-                            ? ask::ask_userdb_by_waiting(*parts.start.userdb, recipient)
-                            : deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
+                       std::string_view recipient, limits::RecipientStanding& standing) try {
+  standing = source == ask::Source::userdb
+                 ? ask::ask_userdb_by_waiting(*parts.start.userdb, recipient)
+                 : deliver::probe_by_waiting(parts.message.for_cluster()->cluster(), recipient);
   if (!standing.trouble.empty()) parts.journal.trouble(standing.trouble);
-  return ask::probe_finding(source, standing.event, recipient, parts.start, session);
+  ask::Finding finding = ask::probe_finding(source, standing.event, recipient, parts.start, session);
+  finding.words = standing.words;
+  return finding;
 } catch (const std::bad_alloc&) {
   parts.journal.trouble("no memory to ask who has a mailbox");
   return {.answer = engine::nobody_answers(engine::Question::recipient)};
@@ -184,7 +187,7 @@ void Connection::run_out_of_memory() {
 
 void Connection::note(const engine::Note& note) {
   if (parts_.start.logs_decisions) parts_.journal.decision(note.step);
-  const std::string_view said_by = std::exchange(said_by_, {});
+  const observe::RefusedBy said_by = std::exchange(said_by_, {});
   if (note.step.code >= 400) parts_.journal.refusal(note.step, note.session, said_by);
 }
 
@@ -238,7 +241,7 @@ Want Connection::answer(const Want& want) {
   const std::optional<deliver::Outcome> finished = finish_message();
   const deliver::Outcome& outcome = finished ? *finished : no_memory_;
   if (deliver::FilteredMessage* const filtered = parts_.message.for_filters())
-    said_by_ = tell_filters(parts_.journal, id_, filtered->judgement());
+    said_by_ = {.name = tell_filters(parts_.journal, id_, filtered->judgement())};
   parts_.journal.message(id_, outcome, session());
   return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
 }
@@ -267,10 +270,11 @@ Want Connection::ask(const Want& want) {
   ask::Finding finding = inquiry != nullptr ? (*inquiry)->finding() : std::get<ask::Finding>(*asked);
   if (!finding.trouble.empty()) parts_.journal.trouble(finding.trouble);
   if (finding.credentials != nullptr) take_credentials(*finding.credentials, finding.environment_pairs);
+  limits::RecipientStanding standing;
   for (auto probe = ask::next_probe(finding, parts_.start, session()); probe;
        probe = ask::next_probe(finding, parts_.start, session(), probe))
-    finding = ask_probe(*probe, parts_, session(), finding.answer.text);
-  said_by_ = finding.said_by;
+    finding = ask_probe(*probe, parts_, session(), finding.answer.text, standing);
+  said_by_ = {.name = finding.said_by, .words = finding.words};
   if (ask::asks_policy_services(finding, parts_.start, session()))
     return tell(want.ticket, ask_policy_services(finding.answer.text));
   return tell(want.ticket, finding.answer);
@@ -278,7 +282,7 @@ Want Connection::ask(const Want& want) {
 
 engine::Answer Connection::ask_policy_services(std::string_view recipient) try {
   const engine::Answer answer = parts_.policy.ask(session(), recipient);
-  said_by_ = parts_.policy.said_by();
+  said_by_ = {.name = parts_.policy.said_by()};
   return answer;
 } catch (const std::bad_alloc&) {
   parts_.journal.trouble("no memory to ask policy services");

@@ -100,8 +100,8 @@ class Connection final : private engine::Output, private engine::Room {
   deliver::MessageId id_;  // of the message that was begun last
   struct {
     std::size_t begin = 0, end = 0;
-  } unread_;                  // in input_
-  std::string_view said_by_;  // who refuses the recipient that is about to be answered, for the log
+  } unread_;                    // in input_
+  observe::RefusedBy said_by_;  // who refuses the recipient that is about to be answered, for the log
   // Made while there is memory, for when there is none.
   const deliver::Outcome no_memory_{deliver::Outcome::Result::deferred,
                                     std::string(spec::text_of(spec::HandOverText::cannot_store)), "no memory"};

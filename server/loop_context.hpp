@@ -98,8 +98,8 @@ struct LoopContext {
   std::vector<std::unique_ptr<engine::Workspace>> spare{};
   base::AddressText client_text{};
   std::array<char, 32> session_text{};
-  std::string_view said_by{};  // who refuses the recipient that is about to be answered, for the log
-  std::string_view ahead{};    // what the session whose turn it is has been sent after what it obeys
+  observe::RefusedBy said_by{};  // who refuses the recipient that is about to be answered, for the log
+  std::string_view ahead{};      // what the session whose turn it is has been sent after what it obeys
   std::array<char, output_octets> output;
   std::array<char, 2 * input_octets> input;  // what was left of one read, and the next read
   std::array<char, 2 * input_octets + 2> decoded;

@@ -61,7 +61,23 @@ TEST(LmtpProbe, asks_by_rcpt_and_resets_and_never_says_data) {
   EXPECT_EQ("MAIL FROM:<>\r\nRCPT TO:<user@x.example>\r\n", probing.heard()) << "over the same connection";
   EXPECT_EQ("RSET\r\n", probing.say("250 you\r\n" + std::string(unknown)));
   probing.say(fine);
-  EXPECT_EQ(nobody, probing.standing().event);
+  const RecipientStanding refused = probing.standing();
+  EXPECT_EQ(nobody, refused.event);
+  EXPECT_EQ("550 5.1.1 no such user", refused.words);
+}
+
+TEST(LmtpProbe, words_of_a_refusal_are_printable_and_bounded) {
+  Probing probing;
+  probing.say(greeting);
+  probing.say(offers);
+  std::string reply = "550-5.1.1 a\033[2Jb\x80\tc\r\n";
+  for (int i = 0; i < 20; ++i) reply += "550-" + std::string(100, 'x') + "\r\n";
+  probing.say("250 you\r\n" + reply + "550 end\r\n");
+  probing.say(fine);
+  const RecipientStanding refused = probing.standing();
+  ASSERT_EQ(nobody, refused.event);
+  EXPECT_TRUE(refused.words.starts_with("550 5.1.1 a?[2Jb??c xxx")) << refused.words;
+  EXPECT_EQ(4 + spec::max_verdict_octets, refused.words.size());
 }
 
 TEST(LmtpProbe, says_one_command_at_a_time_where_nothing_else_is_offered) {

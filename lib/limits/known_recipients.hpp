@@ -28,7 +28,9 @@ namespace postern::limits {
 // Whether a service knows a recipient: recipient_ours, recipient_unknown, or recipient_unknowable.
 struct RecipientStanding {
   spec::Event event = spec::Event::recipient_unknowable;
-  std::string trouble{};     // why it is unknowable, for the log
+  std::string trouble{};  // why it is unknowable, for the log
+  std::string
+      words{};  // by which it is unknown, for the log: printable; none: it gave none, or they are not remembered
   bool is_deferred = false;  // by the service, in its own words: it is not known for now
 
   [[nodiscard]] bool is_known() const { return event != spec::Event::recipient_unknowable; }

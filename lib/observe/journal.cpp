@@ -143,7 +143,7 @@ void Journal::settings(const config::Start& start) const {
   line.write();
 }
 
-void Journal::refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by) const {
+void Journal::refusal(const engine::Step& step, const engine::Session& session, const RefusedBy& by) const {
   LogLine line = this->line("refuse");
   line.field("rule", spec::name_of(step.rule));
   // Where the rule says nothing to the client there is no reply to show, only what has happened.
@@ -151,7 +151,8 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session, 
     line.field("cause", spec::name_of(step.event));
   else
     line.field("reply", without_line_end(step.reply));
-  if (is_said(step.event) && !said_by.empty()) line.field("said_by", said_by);
+  if (is_said(step.event) && !by.name.empty()) line.field("said_by", by.name);
+  if (is_said(step.event) && !by.words.empty()) line.field("said", by.words);
   name_listener(line);
   if (!session.guards().has(bit::transaction_none)) {
     line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());

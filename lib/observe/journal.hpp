@@ -29,6 +29,11 @@ struct SessionEnd {
 };
 [[nodiscard]] SessionEnd end_of(const engine::Conversation& conversation);
 
+// Who refuses: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, ..., and the words of a mail cluster that does.
+struct RefusedBy {
+  std::string_view name{}, words{};
+};
+
 class Journal {
  public:
   // client    its address; "unknown" when not known
@@ -38,11 +43,10 @@ class Journal {
                    std::string_view listener = {})
       : client_(client), session_(session), listener_(listener), voice_(voice) {}
 
-  void start(const config::Start& start) const;     // of one client
+  void start(const config::Start& start) const;  // of one client
   void settings(const config::Start& start) const;  // of one listener, for all its clients
-  // said_by   who refuses a recipient, credentials or a message: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, ...;
-  //           shown with such a refusal alone
-  void refusal(const engine::Step& step, const engine::Session& session, std::string_view said_by = {}) const;
+  // by        shown with the refusal of a recipient, credentials or a message alone
+  void refusal(const engine::Step& step, const engine::Session& session, const RefusedBy& by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
   void decision(const engine::Step& step) const;
   void sent(std::string_view replies) const;

@@ -316,7 +316,7 @@ void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::
   client().journal_of_decisions().message(id, outcome, session());
   const observe::MessageResult result = counted(outcome.result);
   client().context.metrics.message(result, result == observe::MessageResult::accepted ? session().stored_octets() : 0);
-  connection_.work_.tell(ticket, engine::answer_of(outcome.result, outcome.verdict), said_by);
+  connection_.work_.tell(ticket, engine::answer_of(outcome.result, outcome.verdict), {.name = said_by});
 }
 
 // Looked at only when epoll has reported an end, so that it costs nothing while the client is there.

@@ -107,7 +107,7 @@ void ClientPolicy::tell() {
     client().journal().trouble(
         "policy services want more header fields than one message gets: the last ones are left out");
   if (connection_.work_.is_too_late()) return connection_.work_.tell_too_many(ticket_);
-  connection_.work_.tell(ticket_, inquiry_->answer(), inquiry_->said_by());
+  connection_.work_.tell(ticket_, inquiry_->answer(), {.name = inquiry_->said_by()});
 }
 
 }  // namespace postern::server

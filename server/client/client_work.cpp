@@ -122,8 +122,7 @@ void ClientWork::note(const engine::Note& note) {
   const engine::Step& step = note.step;
   LoopContext& context = client().context;
   observe::Shard& metrics = context.metrics;
-  std::string_view said_by;
-  if (!context.said_by.empty()) said_by = std::exchange(context.said_by, {});  // of this answer, and of no later line
+  const observe::RefusedBy said_by = std::exchange(context.said_by, {});  // of this answer, and of no later line
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
   // A client that is closed without a reply, before TLS or because it sent no PROXY header: the log says so.
@@ -142,7 +141,7 @@ void ClientWork::note_sent(std::string_view replies) {
 void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
   if (want.question == engine::Question::credentials && is_gated(client(), session()))
-    return tell(want.ticket, {Event::credentials_user_gated}, "failed_auths_per_hour");
+    return tell(want.ticket, {Event::credentials_user_gated}, {.name = "failed_auths_per_hour"});
   if (want.question == engine::Question::recipient && is_harvesting(client(), session()))
     return tell_too_many(want.ticket);
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
@@ -238,21 +237,23 @@ void ClientWork::found(Ticket ticket, const ask::Finding& finding) {
 void ClientWork::settle(Ticket ticket, const ask::Finding& finding, bool was_awaited) {
   const engine::Answer answer =
       was_awaited && is_too_late() ? engine::Answer{Event::recipient_too_many_unknown} : within_limits(finding.answer);
-  if (answer.event != finding.answer.event) return tell(ticket, answer, gate_of_recipients);
+  if (answer.event != finding.answer.event) return tell(ticket, answer, {.name = gate_of_recipients});
   const config::Start& start = client().served->start;
   if (ask::asks_greylist(finding, start, session()) && is_greylisted(client(), session(), answer.text))
-    return tell(ticket, {Event::recipient_greylisted}, "greylist");
+    return tell(ticket, {Event::recipient_greylisted}, {.name = "greylist"});
   if (ask::asks_policy_services(finding, start, session())) return ask_policy_services(ticket, answer.text);
-  tell(ticket, answer, finding.said_by);
+  tell(ticket, answer, {.name = finding.said_by, .words = finding.words});
 }
 
-void ClientWork::tell(Ticket ticket, const engine::Answer& answer, std::string_view said_by) {
+void ClientWork::tell(Ticket ticket, const engine::Answer& answer, const observe::RefusedBy& said_by) {
   client().context.said_by = said_by;
   connection().talk_.answer(ticket, answer);
   client().context.said_by = {};
 }
 
-void ClientWork::tell_too_many(Ticket ticket) { tell(ticket, {Event::recipient_too_many_unknown}, gate_of_recipients); }
+void ClientWork::tell_too_many(Ticket ticket) {
+  tell(ticket, {Event::recipient_too_many_unknown}, {.name = gate_of_recipients});
+}
 
 // Sessions of one address may have asked together, before its gate was shut: the answer that comes afterwards tells nothing.
 bool ClientWork::is_too_late() {
@@ -276,7 +277,8 @@ void ClientWork::hear_probe(ask::Source source, Ticket ticket, const limits::Rec
   const bool was_awaited = std::exchange(connection().awaited_, Ticket::none) != Ticket::none;
   if (!standing.trouble.empty()) client().journal().trouble(standing.trouble);
   const config::Start& start = client().served->start;
-  const ask::Finding finding = ask::probe_finding(source, standing.event, recipient, start, session());
+  ask::Finding finding = ask::probe_finding(source, standing.event, recipient, start, session());
+  finding.words = standing.words;
   const auto next = ask::next_probe(finding, start, session(), source);
   if (next && !(was_awaited && is_too_late())) return ClientProbe::ask(connection(), *next, ticket, recipient);
   settle(ticket, finding, was_awaited);

@@ -13,6 +13,7 @@
 #include "ask/inquiry.hpp"
 #include "engine/conversation.hpp"
 #include "limits/guess_table.hpp"
+#include "observe/journal.hpp"
 #include "server/client/client_message.hpp"
 #include "server/client/client_policy.hpp"
 #include "server/client/client_probe.hpp"
@@ -43,7 +44,7 @@ class ClientWork {
   void withdraw();
 
   // said_by   whose word it is, for the line of a refusal
-  void tell(engine::Ticket ticket, const engine::Answer& answer, std::string_view said_by);
+  void tell(engine::Ticket ticket, const engine::Answer& answer, const observe::RefusedBy& said_by);
   void tell_too_many(engine::Ticket ticket);
 
   // Whether the gate of who asks for recipients was shut while this client waited for an answer.

@@ -90,7 +90,7 @@ class IntoDovecot(Case):
 class Standins(Case):
     def test_each_answer(self):
         unknowable = self.replies["recipient_unknowable"]
-        answers = {"gone": "550 5.1.1 nobody", "odd": "501 5.1.3 what is that", "lines": "550-no\r\n550 really", "later": "450 4.2.1 later",
+        answers = {"gone": "550 5.1.1 nobody", "odd": "501 5.1.3 what is that", "lines": "550-n\to\xff\r\n550 really", "later": "450 4.2.1 later",
                    "closing": "421 closing", "data": "354 go on", "rubbish": "what?", "mixed": "250-one\r\n550 two", "more": "250 one\r\n550 two",
                    "ends": "", "long": "250 " + "x" * 3000}
         standin = self.standin(**answers)
@@ -103,6 +103,9 @@ class Standins(Case):
         self.assertEqual(client.say("NOOP"), "250 ok")  # and nothing more was said
         for words in ("answered 450 4.2.1 later, at RCPT", "answered 421 closing, at RCPT", "no valid reply, at RCPT", "connection closed, at "):
             self.assert_logged(self.server, f"mail cluster {standin.address}: {words}")
+        for words in ("550 5.1.1 nobody", "501 5.1.3 what is that", "550 n?o?? really"):
+            self.assert_logged(self.server, f' said_by={standin.address} said="{words}" ')
+        self.assertEqual(self.server.log().count(" said="), 3)
         self.assertNotIn("DATA", standin.commands)
         self.assertEqual({command for command in standin.commands if command.startswith("MAIL")}, {"MAIL FROM:<>"})
 

@@ -14,9 +14,12 @@ RecipientStanding unknowable(std::string_view cluster, const std::string& what) 
               "mail cluster " + std::string(cluster) + ": " + what + ": whether it has a mailbox cannot be known"};
 }
 
+std::string words_of(const LmtpReply& reply) {
+  return std::to_string(reply.code) + (reply.text.empty() ? "" : " ") + printable_line(reply.text);
+}
+
 std::string answered(const LmtpReply& reply, std::string_view stage) {
-  return "answered " + std::to_string(reply.code) + (reply.text.empty() ? "" : " ") + printable_line(reply.text) +
-         ", at " + std::string(stage);
+  return "answered " + words_of(reply) + ", at " + std::string(stage);
 }
 
 }  // namespace
@@ -35,7 +38,7 @@ RecipientStanding standing_of(const LmtpResult& result, std::string_view cluster
     return unknowable(cluster, describe(*result.trouble) + (has_connection ? ", at " + std::string(result.stage) : ""));
   }
   if (reply.is_positive()) return {.event = Event::recipient_ours};
-  if (reply.is_permanent()) return {.event = Event::recipient_unknown};
+  if (reply.is_permanent()) return {.event = Event::recipient_unknown, .words = words_of(reply)};
   return unknowable(cluster, "no answer");
 }
 

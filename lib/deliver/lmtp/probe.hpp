@@ -3,6 +3,7 @@
 // out     RecipientStanding: 2xx to RCPT is recipient_ours, 5xx to RCPT recipient_unknown, and all else recipient_unknowable: a 4xx, no
 //         connection, silence, no valid reply, one reply too many, and any code but 2xx to LHLO or MAIL, which name no recipient
 // bounds  probe_by_waiting() waits for at most spec::max_probe_seconds
+// words   of a 5xx to RCPT, its code among them
 // errors  recipient_unknowable, and a sentence for the log that names the cluster
 // source  RFC 2033 4.1; RFC 5321 4.2.1; docs/decisions/0021-ask-the-mail-cluster.md
 #pragma once
