@@ -75,6 +75,7 @@ class FileJudge {
 
  private:
   void amend(Judgement& judgement, const ListenerSettings& listener, const audit::SaidFacts& said) const {
+    if (settings_.looks_up_names) judgement.asked.push_back(config::client_names_in_force());
     if (said.backend) judgement.backend_from = *said.backend ? "check_program" : "no AUTH_CDB and no check_program";
     if (!settings_.domains.empty())
       std::erase_if(judgement.advice, [](const audit::Advice& advice) { return advice.id == "no_rcpthosts"; });

@@ -287,8 +287,10 @@ observe::LogForm Server::log_form() const {
 
 // Of clients without a class of tcprules.
 void Server::log_settings() const {
+  std::vector<config::InForce> of_server;
+  if (settings_.looks_up_names) of_server.push_back(config::client_names_in_force());
   for (std::size_t i = 0; i < listener_names_.size(); ++i)
-    observe::Journal({}, {}, voice_, listener_names_[i]).settings(policies_->find(i, {})->start);
+    observe::Journal({}, {}, voice_, listener_names_[i]).settings(policies_->find(i, {})->start, of_server);
 }
 
 void Server::tell_shadow() {

@@ -16,5 +16,7 @@ struct InForce {
   std::string value;
 };
 [[nodiscard]] std::vector<InForce> asked_in_force(const Start& start);
+// Of all listeners: the DNS is asked for the name of each client.
+[[nodiscard]] inline InForce client_names_in_force() { return {.name = "client_names", .value = "1"}; }
 
 }  // namespace postern::config

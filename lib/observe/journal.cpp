@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "config/in_force.hpp"
 #include "spec/effect_names.hpp"
 #include "spec/options.hpp"
 #include "spec/policy_row.hpp"
@@ -136,10 +135,11 @@ void Journal::start(const config::Start& start) const {
   line.write();
 }
 
-void Journal::settings(const config::Start& start) const {
+void Journal::settings(const config::Start& start, const std::vector<config::InForce>& of_server) const {
   LogLine line("start", voice_);
   name_listener(line);
   add_settings(line, start);
+  for (const config::InForce& each : of_server) line.field(each.name, each.value);
   line.write();
 }
 

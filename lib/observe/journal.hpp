@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "ask/credentials.hpp"
 #include "ask/dns_lists.hpp"
 #include "ask/policy_inquiry.hpp"
+#include "config/in_force.hpp"
 #include "config/start.hpp"
 #include "deliver/message_id.hpp"
 #include "deliver/outgoing_message.hpp"
@@ -44,7 +46,8 @@ class Journal {
       : client_(client), session_(session), listener_(listener), voice_(voice) {}
 
   void start(const config::Start& start) const;  // of one client
-  void settings(const config::Start& start) const;  // of one listener, for all its clients
+  // of one listener, for all its clients; of_server   who is asked for all listeners
+  void settings(const config::Start& start, const std::vector<config::InForce>& of_server = {}) const;
   // by        shown with the refusal of a recipient, credentials or a message alone
   void refusal(const engine::Step& step, const engine::Session& session, const RefusedBy& by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.

@@ -102,6 +102,16 @@ class Silent(serve.Case):
             if words:
                 self.assertIn(f"POSTERN_DNS: resolver {resolver.address} does not answer, {words}: until it does, no DNS list counts", said[0])
 
+    def test_that_names_are_looked_up_is_in_the_start_line_and_in_check(self):
+        resolver = self.standin(Resolver)
+        for server, wanted in (({"client_names": True, "dns": resolver.address}, "1"), ({"dns": resolver.address}, None)):
+            service = self.serving(server=server)
+            start, = [line for line in service.log().splitlines() if "]: start " in line]
+            self.assertEqual(" client_names=1" in start, wanted is not None, start)
+            judged, = json.loads(peer.run([serve.postern(), "check", "--json", "-c", self.file]).stdout)["listeners"]
+            self.assertEqual(judged["asked"].get("client_names"), wanted)
+            service.stop()
+
 
 if __name__ == "__main__":
     peer.main()
