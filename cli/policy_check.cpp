@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ask/client_listing.hpp"
+#include "config/idle_filters.hpp"
 #include "config/start.hpp"
 #include "server/silent_services.hpp"
 
@@ -16,21 +17,26 @@ constexpr const char* service_variable = "POSTERN_POLICY_SERVICE";
 constexpr const char* failure_variable = "POSTERN_POLICY_FAILURE";
 constexpr const char* source = "Postfix SMTPD_POLICY_README";
 
-config::Start start_of(const Variables& variables) {
-  const std::vector<const char*> environment = variables.environment();
-  return config::judge_start({}, base::Environment(environment.data()), variables.origin, config::Lists::elsewhere);
-}
-
 class Probe {
  public:
   void advise(const Variables& variables, std::vector<audit::Advice>& advice) {
-    const config::Start start = start_of(variables);
+    const std::vector<const char*> pointers = variables.environment();
+    const base::Environment environment(pointers.data());
+    const config::Start start = config::judge_start({}, environment, variables.origin, config::Lists::elsewhere);
+    idle_.add(environment, start.filters);
     add(services_.try_services(start), advice);
     if (config::has_dns_lists(start) && resolvers_.insert(start.dns_servers).second)
       if (const auto servers = ask::dns_servers(start.dns_servers))
         add(server::silent_resolvers(*servers, start.dns_servers.empty() ? dns::resolv_conf : "POSTERN_DNS",
                                      "no DNS list counts"),
             advice);
+    std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
+  }
+
+  // After all that is served.
+  void advise_on_idle_settings(std::vector<audit::Advice>& advice) const {
+    for (std::string& sentence : idle_.sentences())
+      advice.push_back({audit::Grade::warning, "idle_filter_setting", std::move(sentence), "docs/operating.md"});
     std::ranges::stable_sort(advice, {}, &audit::Advice::grade);
   }
 
@@ -42,6 +48,7 @@ class Probe {
   }
 
   server::ServiceProbe services_;
+  config::IdleFilterSettings idle_;
   std::set<std::string> resolvers_;  // as they are written
 };
 
@@ -67,7 +74,9 @@ std::vector<Variables> served_with(const Variables& base, const std::vector<Clas
 void advise_on_services(const Variables& variables, std::vector<audit::Advice>& advice) {
   if (is_failure_of_no_policy_service({variables})) advice.push_back(failure_of_no_policy_service());
   if (is_policy_service_for_nobody({variables})) advice.push_back(policy_service_for_nobody());
-  Probe().advise(variables, advice);
+  Probe probe;
+  probe.advise(variables, advice);
+  probe.advise_on_idle_settings(advice);
 }
 
 void advise_on_services(const Variables& base, std::vector<ClassJudgement>& classes) {
@@ -76,6 +85,7 @@ void advise_on_services(const Variables& base, std::vector<ClassJudgement>& clas
   bool is_of_none = is_failure_of_no_policy_service(all);
   bool is_for_nobody = is_policy_service_for_nobody(served_with(base, classes));
   Probe probe;
+  Judgement* last = nullptr;
   for (std::size_t i = 0; i < classes.size(); ++i)
     for (Judgement& judgement : classes[i].judgement) {
       if (is_of_none && has_failure(all[i])) {
@@ -87,7 +97,9 @@ void advise_on_services(const Variables& base, std::vector<ClassJudgement>& clas
         is_for_nobody = false;
       }
       probe.advise(all[i], judgement.advice);
+      last = &judgement;
     }
+  if (last != nullptr) probe.advise_on_idle_settings(last->advice);
 }
 
 bool is_failure_of_no_policy_service(const std::vector<Variables>& all) {

@@ -156,6 +156,7 @@ bool Server::judge_as_who_serves() {
   if (!judge()) return false;
   for (const std::string& sentence : policies_->defects()) log(is_dry_run_ ? "defect" : "warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+  for (const std::string& sentence : idle_filter_settings(*policies_)) log("warning", sentence);
   for (const std::string& sentence : silent_services(*policies_, dns_servers_)) log("warning", sentence);
   if (!is_dry_run_)  // which may be beside the server that has it
     if (const std::string sentence = greylist_.lock(); !sentence.empty()) return refused(sentence);

@@ -106,6 +106,7 @@ void Server::reload(pid_t asker) {
   if (!is_changed) return;
   for (const std::string& sentence : policies_->defects()) log("warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
+  for (const std::string& sentence : idle_filter_settings(*policies_)) log("warning", sentence);
   for (const std::string& sentence : silent_services(*policies_, dns_servers_)) log("warning", sentence);
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
   if (const std::string sentence = policies_->warning_of_greylist(); !sentence.empty()) log("warning", sentence);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/blocking_client.hpp"
+#include "config/idle_filters.hpp"
 #include "config/listener_places.hpp"
 #include "config/lmtp_address.hpp"
 #include "dns/blocking_resolver.hpp"
@@ -154,6 +155,14 @@ std::vector<SilentService> silent_resolvers(const dns::Servers& servers, std::st
     found.push_back({"resolver", sentence_of(std::string(named_by) + ": resolver " + resolver, trouble, meanwhile),
                      "docs/decisions/0017-names-by-c-ares.md"});
   return found;
+}
+
+std::vector<std::string> idle_filter_settings(const Policies& policies) {
+  config::IdleFilterSettings idle;
+  for (const ClassTable& table : policies.known_classes())
+    for (const auto& [value, served] : table)
+      idle.add(base::Environment(served->pointers.data()), served->start.filters);
+  return idle.sentences();
 }
 
 std::vector<std::string> silent_services(const Policies& policies,

@@ -27,6 +27,9 @@ namespace postern::server {
 [[nodiscard]] std::vector<std::string> silent_services(const Policies& policies,
                                                        const std::expected<dns::Servers, std::string>& servers);
 
+// Of settings of filters that have no effect, a sentence each.
+[[nodiscard]] std::vector<std::string> idle_filter_settings(const Policies& policies);
+
 struct SilentService {
   std::string_view kind;  // "policy_service", "mail_cluster"
   std::string sentence;   // begins with the name of the setting and a colon

@@ -113,5 +113,37 @@ class Silent(serve.Case):
             service.stop()
 
 
+class IdleFilterSettings(serve.Case):
+    """Settings of filters without a filter for them."""
+
+    FAILURE = "POSTERN_FILTER_FAILURE has no effect without POSTERN_FILTERS: "
+    OCTETS = "POSTERN_FILTER_MAX_OCTETS has no effect without POSTERN_FILTERS: "
+    RSPAMD = "POSTERN_RSPAMD_SETTINGS has no effect without a filter of rspamd in POSTERN_FILTERS: "
+    ALL = {"POSTERN_FILTER_FAILURE": "accept", "POSTERN_FILTER_MAX_OCTETS": 1000, "POSTERN_RSPAMD_SETTINGS": "id"}
+
+    def told(self, lines):
+        return [line[line.index("POSTERN_"):].partition(": ")[0] + ": " for line in lines if " has no effect without " in line]
+
+    def checked(self, *arguments, env=None):
+        found = json.loads(peer.run([serve.postern(), "check", "--json", *arguments], env=env).stdout)
+        return self.told(each["text"] for each in found["advice"])
+
+    def test_they_are_told_at_the_start_and_by_check(self):
+        wanted = [self.FAILURE, self.OCTETS, self.RSPAMD]
+        service = self.serving(variables=self.ALL)
+        self.assertEqual(self.told(service.log().splitlines()), wanted)
+        self.assertEqual(self.checked("-c", self.file), wanted)
+        self.assertEqual(self.checked(env=self.home.environment(**self.ALL)), wanted)
+        service.stop()
+        self.write_file(variables=self.ALL | {"POSTERN_FILTERS": "policy:unix:/nobody/there"})
+        self.assertEqual(self.checked("-c", self.file), [self.RSPAMD])
+
+    def test_one_listener_with_a_filter_is_enough(self):
+        self.write_file({"POSTERN_FILTERS": "rspamd:unix:/nobody/there"}, {}, variables=self.ALL)
+        self.assertEqual(self.checked("-c", self.file), [])
+        self.assertEqual(self.checked(env=self.home.environment(POSTERN_FILTERS="rspamd:unix:/nobody/there", **self.ALL)), [])
+        self.assertEqual(self.checked(env=self.home.environment()), [])
+
+
 if __name__ == "__main__":
     peer.main()
