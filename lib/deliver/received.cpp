@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/angle_path.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::deliver {
@@ -63,28 +64,6 @@ void append_protocol(std::string& field, const TraceFacts& facts) {
   if (!facts.tls_cipher.empty()) field += ' ';
   append_cipher(field, facts.tls_cipher);
   field += ')';
-}
-
-char harmless(char octet) { return static_cast<unsigned char>(octet) < ' ' || octet == '\x7f' ? '?' : octet; }
-
-// RFC 5321 4.1.2: Dot-string. RFC 6531 3.3: octets above ASCII are as good as letters.
-bool is_dot_string(std::string_view local_part) {
-  const auto is_atext_or_dot = [](char octet) {
-    return is_alphanumeric(octet) || static_cast<unsigned char>(octet) >= 0x80 ||
-           std::string_view("!#$%&'*+-/=?^_`{|}~.").contains(octet);
-  };
-  return !local_part.empty() && local_part.front() != '.' && local_part.back() != '.' && !local_part.contains("..") &&
-         std::ranges::all_of(local_part, is_atext_or_dot);
-}
-
-// RFC 5321 4.1.2: Quoted-string
-void append_quoted(std::string& field, std::string_view local_part) {
-  field += '"';
-  for (const char octet : local_part) {
-    if (octet == '"' || octet == '\\') field += '\\';
-    field += harmless(octet);
-  }
-  field += '"';
 }
 
 struct CivilDate {
@@ -154,25 +133,12 @@ std::string received_field(const TraceFacts& facts, MessageId id) {
   return field;
 }
 
-std::string angle_path(std::string_view path) {
-  const std::size_t at = std::min(path.rfind('@'), path.size());
-  const std::string_view local_part = path.substr(0, at);
-  std::string written = "<";
-  if (path.empty() || is_dot_string(local_part))
-    written += local_part;
-  else
-    append_quoted(written, local_part);
-  for (const char octet : path.substr(at)) written += harmless(octet);
-  return written += '>';
-}
-
 std::string return_path_field(std::string_view reverse_path) {
-  return "Return-Path: " + angle_path(reverse_path) + '\n';
+  return "Return-Path: " + base::angle_path(reverse_path) + '\n';
 }
 
 std::string delivered_to_field(std::string_view recipient) {
-  const std::string path = angle_path(recipient);
-  return "Delivered-To: " + path.substr(1, path.size() - 2) + '\n';
+  return "Delivered-To: " + base::written_path(recipient) + '\n';
 }
 
 std::string mail_date(std::int64_t unix_time) {

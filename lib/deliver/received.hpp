@@ -25,9 +25,6 @@ struct TraceFacts {
   std::string_view tls_cipher;
 };
 
-// `<path>` as it stands on the wire; the local-part is quoted again where it must be.
-[[nodiscard]] std::string angle_path(std::string_view path);
-
 // "Return-Path: <reverse-path>\n", for a final delivery.
 [[nodiscard]] std::string return_path_field(std::string_view reverse_path);
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "base/angle_path.hpp"
+
 namespace postern::filter {
 namespace {
 
@@ -64,8 +66,8 @@ std::string value_of(std::string_view name, const FilterMessage& message, std::s
     // The session keeps no name of a mechanism; PLAIN and LOGIN are all there are, and both send the password.
     if (name == "auth_type") return client.user.empty() ? "" : "PLAIN";
     if (name == "auth_authen") return client.user;
-    if (name == "mail_addr") return message.envelope.reverse_path;
-    if (name == "rcpt_addr") return std::string(recipient);
+    if (name == "mail_addr") return base::written_path(message.envelope.reverse_path);
+    if (name == "rcpt_addr") return base::written_path(recipient);
     if (name == "nrcpts") return std::to_string(message.envelope.forward_paths.size());
     return {};
   };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/angle_path.hpp"
 #include "base/number.hpp"
 #include "filter/milter_macros.hpp"
 
@@ -30,8 +31,6 @@ Bits bits_of(MilterCommand command) {
   }
 }
 
-std::string in_brackets(std::string_view path) { return "<" + std::string(path) + ">"; }
-
 std::string with_nul(std::string_view text) { return std::string(text) + '\0'; }
 
 std::string connect_data(const FilterClient& client) {
@@ -45,7 +44,7 @@ std::string connect_data(const FilterClient& client) {
 }
 
 std::string mail_data(const FilterEnvelope& envelope) {
-  std::string data = with_nul(in_brackets(envelope.reverse_path));
+  std::string data = with_nul(base::angle_path(envelope.reverse_path));
   for (const std::string& parameter : envelope.reverse_path_parameters) data += with_nul(parameter);
   return data;
 }
@@ -99,7 +98,7 @@ bool MilterScript::put_recipient(std::string& octets) {
   }
   const std::string& path = message_.envelope.forward_paths[recipient_++];
   put_macros(octets, MilterStage::rcpt, path);
-  return put(octets, MilterCommand::rcpt, with_nul(in_brackets(path)));
+  return put(octets, MilterCommand::rcpt, with_nul(base::angle_path(path)));
 }
 
 // A field that nobody wants is read all the same: the body comes after it.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "deliver/received.hpp"
+#include "base/angle_path.hpp"
 
 namespace postern::deliver {
 namespace {
@@ -57,8 +57,8 @@ LmtpTransaction::Step LmtpTransaction::fail(LmtpTrouble trouble) {
 }
 
 std::string LmtpTransaction::command(std::size_t index) const {
-  if (index > 0) return "RCPT TO:" + angle_path(mail_.forward_paths[index - 1]) + "\r\n";
-  std::string line = "MAIL FROM:" + angle_path(mail_.reverse_path);
+  if (index > 0) return "RCPT TO:" + base::angle_path(mail_.forward_paths[index - 1]) + "\r\n";
+  std::string line = "MAIL FROM:" + base::angle_path(mail_.reverse_path);
   const bool says_size = offers_.size && !is_probe();
   if (says_size) line += " SIZE=" + std::to_string(mail_.message->wire_octets());  // RFC 1870 6
   if (has_8bit()) line += " BODY=8BITMIME";
