@@ -206,7 +206,7 @@ Told hold(const Input& input, std::size_t at_once) {
   };
   const auto conclude = [&] {
     is_open = false;
-    const deliver::LmtpStanding standing = deliver::standing_of(conversation.take_result(), "unix:/run/lmtp");
+    const limits::RecipientStanding standing = deliver::standing_of(conversation.take_result(), "unix:/run/lmtp");
     told.events.push_back(standing.event);
     const auto is_printable = [](char c) { return c >= ' ' && c <= '~'; };
     must(standing.is_known() == standing.trouble.empty(), "it is known, or says why not", told, told);
