@@ -127,6 +127,7 @@ class Naive {
       unread_ += piece;
       told_.letters += std::exchange(pending_, {});
       while (!is_over_ && take_packet()) continue;
+      if (!is_over_ && !pending_.empty() && !unread_.empty()) end(Kind::failed);  // before the command has gone
       if (is_over_) break;
     }
     if (!is_over_) told_.letters += pending_;
@@ -231,7 +232,7 @@ class Naive {
 
   void accept() {
     auto all = edits_.all();
-    if (!all) return void(end(Kind::failed));
+    if (!all || !unread_.empty()) return void(end(Kind::failed));
     told_.edits = std::move(*all);
     end(Kind::accept);
   }
@@ -280,6 +281,7 @@ Told hold(Input& input, std::size_t at_once) {
   filter::MilterConversation conversation;
   const base::Time now{};
   std::string said;
+  bool has_more = false;
   const auto hear = [&] {
     for (auto output = conversation.output();
          conversation.state() == base::ClientProtocol::State::busy && !output.empty(); output = conversation.output()) {
@@ -292,13 +294,17 @@ Told hold(Input& input, std::size_t at_once) {
   for (const std::string& piece : input.pieces) {
     hear();
     if (conversation.state() == base::ClientProtocol::State::ended) break;
-    for (std::size_t at = 0; at < piece.size(); at += at_once)
+    std::size_t at = 0;
+    for (; at < piece.size() && conversation.state() == base::ClientProtocol::State::busy; at += at_once)
       conversation.receive(std::string_view(piece).substr(at, at_once), now);
+    has_more = conversation.state() == base::ClientProtocol::State::ended && at_once == 1 && at < piece.size();
   }
   hear();
   if (conversation.state() != base::ClientProtocol::State::ended)
     conversation.fail({.kind = base::StreamFailure::Kind::closed});
-  return told_of(said, conversation.take_verdict());
+  filter::Verdict verdict = conversation.take_verdict();
+  if (has_more && verdict.kind == Kind::accept) verdict = {};  // unasked, as it is in one piece with the acceptance
+  return told_of(said, std::move(verdict));
 }
 
 }  // namespace

@@ -23,15 +23,15 @@ using State = base::ClientProtocol::State;
 using Kind = filter::Verdict::Kind;
 using Strings = std::vector<std::string>;
 
-constexpr std::size_t most_head = 8192, most_body = 262'144, most_words = 255;
+constexpr std::string_view mail_data = "A: 1\n\n";
+constexpr std::size_t most_head = 8192, most_body = 262'144 + 8 * mail_data.size(), most_words = 255;
 constexpr base::Time now{};
 
 struct Told {
   Kind kind = Kind::failed;
   std::string words;
   std::size_t edits = 0;
-  bool may_repeat = false;
-  State state = State::ended;
+  bool is_silent = false;
   friend bool operator==(const Told&, const Told&) = default;
 };
 
@@ -57,7 +57,6 @@ Strings pieces_of(std::string_view octets) {
 struct Answer {
   enum class Kind : std::uint8_t { partial, broken, whole } kind = Kind::partial;
   unsigned status = 0;
-  bool stays_open = false;
   std::string body{};
   std::size_t octets = 0;
 };
@@ -105,7 +104,7 @@ bool all_of(const std::string& text, const char* allowed) {
 
 struct Head {
   unsigned status = 0;
-  bool stays_open = false, is_chunked = false, is_wrong = false;
+  bool is_chunked = false, is_wrong = false;
   Strings lengths{};
 };
 
@@ -119,8 +118,6 @@ void take_field(const std::string& line, Head& head) {
   const std::string name = lower(line.substr(0, colon)), value = lower(trim(line.substr(colon + 1)));
   if (name == "content-length") head.lengths.push_back(value);
   if (name == "content-encoding") head.is_wrong |= value != "identity";
-  if (name == "connection" && value == "close") head.stays_open = false;
-  if (name == "connection" && value == "keep-alive") head.stays_open = true;
   if (name == "transfer-encoding") {
     head.is_wrong |= value != "chunked" || head.is_chunked;
     head.is_chunked = true;
@@ -135,12 +132,11 @@ bool take_status(const std::string& line, Head& head) {
     return false;
   if (line.size() > 12 && line[12] != ' ') return false;
   head.status = static_cast<unsigned>(std::atoi(code.c_str()));
-  head.stays_open = version == "HTTP/1.1 ";
   return head.status >= 200;
 }
 
 Answer read_chunks(const std::string& all, Lines& lines, const Head& head) {
-  Answer answer{.status = head.status, .stays_open = head.stays_open};
+  Answer answer{.status = head.status};
   for (std::string line;;) {
     if (const auto next = lines.next(line); next != Lines::Next::line)
       return next == Lines::Next::wrong ? broken : partial;
@@ -184,7 +180,6 @@ Answer read(const std::string& all) {
   if (all.size() - lines.at < length) return partial;
   return {.kind = Answer::Kind::whole,
           .status = head.status,
-          .stays_open = head.stays_open,
           .body = all.substr(lines.at, length),
           .octets = lines.at + length};
 }
@@ -196,44 +191,40 @@ Told naive(const Strings& pieces) {
     const Answer answer = read(all);
     if (answer.kind == Answer::Kind::partial) continue;
     if (answer.kind == Answer::Kind::broken || answer.status != 200) return {};
+    if (all.size() != answer.octets) return {};
     const filter::Verdict verdict = filter::verdict_of_rspamd(answer.body);
-    const bool is_of_use = answer.stays_open && all.size() == answer.octets && verdict.kind != Kind::failed;
-    return {.kind = verdict.kind,
-            .words = verdict.words,
-            .edits = verdict.edits.header.size(),
-            .state = is_of_use ? State::idle : State::ended};
+    return {.kind = verdict.kind, .words = verdict.words, .edits = verdict.edits.header.size()};
   }
-  return {.may_repeat = all.empty()};  // the connection ends
+  return {.is_silent = all.empty()};  // the connection ends
 }
 
 // ---- ours
 
 Told hold(const Strings& pieces, std::size_t at_once, filter::Verdict& verdict) {
   base::MailSpool mail("/tmp");
-  mail.write("A: 1\n\n");
+  mail.write(mail_data);
   filter::FilterMessage message;
   message.mail = &mail;
   filter::RspamdConversation conversation;
   conversation.begin(message, "", now);
   while (!conversation.output().empty()) conversation.sent(conversation.output().size(), now);
-  State state = State::busy;
+  bool has_more = false;
   for (const std::string& piece : pieces) {
-    for (std::size_t at = 0; at < piece.size() && conversation.state() == State::busy; at += at_once) {
+    std::size_t at = 0;
+    for (; at < piece.size() && conversation.state() == State::busy; at += at_once)
       conversation.receive(std::string_view(piece).substr(at, at_once), now);
-      // What comes after the answer in one piece is unasked, also octet by octet.
-      if (at_once == 1 && conversation.state() == State::idle && at + 1 < piece.size()) state = State::ended;
-    }
-    if (conversation.state() != State::busy) break;
+    if (conversation.state() == State::busy) continue;
+    has_more = at_once == 1 && at < piece.size();  // unasked, as it is in one piece with the answer
+    break;
   }
   if (conversation.state() == State::busy) conversation.fail({.kind = base::StreamFailure::Kind::closed});
-  if (state == State::busy) state = conversation.state();
-  const bool may_repeat = conversation.may_repeat();
+  must(conversation.state() == State::ended, "a second answer would be heard", {});
   verdict = conversation.take_verdict();
+  if (has_more) verdict = {};
   return {.kind = verdict.kind,
           .words = verdict.words,
           .edits = verdict.edits.header.size(),
-          .may_repeat = may_repeat,
-          .state = state};
+          .is_silent = verdict.is_silent};
 }
 
 // ---- what it means

@@ -106,8 +106,9 @@ TEST_F(Filtered, what_does_not_pass_is_never_begun) {
 }
 
 TEST_F(Filtered, what_is_taken_although_a_filter_failed_has_a_name_of_its_own) {
-  EXPECT_EQ(Result::filter_waived,
-            deliver(says(filter::Verdict::Kind::failed), filter::Filters::OnFailure::accept).result);
+  EXPECT_EQ(
+      Result::filter_waived,
+      deliver({.kind = filter::Verdict::Kind::failed, .is_silent = true}, filter::Filters::OnFailure::accept).result);
   EXPECT_TRUE(told.ends_with("Te@f.example\0\0"s));
 }
 

@@ -36,6 +36,7 @@ class Scripted final : public Filter {
 Verdict adds(std::string name) {
   return {.kind = Verdict::Kind::accept, .edits = {.header = {{.name = std::move(name), .value = " 1"}}}};
 }
+Verdict silent() { return {.kind = Verdict::Kind::failed, .is_silent = true}; }
 Verdict says(Verdict::Kind kind, std::string words = {}) { return {.kind = kind, .words = std::move(words)}; }
 
 class FilterList : public testing::Test {
@@ -100,10 +101,17 @@ TEST_F(FilterList, the_first_that_does_not_accept_is_the_last_one_asked) {
 TEST_F(FilterList, one_that_fails_takes_the_message_only_where_the_operator_says_so) {
   EXPECT_EQ(Kind::failed, judge({adds("X"), says(Verdict::Kind::failed), adds("Y")}).kind);
   EXPECT_EQ(2U, shown.size());
-  const Judgement judgement = judge({adds("X"), says(Verdict::Kind::failed), adds("Y")}, OnFailure::accept);
+  EXPECT_EQ(Kind::failed, judge({adds("X"), silent(), adds("Y")}).kind);
+  const Judgement judgement = judge({adds("X"), silent(), adds("Y")}, OnFailure::accept);
   EXPECT_EQ(Kind::waived, judgement.kind);
   EXPECT_EQ("A: 1\nX: 1\nY: 1\n\nb\n", left());
-  EXPECT_EQ(Kind::refused, judge({says(Verdict::Kind::failed), says(Verdict::Kind::refuse)}, OnFailure::accept).kind);
+  EXPECT_EQ(Kind::refused, judge({silent(), says(Verdict::Kind::refuse)}, OnFailure::accept).kind);
+}
+
+// It may have meant to refuse.
+TEST_F(FilterList, one_that_has_spoken_is_never_waived) {
+  EXPECT_EQ(Kind::failed, judge({adds("X"), says(Verdict::Kind::failed), adds("Y")}, OnFailure::accept).kind);
+  EXPECT_EQ(2U, shown.size());
 }
 
 TEST_F(FilterList, edits_that_cannot_be_are_a_failure_and_none_of_them_is_made) {
@@ -113,7 +121,8 @@ TEST_F(FilterList, edits_that_cannot_be_are_a_failure_and_none_of_them_is_made) 
   EXPECT_EQ(Kind::failed, judgement.kind);
   EXPECT_EQ(Verdict::Kind::failed, judgement.remarks.front().verdict);
   EXPECT_EQ("a field without a name that may be one", judgement.remarks.front().cause);
-  EXPECT_EQ(Kind::waived, judge({bad}, OnFailure::accept).kind);
+  EXPECT_EQ("A: 1\n\nb\n", left());
+  EXPECT_EQ(Kind::failed, judge({bad}, OnFailure::accept).kind);
   EXPECT_EQ("A: 1\n\nb\n", left());
 }
 
@@ -122,6 +131,16 @@ TEST_F(FilterList, quarantine_is_a_field_that_no_client_can_write) {
   aside.quarantine = "reject 20/15\nX: y";
   EXPECT_EQ(Kind::passed, judge({aside}, OnFailure::defer, 0, "x-quarantine: no\nA: 1\n\nb\n").kind);
   EXPECT_EQ("X-Quarantine: reject 20/15?X: y\nA: 1\n\nb\n", left());
+}
+
+TEST_F(FilterList, the_mark_of_quarantine_is_no_edit_of_the_filter) {
+  Verdict most = says(Verdict::Kind::accept);
+  most.edits.header.assign(spec::max_filter_edits, {.name = "X", .value = " 1"});
+  most.quarantine = "most";
+  EXPECT_EQ(Kind::passed, judge({most}).kind);
+  EXPECT_TRUE(left().starts_with("X-Quarantine: most\nA: 1\nX: 1\n"));
+  most.edits.header.push_back({.name = "X", .value = " 1"});
+  EXPECT_EQ(Kind::failed, judge({most}).kind);
 }
 
 TEST_F(FilterList, without_recipients_a_message_is_dropped) {
@@ -147,16 +166,13 @@ TEST(FilterAddresses, are_a_list_of_kinds_and_addresses) {
   EXPECT_EQ("rspamd:unix:/run/rspamd", two->back().text);
   EXPECT_EQ("unix:/run/rspamd", two->back().address.text);
   EXPECT_TRUE(config::parse_filters("")->empty());
+  const std::string no_kind =
+      "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, milter:unix:/run/opendkim/opendkim.sock or "
+      "policy:tcp:127.0.0.1:10040";
   for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
-           {"tcp:127.0.0.1:1",
-            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, "
-            "milter:unix:/run/opendkim/opendkim.sock or policy:tcp:127.0.0.1:10040"},
-           {"rspamd",
-            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, "
-            "milter:unix:/run/opendkim/opendkim.sock or policy:tcp:127.0.0.1:10040"},
-           {"clam=tcp:127.0.0.1:1",
-            "a filter begins with its kind: write rspamd:tcp:127.0.0.1:11333, "
-            "milter:unix:/run/opendkim/opendkim.sock or policy:tcp:127.0.0.1:10040"},
+           {"tcp:127.0.0.1:1", no_kind},
+           {"rspamd", no_kind},
+           {"clam=tcp:127.0.0.1:1", no_kind},
            {"rspamd:unix:/a,rspamd:unix:/b", "a comma is no part of an address: separate filters by spaces"},
            {"rspamd:tcp:127.0.0.1:0", "\"0\" is not a port: write a number from 1 to 65535"}})
     EXPECT_EQ(text + ": " + why, config::parse_filters(text).error());

@@ -268,6 +268,21 @@ TEST(MilterConversation, an_answer_before_its_command_is_none) {
   silent.conversation.receive(milter_terms(0, all_silent), silent.now);
   silent.conversation.receive(milter_packet('r'), silent.now);
   EXPECT_EQ(Kind::failed, silent.conversation.take_verdict().kind) << "it said that it does not answer";
+  MilterTalk octet;
+  ASSERT_TRUE(say_until(octet, 'M'));
+  octet.conversation.receive(go_on + "\0"s, octet.now);
+  EXPECT_EQ(Kind::failed, octet.conversation.take_verdict().kind) << "the first octet of an answer to RCPT";
+}
+
+TEST(MilterConversation, an_acceptance_that_something_follows_is_none) {
+  for (const char stage : {'M', 'B', 'E'})
+    for (const std::string& more : {milter_packet('r'), go_on, "\0"s}) {
+      MilterTalk talk;
+      ASSERT_TRUE(say_until(talk, stage));
+      talk.say(milter_packet('a') + more);
+      EXPECT_EQ(Kind::failed, talk.conversation.take_verdict().kind) << stage;
+    }
+  EXPECT_EQ(Kind::failed, MilterTalk().verdict_at_end(go_on + milter_packet('r')).kind);
 }
 
 TEST(MilterConversation, waits_no_longer_than_it_should) {
@@ -293,7 +308,23 @@ TEST(MilterConversation, a_failure_at_each_stage) {
     const Verdict verdict = talk.conversation.take_verdict();
     EXPECT_EQ(Kind::failed, verdict.kind);
     EXPECT_TRUE(verdict.cause.starts_with("connection closed, ECONNRESET, at ")) << verdict.cause;
+    EXPECT_TRUE(verdict.is_silent);
   }
+}
+
+TEST(MilterConversation, silence_is_told_from_half_an_answer) {
+  const auto told_after = [](const std::string& octets) {
+    MilterTalk talk;
+    EXPECT_TRUE(say_until(talk, 'E'));
+    talk.say(octets);
+    talk.conversation.fail({.kind = base::StreamFailure::Kind::timed_out});
+    return talk.conversation.take_verdict();
+  };
+  EXPECT_TRUE(told_after("").is_silent);
+  EXPECT_TRUE(told_after(milter_packet('p')).is_silent) << "it has said nothing of the message yet";
+  for (const std::string& octets :
+       {"\0"s, milter_texts('h', {"X", "y"}), milter_packet('r').substr(0, 4), milter_packet('Z')})
+    EXPECT_FALSE(told_after(octets).is_silent) << testing::PrintToString(octets);
 }
 
 TEST(MilterConversation, a_field_that_fits_in_no_packet_refuses_the_message) {

@@ -45,6 +45,8 @@ TEST(PolicyAtTheEnd, each_action) {
   }
   EXPECT_EQ(Kind::failed, verdict_of({.trouble = "timed out"}).kind);
   EXPECT_EQ("timed out", verdict_of({.trouble = "timed out"}).cause);
+  EXPECT_TRUE(verdict_of({.trouble = "timed out"}).is_silent);
+  EXPECT_FALSE(verdict_of({.trouble = "a malformed answer", .has_begun = true}).is_silent);
 }
 
 TEST(PolicyAtTheEnd, prepends_a_field) {

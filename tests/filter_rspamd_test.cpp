@@ -79,6 +79,7 @@ TEST(RspamdAnswer, the_milter_block_and_signatures_are_edits) {
   EXPECT_EQ("accept; insert DKIM-Signature 1: a; insert DKIM-Signature 1: b",
             told(R"({"action":"no action","dkim-signature":["a","b"]})"));
   EXPECT_EQ("accept; from <>", told(R"({"action":"no action","milter":{"change_from":""}})"));
+  EXPECT_EQ("accept", told(R"({"action":"no action","milter":{"change_from":null}})"));
   EXPECT_EQ(
       "accept; remove X 100000; remove X -100000",
       told(R"({"action":"no action","milter":{"remove_headers":{"X":[18446744073709551615,-9223372036854775808]}}})"));
@@ -111,6 +112,13 @@ TEST(RspamdAnswer, what_is_no_answer_is_never_taken) {
     EXPECT_EQ("failed an answer whose member " + member + " is of another type",
               told("{\"action\":\"no action\"," + json + "}"));
   EXPECT_EQ("failed an answer whose member action is of another type", told(R"({"action":["reject"]})"));
+}
+
+TEST(RspamdAnswer, a_member_that_is_there_twice_means_nothing) {
+  EXPECT_EQ("failed an answer that says action twice", told(R"({"action":"reject","action":"no action"})"));
+  EXPECT_EQ("failed an answer that says action twice", told(R"({"action":"no action","action":"reject"})"));
+  EXPECT_EQ("failed an answer that says milter twice", told(R"({"action":"no action","milter":{},"milter":{}})"));
+  EXPECT_EQ("accept", told(R"({"action":"no action","messages":{"action":"reject"},"urls":[{"action":1}],"urls":2})"));
 }
 
 TEST(RspamdAnswer, deep_ones_harm_nobody) {
@@ -176,7 +184,7 @@ TEST_F(Asked, rspamd_is_told_who_sends_what) {
   base::MailSpool mail("/tmp");
   message_.mail = &mail;
   EXPECT_EQ(
-      "POST /checkv2 HTTP/1.1\r\nHost: rspamd\r\nUser-Agent: postern\r\nConnection: keep-alive\r\nContent-Length: 0\r\n"
+      "POST /checkv2 HTTP/1.1\r\nHost: rspamd\r\nUser-Agent: postern\r\nConnection: close\r\nContent-Length: 0\r\n"
       "IP: 192.0.2.7\r\nHelo: he?lo??Rcpt: x\r\nHostname: client.example\r\nFrom: <a@b.example>\r\nRcpt: "
       "<c@d.example>\r\n"
       "Rcpt: <e@f.example>\r\nUser: joe\r\nQueue-ID: 1700000000-1\r\nMTA-Name: mx.example.org\r\nMTA-Tag: postern\r\n"
@@ -187,13 +195,13 @@ TEST_F(Asked, rspamd_is_told_who_sends_what) {
 TEST_F(Asked, what_is_not_known_is_not_said) {
   begin("A: 1\n\nb\n");
   EXPECT_EQ(
-      "POST /checkv2 HTTP/1.1\r\nHost: rspamd\r\nUser-Agent: postern\r\nConnection: keep-alive\r\nContent-Length: "
+      "POST /checkv2 HTTP/1.1\r\nHost: rspamd\r\nUser-Agent: postern\r\nConnection: close\r\nContent-Length: "
       "11\r\n"
       "From: <>\r\nRcpt: <c@d.example>\r\nQueue-ID: 1-2\r\nMTA-Tag: postern\r\n\r\nA: 1\r\n\r\nb\r\n",
       send_all());
   EXPECT_EQ(State::busy, conversation_.state());
   conversation_.receive(fine, now);
-  EXPECT_EQ(State::idle, conversation_.state());
+  EXPECT_EQ(State::ended, conversation_.state());
   EXPECT_EQ(Kind::accept, conversation_.take_verdict().kind);
 }
 
@@ -213,14 +221,16 @@ TEST_F(Asked, an_answer_that_comes_in_pieces_is_one) {
   begin("A: 1\n\n");
   send_all();
   for (const char octet : fine) conversation_.receive({&octet, 1}, now);
-  EXPECT_EQ(State::idle, conversation_.state());
-  begin("A: 2\n\n");  // and the connection is used again
-  EXPECT_TRUE(send_all().ends_with("A: 2\r\n\r\n"));
+  EXPECT_EQ(Kind::accept, conversation_.take_verdict().kind);
 }
 
 TEST_F(Asked, an_answer_before_its_question_is_none) {
   begin("A: 1\n\n");
   conversation_.receive(fine, now);
+  EXPECT_EQ(State::ended, conversation_.state());
+  EXPECT_EQ("an answer before the whole question", cause());
+  begin("A: 1\n\n");
+  conversation_.receive(fine.substr(0, 1), now);
   EXPECT_EQ(State::ended, conversation_.state());
   EXPECT_EQ("an answer before the whole question", cause());
 }
@@ -233,28 +243,51 @@ TEST_F(Asked, other_statuses_are_failures) {
   EXPECT_EQ("HTTP status 503", cause());
 }
 
-TEST_F(Asked, what_follows_an_answer_ends_the_connection_and_not_the_answer) {
+TEST_F(Asked, an_answer_that_another_follows_is_none) {
   begin("A: 1\n\n");
   send_all();
   conversation_.receive(fine + "x", now);
   EXPECT_EQ(State::ended, conversation_.state());
-  EXPECT_EQ(Kind::accept, conversation_.take_verdict().kind);
+  EXPECT_EQ("something after the answer", cause());
 }
 
-TEST_F(Asked, silence_may_be_repeated_and_half_an_answer_may_not) {
-  begin("A: 1\n\n");
-  conversation_.fail({.kind = base::StreamFailure::Kind::closed});
-  EXPECT_TRUE(conversation_.may_repeat());
-  EXPECT_EQ(State::ended, conversation_.state());
-  begin("A: 1\n\n");
-  send_all();
-  conversation_.receive("H", now);
-  conversation_.fail({.kind = base::StreamFailure::Kind::closed});
-  EXPECT_FALSE(conversation_.may_repeat());
-  EXPECT_EQ("an answer without an end, connection closed", cause());
-  begin("A: 1\n\n");
-  conversation_.fail({.kind = base::StreamFailure::Kind::timed_out});
-  EXPECT_FALSE(conversation_.may_repeat());
+// rspamd lists each URL and each address of a message.
+TEST_F(Asked, an_answer_may_grow_with_its_message) {
+  const auto answer_with = [](std::size_t octets) {
+    const std::string json = R"({"action":"reject","urls":[")" + std::string(octets - 31, 'u') + "\"]}";
+    EXPECT_EQ(octets, json.size());
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(json.size()) + "\r\n\r\n" + json;
+  };
+  for (const std::size_t octets : {10UZ, 100'000UZ, 3'000'000UZ}) {
+    begin(std::string(octets, 'x'));
+    const std::size_t most = std::min(spec::max_filter_answer_octets + 8 * octets, 16UZ * 1024 * 1024);
+    send_all();
+    conversation_.receive(answer_with(most), now);
+    EXPECT_EQ(Kind::refuse, conversation_.take_verdict().kind) << octets;
+    begin(std::string(octets, 'x'));
+    send_all();
+    conversation_.receive(answer_with(most + 1), now);
+    const Verdict verdict = conversation_.take_verdict();
+    EXPECT_EQ("a body that is too long", verdict.cause);
+    EXPECT_FALSE(verdict.is_silent);
+  }
+}
+
+TEST_F(Asked, silence_is_told_from_half_an_answer) {
+  for (const auto kind : {base::StreamFailure::Kind::closed, base::StreamFailure::Kind::timed_out}) {
+    begin("A: 1\n\n");
+    conversation_.fail({.kind = kind});
+    EXPECT_FALSE(conversation_.may_repeat());
+    EXPECT_EQ(State::ended, conversation_.state());
+    EXPECT_TRUE(conversation_.take_verdict().is_silent);
+    begin("A: 1\n\n");
+    send_all();
+    conversation_.receive("H", now);
+    conversation_.fail({.kind = kind});
+    const Verdict verdict = conversation_.take_verdict();
+    EXPECT_FALSE(verdict.is_silent);
+    EXPECT_TRUE(verdict.cause.starts_with("an answer without an end, ")) << verdict.cause;
+  }
 }
 
 }  // namespace

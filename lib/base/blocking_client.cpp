@@ -24,13 +24,17 @@ Time read_clock() { return std::chrono::steady_clock::now(); }
 
 class Carrier {
  public:
-  Carrier(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address)
-      : protocol_(protocol), socket_(socket), end_(end), address_(address) {}
+  Carrier(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address,
+          Listening listening)
+      : protocol_(protocol), socket_(socket), end_(end), address_(address), listening_(listening) {}
 
   void run() {
     while (protocol_.state() == State::busy) {
       const std::string_view octets = protocol_.output();
-      if (!octets.empty())
+      const bool is_early = listening_ == Listening::before_each_word && !octets.empty() && !is_quiet(socket_);
+      if (is_early)
+        receive();
+      else if (!octets.empty())
         send(octets);
       else if (wait(POLLIN))
         receive();
@@ -78,6 +82,7 @@ class Carrier {
   const Descriptor& socket_;
   Deadline end_;
   std::string_view address_;
+  Listening listening_;
 };
 
 }  // namespace
@@ -99,8 +104,9 @@ std::expected<Descriptor, int> connect_stream(const SocketAddress& address, unsi
   return socket;
 }
 
-void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address) {
-  Carrier(protocol, socket, end, address).run();
+void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address,
+           Listening listening) {
+  Carrier(protocol, socket, end, address, listening).run();
 }
 
 bool is_quiet(const Descriptor& socket) {
@@ -112,6 +118,23 @@ void part(const ClientProtocol& protocol, Descriptor socket) {
   const std::string_view octets = protocol.farewell();
   if (!octets.empty())
     static_cast<void>(::send(socket.number(), octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+// Our own end is its reason to close, also where it does not understand the farewell.
+bool part_heard(const ClientProtocol& protocol, Descriptor socket, Deadline end) {
+  const std::string_view octets = protocol.farewell();
+  static_cast<void>(::send(socket.number(), octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+  ::shutdown(socket.number(), SHUT_WR);
+  for (;;) {
+    const int left = milliseconds_until(end);
+    pollfd watched{.fd = socket.number(), .events = POLLIN, .revents = 0};
+    if (left <= 0) return false;
+    if (::poll(&watched, 1, left) <= 0) continue;
+    char octet = 0;
+    const ssize_t got = ::recv(socket.number(), &octet, 1, 0);
+    if (got >= 0) return got == 0;
+    if (errno != EAGAIN && errno != EINTR) return true;
+  }
 }
 
 }  // namespace postern::base

@@ -6,6 +6,7 @@
 // source  connect(2), poll(2); socket(7): SO_SNDTIMEO bounds connect
 #pragma once
 
+#include <cstdint>
 #include <expected>
 
 #include "base/child.hpp"
@@ -16,8 +17,12 @@ namespace postern::base {
 
 [[nodiscard]] std::expected<Descriptor, int> connect_stream(const SocketAddress& address, unsigned max_seconds);
 
+// before_each_word   what has come is read before anything is sent, so that a protocol hears early what answers nothing
+enum class Listening : std::uint8_t { when_nothing_is_to_be_said, before_each_word };
+
 // address   of the other side, for the log
-void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address);
+void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std::string_view address,
+           Listening listening = Listening::when_nothing_is_to_be_said);
 
 // Whether nothing has come unasked: neither octets nor the end. An idle connection that is not quiet has
 // died, or is about to.
@@ -25,5 +30,8 @@ void carry(ClientProtocol& protocol, const Descriptor& socket, Deadline end, std
 
 // Says farewell, if that can be done without waiting, and closes.
 void part(const ClientProtocol& protocol, Descriptor socket);
+
+// Says farewell, and waits for the end of the other side: whether that came, and nothing before it.
+[[nodiscard]] bool part_heard(const ClientProtocol& protocol, Descriptor socket, Deadline end);
 
 }  // namespace postern::base

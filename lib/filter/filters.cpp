@@ -24,15 +24,18 @@ ask::Outcome outcome_of(Verdict::Kind kind) {
   return ask::Outcome::failed;
 }
 
-// A field of the client's with that name would say what no filter has said.
-void put_aside(Verdict& verdict) {
-  if (!verdict.quarantine) return;
-  std::string value = " " + *verdict.quarantine;
+// A field of the client's with that name would say what no filter has said. These edits are ours, and not of those that one filter
+// may make.
+Edits put_aside(const std::optional<std::string>& why) {
+  Edits edits;
+  if (!why) return edits;
+  std::string value = " " + *why;
   for (char& octet : value)
     if (octet < ' ' || octet > '~') octet = '?';
   value.resize(std::min<std::size_t>(value.size(), 900));
-  verdict.edits.header.push_back({.kind = HeaderEdit::Kind::remove, .name = "X-Quarantine"});
-  verdict.edits.header.push_back({.kind = HeaderEdit::Kind::insert, .name = "X-Quarantine", .value = std::move(value)});
+  edits.header.push_back({.kind = HeaderEdit::Kind::remove, .name = "X-Quarantine"});
+  edits.header.push_back({.kind = HeaderEdit::Kind::insert, .name = "X-Quarantine", .value = std::move(value)});
+  return edits;
 }
 
 Filters::One make(const config::FilterPlace& place, const config::Start& start) {
@@ -72,7 +75,6 @@ Judgement Filters::judge(FilterMessage& message, base::MailSpool& mail, ask::Que
   for (const One& one : filters_) {
     const auto asked = std::chrono::steady_clock::now();
     Verdict verdict = ask(one, message, end, book);
-    put_aside(verdict);
     judgement.said_by = one.filter->name();
     judgement.remarks.push_back(
         {.filter = judgement.said_by,
@@ -94,14 +96,16 @@ Verdict Filters::ask(const One& one, const FilterMessage& message, base::Deadlin
 
 bool Filters::follow(Verdict verdict, FilterMessage& message, base::MailSpool& mail, Judgement& judgement) const {
   if (verdict.kind == Verdict::Kind::accept) {
-    const auto applied = apply(verdict.edits, message, mail);
+    auto applied = apply(verdict.edits, message, mail);
+    if (applied) applied = apply(put_aside(verdict.quarantine), message, mail);
     if (!applied && applied.error().kind == EditTrouble::Kind::no_room) {
       judgement.kind = Kind::no_room;
       judgement.cause = applied.error().why;
       return false;
     }
-    if (!applied) {  // what it wants cannot be: as if it had said nothing
+    if (!applied) {  // what it wants cannot be; half of it may stand in the message, which goes nowhere now
       verdict.kind = judgement.remarks.back().verdict = Verdict::Kind::failed;
+      verdict.is_silent = false;
       judgement.remarks.back().cause = applied.error().why;
     }
   }
@@ -114,7 +118,7 @@ bool Filters::follow(Verdict verdict, FilterMessage& message, base::MailSpool& m
     case Verdict::Kind::defer: judgement.kind = Kind::deferred; break;
     case Verdict::Kind::discard: judgement.kind = Kind::discarded; break;
     case Verdict::Kind::failed:
-      judgement.kind = on_failure_ == OnFailure::accept ? Kind::waived : Kind::failed;
+      judgement.kind = on_failure_ == OnFailure::accept && verdict.is_silent ? Kind::waived : Kind::failed;
       return judgement.kind == Kind::waived;
   }
   judgement.words = std::move(verdict.words);

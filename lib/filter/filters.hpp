@@ -5,7 +5,8 @@
 // bounds  spec::max_filter_seconds for all of them. A message above the operator's limit, and one whose header is too large
 //         to be edited, is shown to nobody
 // threads judge() is for any thread, for several at once; it waits
-// errors  in the Judgement: failure is never more than `waived`, and that only where the operator wants it; std::bad_alloc
+// errors  in the Judgement: failure is never more than `waived`, and that only where the operator wants it and the filter was
+//         silent; std::bad_alloc
 // source  docs/decisions/0022-filters.md
 #pragma once
 
@@ -33,7 +34,7 @@ struct Remark {
 struct Judgement {
   enum class Kind : std::uint8_t {
     passed,
-    waived,   // passed, although a filter failed
+    waived,   // passed, although a filter was silent
     too_big,  // passed, and no filter was asked
     refused,
     deferred,

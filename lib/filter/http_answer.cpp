@@ -87,7 +87,6 @@ void HttpAnswer::take_status(std::string_view line) {
   if (!is_one) return fail("no status line of HTTP/1.1");
   std::from_chars(line.data() + 9, line.data() + 12, status_);
   if (status_ < 200) return fail("an answer before the answer");
-  stays_open_ = line[7] == '1';
   part_ = Part::fields;
 }
 
@@ -97,10 +96,6 @@ void HttpAnswer::take_field(std::string_view line) {
   const std::string_view value = trimmed(line.substr(name.size() + 1));
   if (is_same(name, "Content-Length")) return take_length(value);
   if (is_same(name, "Content-Encoding") && !is_same(value, "identity")) return fail("a body that is encoded");
-  if (is_same(name, "Connection")) {
-    if (is_same(value, "close")) stays_open_ = false;
-    if (is_same(value, "keep-alive")) stays_open_ = true;
-  }
   if (!is_same(name, "Transfer-Encoding")) return;
   if (framing_.is_chunked || !is_same(value, "chunked")) return fail("a transfer coding that is not known");
   framing_.is_chunked = true;
@@ -123,7 +118,7 @@ void HttpAnswer::begin_body() {
 }
 
 void HttpAnswer::expect(std::uint64_t octets, Part otherwise) {
-  if (octets > spec::max_filter_answer_octets - body_.size()) return fail("a body that is too long");
+  if (octets > max_body_octets_ - body_.size()) return fail("a body that is too long");
   left_ = octets;
   if (octets == 0)
     part_ = otherwise;

@@ -1,8 +1,9 @@
 // One answer of HTTP/1.1, read octet by octet, without leniency.
 // in      octets as they come
-// out     the status and the body; whether the connection may be used again
-// bounds  spec::max_filter_answer_header_octets before the body (and of chunk lines and trailers), spec::max_filter_answer_octets
-//         of body
+// out     the status and the body
+// lives   for one answer, the only one of its connection
+// bounds  spec::max_filter_answer_header_octets before the body (and of chunk lines and trailers); of body as many octets as it is
+//         made with
 // errors  `malformed`: not of that form, without a length, with two, encoded in a way that was not asked for, or too long; why()
 //         says which. What follows a complete answer changes nothing but has_more()
 // source  RFC 9112 4, 5, 6.3, 7.1; RFC 9110 8.6
@@ -19,7 +20,8 @@ class HttpAnswer {
  public:
   enum class State : std::uint8_t { partial, complete, malformed };
 
-  void clear() { *this = {}; }
+  explicit HttpAnswer(std::uint64_t max_body_octets) : max_body_octets_(max_body_octets) {}
+
   void add(std::string_view octets);
 
   [[nodiscard]] State state() const {
@@ -31,7 +33,6 @@ class HttpAnswer {
   // Of a complete one.
   [[nodiscard]] unsigned status() const { return status_; }
   [[nodiscard]] const std::string& body() const { return body_; }
-  [[nodiscard]] bool stays_open() const { return stays_open_; }
 
  private:
   enum class Part : std::uint8_t { status, fields, body, chunk_size, chunk, chunk_end, trailers, end, broken };
@@ -45,6 +46,7 @@ class HttpAnswer {
   void expect(std::uint64_t octets, Part otherwise);  // of body
   void fail(std::string_view why);
 
+  std::uint64_t max_body_octets_;
   Part part_ = Part::status;
   std::string line_, body_;
   std::size_t line_octets_ = 0;  // of all lines so far
@@ -54,7 +56,7 @@ class HttpAnswer {
     bool has_length = false, is_chunked = false;
     std::uint64_t length = 0;
   } framing_;
-  bool stays_open_ = false, has_begun_ = false, has_more_ = false;
+  bool has_begun_ = false, has_more_ = false;
   std::string_view why_;
 };
 

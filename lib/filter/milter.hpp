@@ -2,7 +2,8 @@
 // in      where it listens, its name in the log; a message, and until when the answer must be there
 // out     a Verdict; `cause` names what went wrong
 // threads judge() is for any thread, for several at once: nothing is shared
-// waits   for the connection, then as milter_conversation.hpp says, never beyond the deadline
+// waits   for the connection, then as milter_conversation.hpp says, then for the end of one that takes the message; never
+//         beyond the deadline
 // errors  Verdict::Kind::failed
 // source  Postfix MILTER_README: one connection for each client of SMTP
 #pragma once

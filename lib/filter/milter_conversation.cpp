@@ -12,6 +12,7 @@ using namespace std::string_view_literals;
 
 constexpr std::size_t much_to_send = 128UZ * 1024;
 constexpr std::size_t spare_body_octets = 1UZ * 1024 * 1024;
+constexpr std::string_view unasked = "an answer that nobody asked for";
 
 // A filter adds to a body, or takes from it: one that makes it more than twice as large is none.
 std::size_t max_body_octets(const FilterMessage& message) {
@@ -92,14 +93,16 @@ void MilterConversation::receive(std::string_view octets, base::Time now) {
     wait(now);
   }
   if (state_ == State::busy && packets_.is_malformed()) end(Kind::failed, {}, "a packet without an end or a letter");
+  if (state_ == State::busy && is_our_turn() && !packets_.is_empty()) end(Kind::failed, {}, unasked);
 }
 
 void MilterConversation::hear(const MilterPacket& packet) {
-  if (!is_awaiting_ || !output().empty()) return end(Kind::failed, {}, "an answer that nobody asked for");
+  if (is_our_turn()) return end(Kind::failed, {}, unasked);
   if (!script_) return hear_terms(packet);
   const bool is_at_end = step() == MilterStep::end_of_message;
   const auto reply = static_cast<MilterReply>(packet.letter);
   if (is_at_end && MilterEdits::is_edit(packet.letter)) {
+    has_begun_ = true;
     if (const std::string wrong = edits_->add(packet); !wrong.empty()) end(Kind::failed, {}, wrong);
     return;
   }
@@ -149,8 +152,10 @@ void MilterConversation::hear_text(std::string_view data) {
 
 // Before the end of the message a filter takes it as it is.
 void MilterConversation::accept() {
+  if (!packets_.is_empty()) return end(Kind::failed, {}, unasked);
   if (const std::string wrong = edits_->finish(); !wrong.empty()) return end(Kind::failed, {}, wrong);
   verdict_ = {.kind = Kind::accept,
+              .is_silent = false,
               .words = {},
               .edits = std::move(edits_->edits()),
               .quarantine = std::move(edits_->quarantine()),
@@ -161,12 +166,15 @@ void MilterConversation::accept() {
 void MilterConversation::fail(const base::StreamFailure& failure) {
   base::StreamFailure nameless = failure;
   nameless.address = {};  // the filter is named where it is reported
-  end(Kind::failed, {}, describe(nameless));
+  const bool is_silent = !has_begun_ && packets_.is_empty();
+  end(Kind::failed, {}, (is_silent ? "" : "an answer without an end, ") + describe(nameless));
+  verdict_.is_silent = is_silent;
 }
 
 void MilterConversation::end(Kind kind, std::string words, std::string_view cause) {
   if (state_ == State::ended) return;
   verdict_ = {.kind = kind,
+              .is_silent = false,
               .words = std::move(words),
               .edits = {},
               .quarantine = {},

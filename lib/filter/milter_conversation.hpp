@@ -5,11 +5,13 @@
 // live    a filter sees the client's commands when the message is complete, and not when they came. A filter that refuses a
 //         recipient refuses the message: one reply is left for all (docs/decisions/0023-milters.md)
 // whole   what a filter changes counts only when the end of its answer is there, and never with another verdict than `accept`
-// unasked an answer that nobody asked for, or that does not belong there, is none: failed
+// unasked an answer that nobody asked for, or that does not belong there, is none: failed. So is one of which an octet comes before
+//         the command that it could answer has gone, and one that another follows at once
 // time    command_seconds for each answer, and for each write that makes no progress; from the header on
 //         content_seconds; `progress` begins it again. The caller bounds the whole
 // bounds  as milter_codec.hpp and milter_edits.hpp say
-// errors  Verdict::Kind::failed; `cause` says what, and at which stage. Also a field that no packet can hold: refused
+// errors  Verdict::Kind::failed; `cause` says what, and at which stage. Silent where no octet of the answer that is awaited has
+//         come, `progress` apart. Also a field that no packet can hold: refused
 // source  libmilter (smfi_*, xxfi_*), Sendmail 8.17; Postfix MILTER_README
 #pragma once
 
@@ -63,6 +65,7 @@ class MilterConversation final : public base::ClientProtocol {
   void accept();
   void wait(base::Time now);
   void end(Verdict::Kind kind, std::string words, std::string_view cause);
+  [[nodiscard]] bool is_our_turn() const { return !is_awaiting_ || !output().empty(); }
   [[nodiscard]] MilterStep step() const { return script_ ? script_->said() : MilterStep::offer; }
 
   MilterTimeouts timeouts_;
@@ -73,6 +76,7 @@ class MilterConversation final : public base::ClientProtocol {
   std::optional<MilterEdits> edits_;
   State state_ = State::idle;
   bool is_awaiting_ = false;
+  bool has_begun_ = false;  // to say what it changes
   std::string unsent_;
   std::size_t sent_ = 0;
   base::Time deadline_{};

@@ -37,7 +37,8 @@ HeaderEdit at_the_top(std::string_view field) {
 }  // namespace
 
 Verdict verdict_of(const ask::PolicyAnswer& answer) {
-  if (!answer.trouble.empty()) return {.kind = Verdict::Kind::failed, .cause = answer.trouble};
+  if (!answer.trouble.empty())
+    return {.kind = Verdict::Kind::failed, .is_silent = !answer.has_begun, .cause = answer.trouble};
   using Kind = ask::PolicyVerdict::Kind;
   ask::PolicyVerdict said = ask::policy_verdict(answer.action, ask::PolicyAbout::message);
   Verdict verdict{.kind = Verdict::Kind::accept, .cause = answer.action};
@@ -85,7 +86,7 @@ Verdict PolicyService::judge(const FilterMessage& message, base::Deadline end) {
 ask::PolicyAnswer PolicyService::ask(const std::string& request, base::Deadline end) {
   const auto carry = [&](PolicyLink& link) {
     link.protocol->begin(request, std::chrono::steady_clock::now());
-    base::carry(*link.protocol, link.socket, end, name_);
+    base::carry(*link.protocol, link.socket, end, name_, base::Listening::before_each_word);
   };
   if (auto link = links_.take()) {
     carry(*link);

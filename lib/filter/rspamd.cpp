@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/blocking_client.hpp"
+#include "filter/rspamd_conversation.hpp"
 #include "spec/limits.hpp"
 
 namespace postern::filter {
@@ -9,8 +11,10 @@ namespace {
 
 using FailureKind = base::StreamFailure::Kind;
 
-Verdict failed(FailureKind kind, int error = 0) {
-  return {.kind = Verdict::Kind::failed, .cause = describe(base::StreamFailure{.kind = kind, .error = error})};
+Verdict silent(FailureKind kind, int error = 0) {
+  return {.kind = Verdict::Kind::failed,
+          .is_silent = true,
+          .cause = describe(base::StreamFailure{.kind = kind, .error = error})};
 }
 
 unsigned whole_seconds_until(base::Deadline end) {
@@ -20,28 +24,14 @@ unsigned whole_seconds_until(base::Deadline end) {
 }  // namespace
 
 Verdict Rspamd::judge(const FilterMessage& message, base::Deadline end) {
-  if (auto link = links_.take()) {
-    carry(*link, message, end);
-    if (!link->protocol->may_repeat()) {
-      Verdict verdict = link->protocol->take_verdict();
-      links_.give_back(std::move(*link));
-      return verdict;
-    }
-  }
   const unsigned seconds = std::min(whole_seconds_until(end), spec::max_filter_connect_seconds);
-  if (seconds == 0) return failed(FailureKind::timed_out);
+  if (seconds == 0) return silent(FailureKind::timed_out);
   auto socket = base::connect_stream(address_, seconds);
-  if (!socket) return failed(FailureKind::unreachable, socket.error());
-  RspamdLink link{.socket = std::move(*socket), .protocol = std::make_unique<RspamdConversation>()};
-  carry(link, message, end);
-  Verdict verdict = link.protocol->take_verdict();
-  links_.give_back(std::move(link));
-  return verdict;
-}
-
-void Rspamd::carry(RspamdLink& link, const FilterMessage& message, base::Deadline end) const {
-  link.protocol->begin(message, settings_, end);
-  base::carry(*link.protocol, link.socket, end, name_);
+  if (!socket) return silent(FailureKind::unreachable, socket.error());
+  RspamdConversation conversation;
+  conversation.begin(message, settings_, end);
+  base::carry(conversation, *socket, end, name_, base::Listening::before_each_word);
+  return conversation.take_verdict();
 }
 
 }  // namespace postern::filter

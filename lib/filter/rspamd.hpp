@@ -1,7 +1,7 @@
-// rspamd as a filter: asked over connections that are used again, in calls that wait.
+// rspamd as a filter: each message has a connection of its own, in calls that wait. Nothing in an answer says which question it
+// answers: over a connection that is used again, one that comes twice would judge the next message.
 // in      where it listens, its name in the log, and an id of its settings or nothing
 // out     as Filter
-// again   a connection that was used before, and ended before an octet of the answer came, is replaced by a new one, once
 // errors  as Filter
 // source  https://docs.rspamd.com: protocol
 #pragma once
@@ -10,8 +10,6 @@
 
 #include "base/socket_address.hpp"
 #include "filter/filter.hpp"
-#include "filter/kept_links.hpp"
-#include "filter/rspamd_conversation.hpp"
 
 namespace postern::filter {
 
@@ -24,13 +22,8 @@ class Rspamd final : public Filter {
   [[nodiscard]] std::string_view name() const override { return name_; }
 
  private:
-  using RspamdLink = Link<RspamdConversation>;
-
-  void carry(RspamdLink& link, const FilterMessage& message, base::Deadline end) const;
-
   base::SocketAddress address_;
   std::string name_, settings_;
-  KeptLinks<RspamdConversation> links_;
 };
 
 }  // namespace postern::filter

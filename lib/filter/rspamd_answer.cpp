@@ -45,6 +45,28 @@ std::string value_of(std::string_view text) {
   return value;
 }
 
+// Which members of an answer are kept: those that are read below. The others grow with the message, and mean nothing here.
+class Members {
+ public:
+  bool keep(int depth, json::parse_event_t event, const json& of) {
+    if (depth != 1 || event != json::parse_event_t::key) return true;
+    const auto* const found = std::ranges::find(read, of.get_ref<const std::string&>());
+    if (found == read.end()) return false;
+    bool& is_there = is_there_[static_cast<std::size_t>(found - read.begin())];
+    if (is_there && twice_.empty()) twice_ = *found;
+    is_there = true;
+    return true;
+  }
+  // The first member that is there twice, with two meanings; empty: none is.
+  [[nodiscard]] const std::string& twice() const { return twice_; }
+
+ private:
+  static constexpr std::array<std::string_view, 7> read{"action",         "messages", "milter",        "score",
+                                                        "required_score", "subject",  "dkim-signature"};
+  std::array<bool, read.size()> is_there_{};
+  std::string twice_;
+};
+
 // Reads members, and remembers the first one that is not what it should be.
 class Reader {
  public:
@@ -134,7 +156,8 @@ Edits edits_of(Reader& reader, const json& answer) {
   if (const json* const block = reader.member(answer, "milter", json::value_t::object)) {
     remove_fields(reader, *block, edits);
     add_fields(reader, *block, edits);
-    if (block->contains("change_from")) edits.reverse_path = reader.text(*block, "change_from");
+    if (const json* const from = reader.member(*block, "change_from", json::value_t::string))
+      edits.reverse_path = from->get_ref<const std::string&>();
     edits.more_recipients = reader.texts(*block, "add_rcpt");
     edits.fewer_recipients = reader.texts(*block, "del_rcpt");
   }
@@ -229,8 +252,12 @@ std::string encoded_subject(std::string_view text) {
 }
 
 Verdict verdict_of_rspamd(std::string_view text) {
-  const json answer = json::parse(text, nullptr, false);
+  Members members;
+  const json answer = json::parse(
+      text, [&members](int depth, json::parse_event_t event, json& of) { return members.keep(depth, event, of); },
+      false);
   if (answer.is_discarded() || !answer.is_object()) return failed("an answer that is no JSON");
+  if (!members.twice().empty()) return failed("an answer that says " + members.twice() + " twice");
   Reader reader;
   Verdict verdict = judge(reader, answer);
   if (!reader.trouble().empty()) return failed(reader.trouble());

@@ -4,8 +4,8 @@
 // what    reject: refused, or put aside or dropped where `milter` says so; soft reject and greylist: deferred; add header, rewrite
 //         subject, quarantine and no action: accepted; discard: dropped. `milter` adds and removes fields, recipients and
 //         the sender, and `dkim-signature` is a field. As rspamd's own milter does it
-// bounds  the caller's, spec::max_filter_answer_octets
-// errors  `failed`: no JSON, no action, one that nobody knows, or a member of another type than it has
+// bounds  the caller's; members that mean nothing here are not kept
+// errors  `failed`: no JSON, no action, one that nobody knows, a member of another type than it has, or one that is there twice
 // source  https://docs.rspamd.com: protocol; rspamd 3.4 src/libserver/milter.c; RFC 2047 2, 5 (a subject that is not ASCII)
 #pragma once
 

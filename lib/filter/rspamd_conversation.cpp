@@ -1,6 +1,9 @@
 #include "filter/rspamd_conversation.hpp"
 
+#include <algorithm>
+
 #include "filter/rspamd_answer.hpp"
+#include "spec/limits.hpp"
 
 namespace postern::filter {
 namespace {
@@ -29,7 +32,7 @@ std::string rspamd_request(const FilterMessage& message, std::string_view settin
   Request request("POST /checkv2 HTTP/1.1");
   request.add("Host", "rspamd");
   request.add("User-Agent", "postern");
-  request.add("Connection", "keep-alive");
+  request.add("Connection", "close");
   request.add("Content-Length", std::to_string(message.mail->wire_octets()));
   request.add("IP", client.address);
   request.add("Helo", client.helo);
@@ -46,14 +49,18 @@ std::string rspamd_request(const FilterMessage& message, std::string_view settin
   return std::move(request).end();
 }
 
+std::uint64_t max_rspamd_answer_octets(const FilterMessage& message) {
+  constexpr std::uint64_t most = 16ULL * 1024 * 1024;
+  return std::min(spec::max_filter_answer_octets + 8 * message.mail->octets(), most);
+}
+
 void RspamdConversation::begin(const FilterMessage& message, std::string_view settings, base::Time end) {
   head_ = rspamd_request(message, settings);
   head_sent_ = 0;
   body_.emplace(*message.mail);
-  answer_.clear();
+  answer_ = HttpAnswer(max_rspamd_answer_octets(message));
   verdict_ = {};
   end_ = end;
-  may_repeat_ = false;
   state_ = State::busy;
   head_ += body_->piece();  // one write for most messages
   body_->take(body_->piece().size());
@@ -77,16 +84,14 @@ void RspamdConversation::receive(std::string_view octets, base::Time) {
   if (state_ != State::busy) return end("an answer before the question");
   const bool is_early = !output().empty();
   answer_.add(octets);
-  switch (answer_.state()) {
-    case HttpAnswer::State::partial: return;
-    case HttpAnswer::State::malformed: return end(std::string(answer_.why()));
-    case HttpAnswer::State::complete: break;
-  }
-  if (answer_.status() != 200) return end("HTTP status " + std::to_string(answer_.status()));
+  if (answer_.state() == HttpAnswer::State::malformed) return end(std::string(answer_.why()));
+  const bool is_whole = answer_.state() == HttpAnswer::State::complete;
+  if (is_whole && answer_.status() != 200) return end("HTTP status " + std::to_string(answer_.status()));
   if (is_early) return end("an answer before the whole question");
+  if (!is_whole) return;
+  if (answer_.has_more()) return end("something after the answer");
   verdict_ = verdict_of_rspamd(answer_.body());
-  const bool is_of_more_use = answer_.stays_open() && !answer_.has_more() && verdict_.kind != Verdict::Kind::failed;
-  state_ = is_of_more_use ? State::idle : State::ended;
+  state_ = State::ended;
   body_.reset();
 }
 
@@ -94,14 +99,12 @@ void RspamdConversation::fail(const base::StreamFailure& failure) {
   const bool has_begun = answer_.has_begun();
   base::StreamFailure unnamed = failure;  // the filter is named where it is reported
   unnamed.address = {};
-  end((has_begun ? "an answer without an end, " : "") + describe(unnamed));
-  may_repeat_ = failure.kind == base::StreamFailure::Kind::closed && !has_begun;
+  end((has_begun ? "an answer without an end, " : "") + describe(unnamed), !has_begun);
 }
 
-void RspamdConversation::end(std::string cause) {
-  verdict_ = {.kind = Verdict::Kind::failed, .cause = std::move(cause)};
+void RspamdConversation::end(std::string cause, bool is_silent) {
+  verdict_ = {.kind = Verdict::Kind::failed, .is_silent = is_silent, .cause = std::move(cause)};
   body_.reset();
-  may_repeat_ = false;
   state_ = State::ended;
 }
 

@@ -3,7 +3,8 @@
 // out     Verdict. Its edits count only where its kind is `accept`, and then all of them or none
 // bounds  words are printable ASCII, one line, at most spec::max_verdict_octets; edits as spec/limits.hpp says: who makes a
 //         verdict sees to it, and who applies one checks it again
-// errors  `failed`: silence, or an answer that is none; `cause` says which. It never accepts a message
+// errors  `failed`: silence, or an answer that is none; `is_silent` and `cause` say which. Silence alone may be waived: a filter
+//         that has spoken may have meant to refuse
 // source  rspamd protocol (docs of 3.4); libmilter smfi_*; docs/decisions/0022-filters.md
 #pragma once
 
@@ -52,6 +53,8 @@ struct Verdict {
     discard,  // 250, and the message is dropped
     failed,   // silence or nonsense
   } kind = Kind::failed;
+  // Of failed: no connection, no answer in time, or an end before the first octet of an answer.
+  bool is_silent = false;
   // For the client, of refuse and defer: "5.7.1 Spam". Empty: the filter has none.
   std::string words{};
   // Of accept.

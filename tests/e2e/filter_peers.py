@@ -134,11 +134,11 @@ def answer(body, fields="", status="200 OK"):
 
 
 class Standin(Listening):
-    """Answers each request with the octets of `says`, which a test may change; b"" ends the connection, None says nothing. `asked` are
-    the requests, head and body."""
+    """Answers each request with the octets of `says`, which a test may change; b"" ends the connection, None says nothing. Then it says
+    `again` a moment later, and `ends` the connection or not. `asked` are the requests, head and body."""
 
     def __init__(self, says):
-        self.says, self.asked = says, []
+        self.says, self.again, self.ends, self.asked = says, b"", False, []
         super().__init__()
         self.filter = f"rspamd:{self.address}"
 
@@ -167,4 +167,8 @@ class Standin(Listening):
             return False
         file.write(self.says)
         file.flush()
-        return True
+        if self.again:
+            self.is_ending.wait(0.05)
+            file.write(self.again)
+            file.flush()
+        return not self.ends

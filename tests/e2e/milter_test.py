@@ -320,9 +320,24 @@ class Faults(Case):
         self.assertEqual(self.home.stored(), [])
         self.server.stop()
         self.begin(standin, POSTERN_FILTER_FAILURE="accept")
+        self.assertEqual(self.send(), FAILED)  # it may have been about to refuse
+        self.assertEqual(self.home.stored(), [])
+        standin.answers["E"] = b""
         self.assert_code(250, self.send())
         self.assertEqual((self.header(), self.body()), (["Subject: x"], "\n\nhello\n"))
         self.assert_logged(self.server, "rule=hand_over.filter_waived ")
+
+    def test_what_nobody_asked_for_is_no_acceptance(self):
+        reject = packet("h", b"X-Virus\0yes\0") + packet("r")
+        standin = self.standin(E=packet("a") + packet("r"))
+        self.begin(standin, POSTERN_FILTER_FAILURE="accept")
+        client = self.client()
+        self.assertEqual(self.send(client=client), FAILED)
+        # It has agreed not to answer the header, and does it all the same: each later answer comes one or two too early.
+        standin.answers = {"O": terms(protocol=0x80), "E": reject}
+        for _ in range(10):
+            self.assertIn(self.send(client=client)[:3], ("451", "554"))
+        self.assertEqual(self.home.stored(), [])
 
     def test_nonsense(self):
         standin = self.standin()

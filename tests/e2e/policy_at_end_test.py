@@ -41,6 +41,10 @@ class AtTheEnd(RecipientCase):
         self.begin(self.standin(hold="HOLD", odd="REJCT"), POSTERN_FILTER_FAILURE="accept")
         for name in ("hold", "odd"):
             self.assertEqual(self.sent(name), LATER)
+        for name in ("half", "bare"):
+            self.assertEqual(self.sent(name), FAILED)
+        self.assertEqual(self.home.stored(), [])
+        self.assert_code(250, self.sent("closed"))
 
     def test_what_is_asked(self):
         service = self.standin()

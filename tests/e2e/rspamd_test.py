@@ -149,6 +149,15 @@ class RealRspamd(Case):
         self.assertIn("\nX-Spam: Yes\n\n", message)
         self.assertEqual(message.split("\n\n", 1)[1], body.replace("\r\n", "\n") + "\n")
 
+    def test_many_addresses_and_urls_are_judged(self):
+        self.begin(self.rspamd.unix, POSTERN_FILTER_FAILURE="accept")
+        client = self.client()
+        for many in ("".join(f"a{i}@h{i}.example\r\n" for i in range(9000)), "".join(f"http://h{i}.example/\r\n" for i in range(9000)),
+                     "".join(f"h{i}.com \r\n" for i in range(20_000))):
+            self.assertEqual(self.send("buy", GTUBE + "\r\n" + many, client), "554 5.7.1 Gtube pattern")
+            self.assert_code(250, self.send("hello", many, client))
+        self.assertNotIn("the filter has failed", self.server.log())
+
     def test_down_and_back(self):
         self.begin(self.rspamd.unix)
         client = self.client()
@@ -205,13 +214,33 @@ class Standins(Case):
         self.assert_code(250, self.send("x", client=client))
 
     def test_the_operator_may_take_what_a_filter_has_not_judged(self):
-        standin, second = self.standin(b"rubbish\r\n"), self.standin(answer('{"action":"add header"}'))
+        standin, second = self.standin(b""), self.standin(answer('{"action":"add header"}'))
         self.begin(f"{standin.filter} {second.filter}", POSTERN_FILTER_FAILURE="accept")
         self.assert_code(250, self.send("x"))
         self.assertEqual(self.header(), ["Subject: x", "X-Spam: Yes"])
         self.assert_logged(self.server, "rule=hand_over.filter_waived ")
         second.says = answer('{"action":"reject"}')
         self.assertEqual(self.send("x"), "554 5.7.1 Spam message rejected")
+
+    def test_what_a_filter_may_have_refused_is_never_taken(self):
+        standin = self.standin(b"")
+        self.begin(standin.filter, POSTERN_FILTER_FAILURE="accept")
+        client = self.client()
+        for says in (b"rubbish\r\n", answer('{"action":"reject"}')[:-1], answer("{}"), answer('{"action":"rejct"}'), answer('{"action":"reject"}') * 2,
+                     answer("{}", status="500 Error"), answer('{"action":"no action","milter":{"add_headers":{"a b":"c"}}}')):
+            with self.subTest(says=says):
+                standin.says, standin.ends = says, True
+                self.assertEqual(self.send("x", client=client), FAILED)
+        self.assertEqual(self.home.stored(), [])
+
+    def test_an_answer_may_be_long_where_the_message_is(self):
+        standin = self.standin(b"")
+        self.begin(standin.filter)
+        client = self.client()
+        json = '{"action":"reject","urls":["%s"]}' % ("u" * 600_000)
+        standin.says = answer(json)
+        self.assertEqual(self.send("x", client=client), FAILED)
+        self.assertEqual(self.send("x", "\r\n".join(["x" * 70] * 1000), client), "554 5.7.1 Spam message rejected")
 
     def test_what_is_too_big_is_shown_to_nobody(self):
         standin = self.standin(answer('{"action":"reject"}'))
@@ -228,7 +257,16 @@ class Standins(Case):
                          "554 the header of this message is too large (#5.3.4)")
         self.assertEqual(standin.asked, [])
 
-    def test_a_connection_is_used_again(self):
+    def test_an_answer_that_comes_twice_judges_one_message(self):
+        standin = self.standin(CLEAN)
+        standin.again = CLEAN
+        self.begin(standin.filter)
+        client = self.client()
+        self.assert_code(250, self.send("good", client=client))
+        standin.says = answer('{"action":"reject"}')
+        self.assert_code(554, self.send("bad", client=client))
+
+    def test_each_message_has_a_connection_of_its_own(self):
         standin = self.standin(CLEAN)
         self.begin(standin.filter)
         before = standin.connections  # a start tries whether anybody is there
@@ -237,7 +275,7 @@ class Standins(Case):
             self.assert_code(250, self.send(f"number {number}", client=client))
         self.assertEqual(len(standin.asked), 3)
         self.assertEqual(len({body for _, body in standin.asked}), 3)
-        self.assertEqual(standin.connections, before + 1)
+        self.assertEqual(standin.connections, before + 3)
         self.assertEqual(standin.asked[0][1], "Subject: number 0\r\n\r\nhello\r\n")
 
     def test_quarantine_is_a_field(self):
