@@ -164,6 +164,7 @@ void MilterConversation::accept() {
 }
 
 void MilterConversation::fail(const base::StreamFailure& failure) {
+  if (state_ == State::ended) return;
   base::StreamFailure nameless = failure;
   nameless.address = {};  // the filter is named where it is reported
   const bool is_silent = !has_begun_ && packets_.is_empty();
