@@ -43,7 +43,7 @@ class AtTheEnd(RecipientCase):
             self.assertEqual(self.sent(name), LATER)
         for name in ("half", "bare"):
             self.assertEqual(self.sent(name), FAILED)
-        self.assertEqual(self.home.stored(), [])
+            self.assertEqual(self.home.stored(f"{OURS}/{name}"), [])
         self.assert_code(250, self.sent("closed"))
 
     def test_what_is_asked(self):
