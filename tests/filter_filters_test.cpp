@@ -143,6 +143,19 @@ TEST_F(FilterList, the_mark_of_quarantine_is_no_edit_of_the_filter) {
   EXPECT_EQ(Kind::failed, judge({most}).kind);
 }
 
+TEST_F(FilterList, addresses_come_as_they_stand_on_the_wire) {
+  Verdict verdict = says(Verdict::Kind::accept);
+  verdict.edits.more_recipients = {"\"us er\"@d.example", "c@d.example"};
+  verdict.edits.reverse_path = "\"a b\"@b.example";
+  Verdict other = says(Verdict::Kind::accept);
+  other.edits.fewer_recipients = {"\"US er\"@d.example"};
+  EXPECT_EQ(Kind::passed, judge({verdict}).kind);
+  EXPECT_EQ((std::vector<std::string>{"c@d.example", "us er@d.example"}), message.envelope.forward_paths);
+  EXPECT_EQ("a b@b.example", message.envelope.reverse_path);
+  EXPECT_EQ(Kind::passed, judge({verdict, other}).kind);
+  EXPECT_EQ(std::vector<std::string>{"c@d.example"}, message.envelope.forward_paths);
+}
+
 TEST_F(FilterList, without_recipients_a_message_is_dropped) {
   Verdict nobody = says(Verdict::Kind::accept);
   nobody.edits.fewer_recipients = {"c@d.example"};

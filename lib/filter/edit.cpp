@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/angle_path.hpp"
 #include "base/client_protocol.hpp"
 #include "spec/limits.hpp"
 
@@ -44,11 +45,14 @@ Done change(const Edits& edits, FilterEnvelope& envelope) {
     return std::ranges::equal(one, other, {}, lower, lower);
   };
   for (const std::string& fewer : edits.fewer_recipients)
-    std::erase_if(envelope.forward_paths, [&](const std::string& path) { return is_same(path, fewer); });
-  for (const std::string& more : edits.more_recipients)
-    if (std::ranges::none_of(envelope.forward_paths, [&](const std::string& path) { return is_same(path, more); }))
-      envelope.forward_paths.push_back(more);
-  if (edits.reverse_path) envelope.reverse_path = *edits.reverse_path;
+    std::erase_if(envelope.forward_paths,
+                  [&, gone = base::path_of(fewer)](const std::string& path) { return is_same(path, gone); });
+  for (const std::string& more : edits.more_recipients) {
+    const std::string fresh = base::path_of(more);
+    if (std::ranges::none_of(envelope.forward_paths, [&](const std::string& path) { return is_same(path, fresh); }))
+      envelope.forward_paths.push_back(fresh);
+  }
+  if (edits.reverse_path) envelope.reverse_path = base::path_of(*edits.reverse_path);
   std::size_t octets = 0;
   for (const std::string& path : envelope.forward_paths) octets += path.size();
   if (envelope.forward_paths.size() > spec::max_recipients || octets > spec::max_recipient_octets)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/angle_path.hpp"
 #include "filter/rspamd_answer.hpp"
 #include "spec/limits.hpp"
 
@@ -37,8 +38,8 @@ std::string rspamd_request(const FilterMessage& message, std::string_view settin
   request.add("IP", client.address);
   request.add("Helo", client.helo);
   request.add("Hostname", client.name);
-  request.add("From", '<' + message.envelope.reverse_path + '>');
-  for (const std::string& path : message.envelope.forward_paths) request.add("Rcpt", '<' + path + '>');
+  request.add("From", base::angle_path(message.envelope.reverse_path));
+  for (const std::string& path : message.envelope.forward_paths) request.add("Rcpt", base::angle_path(path));
   request.add("User", client.user);
   request.add("Queue-ID", message.id);
   request.add("MTA-Name", message.host);
