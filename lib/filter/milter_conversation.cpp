@@ -102,7 +102,6 @@ void MilterConversation::hear(const MilterPacket& packet) {
   const bool is_at_end = step() == MilterStep::end_of_message;
   const auto reply = static_cast<MilterReply>(packet.letter);
   if (is_at_end && MilterEdits::is_edit(packet.letter)) {
-    has_begun_ = true;
     if (const std::string wrong = edits_->add(packet); !wrong.empty()) end(Kind::failed, {}, wrong);
     return;
   }
@@ -167,7 +166,7 @@ void MilterConversation::fail(const base::StreamFailure& failure) {
   if (state_ == State::ended) return;
   base::StreamFailure nameless = failure;
   nameless.address = {};  // the filter is named where it is reported
-  const bool is_silent = !has_begun_ && packets_.is_empty();
+  const bool is_silent = packets_.is_empty() && !(edits_ && edits_->has_begun());
   end(Kind::failed, {}, (is_silent ? "" : "an answer without an end, ") + describe(nameless));
   verdict_.is_silent = is_silent;
 }

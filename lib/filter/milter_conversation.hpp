@@ -76,7 +76,6 @@ class MilterConversation final : public base::ClientProtocol {
   std::optional<MilterEdits> edits_;
   State state_ = State::idle;
   bool is_awaiting_ = false;
-  bool has_begun_ = false;  // to say what it changes
   std::string unsent_;
   std::size_t sent_ = 0;
   base::Time deadline_{};

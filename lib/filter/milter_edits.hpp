@@ -33,6 +33,7 @@ class MilterEdits {
   [[nodiscard]] static bool is_edit(char letter);
   // Empty: it is taken.
   [[nodiscard]] std::string add(const MilterPacket& packet);
+  [[nodiscard]] bool has_begun() const { return last_ != 0; }
   // At the end of the message. Once; what is wrong with the body, or nothing.
   [[nodiscard]] std::string finish();
   [[nodiscard]] Edits& edits() { return edits_; }
