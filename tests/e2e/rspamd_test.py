@@ -189,7 +189,7 @@ class RealRspamd(Case):
             self.assertEqual(other.say("NOOP"), "250 ok")
             self.assertEqual(client.reply(), FAILED)
             self.assertLess(time.monotonic() - begun, SPARED_SECONDS + 10)
-            self.assert_logged(self.server, "with what is no answer: timed out")
+            self.assert_logged(self.server, "the filter has failed: timed out")
         finally:
             self.rspamd.go_on()
         self.assert_code(250, self.send("after", client=client))
