@@ -35,7 +35,8 @@ std::size_t enhanced_code_octets(std::string_view text) {
 std::string without_format(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && ++i == text.size()) break;
+    if (text[i] == '%') ++i;
+    if (i == text.size()) break;
     plain += text[i];
   }
   return plain;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 
+// NOLINTBEGIN(bugprone-unchecked-optional-access): script_ and edits_ are there while it is busy
 namespace postern::filter {
 namespace {
 
@@ -190,3 +191,4 @@ std::string_view MilterConversation::farewell() const {
 }
 
 }  // namespace postern::filter
+// NOLINTEND(bugprone-unchecked-optional-access)

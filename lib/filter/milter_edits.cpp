@@ -74,7 +74,8 @@ std::string MilterEdits::add(const MilterPacket& packet) {
     return std::string("a change that was not agreed: ") + packet.letter;
   const bool is_body = edit->reply == MilterReply::replace_body;
   if (is_body && edits_.body && last_ != packet.letter) return "a new body with something else in its middle";
-  if (!is_body && (octets_ += packet.data.size() + 1) > max_edit_octets) return "too many changes";
+  if (!is_body) octets_ += packet.data.size() + 1;
+  if (octets_ > max_edit_octets) return "too many changes";
   last_ = packet.letter;
   MilterFields fields(packet.data);
   switch (edit->reply) {
