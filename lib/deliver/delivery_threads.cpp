@@ -17,7 +17,7 @@ DeliveryThreads::DeliveryThreads(std::unique_ptr<Delivery> delivery, unsigned at
       workers_(has_groups_ || delivery_->cluster() != nullptr ? appenders : at_once) {
   if (LmtpCluster* cluster = delivery_->cluster()) loop_.emplace(*cluster, at_once);
   if (delivery_->has_filters())
-    filters_.emplace(at_once, [this](std::unique_ptr<StoreJob> job) { finish(std::move(job)); });
+    filters_.emplace(at_once, [this](std::unique_ptr<loop::Job> job) { ask_filters(std::move(job)); });
   if (!has_groups_) return;
   committers_.reserve(committers);
   try {
@@ -50,6 +50,13 @@ void DeliveryThreads::submit(std::unique_ptr<StoreJob> job) {
   if (job->goal() != StoreJob::Goal::finish) return workers_.submit(std::move(job));
   if (filters_) return filters_->submit(std::move(job));
   finish(std::move(job));
+}
+
+void DeliveryThreads::ask_filters(std::unique_ptr<loop::Job> job) {
+  std::unique_ptr<StoreJob> message(static_cast<StoreJob*>(job.release()));
+  if (message->judge()) return finish(std::move(message));
+  job = std::move(message);
+  loop::give_back({&job, 1});
 }
 
 void DeliveryThreads::finish(std::unique_ptr<StoreJob> job) {

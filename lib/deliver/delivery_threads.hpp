@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "deliver/delivery.hpp"
-#include "deliver/filter_threads.hpp"
 #include "deliver/lmtp_loop.hpp"
 #include "deliver/store_job.hpp"
 
@@ -47,7 +46,8 @@ class DeliveryThreads {
  private:
   using Jobs = std::vector<std::unique_ptr<loop::Job>>;
 
-  void finish(std::unique_ptr<StoreJob> job);  // what no filter judges, or all of them have judged
+  void ask_filters(std::unique_ptr<loop::Job> job);  // of a StoreJob
+  void finish(std::unique_ptr<StoreJob> job);        // what no filter judges, or all of them have judged
   void start_committer(std::unique_ptr<MaildirGroup> group);
   [[nodiscard]] bool take_jobs(Jobs& jobs);
   void finish_groups(Jobs& jobs, MaildirGroup& group);
@@ -62,7 +62,7 @@ class DeliveryThreads {
   bool is_ending_ = false;     // under mutex_
   std::vector<base::Thread> committers_;
   std::optional<LmtpLoop> loop_;
-  std::optional<FilterThreads> filters_;
+  std::optional<loop::Workers> filters_;  // that ask filters, before what finishes a message gets it
 };
 
 // Null where the start has no way out.

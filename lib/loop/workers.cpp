@@ -24,7 +24,7 @@ void run_and_give_back(std::unique_ptr<Job> job) {
   give_back({&job, 1});
 }
 
-Workers::Workers(unsigned threads) {
+Workers::Workers(unsigned threads, Work done_with_each) : work_(std::move(done_with_each)) {
   threads_.reserve(threads);
   try {
     for (unsigned i = 0; i < threads; ++i)
@@ -60,7 +60,7 @@ void Workers::work() {
     if (waiting_.is_empty()) return;
     std::unique_ptr<Job> job(static_cast<Job*>(waiting_.pop().release()));
     lock.unlock();
-    run_and_give_back(std::move(job));
+    work_(std::move(job));
   }
 }
 

@@ -1,6 +1,6 @@
 // Threads for work that waits: password hashing, children, disk, back ends. Loops hand a job in and get it back done.
 // in      a Job; run() happens on a worker, done() on the loop that handed it in
-// out     done() exactly once for each job, in any order
+// out     done() exactly once for each job, in any order, unless the caller says what else is done with it
 // bounds  as many jobs at once as there are threads; the others wait in line. The caller bounds their number: a session
 //         has at most one job in hand
 // threads submit() is for any thread. The destructor waits until the jobs in hand have run
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -38,7 +39,9 @@ void run_and_give_back(std::unique_ptr<Job> job);
 
 class Workers {
  public:
-  explicit Workers(unsigned threads);
+  // What is done with a job on a thread: it gives the job back, or hands it on to who does. Throws nothing.
+  using Work = std::move_only_function<void(std::unique_ptr<Job>) const>;
+  explicit Workers(unsigned threads, Work done_with_each = run_and_give_back);
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   ~Workers();
@@ -50,6 +53,7 @@ class Workers {
   void work();
   void end();
 
+  Work work_;
   std::mutex mutex_;
   std::condition_variable has_work_;
   PostedQueue waiting_;     // of Jobs; under mutex_
