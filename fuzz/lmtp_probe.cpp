@@ -15,6 +15,8 @@
 
 #include "deliver/lmtp/conversation.hpp"
 #include "deliver/lmtp/probe.hpp"
+#include "fuzz/naive_lmtp.hpp"
+#include "fuzz/split.hpp"
 
 namespace {
 
@@ -47,19 +49,13 @@ void must(bool is_so, const char* what, const Told& one, const Told& other) {
 }
 
 Input input_of(std::string_view octets) {
-  Input input{.probes = octets[0] % 2 == 0 ? 1U : 2U, .pieces = {""}};
-  for (const char octet : octets.substr(1)) {
-    if (octet == '\xFF')
-      input.pieces.emplace_back();
-    else
-      input.pieces.back() += octet;
-  }
+  Input input{.probes = octets[0] % 2 == 0 ? 1U : 2U, .pieces = fuzz::split(octets.substr(1))};
   return input;
 }
 
 // ---- the naive reader
 
-class Naive {
+class Naive final : fuzz::NaiveReplies {
  public:
   explicit Naive(const Input& input) : input_(input) {}
 
@@ -89,39 +85,10 @@ class Naive {
 
   [[nodiscard]] std::string rcpt_line() const { return "RCPT TO:<" + recipients[told_.events.size()][0] + ">\r\n"; }
 
-  // What it answers before it hears of it is no answer: all that was said has been heard when a piece begins.
-  void take(const std::string& piece) {
-    unread_ += piece;
-    answerable_ = asked_;
-    while (stage_ < Stage::idle) {
-      const std::size_t end = unread_.find("\r\n");
-      if (std::min(end, unread_.size()) + (end == std::string::npos ? 0 : 2) > 2048) return die();
-      if (end == std::string::npos) return;
-      const std::string line = unread_.substr(0, end);
-      unread_.erase(0, end + 2);
-      take_line(line);
-    }
-    if (stage_ == Stage::idle && !(unread_.empty() && lines_.empty())) die();
-  }
+  [[nodiscard]] bool is_busy() const override { return stage_ < Stage::idle; }
+  [[nodiscard]] bool is_idle() const override { return stage_ == Stage::idle; }
 
-  void take_line(const std::string& line) {
-    const auto between = [](char c, char a, char b) { return c >= a && c <= b; };
-    if (line.size() < 3 || !between(line[0], '2', '5') || !between(line[1], '0', '5') || !between(line[2], '0', '9'))
-      return die();
-    if (line.size() > 3 && line[3] != ' ' && line[3] != '-') return die();
-    if (!lines_.empty() && lines_[0].substr(0, 3) != line.substr(0, 3)) return die();
-    lines_.push_back(line);
-    const bool is_last = line.size() == 3 || line[3] == ' ';
-    if (!is_last && lines_.size() == 100) return die();
-    if (!is_last) return;
-    const Strings reply = std::exchange(lines_, {});
-    if (answerable_ == 0) return die();
-    --answerable_;
-    --asked_;
-    take_reply(std::stoi(reply[0].substr(0, 3)), reply);
-  }
-
-  void take_reply(int code, const Strings& reply) {
+  void take_reply(int code, const Reply& reply) override {
     switch (stage_) {
       case Stage::greeting: return code == 220 ? say(Stage::lhlo, "LHLO mx.example.org\r\n", 1) : die();
       case Stage::lhlo: return code == 250 ? take_offers(reply) : die();
@@ -136,14 +103,8 @@ class Naive {
     }
   }
 
-  void take_offers(const Strings& reply) {
-    for (std::size_t i = 1; i < reply.size(); ++i) {
-      std::string word = reply[i].substr(std::min<std::size_t>(4, reply[i].size()));
-      word = word.substr(0, word.find_first_of(" \n"));
-      for (char& c : word)
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-      is_pipelining_ |= word == "PIPELINING";
-    }
+  void take_offers(const Reply& reply) {
+    for (const std::string& word : offers_of(reply)) is_pipelining_ |= word == "PIPELINING";
     begin();
   }
 
@@ -175,19 +136,17 @@ class Naive {
     is_concluded_ = true;
     told_.events.push_back(event);
   }
-  void say(Stage stage, const std::string& octets, std::size_t asked) {
+  void say(Stage stage, const std::string& octets, std::size_t replies) {
     stage_ = stage;
     pending_ += octets;  // said when the piece has been heard, unless it ended the connection
-    asked_ = asked;
+    ask(replies);
   }
-  void die() { stage_ = Stage::dead; }
+  void die() override { stage_ = Stage::dead; }
 
   const Input& input_;
   Told told_;
   Stage stage_ = Stage::greeting;
-  std::string unread_, pending_;
-  Strings lines_;
-  std::size_t asked_ = 1, answerable_ = 0;
+  std::string pending_;
   int mail_ = 0, rcpt_ = 0;
   bool is_pipelining_ = false, is_concluded_ = false;
 };

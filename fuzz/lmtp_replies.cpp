@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "deliver/lmtp/conversation.hpp"
+#include "fuzz/naive_lmtp.hpp"
+#include "fuzz/split.hpp"
 
 namespace {
 
@@ -49,19 +51,13 @@ Input input_of(std::string_view octets) {
   for (unsigned i = 0; i <= head % 4U; ++i) input.recipients.push_back("user" + std::to_string(i) + "@x.example");
   input.has_8bit = (head & 4U) != 0;
   input.mail = input.has_8bit ? "Subject: \xC3\xA4\n\n.\n" : "Subject: a\n\n.dot\nend\n";
-  input.pieces.emplace_back();
-  for (const char octet : octets.substr(1)) {
-    if (octet == '\xFF')
-      input.pieces.emplace_back();
-    else
-      input.pieces.back() += octet;
-  }
+  input.pieces = fuzz::split(octets.substr(1));
   return input;
 }
 
 // ---- the naive reader
 
-class Naive {
+class Naive final : fuzz::NaiveReplies {
  public:
   explicit Naive(const Input& input) : input_(input) { told_.each.resize(input.recipients.size()); }
 
@@ -79,45 +75,16 @@ class Naive {
  private:
   enum class Stage : std::uint8_t { greeting, lhlo, envelope, data, delivery, reset, idle, dead };
 
-  // What it answers before it hears of it counts as nothing: all that was said has been heard when a piece begins.
-  void take(const std::string& piece) {
-    unread_ += piece;
-    answerable_ = asked_;
-    for (std::size_t end = unread_.find("\r\n"); stage_ < Stage::idle; end = unread_.find("\r\n")) {
-      if (std::min(end, unread_.size()) + (end == std::string::npos ? 0 : 2) > 2048) return die();
-      if (end == std::string::npos) return;
-      const std::string line = unread_.substr(0, end);
-      unread_.erase(0, end + 2);
-      take_line(line);
-    }
-    if (stage_ == Stage::idle && !(unread_.empty() && lines_.empty())) die();
-  }
-
-  void take_line(const std::string& line) {
-    const auto between = [](char c, char a, char b) { return c >= a && c <= b; };
-    if (line.size() < 3 || !between(line[0], '2', '5') || !between(line[1], '0', '5') || !between(line[2], '0', '9'))
-      return die();
-    if (line.size() > 3 && line[3] != ' ' && line[3] != '-') return die();
-    if (!lines_.empty() && lines_[0].substr(0, 3) != line.substr(0, 3)) return die();
-    lines_.push_back(line);
-    const bool is_last = line.size() == 3 || line[3] == ' ';
-    if (!is_last && lines_.size() == 100) return die();
-    if (!is_last) return;
-    const Strings reply = std::exchange(lines_, {});
-    if (answerable_ == 0) return is_early(reply) ? take_early(std::stoi(reply[0])) : die();
-    --answerable_;
-    --asked_;
-    take_reply(std::stoi(reply[0].substr(0, 3)), reply);
-  }
-
   // While mail data are on their way: they are refused for now, or the cluster is mad.
-  bool is_early(const Strings&) const { return stage_ == Stage::delivery; }
-  void take_early(int code) {
-    if (code / 100 == 4) told_.of_all = code;
+  void take_early(int code) override {
+    if (stage_ == Stage::delivery && code / 100 == 4) told_.of_all = code;
     die();
   }
 
-  void take_reply(int code, const Strings& reply) {
+  [[nodiscard]] bool is_busy() const override { return stage_ < Stage::idle; }
+  [[nodiscard]] bool is_idle() const override { return stage_ == Stage::idle; }
+
+  void take_reply(int code, const Reply& reply) override {
     const bool is_judgement = code / 100 != 3;
     switch (stage_) {
       case Stage::greeting: return code == 220 ? say(Stage::lhlo, "LHLO mx.example.org\r\n", 1) : die();
@@ -130,13 +97,9 @@ class Naive {
     }
   }
 
-  void take_offers(const Strings& reply) {
+  void take_offers(const Reply& reply) {
     bool has_8bitmime = false, has_size = false;
-    for (std::size_t i = 1; i < reply.size(); ++i) {
-      std::string word = reply[i].substr(std::min<std::size_t>(4, reply[i].size()));
-      word = word.substr(0, word.find_first_of(" \n"));
-      for (char& c : word)
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    for (const std::string& word : offers_of(reply)) {
       is_pipelining_ |= word == "PIPELINING";
       has_8bitmime |= word == "8BITMIME";
       has_size |= word == "SIZE";
@@ -156,7 +119,7 @@ class Naive {
 
   void say_commands() {
     do {
-      say(Stage::envelope, commands_[said_++], asked_ + 1);
+      say(Stage::envelope, commands_[said_++], asked() + 1);
     } while (is_pipelining_ && said_ < commands_.size());
   }
 
@@ -197,19 +160,19 @@ class Naive {
 
   void give_up() { is_closing() ? die() : say(Stage::reset, "RSET\r\n", 1); }
   bool is_closing() const { return told_.of_all == 421 || std::ranges::count(told_.each, 421) > 0; }
-  void say(Stage stage, const std::string& octets, std::size_t asked) {
+  void say(Stage stage, const std::string& octets, std::size_t replies) {
     stage_ = stage;
     pending_ += octets;  // said when the piece has been heard, unless it ended the connection
-    asked_ = asked;
+    ask(replies);
   }
-  void die() { stage_ = Stage::dead; }
+  void die() override { stage_ = Stage::dead; }
 
   const Input& input_;
   Told told_;
   Stage stage_ = Stage::greeting;
-  std::string unread_, pending_;
-  Strings lines_, commands_;
-  std::size_t asked_ = 1, answerable_ = 0, said_ = 0, heard_ = 0;
+  std::string pending_;
+  Strings commands_;
+  std::size_t said_ = 0, heard_ = 0;
   bool is_pipelining_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ask/policy_conversation.hpp"
+#include "fuzz/split.hpp"
 
 namespace {
 
@@ -33,17 +34,6 @@ void must(bool is_so, const char* what, std::string_view text) {
   if (is_so) return;
   std::fprintf(stderr, "%s\n--- %.*s\n", what, static_cast<int>(text.size()), text.data());
   std::abort();
-}
-
-Strings pieces_of(std::string_view octets) {
-  Strings pieces(1);
-  for (const char octet : octets) {
-    if (octet == '\xFF')
-      pieces.emplace_back();
-    else
-      pieces.back() += octet;
-  }
-  return pieces;
 }
 
 // ---- the naive reader: all that has come so far, read again from its beginning
@@ -137,7 +127,7 @@ void check_verdict(std::string_view action) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const Strings pieces = pieces_of({reinterpret_cast<const char*>(data), size});
+  const Strings pieces = fuzz::split({reinterpret_cast<const char*>(data), size});
   const Told wanted = naive(pieces), ours = hold(pieces, std::string::npos), cut = hold(pieces, 1);
   must(ours == wanted, "the naive reader says otherwise", ours.action);
   must(cut == wanted, "cut octet by octet it ends otherwise", cut.action);

@@ -15,6 +15,7 @@
 
 #include "filter/edit.hpp"
 #include "filter/rspamd_conversation.hpp"
+#include "fuzz/split.hpp"
 
 namespace {
 
@@ -39,17 +40,6 @@ void must(bool is_so, const char* what, std::string_view text) {
   if (is_so) return;
   std::fprintf(stderr, "%s\n--- %.*s\n", what, static_cast<int>(text.size()), text.data());
   std::abort();
-}
-
-Strings pieces_of(std::string_view octets) {
-  Strings pieces(1);
-  for (const char octet : octets) {
-    if (octet == '\xFF')
-      pieces.emplace_back();
-    else
-      pieces.back() += octet;
-  }
-  return pieces;
 }
 
 // ---- the naive reader: all that has come so far, read again from its beginning
@@ -274,7 +264,7 @@ void check_edits(const filter::Verdict& verdict) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const Strings pieces = pieces_of({reinterpret_cast<const char*>(data), size});
+  const Strings pieces = fuzz::split({reinterpret_cast<const char*>(data), size});
   filter::Verdict verdict, of_cut;
   const Told wanted = naive(pieces), ours = hold(pieces, std::string::npos, verdict), cut = hold(pieces, 1, of_cut);
   must(ours == wanted, "the naive reader says otherwise", ours.words);

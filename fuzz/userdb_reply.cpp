@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ask/userdb_conversation.hpp"
+#include "fuzz/split.hpp"
 
 namespace {
 
@@ -34,17 +35,6 @@ void must(bool is_so, const char* what, std::string_view text) {
   std::abort();
 }
 
-Strings split(std::string_view text, char at) {
-  Strings pieces(1);
-  for (const char octet : text) {
-    if (octet == at)
-      pieces.emplace_back();
-    else
-      pieces.back() += octet;
-  }
-  return pieces;
-}
-
 // ---- the naive reader: the lines of one question, read again from the beginning of all octets
 
 struct Answer {
@@ -58,7 +48,7 @@ Answer read(const std::string& all, bool is_greeted, unsigned number) {
   std::size_t begin = 0;
   for (std::size_t end; (end = all.find('\n', begin)) != std::string::npos && end < most_octets; begin = end + 1) {
     const std::string line = all.substr(begin, end - begin);
-    const Strings fields = split(line, '\t');
+    const Strings fields = fuzz::split(line, '\t');
     if (!is_greeted) {
       if (fields.size() < 3 || fields[0] != "VERSION" || fields[1] != "1") return broken;
       is_greeted = true;
@@ -111,8 +101,8 @@ Told naive(const Strings& pieces, bool is_greeted, unsigned number) {
 
 void check(const std::string& input) {
   Conversation conversation;
-  for (const std::string& question : split(input, '\xFE')) {
-    const Strings pieces = split(question, '\xFF');
+  for (const std::string& question : fuzz::split(input, '\xFE')) {
+    const Strings pieces = fuzz::split(question, '\xFF');
     conversation.begin();
     const bool is_greeted = conversation.number > 1;
     for (const std::string& piece : pieces)
@@ -140,9 +130,9 @@ void check_name(const std::string& name) {
   ask::UserdbConversation conversation(std::chrono::seconds(1));
   conversation.begin(name, {});
   const std::string text(conversation.output());
-  const Strings lines = split(text, '\n');
+  const Strings lines = fuzz::split(text, '\n');
   must(lines.size() == 3 && lines[2].empty(), "not two lines", text);
-  must(split(lines[1], '\t').size() == 4 && lines[1].ends_with("\tservice=smtp"), "not four fields", text);
+  must(fuzz::split(lines[1], '\t').size() == 4 && lines[1].ends_with("\tservice=smtp"), "not four fields", text);
   must(text.find('\0') == std::string::npos && text.find('\r') == std::string::npos, "an octet that is not escaped",
        text);
 }
