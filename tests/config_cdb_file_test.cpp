@@ -1,12 +1,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <numeric>
 #include <random>
 #include <set>
@@ -136,6 +138,23 @@ TEST_F(Cdb, a_file_written_over_in_place_is_never_read_half_and_half) {
   }
   is_over = true;
   EXPECT_LT(0, answers);
+}
+
+// A file that has just been written is not read for a moment. A program that sets alarms reads it all the same.
+TEST_F(Cdb, a_signal_does_not_make_a_new_file_unreadable) {
+  struct sigaction heard{}, before{};
+  heard.sa_handler = [](int) {};
+  ASSERT_EQ(0, ::sigaction(SIGALRM, &heard, &before));
+  constexpr itimerval each_millisecond{.it_interval = {.tv_sec = 0, .tv_usec = 1000},
+                                       .it_value = {.tv_sec = 0, .tv_usec = 1000}};
+  home_.write_cdb("a.cdb", {{"one", "1"}});
+  ASSERT_EQ(0, ::setitimer(ITIMER_REAL, &each_millisecond, nullptr));
+  CdbFile file;
+  const int error_number = file.open_copy("a.cdb");
+  constexpr itimerval never{};
+  ASSERT_EQ(0, ::setitimer(ITIMER_REAL, &never, nullptr));
+  ASSERT_EQ(0, ::sigaction(SIGALRM, &before, nullptr));
+  EXPECT_EQ(0, error_number);
 }
 
 TEST_F(Cdb, a_copy_outlives_the_file) {

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <limits>
 #include <new>
+#include <thread>
 #include <utility>
 
 namespace postern::config {
@@ -66,8 +68,7 @@ bool is_settled(std::int64_t changed) {
 
 void wait_until_settled(std::int64_t changed) {
   if (is_settled(changed)) return;
-  const timespec wait{.tv_sec = 0, .tv_nsec = 2 * clock_step};
-  ::nanosleep(&wait, nullptr);
+  std::this_thread::sleep_for(std::chrono::nanoseconds(2 * clock_step));  // as long, whatever signals come
 }
 
 }  // namespace
