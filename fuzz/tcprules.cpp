@@ -3,9 +3,11 @@
 //         a file of junk: what is found is in the file. The file lies in memory (/dev/shm), in a folder of this process
 #include <cdb.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -141,6 +143,13 @@ void write_records(const Records& records) {
   must(cdb_make_finish(&maker) == 0 && ::close(descriptor) == 0, "no cdb");
 }
 
+// What has just been written is not read before a clock could tell a change of it from this one.
+void make_old() {
+  constexpr timespec then{.tv_sec = 1'000'000'000, .tv_nsec = 0};
+  const std::array<timespec, 2> times{then, then};
+  must(::utimensat(AT_FDCWD, "rules.cdb", times.data(), 0) == 0, "no times");
+}
+
 // Items end with NUL; one that begins with D denies, be it ended or not.
 bool naive_denies(const std::string& value) {
   for (std::size_t at = 0; at < value.size(); at = value.find('\0', at) + 1) {
@@ -206,6 +215,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Records records = is_junk ? Records{} : records_of(input, keys);
   const std::string_view junk = input.rest;
   is_junk ? write_file(junk) : write_records(records);
+  make_old();
   config::ClientRules rules("rules.cdb");
   const auto news = rules.refresh({});
   must((news == config::ClientRules::News::refused) != rules.problem().empty(), "refused without a reason");
