@@ -82,7 +82,7 @@ void DeliveryThreads::finish_groups(Jobs& jobs, MaildirGroup& group) {
     try {
       for (const auto& job : jobs) static_cast<StoreJob&>(*job).join(group);
       group.finish();
-    } catch (const std::bad_alloc&) {  // messages without an outcome yet are deferred: it is the outcome of a new job
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): a new job defers
     }
     group.forget();
     for (const auto& job : jobs) static_cast<StoreJob&>(*job).message.reset();

@@ -19,7 +19,7 @@ void give_back(std::span<std::unique_ptr<Job>> jobs) {
 void run_and_give_back(std::unique_ptr<Job> job) {
   try {
     job->run();
-  } catch (const std::bad_alloc&) {  // the job has the outcome for that
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the job has the outcome for that
   }
   give_back({&job, 1});
 }
