@@ -16,7 +16,6 @@ from dns_servers import Rbldnsd, Unbound
 from peer import OURS
 from policy_peers import Standin
 from serve import Case as ServeCase
-from serve import postern
 
 TIM, TOM = "198.51.100.7", "198.51.100.8"  # on bl.test; on no list
 KEY = "abcdefghijklmnopqrstuvwxyz"
@@ -57,7 +56,7 @@ class Case(ServeCase):
                                    "POSTERN_POLICY_SERVICE": " ".join(each.address for each in self.services)} | variables)
 
     def ask(self, *words, expect=None):
-        done = subprocess.run([postern(), "ask", "-c", self.file, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([peer.postern(), "ask", "-c", self.file, *words], capture_output=True, text=True, timeout=60,
                               env={"PATH": os.environ["PATH"]})
         self.assertEqual(done.stderr if done.returncode == USAGE and expect != USAGE else "", "")
         self.assertNotIn(KEY, done.stdout + done.stderr)

@@ -4,12 +4,11 @@ do what they should not. In both programs; ask_dns_lists_test.cpp has each score
 
 import json
 import os
-import pathlib
 import subprocess
 import time
 
 import peer
-from dns_servers import Faulty, Query, Rbldnsd, Unbound, record
+from dns_servers import Faulty, Rbldnsd, Unbound, record
 from peer import OURS
 
 TIM, TOM, TED, TEA = (f"198.51.100.{number}" for number in (101, 102, 103, 104))  # about private addresses nobody is asked
@@ -138,7 +137,7 @@ class RealLists(Case):
     def test_check_asks_each_list_about_the_addresses_that_tell(self):
         lists = "bl.test=127.0.0.2*3 wl.test=127.0.0.2 secret@gone.test=127.0.0.2"
         environment = self.home.environment(POSTERN_DNS=self.resolver.address, DNSBL=lists)
-        found = subprocess.run([self.postern(), "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
+        found = subprocess.run([peer.postern(), "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
         said = {piece["text"]: piece["grade"] for piece in json.loads(found.stdout)["advice"] if piece["id"] == "dns_list"}
         self.assertEqual(said.pop("DNS list bl.test answers 127.0.0.2 for 127.0.0.2; weight 3"), "note")
         self.assertEqual(said.pop("DNS list wl.test has no entry for 127.0.0.2, which each list has: is that its name?"), "warning")
@@ -154,13 +153,10 @@ class RealLists(Case):
         said = {}
         for server, lists in ((resolver, "six.test=127.0.0.2"), (self.resolver, "bl.test=127.0.0.2*3 bl.test=127.0.0.9*2")):
             environment = self.home.environment(POSTERN_DNS=server.address, DNSBL=lists)
-            found = subprocess.run([self.postern(), "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
+            found = subprocess.run([peer.postern(), "check", "--json"], env=environment, stdout=subprocess.PIPE, timeout=60)
             said |= {piece["text"]: piece["grade"] for piece in json.loads(found.stdout)["advice"] if piece["id"] == "dns_list"}
         self.assertEqual(said, {"DNS list six.test answers 127.0.0.2 for ::ffff:7f00:2, and nothing for IPv4; weight 1": "note",
                                 "DNS list bl.test answers 127.0.0.2 for 127.0.0.2; weights 3, 2": "note"})
-
-    def postern(self):
-        return pathlib.Path(os.environ.get("POSTERN_SERVE") or peer.program()).with_name("postern")
 
     def test_rblsmtpd_says_that_nobody_is_asked(self):
         self.assertEqual(self.rcpt(self.client(DNSBL=LISTS, RBLSMTPD="")), "250 ok")

@@ -299,7 +299,7 @@ class Kept(Case):
         self.assertTrue(any("is damaged" in text for text in self.check()))
 
     def check(self):
-        found = peer.run([serve.postern(), "check", "--json", "-c", self.file])
+        found = peer.run([peer.postern(), "check", "--json", "-c", self.file])
         report = json.loads(found.stdout)
         return [piece["text"] for judged in (report, *report["listeners"]) for piece in judged["advice"]]
 
@@ -322,7 +322,7 @@ class Kept(Case):
 
     def test_two_servers_do_not_share_a_file(self):
         first = self.grey()
-        checked = peer.run([serve.postern(), "check", "-c", self.file], env={"PATH": "/usr/bin:/bin"})
+        checked = peer.run([peer.postern(), "check", "-c", self.file], env={"PATH": "/usr/bin:/bin"})
         self.assertNotIn(b"another server", checked.stdout + checked.stderr)
         second = self.start_serve()
         self.assertEqual(second.exit_code(), 100, second.log())
@@ -348,7 +348,7 @@ class Alone(peer.Case):
         self.assert_logged(direct, "config: GREYLIST in the environment: postern-smtpd is one process for each client")
         self.assert_logged(direct, "jgreylist")
         self.assert_logged(direct, "rule=connect.bad_value ")
-        found = peer.run([serve.postern(), "check", "--json"], env=self.home.environment(GREYLIST=300))
+        found = peer.run([peer.postern(), "check", "--json"], env=self.home.environment(GREYLIST=300))
         texts = [piece["text"] for piece in json.loads(found.stdout)["advice"] if piece["grade"] == "refusal"]
         self.assertEqual(len(texts), 1, texts)
         self.assertIn("jgreylist", texts[0])

@@ -25,7 +25,7 @@ ENVIRONMENT = {"POSTERN_JUDGE_PASSWORD": peer.PASSWORD}
 
 def judge(port, *words, expect=None, environment=None, **more):
     """What was said. A server is judged as `words` say."""
-    done = peer.run([serve.postern(), "judge", f"127.0.0.1:{port}", *words], env=environment or {}, **more)
+    done = peer.run([peer.postern(), "judge", f"127.0.0.1:{port}", *words], env=environment or {}, **more)
     said = done.stdout.decode() + done.stderr.decode()
     if expect is not None and done.returncode != expect:
         raise AssertionError(f"{words}: exit {done.returncode}, wanted {expect}\n{said}")
@@ -104,7 +104,7 @@ class OfTheHouse(serve.Case):
 
         def judged(port, kind):
             login = LOGIN if "AUTH_CDB" in kind else []
-            done = peer.run([serve.postern(), "judge", "-c", file, "--listener", f"127.0.0.1:{port}", *JUDGED, *login, "--json"],
+            done = peer.run([peer.postern(), "judge", "-c", file, "--listener", f"127.0.0.1:{port}", *JUDGED, *login, "--json"],
                             env=ENVIRONMENT if login else {})
             self.assertEqual(done.returncode, HOLDS, done.stderr)
             return kind, json.loads(done.stdout)
@@ -114,7 +114,7 @@ class OfTheHouse(serve.Case):
                 self.assert_all_hold(report)
         # Without --listener it is the one at that port, whose settings are others than the server's here.
         other = self.by_file("other.toml", {"port": service.ports[1]}, {"port": service.ports[0], "FORCE_TLS": 1})
-        done = peer.run([serve.postern(), "judge", f"127.0.0.1:{service.ports[0]}", "-c", other, *JUDGED, "--json"], env={})
+        done = peer.run([peer.postern(), "judge", f"127.0.0.1:{service.ports[0]}", "-c", other, *JUDGED, "--json"], env={})
         self.assertEqual(done.returncode, BROKEN, done.stderr)
         self.assertIn("no_mail_before_tls_when_forced", broken(json.loads(done.stdout)))
 
@@ -128,7 +128,7 @@ class OfTheHouse(serve.Case):
                                 (["--listener", "127.0.0.1:1"], "there is no such listener")):
             with self.subTest(words):
                 file = self.by_file("odd.toml", *listeners)
-                done = peer.run([serve.postern(), "judge", "-c", file, *words], env={})
+                done = peer.run([peer.postern(), "judge", "-c", file, *words], env={})
                 self.assertEqual(done.returncode, USAGE)
                 self.assertIn(sentence, " ".join(done.stderr.decode().split()))
 
@@ -391,7 +391,7 @@ class Strangers(peer.Case):
             times.append(time.monotonic())
             client.sendall(b"220 hello\r\n")
 
-        peer.run([serve.postern(), "judge", f"127.0.0.1:{self.of(talk)}", "--rate", "10", "--seconds", "2"])
+        peer.run([peer.postern(), "judge", f"127.0.0.1:{self.of(talk)}", "--rate", "10", "--seconds", "2"])
         self.assertGreater(len(times), 3)
         self.assertGreater((times[-1] - times[0]) / (len(times) - 1), 0.09)
 
@@ -400,7 +400,7 @@ class Usage(unittest.TestCase):
     def test_only_this_machine_without_leave(self):
         said = judge(25, expect=None, environment={})
         self.assertTrue(said)
-        done = peer.run([serve.postern(), "judge", "192.0.2.1:25"])
+        done = peer.run([peer.postern(), "judge", "192.0.2.1:25"])
         self.assertEqual(done.returncode, USAGE)
         self.assertIn(b"--i-may", done.stderr)
 
@@ -412,7 +412,7 @@ class Usage(unittest.TestCase):
                       ["127.0.0.1:25", "--rate", "0"], [], ["127.0.0.1:25", "--listener", "127.0.0.1:25"], ["-c", "/nowhere.toml"],
                       ["127.0.0.1:25", "-c", "/dev/null", "AUTH=1"], ["127.0.0.1:25", "-c", "/dev/null", "--backend", "yes"]):
             with self.subTest(words):
-                self.assertEqual(peer.run([serve.postern(), "judge", *words], env={}).returncode, USAGE)
+                self.assertEqual(peer.run([peer.postern(), "judge", *words], env={}).returncode, USAGE)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 change, the same one before Debian's Postfix, and a stand-in that does what no milter should. filter_milter_*_test.cpp have each
 answer at each stage, and each cut of one."""
 
-import os
-import pathlib
 import re
 import time
 import urllib.request
@@ -16,10 +14,6 @@ from peer import HOST, OURS
 
 FAILED = "451 unable to check message (#4.3.0)"
 COMMAND_SECONDS = 30  # postconf(5): milter_command_timeout
-
-
-def postern():
-    return pathlib.Path(os.environ.get("POSTERN_SERVE") or os.environ["POSTERN_SMTPD"]).parent / "postern"
 
 
 def transparent(text):
@@ -185,11 +179,11 @@ class Changes(Case):
         client = self.client()
         program.stop()
         self.assertEqual(self.send(client=client), FAILED)
-        check = peer.run([postern(), "check"], env=self.home.environment(POSTERN_FILTERS=program.filter), cwd=self.home.path)
+        check = peer.run([peer.postern(), "check"], env=self.home.environment(POSTERN_FILTERS=program.filter), cwd=self.home.path)
         self.assertIn(f"filter {program.filter} does not answer", check.stdout.decode())
         program.start()
         self.assert_code(250, self.send("add X-Add:one", client=client))
-        check = peer.run([postern(), "check"], env=self.home.environment(POSTERN_FILTERS=program.filter), cwd=self.home.path)
+        check = peer.run([peer.postern(), "check"], env=self.home.environment(POSTERN_FILTERS=program.filter), cwd=self.home.path)
         self.assertNotIn("does not answer", check.stdout.decode())
 
 
@@ -370,7 +364,7 @@ class Faults(Case):
 
     def test_wrong_settings_stop_the_start(self):
         for value in ("milter:inet:1@localhost", "milter:", "milter=unix:/x", "milter:unix:relative"):
-            check = peer.run([postern(), "check"], env=self.home.environment(POSTERN_FILTERS=value), cwd=self.home.path)
+            check = peer.run([peer.postern(), "check"], env=self.home.environment(POSTERN_FILTERS=value), cwd=self.home.path)
             self.assertIn("POSTERN_FILTERS", check.stdout.decode(), value)
             self.assertNotEqual(check.returncode, 0, value)
 

@@ -52,6 +52,11 @@ def program():
     return os.environ["POSTERN_SMTPD"]
 
 
+def postern():
+    """Beside the program under test, or that one."""
+    return pathlib.Path(os.environ.get("POSTERN_SERVE") or program()).with_name("postern")
+
+
 def is_listener():
     """Whether `postern serve` is the program under test."""
     return "POSTERN_SERVE" in os.environ

@@ -3,8 +3,6 @@
 policyd-rate-limit), and one that does what it should not; ask_policy_*_test.cpp have each action and each cut of an answer."""
 
 import json
-import os
-import pathlib
 import subprocess
 import threading
 import time
@@ -322,10 +320,8 @@ class Standins(Case):
 
     def test_a_wrong_address_refuses_the_start_and_check_says_what_does_not_answer(self):
         standin, nobody = self.standin(), f"unix:{self.home.path}/nobody"
-        postern = pathlib.Path(os.environ.get("POSTERN_SERVE") or peer.program()).with_name("postern")
-
         def advice(**settings):
-            found = subprocess.run([postern, "check", "--json"], env=self.home.environment(**settings), stdout=subprocess.PIPE, timeout=60)
+            found = subprocess.run([peer.postern(), "check", "--json"], env=self.home.environment(**settings), stdout=subprocess.PIPE, timeout=60)
             return [(piece["grade"], piece["text"]) for piece in json.loads(found.stdout)["advice"] if "olicy" in piece["text"] or
                     "POLICY" in piece["text"]]
         self.assertEqual(advice(POSTERN_POLICY_SERVICE=f"{standin.address}"), [])

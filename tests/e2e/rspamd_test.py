@@ -2,8 +2,6 @@
 """POSTERN_FILTERS with rspamd, in both programs: Debian's rspamd and redis, and a stand-in that answers what rspamd never does.
 filter_*_test.cpp have each answer, each cut of one, and each edit of odd messages."""
 
-import os
-import pathlib
 import re
 import time
 import urllib.request
@@ -168,8 +166,7 @@ class RealRspamd(Case):
             self.assertEqual(self.send("second", client=client), FAILED)
             self.assert_logged(self.server, "rule=hand_over.filter_failed ")
             self.assert_logged(self.server, "the filter has failed: ")
-            postern = pathlib.Path(os.environ.get("POSTERN_SERVE") or os.environ["POSTERN_SMTPD"]).parent / "postern"
-            check = peer.run([postern, "check"], env=self.home.environment(POSTERN_FILTERS=self.rspamd.unix), cwd=self.home.path)
+            check = peer.run([peer.postern(), "check"], env=self.home.environment(POSTERN_FILTERS=self.rspamd.unix), cwd=self.home.path)
             self.assertIn(f"filter {self.rspamd.unix} does not answer", check.stdout.decode())
         finally:
             self.rspamd.start()

@@ -19,7 +19,7 @@ def statuses(pid):
 class Sandbox(peer.Case):
     def listen(self, **settings):
         environment = self.home.environment(**settings)
-        words = [pathlib.Path(peer.program()).with_name("postern"), "serve", "--listen", "127.0.0.1:0",
+        words = [peer.postern(), "serve", "--listen", "127.0.0.1:0",
                  "--domain", OURS, "--host", peer.HOST]
         if maildir := environment.get("POSTERN_MAILDIR"):
             words += ["--maildir", maildir]

@@ -3,18 +3,12 @@
 import concurrent.futures
 import json
 import os
-import pathlib
 import re
 import subprocess
 
 import peer
 
 START_SECONDS = 20
-
-
-def postern():
-    """Beside the program under test."""
-    return pathlib.Path(peer.program()).with_name("postern")
 
 
 def toml(value):
@@ -44,7 +38,7 @@ class Serve(peer.Service):
 
     def __init__(self, file, environment=(), before=(), **more):
         self.file = file
-        words = [*before, postern(), "serve", "-c", file]
+        words = [*before, peer.postern(), "serve", "-c", file]
         super().__init__(words, {"PATH": os.environ["PATH"]} | dict(environment), stdin=subprocess.DEVNULL, **more)
         peer.until(lambda: self.is_ready() or self.process.poll() is not None, START_SECONDS)
         self.ports = [int(port) for port in re.findall(r'listen(?:: |","note":")127\.0\.0\.1:(\d+)', self.log())]

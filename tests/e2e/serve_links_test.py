@@ -5,7 +5,6 @@ and one that leads out of the sandbox refuses the reload by name."""
 import os
 import signal
 import socket
-import unittest
 
 import peer
 import serve
@@ -44,7 +43,7 @@ class Links(serve.Case):
         return line
 
     def check(self):
-        return peer.run([serve.postern(), "check", "-c", self.file, "--strict"])
+        return peer.run([peer.postern(), "check", "-c", self.file, "--strict"])
 
     def authenticated(self, service, **more):
         with service.connect(**more) as client:

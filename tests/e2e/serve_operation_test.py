@@ -135,7 +135,7 @@ class Systemd(serve.Case):
         self.assertEqual(service.exit_code(), 0)
 
     def reload_by_verb(self, pid, *more):
-        return peer.run([serve.postern(), "reload", pid, *more])
+        return peer.run([peer.postern(), "reload", pid, *more])
 
     def test_the_verb_waits_for_the_verdict(self):
         service = self.serving()
@@ -401,10 +401,10 @@ class Log(serve.Case):
                   "dns_lists=zen.dq.example,list.example dnsbl_threshold=2 dnsbl_at_connect=0")
         self.assertTrue(starts[0].endswith(fields), starts)
         self.assertTrue(starts[1].rpartition(" ")[2].startswith("timeout="), starts)
-        said = peer.run([serve.postern(), "check", "-c", self.file]).stdout.decode()
+        said = peer.run([peer.postern(), "check", "-c", self.file]).stdout.decode()
         self.assertEqual(" ".join(said.split()).count("asked " + fields.replace(" ", ", ")), 1)
         self.assertNotIn("secretkey", said + service.log())
-        first, second = json.loads(peer.run([serve.postern(), "check", "--json", "-c", self.file]).stdout)["listeners"]
+        first, second = json.loads(peer.run([peer.postern(), "check", "--json", "-c", self.file]).stdout)["listeners"]
         self.assertEqual((len(first["asked"]), first["asked"]["policy_failure"], second["asked"]), (8, "defer", {}))
 
 

@@ -4,7 +4,6 @@
 import os
 import re
 import socket
-import unittest
 
 import peer
 import serve
@@ -59,7 +58,7 @@ class Ports(serve.Case):
     def test_of_many_starts_at_once_one_wins(self):
         port = peer.free_port()
         self.write_file({"port": port}, server={"loops": 2})
-        services = [peer.Service([serve.postern(), "serve", "-c", self.file], {"PATH": os.environ["PATH"]}) for _ in range(6)]
+        services = [peer.Service([peer.postern(), "serve", "-c", self.file], {"PATH": os.environ["PATH"]}) for _ in range(6)]
         for service in services:
             self.addCleanup(service.stop)
         ended = lambda: [service for service in services if service.process.poll() is not None]

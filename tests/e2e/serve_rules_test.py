@@ -146,7 +146,7 @@ class Rules(serve.Case):
     def test_a_reload_that_shuts_a_class_out_says_so(self):
         service = self.ruled(":allow")
         self.rules(f'{TIM}:allow,DATABYTES="10k"', ":allow")
-        done = peer.run([serve.postern(), "reload", service.pid])
+        done = peer.run([peer.postern(), "reload", service.pid])
         self.assertEqual(done.returncode, 0)
         self.assertIn(b'done: new sessions are served with it; but ', done.stdout)
         self.assertIn(b'DATABYTES="10k"', done.stdout)
@@ -206,7 +206,7 @@ class Rules(serve.Case):
                              variables={"POSTERN_POLICY_SERVICE": f"unix:{place} {nowhere}"})
         warnings = [line for line in service.log().splitlines() if "policy service" in line]
         self.assertEqual(len(warnings), 2, service.log())
-        found = peer.run([serve.postern(), "check", "--json", "-c", self.file])
+        found = peer.run([peer.postern(), "check", "--json", "-c", self.file])
         told = [piece["text"] for piece in json.loads(found.stdout)["advice"] if "policy service" in piece["text"]]
         self.assertEqual(len(told), 2, told)
         for sentence in (of_class, of_variables):

@@ -3,7 +3,6 @@
 
 import re
 import signal
-import unittest
 import urllib.request
 
 import peer
@@ -147,7 +146,7 @@ class Differences(Case):
     def test_by_an_option(self):
         self.write_shadow(**FORCED)
         self.write_file()
-        service = peer.Service([serve.postern(), "serve", "-c", self.file, "--shadow", self.shadow], {})
+        service = peer.Service([peer.postern(), "serve", "-c", self.file, "--shadow", self.shadow], {})
         self.addCleanup(service.stop)
         self.assert_logged(service, "ready: serving")
         port = int(re.search(r"listen: 127\.0\.0\.1:(\d+)", service.log())[1])
@@ -181,7 +180,7 @@ class Files(Case):
     def test_check_says_so(self):
         self.shadow.write_text("nonsense")
         self.write_file(server={"shadow": self.shadow})
-        done = peer.run([serve.postern(), "check", "-c", self.file])
+        done = peer.run([peer.postern(), "check", "-c", self.file])
         self.assertEqual(done.returncode, 2, done.stdout)
         self.assertIn(b"next.toml line 1", done.stdout + done.stderr)
 
@@ -190,7 +189,7 @@ class Files(Case):
         service = self.shadowed()
         self.assert_serves(service)
         self.write_shadow(**FORCED)
-        done = peer.run([serve.postern(), "reload", service.pid])
+        done = peer.run([peer.postern(), "reload", service.pid])
         self.assertIn(b"by its shadow 0 of 1 sessions would have gone another way", done.stdout)
         self.assert_serves(service)
         self.assertEqual(self.counted(service), (2, {("mail.accepted", "mail.starttls_first"): 1}))
@@ -210,7 +209,7 @@ class Files(Case):
         service = self.shadowed()
         self.shadow.write_text("nonsense")
         self.write_file({"SMTPGREETING": "other.example"}, server={"shadow": self.shadow, "metrics": "127.0.0.1:0"})
-        done = peer.run([serve.postern(), "reload", service.pid])
+        done = peer.run([peer.postern(), "reload", service.pid])
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stdout.decode(), r"; but shadow: \S+/next\.toml line 1: .*; it stays as it was")
         with service.connect() as client:

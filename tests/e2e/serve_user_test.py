@@ -30,7 +30,7 @@ class User(serve.Case):
         self.write_file({"tcprules": self.rules}, server={"user": user}, variables={"AUTH_CDB": self.home.users}, **more)
 
     def check(self):
-        done = peer.run([serve.postern(), "check", "--json", "-c", self.file])
+        done = peer.run([peer.postern(), "check", "--json", "-c", self.file])
         return done.returncode, [piece["text"] for piece in json.loads(done.stdout)["advice"]]
 
     def refusal(self):

@@ -35,7 +35,7 @@ class Silent(serve.Case):
         return standin
 
     def checked(self, *arguments, **more):
-        found = peer.run([serve.postern(), "check", "--json", *arguments], **more)
+        found = peer.run([peer.postern(), "check", "--json", *arguments], **more)
         return [each for each in json.loads(found.stdout)["advice"] if MARK in each["text"]]
 
     def checked_variables(self, **variables):
@@ -108,7 +108,7 @@ class Silent(serve.Case):
             service = self.serving(server=server)
             start, = [line for line in service.log().splitlines() if "]: start " in line]
             self.assertEqual(" client_names=1" in start, wanted is not None, start)
-            judged, = json.loads(peer.run([serve.postern(), "check", "--json", "-c", self.file]).stdout)["listeners"]
+            judged, = json.loads(peer.run([peer.postern(), "check", "--json", "-c", self.file]).stdout)["listeners"]
             self.assertEqual(judged["asked"].get("client_names"), wanted)
             service.stop()
 
@@ -125,7 +125,7 @@ class IdleFilterSettings(serve.Case):
         return [line[line.index("POSTERN_"):].partition(": ")[0] + ": " for line in lines if " has no effect without " in line]
 
     def checked(self, *arguments, env=None):
-        found = json.loads(peer.run([serve.postern(), "check", "--json", *arguments], env=env).stdout)
+        found = json.loads(peer.run([peer.postern(), "check", "--json", *arguments], env=env).stdout)
         return self.told(each["text"] for each in found["advice"])
 
     def test_they_are_told_at_the_start_and_by_check(self):

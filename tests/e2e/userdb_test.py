@@ -3,7 +3,6 @@
 it should not; ask_userdb_test.cpp has each reply and each cut of an answer."""
 
 import os
-import pathlib
 import subprocess
 import time
 
@@ -185,8 +184,7 @@ class Standins(Case):
     def test_a_wrong_address_refuses_the_start_and_check(self):
         for address, why in (("/run/dovecot/auth-userdb", "an address begins with unix: or tcp:"), ("tcp:dovecot.example:1", "is not an IP address")):
             settings = self.home.environment(POSTERN_USERDB=address)
-            postern = pathlib.Path(os.environ.get("POSTERN_SERVE") or peer.program()).with_name("postern")
-            found = subprocess.run([postern, "check"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, text=True)
+            found = subprocess.run([peer.postern(), "check"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, text=True)
             self.assertRegex(found.stdout, f'POSTERN_USERDB="{address}"(.|\n)*{why}')
             if not peer.is_listener():
                 self.assertEqual(self.start(greeted=True, POSTERN_USERDB=address).client.greeting, self.replies["configuration_error"])
