@@ -51,7 +51,7 @@ EVENT_DEFECTS = [
     ("clear: a bit too few", "rset", lambda s: put(r := s.row("rset", "rset"), clear=r.clear & ~s.bit("transaction.rcpt"))),
     ("clear: a bit too many", "noop", lambda s: put(r := s.row("noop", "noop"), clear=r.clear | s.bit("authentication.done"))),
     ("clear: a setting", "handshake.done", lambda s: put(r := s.row("handshake.done", "handshake.done"), clear=r.clear | s.bit("FORCE_TLS"))),
-    ("set: another target", "starttls", lambda s: put(r := s.row("starttls", "starttls.accepted"), set=s.bit("waiting.command"))),
+    ("set: another target", "starttls", lambda s: put(s.row("starttls", "starttls.accepted"), set=s.bit("waiting.command"))),
     ("set: two values at once", "helo", lambda s: put(r := s.row("helo", "helo"), set=r.set | s.bit("transaction.mail"))),
     ("set: a fact", "quit", lambda s: put(r := s.row("quit", "quit"), set=r.set | s.bit("relay_client"))),
     ("rule", "vrfy", lambda s: put(s.row("vrfy", "vrfy"), rule=s.number("rule", "help"))),

@@ -18,7 +18,7 @@ import tomllib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 sys.dont_write_bytecode = True
-from cited_sections import CODE, TESTS, citations_in, citations_of, is_tested  # noqa: E402
+from cited_sections import TESTS, citations_in, citations_of, is_tested  # noqa: E402
 
 SOURCES, NUMBERS = ("source",), ("least", "most", "default")
 WORDS = ("meaning", "sentence", "reason", "decides", "why", "does", "instead", "unset", "unit", "limit")

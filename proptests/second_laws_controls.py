@@ -20,7 +20,7 @@ import law_sets
 import second_laws
 from law_decision import assert_that, question
 from law_sets import Clause, Law
-from second_laws import Apart, Asked, Comparison
+from second_laws import Asked, Comparison
 
 TOUCHED = 10   # bits of a number for each clause
 SOME = 2       # weakenings of each clause, when not all are asked for
@@ -32,7 +32,7 @@ class Touching:
     """One set with the clause `touched` holding only where there is no excuse; what the other set says is lost by that?"""
 
     def __init__(self, subject, given):
-        self.comparison = comparison = Comparison(subject.decision, subject.sets, subject.apart)
+        self.comparison = Comparison(subject.decision, subject.sets, subject.apart)
         self.decision, self.given = subject.decision, given
         self.clauses = subject.sets[given].clauses()
         other = next(name for name in subject.sets if name != given)

@@ -5,12 +5,11 @@ import pty
 import re
 import stat
 import subprocess
-import tempfile
 import threading
 import unittest
 
 from cli_check_test import Folder, write_cdb
-from cli_program import PROGRAM, SOURCE, run
+from cli_program import PROGRAM, SOURCE
 from cli_serve_test import make_certificate
 
 PATIENCE_SECONDS = 120

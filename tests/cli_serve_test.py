@@ -10,7 +10,7 @@ import tomllib
 import unittest
 
 from cli_check_test import Folder, write_cdb
-from cli_program import PROGRAM, SETTINGS, SOURCE, all_settings, run, run_json, verdict
+from cli_program import PROGRAM, SOURCE, run, run_json
 
 FINE, REFUSED, USAGE = 0, 2, 100
 PATIENCE_SECONDS = 30

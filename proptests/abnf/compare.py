@@ -9,7 +9,7 @@ Octets that no production and no transition divides stand for one another: one o
 """
 from collections import deque, namedtuple
 
-from automata import Nfa, Subsets, classes_of, masks_of
+from automata import Subsets, classes_of, masks_of
 
 Difference = namedtuple("Difference", "what octets")
 CR, LF = 13, 10

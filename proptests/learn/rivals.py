@@ -22,7 +22,7 @@ import mealy
 import rival_setups
 import servers
 import talk
-from alphabet import CONNECT, EHLO
+from alphabet import CONNECT
 from comparison import Comparison, heard
 from table_machine import World
 

@@ -5,7 +5,6 @@ many mistakes, AUTH commands and recipients. A decision is that of engine/policy
 """
 import dataclasses
 import subprocess
-import sys
 
 import alphabet
 from alphabet import CLOSED, SECURED

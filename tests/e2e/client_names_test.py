@@ -6,7 +6,6 @@ import time
 
 import peer
 from dns_servers import Faulty, Unbound
-from peer import OURS
 from policy_peers import Standin
 
 NAMED, LIAR, NAMELESS, SIX = "192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"

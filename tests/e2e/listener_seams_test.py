@@ -11,7 +11,7 @@ import struct
 import time
 
 import peer
-from peer import HOST, OURS, PASSWORD, USER, encoded, plain_response
+from peer import HOST, OURS, USER, encoded, plain_response
 
 import listening
 

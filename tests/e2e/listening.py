@@ -11,7 +11,6 @@ import pathlib
 import random
 import re
 import resource
-import signal
 import struct
 import subprocess
 import sys

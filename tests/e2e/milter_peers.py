@@ -2,7 +2,6 @@
 stand-in that does what no milter should."""
 
 import json
-import os
 import pathlib
 import pwd
 import shutil
@@ -10,7 +9,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 
 import peer
 from policy_peers import Listening, PATHS, USER

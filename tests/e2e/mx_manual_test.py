@@ -102,7 +102,7 @@ class Manual(unittest.TestCase):
 
     def look_around(self, where):
         """What the manual says of strangers, and does not show."""
-        asked = f"postern ask -c /etc/postern/postern.toml {{}} mail.sender.example carol@sender.example {{}}"
+        asked = "postern ask -c /etc/postern/postern.toml {} mail.sender.example carol@sender.example {}"
         for client, recipient, expected in ((STRANGER, "alice@example.org", "others get 451 the first time"), (LISTED, "alice@example.org", "is on zen.spamhaus.org"),
                                             (STRANGER, "nobody@example.org", "550 sorry, no mailbox"),
                                             (STRANGER, "alice@elsewhere.example", "553 ")):

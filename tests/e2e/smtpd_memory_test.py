@@ -7,7 +7,6 @@ The first argument is the program linked with tests/fail_allocation.cpp; postern
 import contextlib
 import errno
 import pathlib
-import re
 
 import listening
 import peer

@@ -491,7 +491,7 @@ class Certificates(peer.Case):
             with self.subTest(ciphers=ciphers):
                 direct = self.start(TLSCIPHERS=ciphers)
                 self.assertEqual(direct.client.rest().decode(), self.replies["certificate_broken"] + "\r\n")
-                self.assertIn(f"config: TLSCIPHERS", direct.log())
+                self.assertIn("config: TLSCIPHERS", direct.log())
                 self.assertIn(sentence, direct.log())
 
     def test_unreadable(self):

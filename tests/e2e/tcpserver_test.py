@@ -6,7 +6,6 @@ fields must say who brought it, by which protocol word, and with which TLS.
 
 import re
 import subprocess
-import unittest
 
 import peer
 from peer import HOST, OURS, PASSWORD, USER, encoded, plain_response, run
