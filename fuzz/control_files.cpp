@@ -28,20 +28,16 @@
 #include "config/dns_lists.hpp"
 #include "dns/name.hpp"
 #include "fuzz/cdb_of.hpp"
+#include "fuzz/must.hpp"
 #include "fuzz/mutate.hpp"
 #include "spec/limits.hpp"
 
 namespace {
 
 using namespace postern;
+using fuzz::must;
 using namespace postern::ask;
 using namespace postern::config;
-
-void must(bool is_so, const char* what) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 // A home of our own, below which control/ lies.
 class Home {

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,23 +12,19 @@
 #include <vector>
 
 #include "dns/message.hpp"
+#include "fuzz/must.hpp"
 #include "testing/guard_page.hpp"
 
 namespace {
 
 using namespace postern;
 using dns::Answer;
+using fuzz::must;
 using Octets = std::string;
 
 constexpr std::size_t most_octets = 4096;
 constexpr std::string_view asked = "2.0.0.127.bl.test";
 constexpr std::uint16_t types[] = {1, 12, 16, 28};
-
-void must(bool is_so, const char* what) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 struct Naive {
   const Octets& all;

@@ -3,11 +3,10 @@
 //         and SIZE are what a naive unquoting gives, in a room of just its size; quoted and sent again it is the same mailbox
 #include <array>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <string>
 
+#include "fuzz/must.hpp"
 #include "fuzz/mutate.hpp"
 #include "grammar/command.hpp"
 #include "testing/guard_page.hpp"
@@ -16,14 +15,9 @@
 namespace {
 
 using namespace postern;
+using fuzz::must;
 
 constexpr std::size_t most_octets = 16 * 1024;
-
-void must(bool is_so, const char* what, std::string_view line) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n%.*s\n", what, static_cast<int>(line.size()), line.data());
-  std::abort();
-}
 
 std::string_view mailbox_of(const grammar::Path& path) {
   static testing::GuardedOctets guarded(most_octets);

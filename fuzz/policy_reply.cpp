@@ -4,18 +4,18 @@
 //         enhanced code of its class, and a header field is one line
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ask/policy_conversation.hpp"
+#include "fuzz/must.hpp"
 #include "fuzz/split.hpp"
 
 namespace {
 
 using namespace postern;
+using fuzz::must;
 using State = base::ClientProtocol::State;
 using Kind = ask::PolicyVerdict::Kind;
 using Strings = std::vector<std::string>;
@@ -29,12 +29,6 @@ struct Told {
   State state = State::busy;
   friend bool operator==(const Told&, const Told&) = default;
 };
-
-void must(bool is_so, const char* what, std::string_view text) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n--- %.*s\n", what, static_cast<int>(text.size()), text.data());
-  std::abort();
-}
 
 // ---- the naive reader: all that has come so far, read again from its beginning
 

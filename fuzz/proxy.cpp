@@ -2,12 +2,12 @@
 // oracle  a naive reader of proxy-protocol.txt 2.1 and 2.2, with addresses by RFC 4291 2.2, says the same; any cut leaves
 //         the answer as it is, or partial; nothing is consumed that is not there; an unreadable page after the octets
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "fuzz/must.hpp"
 #include "server/client/proxy_header.hpp"
 #include "testing/guard_page.hpp"
 
@@ -15,16 +15,11 @@ namespace {
 
 using namespace postern;
 using base::Endpoint;
+using fuzz::must;
 using server::ProxyHeader;
 using Kind = ProxyHeader::Kind;
 
 constexpr std::size_t most_octets = 4096;
-
-void must(bool is_so, const char* what) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> parts(1);

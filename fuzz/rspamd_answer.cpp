@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <span>
 #include <string>
@@ -15,11 +14,13 @@
 
 #include "filter/edit.hpp"
 #include "filter/rspamd_conversation.hpp"
+#include "fuzz/must.hpp"
 #include "fuzz/split.hpp"
 
 namespace {
 
 using namespace postern;
+using fuzz::must;
 using State = base::ClientProtocol::State;
 using Kind = filter::Verdict::Kind;
 using Strings = std::vector<std::string>;
@@ -35,12 +36,6 @@ struct Told {
   bool is_silent = false;
   friend bool operator==(const Told&, const Told&) = default;
 };
-
-void must(bool is_so, const char* what, std::string_view text) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n--- %.*s\n", what, static_cast<int>(text.size()), text.data());
-  std::abort();
-}
 
 // ---- the naive reader: all that has come so far, read again from its beginning
 

@@ -4,12 +4,11 @@
 #include "engine/sasl.hpp"
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <string>
 
+#include "fuzz/must.hpp"
 #include "fuzz/mutate.hpp"
 #include "grammar/base64.hpp"
 #include "testing/guard_page.hpp"
@@ -19,15 +18,10 @@ namespace {
 
 using namespace postern;
 using engine::ResponseKind;
+using fuzz::must;
 namespace text = testing::reference_text;
 
 constexpr std::size_t most_octets = 16 * 1024;
-
-void must(bool is_so, const char* what) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 void check_base64(std::string_view line) {
   static testing::GuardedOctets in(most_octets), out(most_octets);

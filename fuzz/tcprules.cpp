@@ -17,18 +17,14 @@
 
 #include "config/client_rules.hpp"
 #include "config/tcp_rule.hpp"
+#include "fuzz/must.hpp"
 
 namespace {
 
 using namespace postern;
+using fuzz::must;
 using Standing = config::ClientRule::Standing;
 using Records = std::vector<std::pair<std::string, std::string>>;
-
-void must(bool is_so, const char* what) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 // Takes octets from the front of an input.
 struct Input {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/conversation.hpp"
+#include "fuzz/must.hpp"
 #include "fuzz/mutate.hpp"
 #include "fuzz/play.hpp"
 #include "fuzz/show.hpp"
@@ -26,6 +27,7 @@
 namespace {
 
 using namespace postern;
+using fuzz::must;
 using spec::Event;
 using Kind = engine::Want::Kind;
 namespace bit = spec::bit;
@@ -36,12 +38,6 @@ struct Deleter {
 };
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Tls = std::unique_ptr<SSL, Deleter<SSL_free>>;
-
-void must(bool is_so, const char* what) {
-  if (is_so) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 Context server_context() {
   Context context(SSL_CTX_new(TLS_server_method()));
