@@ -63,6 +63,15 @@ TEST_F(Cdb, an_empty_one_is_usable) {
   EXPECT_EQ(std::nullopt, CdbFile::Values(file).next());
 }
 
+// A file of which a crash has kept the length alone.
+TEST_F(Cdb, zeros_are_not_an_empty_one) {
+  for (const std::size_t octets : {2048U, 2049U, 4096U}) {
+    home_.write("zeros", std::string(octets, '\0'));
+    for (const CdbLook look : {CdbLook::header, CdbLook::whole})
+      EXPECT_EQ(CdbCondition::malformed, inspect_cdb("zeros", look)) << octets;
+  }
+}
+
 TEST_F(Cdb, what_is_not_there_is_unreadable) {
   home_.write_unreadable("folder");
   ASSERT_EQ(0, ::mkfifo("fifo", 0644));

@@ -42,9 +42,11 @@ std::string_view text_of(std::span<const unsigned char> octets) {
 std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
 
 // Where the tables begin, when they fill the file from there, one after the other, as all writers have them. An empty one, for
-// which they name the place of the next, is not before them: it would be one that has lost its number of slots.
+// which they name the place of the next, is not before them: it would be one that has lost its number of slots. A header in
+// which no table has a place is zeros that a crash has left: the tables of an empty cdb have theirs at its end.
 std::optional<std::uint64_t> end_of_records(std::span<const unsigned char> header, std::uint64_t file_octets) {
-  std::uint64_t begin = file_octets, end = header.size(), first_named = file_octets;
+  constexpr std::uint64_t nowhere = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t begin = file_octets, end = header.size(), first_named = nowhere;
   for (std::size_t at = 0; at < header.size(); at += slot_octets) {
     const std::uint64_t position = number_at(header.data() + at);
     const std::uint64_t table_octets = std::uint64_t{number_at(header.data() + at + 4)} * slot_octets;
