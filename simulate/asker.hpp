@@ -30,7 +30,7 @@ class Asker {
   // The session ends: a message that was handed over and is not answered may be there or not.
   void end(const Watched& watched);
   // The tickets of another conversation restart.
-  void begin_anew() { ticket_ = engine::Ticket::none; }
+  void begin_again() { ticket_ = engine::Ticket::none; }
 
  private:
   void ask_recipient(const engine::Session& session);

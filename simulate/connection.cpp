@@ -203,7 +203,7 @@ void Connection::shake_hands() {
   const bool is_done = !client_.is_blind() && wire_.is_open() && !stage_.random.one_in(10);
   if (is_done && stage_.random.one_in(4)) {
     watched_.become_sibling();
-    asker_.begin_anew();
+    asker_.begin_again();
   }
   happen(is_done ? Event::handshake_done : Event::handshake_failed);
   if (is_done) {

@@ -24,7 +24,7 @@ TEST(SlidingCount, counts_what_happened_in_the_window) {
   EXPECT_FALSE(count.is_blank());
 }
 
-TEST(SlidingCount, begins_anew_after_a_long_time) {
+TEST(SlidingCount, begins_again_after_a_long_time) {
   SlidingCount count;
   count.add(start, window);
   count.add(start + 1000h, window);

@@ -45,7 +45,7 @@ TEST_F(ConversationTest, a_question_that_nobody_answers_in_time_is_answered_for)
   EXPECT_EQ(wait(1).kind, Kind::octets);
   EXPECT_EQ(last_event(), "recipient.unknowable");
   EXPECT_TRUE(heard().contains("\r\n451 ")) << heard();
-  EXPECT_EQ(talk_.deadline(), now_ + seconds(100)) << "patience begins anew";
+  EXPECT_EQ(talk_.deadline(), now_ + seconds(100)) << "patience begins again";
   want_ = talk_.answer(ticket, {Event::recipient_ours, "b@example.org"}, now_, ear_);
   EXPECT_EQ(talk_.stray_reports(), 1U);
   static_cast<void>(say("DATA\r\n"));

@@ -279,7 +279,7 @@ class InHand(Case):
 
 
 class Reload(Case):
-    def test_a_way_out_is_made_anew_when_our_name_changes(self):
+    def test_a_way_out_is_made_again_when_our_name_changes(self):
         server = self.serve_file(self.MAILDIR + f'\nSMTPGREETING = "{HOST}"', server='domains = ["new.example"]')
         (self.home.control / "me").write_text("new.example\n")
         server.signal(signal.SIGHUP)

@@ -222,7 +222,7 @@ class Standins(Case):
         self.assertEqual(self.stored("headed2").count("X-Many: "), 16)
         self.assert_logged(self.server, "more header fields than one message gets")
 
-    def test_trouble_defers_and_the_next_one_is_asked_anew(self):
+    def test_trouble_defers_and_the_next_one_is_asked_again(self):
         standin = self.standin(user="OK")
         self.begin(standin)
         client = self.client()
