@@ -67,7 +67,9 @@ struct Finding {
   std::string_view environment_pairs{};      // for enter_auth_environment(), where they were accepted
   std::string_view username{};               // whose they are
   std::string_view said_by{};  // whose word it is, for the log; lives as long as the start, or the DNS verdict
-  std::string_view words{};    // of a mail cluster that refuses, for the log; lives as long as its RecipientStanding
+  // Of who refuses, for the log, where the reply has others: a mail cluster, a program; lives as long as its RecipientStanding, or
+  // its inquiry.
+  std::string_view words{};
 };
 
 class Inquiry {

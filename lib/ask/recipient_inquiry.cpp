@@ -71,11 +71,13 @@ void RecipientInquiry::ask_program() {
   problem_ = std::move(verdict.problem);
   question.end(outcome_of(event_), words_.empty() ? problem_ : words_);
 }
+  const bool is_deferred = event_ == Event::recipient_program_deferred;
 
 Finding RecipientInquiry::finding() const {
   return {.answer = {event_, event_ == Event::recipient_program_refused ? words_ : address_},
           .trouble = problem_,
-          .said_by = said_by_};
+          .said_by = event_ == Event::recipient_ours ? std::string_view() : said_by_,
+          .words = is_deferred ? std::string_view(words_) : std::string_view()};
 }
 
 }  // namespace postern::ask

@@ -31,7 +31,7 @@ ProgramVerdict unknowable(const std::string& path, std::string_view why) {
 ProgramVerdict verdict_of_exit(int code, const std::string& path, const base::ChildText& text) {
   switch (code) {
     case 100: return {.event = Event::recipient_program_refused, .words = words_of(text)};
-    case 111: return {.event = Event::recipient_program_deferred};
+    case 111: return {.event = Event::recipient_program_deferred, .words = text.words()};
     case 120:
     case 126:  // POSIX sh, env: what it would run could not be executed
     case 127: return unknowable(path, "could not do its work: exit code " + std::to_string(code));

@@ -15,7 +15,7 @@ echo "$SENDER $RECIPIENT $HELO $USE_FD4 $TCPREMOTEIP ${COLOUR-none}" >>%s
 case "$RECIPIENT" in
   never@*) echo "not here, thank you (#5.7.1)" >&4; exit 100;;
   silent@*) exit 100;;
-  later@*) echo unheard >&4; exit 111;;
+  later@*) echo ask me later >&4; exit 111;;
   broken@*) exit 120;;
   crash@*) kill -SEGV $$;;
   rubbish@*) head -c 1000000 /dev/urandom >&4; exit 100;;
