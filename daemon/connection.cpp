@@ -82,17 +82,11 @@ ask::Finding ask_probe(ask::Source source, const Parts& parts, const engine::Ses
   if (!standing.trouble.empty()) parts.journal.trouble(standing.trouble);
   ask::Finding finding = ask::probe_finding(source, standing.event, recipient, parts.start, session);
   finding.words = standing.words;
+  finding.trouble = standing.trouble;
   return finding;
 } catch (const std::bad_alloc&) {
   parts.journal.trouble("no memory to ask who has a mailbox");
   return {.answer = engine::nobody_answers(engine::Question::recipient)};
-}
-
-// Which filter has decided.
-std::string_view tell_filters(const observe::Journal& journal, deliver::MessageId id,
-                              const filter::Judgement& judgement) {
-  for (const filter::Remark& remark : judgement.remarks) journal.filtered(id, remark);
-  return judgement.said_by;
 }
 
 deliver::Introduction introduction(const Parts& parts, const engine::Session& session) {
@@ -187,8 +181,9 @@ void Connection::run_out_of_memory() {
 
 void Connection::note(const engine::Note& note) {
   if (parts_.start.logs_decisions) parts_.journal.decision(note.step);
-  const observe::RefusedBy said_by = std::exchange(said_by_, {});
-  if (note.step.code >= 400) parts_.journal.refusal(note.step, note.session, said_by);
+  observe::RefusedBy by = std::exchange(said_by_, {});
+  if (note.step.before.has(bit::waiting_mail_data)) by.id = id_;
+  if (note.step.code >= 400) parts_.journal.refusal(note.step, by);
 }
 
 // A message that does not fit into memory is forgotten, and deferred at its end.
@@ -240,8 +235,12 @@ Want Connection::answer(const Want& want) {
   if (want.question != engine::Question::hand_over) return ask(want);
   const std::optional<deliver::Outcome> finished = finish_message();
   const deliver::Outcome& outcome = finished ? *finished : no_memory_;
-  if (deliver::FilteredMessage* const filtered = parts_.message.for_filters())
-    said_by_ = {.name = tell_filters(parts_.journal, id_, filtered->judgement())};
+  said_by_ = {.name = observe::way_out_of(parts_.start.hand_over), .why = outcome.cause, .id = id_};
+  if (deliver::FilteredMessage* const filtered = parts_.message.for_filters()) {
+    const filter::Judgement& judgement = filtered->judgement();
+    for (const filter::Remark& remark : judgement.remarks) parts_.journal.filtered(id_, remark);
+    said_by_.name = deliver::decided_by(judgement, said_by_.name);
+  }
   parts_.journal.message(id_, outcome, session());
   return tell(want.ticket, engine::answer_of(outcome.result, outcome.verdict));
 }
@@ -261,7 +260,9 @@ Want Connection::ask(const Want& want) {
   try {
     asked = ask::ask(want.question, facts, parts_.recipients);
   } catch (const std::bad_alloc&) {
-    parts_.journal.trouble("no memory to answer what this client asks");
+    constexpr std::string_view why = "no memory to answer what this client asks";
+    parts_.journal.trouble(why);
+    said_by_ = {.why = why};
     return tell(want.ticket, engine::nobody_answers(want.question));
   }
   const auto* const inquiry = std::get_if<std::unique_ptr<ask::Inquiry>>(&*asked);
@@ -274,7 +275,7 @@ Want Connection::ask(const Want& want) {
   for (auto probe = ask::next_probe(finding, parts_.start, session()); probe;
        probe = ask::next_probe(finding, parts_.start, session(), probe))
     finding = ask_probe(*probe, parts_, session(), finding.answer.text, standing);
-  said_by_ = {.name = finding.said_by, .words = finding.words};
+  said_by_ = {.name = finding.said_by, .words = finding.words, .why = finding.trouble};
   if (ask::asks_policy_services(finding, parts_.start, session()))
     return tell(want.ticket, ask_policy_services(finding.answer.text));
   return tell(want.ticket, finding.answer);
@@ -285,7 +286,9 @@ engine::Answer Connection::ask_policy_services(std::string_view recipient) try {
   said_by_ = {.name = parts_.policy.said_by()};
   return answer;
 } catch (const std::bad_alloc&) {
-  parts_.journal.trouble("no memory to ask policy services");
+  constexpr std::string_view why = "no memory to ask policy services";
+  parts_.journal.trouble(why);
+  said_by_ = {.why = why};
   return engine::nobody_answers(engine::Question::recipient);
 }
 

@@ -103,6 +103,15 @@ bool is_auth(Event event) {
   }
 }
 
+bool is_mail(Event event) {
+  return event == Event::mail_valid || event == Event::mail_with_auth || event == Event::mail_too_big ||
+         event == Event::mail_malformed;
+}
+
+bool is_rcpt(Event event) {
+  return event == Event::rcpt_valid || event == Event::rcpt_too_many || event == Event::rcpt_malformed;
+}
+
 bool names_user(Event event) { return event == Event::auth_plain_response || event == Event::auth_login_username; }
 
 }  // namespace postern::engine

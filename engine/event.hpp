@@ -29,6 +29,8 @@ struct LineFacts {
 [[nodiscard]] spec::Event event_of(const std::expected<grammar::Command, grammar::SyntaxError>& parsed,
                                    const LineFacts& facts);
 [[nodiscard]] bool is_auth(spec::Event event);
+[[nodiscard]] bool is_mail(spec::Event event);
+[[nodiscard]] bool is_rcpt(spec::Event event);
 // Whether it is an AUTH whose initial response names a user.
 [[nodiscard]] bool names_user(spec::Event event);
 

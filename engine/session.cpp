@@ -71,6 +71,7 @@ Step Session::step_command(std::string_view unread) {
 }
 
 Event Session::command_event(std::string_view text, std::string_view& auth_mailbox) {
+  mailbox_octets_ = no_path;
   const auto parsed = grammar::parse_command(text);
   const bool is_auth_line = parsed ? parsed->verb == grammar::Verb::auth : parsed.error().verb == grammar::Verb::auth;
   if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
@@ -164,6 +165,8 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text, st
   guards_ = after(row, before);
   const bool is_refused_unjudged = spec::reply_row(row.reply).code >= 400 && names_user(event);
   const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
+  // Before a transaction that ends is forgotten: the octets stay where they are until the next step.
+  const RefusedMail refused = spec::reply_row(row.reply).code >= 400 ? refused_mail(event, before) : RefusedMail{};
   perform(row, event, text);
   count(row.reply, event);
   const std::string_view verdict = event == Event::recipient_client_listed ? words : text;  // its text is an address
@@ -179,7 +182,27 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text, st
           .code = spec::reply_row(row.reply).code,
           .reply = workspace_->replies.write(row.reply, fills, guards_),
           .data = {},
-          .refused_user = refused_user};
+          .refused_user = refused_user,
+          .refused = refused};
+}
+
+RefusedMail Session::refused_mail(Event event, spec::Guards before) const {
+  RefusedMail mail;
+  const Envelope& envelope = workspace_->envelope;
+  const bool is_of_rcpt = is_rcpt(event) || before.has(bit::waiting_recipient);
+  if (is_mail(event)) {
+    if (names_path()) mail.reverse_path = mailbox();
+    if (event == Event::mail_too_big) mail.octets = workspace_->declared_octets;
+    return mail;
+  }
+  if (!before.has(bit::transaction_none)) mail.reverse_path = envelope.reverse_path();
+  if (is_of_rcpt && names_path()) mail.forward_path = mailbox();
+  if (!is_of_rcpt && envelope.recipients() != 0) {
+    mail.forward_path = envelope.first_recipient();
+    mail.recipients = envelope.recipients();
+  }
+  if (before.has(bit::waiting_mail_data | bit::waiting_hand_over)) mail.octets = stored_octets_;
+  return mail;
 }
 
 std::string_view Session::write(spec::Reply reply) {

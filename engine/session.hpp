@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -58,6 +59,14 @@ struct Counters {
   std::uint32_t unknown_recipients = 0;  // who answers about recipients may have a limit
 };
 
+// The mail that a refusal is about, as far as it is known: the paths of its MAIL or RCPT, else those of the transaction, which
+// the refusal may have ended.
+struct RefusedMail {
+  std::optional<std::string_view> reverse_path{}, forward_path{};  // of several recipients the first
+  std::size_t recipients = 0;             // of the transaction, where forward_path is the first of them
+  std::optional<std::uint64_t> octets{};  // of a message, as MAIL declares it or as it came so far
+};
+
 struct Step {
   std::size_t consumed = 0;  // octets of `unread` that the caller drops
   bool is_decision = false;  // false: a partial line, or mail data in the middle; then only `consumed` and `data` count
@@ -71,6 +80,7 @@ struct Step {
   std::string_view reply;     // with its CRLFs
   std::string_view data;      // decoded mail data to be kept
   UserMark refused_user = 0;  // of an AUTH that named a user and was refused unjudged
+  RefusedMail refused{};      // where the code is 400 or more
 };
 
 // What a session needs while it answers, or has a transaction or an AUTH exchange open.
@@ -116,7 +126,9 @@ class Session {
     return transactions_;
   }  // begun; the number of the one that is open
   // The path of the MAIL or RCPT just stepped over, unquoted; valid with Effect::check_recipient.
-  [[nodiscard]] std::string_view mailbox() const { return {workspace_->mailbox.data(), mailbox_octets_}; }
+  [[nodiscard]] std::string_view mailbox() const {
+    return {workspace_->mailbox.data(), names_path() ? mailbox_octets_ : std::size_t{0}};
+  }
   // Valid with Effect::check_credentials, until the outcome is reported.
   [[nodiscard]] std::string_view username() const { return workspace_->sasl.username(); }
   [[nodiscard]] std::string_view password() const { return workspace_->sasl.password(); }
@@ -134,10 +146,14 @@ class Session {
   [[nodiscard]] spec::Event data_end_event() const;
   [[nodiscard]] Step apply(spec::Event event, std::size_t consumed, std::string_view text = {},
                            std::string_view words = {});
+  [[nodiscard]] RefusedMail refused_mail(spec::Event event, spec::Guards before) const;
+  [[nodiscard]] bool names_path() const { return mailbox_octets_ != no_path; }
   void count(spec::Reply reply, spec::Event event);
   [[nodiscard]] Step stray(spec::Event event);
   void perform(const spec::PolicyRow& row, spec::Event event, std::string_view text);
   void keep_client_name(std::string_view name);
+
+  static constexpr std::uint16_t no_path = 0xFFFF;  // the line just stepped over has none that could be read
 
   spec::Guards guards_;
   Counters counters_;
@@ -148,7 +164,7 @@ class Session {
   std::uint64_t stored_octets_ = 0;
   std::uint64_t discarded_octets_ = 0;
   std::uint32_t transactions_ = 0;
-  std::uint16_t mailbox_octets_ = 0;
+  std::uint16_t mailbox_octets_ = no_path;
   std::uint16_t client_name_octets_ = 0;
   Workspace* workspace_;
   std::array<char, spec::max_host_octets> client_name_;

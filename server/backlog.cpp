@@ -17,7 +17,7 @@ void tell(const base::Descriptor& socket, const base::Endpoint& remote, const Ba
   engine::LoneSession session(teller.service);
   const engine::Step step = session.report(spec::Event::connect_shutting_down);
   const base::AddressText client = base::write(remote.address);
-  observe::Journal(client.view(), {}, teller.voice, teller.listener).refusal(step, session);
+  observe::Journal(client.view(), {}, teller.voice, teller.listener).refusal(step);
   teller.metrics.rule_hit(step.rule);
   if (step.code != 0) {
     teller.metrics.replied(step.code);

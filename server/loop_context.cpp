@@ -46,7 +46,7 @@ std::string_view LoopContext::refuse(const observe::Journal& journal, const engi
                                      spec::Event event) {
   engine::Session session(service, *workspace);
   const engine::Step step = session.report(event);
-  journal.refusal(step, session);
+  journal.refusal(step);
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
   return step.reply;

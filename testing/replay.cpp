@@ -1,6 +1,7 @@
 #include "testing/replay.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace postern::testing {
 namespace {
@@ -63,8 +64,10 @@ void send_cut(Driver& driver, std::string_view octets, Cut cut, std::size_t sent
 
 }  // namespace
 
-Replay replay(const audit::Dialogue& dialogue, Cut cut, AfterStarttls after_starttls) {
+Replay replay(const audit::Dialogue& dialogue, Cut cut, AfterStarttls after_starttls,
+              std::function<void(const Moment&)> see) {
   Driver driver(dialogue.service(), after_starttls);
+  driver.watch(std::move(see));
   std::size_t sent = 0;
   for (const Stretch& stretch : stretches_of(dialogue)) {
     for (const audit::Item* outcome : stretch.outcomes) driver.tell(outcome->event, outcome->octets);

@@ -5,6 +5,7 @@
 // source  docs/decisions/0003-rooms.md
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,9 @@ struct Replay {
   friend bool operator==(const Replay&, const Replay&) = default;
 };
 
-[[nodiscard]] Replay replay(const audit::Dialogue& dialogue, Cut cut, AfterStarttls after_starttls);
+// see   sees every decision as it is taken
+[[nodiscard]] Replay replay(const audit::Dialogue& dialogue, Cut cut, AfterStarttls after_starttls,
+                            std::function<void(const Moment&)> see = {});
 
 // The dialogue as it should be, and as it is when the client waits where the file has it wait; to be compared by lines.
 [[nodiscard]] std::vector<std::string> listing(const audit::Dialogue& dialogue);

@@ -28,18 +28,6 @@ std::optional<Asked> ask_about_client(Facts& facts, const Recipients::Judgement&
                  .said_by = standing.verdict->detail};
 }
 
-// The list or setting by which it is refused; empty: it is not, or the trouble says what cannot be read.
-std::string_view who_refuses(Event event) {
-  switch (event) {
-    case Event::recipient_relay_requested: return "RELAYREJ";
-    case Event::recipient_sender_refused: return "badmailfrom";
-    case Event::recipient_foreign: return "rcpthosts";
-    case Event::recipient_refused: return "badrcptto";
-    case Event::recipient_unknown: return "validrcptto";
-    default: return {};
-  }
-}
-
 Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
   const engine::Session& session = facts.session();
   const config::Start& start = facts.start();
@@ -53,13 +41,13 @@ Asked ask_about_recipient(Facts& facts, Recipients& recipients) {
                                      .may_relay = may_relay,
                                      .valid_recipients = start.valid_recipients});
   const Event when_unknown = one_more_unknown(start, session);
-  const std::string_view said_by = judgement.event == Event::recipient_ours ? "" : who_refuses(judgement.event);
   if (judgement.event == Event::recipient_unknown) judgement.event = when_unknown;
   if (auto refused = ask_about_client(facts, judgement, may_relay)) return std::move(*refused);
   if (judgement.event == Event::recipient_ours && !may_relay && RecipientInquiry::has_questions(start))
     return std::make_unique<RecipientInquiry>(facts, judgement.address, when_unknown);
-  return Finding{
-      .answer = {judgement.event, judgement.address}, .trouble = std::move(judgement.problem), .said_by = said_by};
+  return Finding{.answer = {judgement.event, judgement.address},
+                 .trouble = std::move(judgement.problem),
+                 .said_by = judgement.said_by};
 }
 
 Outcome outcome_of(Verdict verdict) {

@@ -49,12 +49,10 @@ void RecipientInquiry::run() try {
 
 void RecipientInquiry::look_for_mailbox() {
   OpenQuestion question(book_, Source::mailbox);
+  said_by_ = "mailbox";
   switch (mailbox_standing(start_.hand_over_path, address_, problem_)) {
     case ValidRecipients::Standing::valid: return question.end(Outcome::accepted);
-    case ValidRecipients::Standing::unknown:
-      event_ = when_unknown_;
-      said_by_ = "mailbox";
-      return question.end(Outcome::refused);
+    case ValidRecipients::Standing::unknown: event_ = when_unknown_; return question.end(Outcome::refused);
     case ValidRecipients::Standing::unknowable: event_ = Event::recipient_unknowable; break;
   }
   question.end(Outcome::failed, problem_);
@@ -71,9 +69,9 @@ void RecipientInquiry::ask_program() {
   problem_ = std::move(verdict.problem);
   question.end(outcome_of(event_), words_.empty() ? problem_ : words_);
 }
-  const bool is_deferred = event_ == Event::recipient_program_deferred;
 
 Finding RecipientInquiry::finding() const {
+  const bool is_deferred = event_ == Event::recipient_program_deferred;
   return {.answer = {event_, event_ == Event::recipient_program_refused ? words_ : address_},
           .trouble = problem_,
           .said_by = event_ == Event::recipient_ours ? std::string_view() : said_by_,

@@ -19,8 +19,9 @@ std::optional<Source> next_probe(const Finding& finding, const config::Start& st
 
 Finding probe_finding(Source source, Event said, std::string_view recipient, const config::Start& start,
                       const engine::Session& session) {
-  if (said != Event::recipient_unknown) return {.answer = {said, recipient}};
-  return {.answer = {one_more_unknown(start, session), recipient}, .said_by = address_of_probe(source, start)};
+  if (said == Event::recipient_ours) return {.answer = {said, recipient}};
+  const Event event = said == Event::recipient_unknown ? one_more_unknown(start, session) : said;
+  return {.answer = {event, recipient}, .said_by = address_of_probe(source, start)};
 }
 
 }  // namespace postern::ask

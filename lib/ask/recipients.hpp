@@ -27,7 +27,8 @@ class Recipients {
   struct Judgement {
     spec::Event event;
     std::string_view address;
-    std::string problem{};  // why it is unknowable
+    std::string problem{};       // why it is unknowable
+    std::string_view said_by{};  // the list or setting that refuses it, or cannot be read; lives for ever
   };
   struct Client {
     std::string_view local_ip;            // ours, as the client reached us

@@ -53,6 +53,11 @@ std::string envelope_of(const filter::FilterEnvelope& envelope) {
 
 }  // namespace
 
+std::string_view decided_by(const filter::Judgement& judgement, std::string_view way_out) {
+  if (judgement.is_handed_over()) return way_out;
+  return judgement.said_by.empty() ? "POSTERN_FILTERS" : std::string_view(judgement.said_by);
+}
+
 Outcome named_after(const filter::Judgement& judgement, Outcome outcome) {
   if (outcome.result != Result::accepted) return outcome;
   if (judgement.kind == filter::Judgement::Kind::waived) outcome.result = Result::filter_waived;

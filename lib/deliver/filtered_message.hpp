@@ -72,6 +72,9 @@ class FilteredMessage final : public OutgoingMessage {
   filter::Judgement judgement_;
 };
 
+// Whose word the outcome is: that of the way out, of the filter that let it go no further, or of POSTERN_FILTERS, of which none did.
+[[nodiscard]] std::string_view decided_by(const filter::Judgement& judgement, std::string_view way_out);
+
 // What an outcome is called where filters have not judged the message that was handed over.
 [[nodiscard]] Outcome named_after(const filter::Judgement& judgement, Outcome outcome);
 

@@ -15,17 +15,6 @@ namespace bit = spec::bit;
 
 std::string_view digit(bool value) { return value ? "1" : "0"; }
 
-std::string_view name_of(config::HandOverKind kind) {
-  switch (kind) {
-    case config::HandOverKind::queue_program: return "queue-program";
-    case config::HandOverKind::maildir: return "maildir";
-    case config::HandOverKind::discard: return "discard";
-    case config::HandOverKind::lmtp: return "lmtp";
-    case config::HandOverKind::none: break;
-  }
-  return "none";
-}
-
 std::string_view name_of(config::BackendKind kind) {
   switch (kind) {
     case config::BackendKind::check_program: return "check-program";
@@ -62,38 +51,29 @@ std::string_view name_of(filter::Verdict::Kind kind) {
   return "failed";
 }
 
-// Whether it is an answer that can refuse: one that takes a recipient may be followed by a refusal that is the policy's own.
-bool is_said(spec::Event event) {
-  using enum spec::Event;
-  switch (event) {
-    case recipient_relay_requested:
-    case recipient_sender_refused:
-    case recipient_foreign:
-    case recipient_refused:
-    case recipient_unknown:
-    case recipient_too_many_unknown:
-    case recipient_client_listed:
-    case recipient_unknowable:
-    case recipient_program_refused:
-    case recipient_program_deferred:
-    case recipient_policy_refused:
-    case recipient_policy_deferred:
-    case recipient_policy_failed:
-    case recipient_greylisted:
-    case hand_over_filter_refused:
-    case hand_over_filter_deferred:
-    case hand_over_filter_failed:
-    case credentials_rejected:
-    case credentials_broken:
-    case credentials_user_gated: return true;
-    default: return false;
-  }
-}
-
 std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
+
+// Of the mail that it is about.
+void add_mail(LogLine& line, const engine::RefusedMail& mail) {
+  if (mail.octets) line.number("octets", *mail.octets);
+  if (mail.recipients != 0) line.number("recipients", mail.recipients);
+  if (mail.reverse_path) line.client("from", *mail.reverse_path);
+  if (mail.forward_path) line.client("to", *mail.forward_path);
+}
 
 void add_settings(LogLine& line, const config::Start& start) {
   const spec::Guards g = start.settings_and_facts;
+std::string_view way_out_of(config::HandOverKind kind) {
+  switch (kind) {
+    case config::HandOverKind::queue_program: return "queue-program";
+    case config::HandOverKind::maildir: return "maildir";
+    case config::HandOverKind::discard: return "discard";
+    case config::HandOverKind::lmtp: return "lmtp";
+    case config::HandOverKind::none: break;
+  }
+  return "none";
+}
+
   line.field("policy", spec::policy_hash().substr(0, 16));
   for (const spec::SettingOption& setting : spec::setting_options)
     line.field(spec::name_of(setting.option), digit(g.has(setting.bit)));
@@ -101,7 +81,7 @@ void add_settings(LogLine& line, const config::Start& start) {
   if (!g.has(bit::SSL | bit::DENY_TLS)) line.field("certificate", digit(g.has(bit::certificate)));
   line.field("backend", name_of(start.backend))
       .field("relay_client", digit(g.has(bit::relay_client)))
-      .field("hand_over", name_of(start.hand_over))
+      .field("hand_over", way_out_of(start.hand_over))
       .field("local_only", digit(g.has(bit::local_only)))
       .number("databytes", start.databytes)
       .number("timeout", start.timeout_seconds);
@@ -141,9 +121,12 @@ void Journal::settings(const config::Start& start, const std::vector<config::InF
   add_settings(line, start);
   for (const config::InForce& each : of_server) line.field(each.name, each.value);
   line.write();
+  name_listener(line);
+  if (by.id.number != 0) line.field("id", by.id.text());
+  add_mail(line, step.refused);
 }
 
-void Journal::refusal(const engine::Step& step, const engine::Session& session, const RefusedBy& by) const {
+void Journal::refusal(const engine::Step& step, const RefusedBy& by) const {
   LogLine line = this->line("refuse");
   line.field("rule", spec::name_of(step.rule));
   // Where the rule says nothing to the client there is no reply to show, only what has happened.
@@ -151,11 +134,11 @@ void Journal::refusal(const engine::Step& step, const engine::Session& session, 
     line.field("cause", spec::name_of(step.event));
   else
     line.field("reply", without_line_end(step.reply));
-  if (is_said(step.event) && !by.name.empty()) line.field("said_by", by.name);
-  if (is_said(step.event) && !by.words.empty()) line.field("said", by.words);
-  name_listener(line);
-  if (!session.guards().has(bit::transaction_none)) {
-    line.client("from", session.envelope().reverse_path()).client("to", session.mailbox());
+  // One that takes a recipient may be followed by a refusal that is the policy's own.
+  if (step.before.has(bit::waiting_for_answer)) {
+    if (!by.name.empty()) line.field("said_by", by.name);
+    if (!by.words.empty()) line.field("said", by.words);
+    if (!by.why.empty()) line.field("why", by.why);
   }
   if (const std::string_view reason = spec::reason_of(step.rule); !reason.empty()) line.note(reason);
   line.write();
@@ -177,6 +160,13 @@ void Journal::sent(std::string_view replies) const {
   bool is_first_line = true;
   for (std::size_t end = 0; (end = replies.find("\r\n")) != std::string_view::npos; replies.remove_prefix(end + 2)) {
     const std::string_view text = replies.substr(0, end);
+void Journal::gated(std::string_view username) const {
+  LogLine line = this->line("auth");
+  line.field("result", "gated").client("user", username);
+  name_listener(line);
+  line.write();
+}
+
     if (is_first_line) this->line("sent").field("reply", text).write();
     is_first_line = text.size() < 4 || text[3] != '-';
   }

@@ -31,10 +31,15 @@ struct SessionEnd {
 };
 [[nodiscard]] SessionEnd end_of(const engine::Conversation& conversation);
 
-// Who refuses: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, ..., and the words of a mail cluster that does.
+// Who refuses: `validrcptto`, `mailbox`, `RCPTCHECK`, the address of a policy service, `lmtp`, ..., his words where the reply has
+// others, and what has failed.
 struct RefusedBy {
-  std::string_view name{}, words{};
+  std::string_view name{}, words{}, why{};
+  deliver::MessageId id{};  // of the message that is refused; 0: there is none
 };
+
+// `queue-program`, `maildir`, `lmtp`, `discard`, `none`
+[[nodiscard]] std::string_view way_out_of(config::HandOverKind kind);
 
 class Journal {
  public:
@@ -49,11 +54,12 @@ class Journal {
   // of one listener, for all its clients; of_server   who is asked for all listeners
   void settings(const config::Start& start, const std::vector<config::InForce>& of_server = {}) const;
   // by        shown with the refusal of a recipient, credentials or a message alone
-  void refusal(const engine::Step& step, const engine::Session& session, const RefusedBy& by = {}) const;
+  void refusal(const engine::Step& step, const RefusedBy& by = {}) const;
   // POSTERN_LOG_DECISIONS=1: each decision, and each reply of those that were given to the connection.
   void decision(const engine::Step& step) const;
   void sent(std::string_view replies) const;
   void credentials(const ask::CheckResult& result, std::string_view username) const;
+  void gated(std::string_view username) const;  // whose password was not checked
   void message(deliver::MessageId id, const deliver::Outcome& outcome, const engine::Session& session) const;
   // A gate of the listener (deviation D22); the line before one that shuts names the user.
   struct Gate {

@@ -271,7 +271,8 @@ void ClientMessage::finished(StoreJobOfClient& job) {
                                   loop_interval(engine_time(client().context.loop.now()) - message_->job_began));
   message_.reset();
   for (const filter::Remark& remark : job.judgement.remarks) client().journal().filtered(job.id, remark);
-  handed_over(job.ticket, deliver::named_after(job.judgement, std::move(job.outcome)), job.id, job.judgement.said_by);
+  handed_over(job.ticket, deliver::named_after(job.judgement, std::move(job.outcome)), job.id,
+              deliver::decided_by(job.judgement, observe::way_out_of(client().served->start.hand_over)));
 }
 
 engine::Time ClientMessage::end_of_line() const {

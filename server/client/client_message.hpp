@@ -52,6 +52,7 @@ class ClientMessage {
   void withdraw_if_gone();
 
  private:
+  friend class ClientWork;  // for the id of what is in hand
   friend class StoreJobOfClient;
   using Goal = deliver::StoreJob::Goal;
   static constexpr engine::Interval longest_line = engine::seconds(spec::max_whole_message_wait_seconds);
@@ -80,7 +81,7 @@ class ClientMessage {
   void job_done(StoreJobOfClient& job);
   void appended(StoreJobOfClient& job);
   void finished(StoreJobOfClient& job);
-  // said_by   the filter that lets it go no further
+  // said_by   who has decided: the way out, or a filter; empty: it has reached neither
   void handed_over(engine::Ticket ticket, const deliver::Outcome& outcome, deliver::MessageId id = {},
                    std::string_view said_by = {});
   [[nodiscard]] deliver::Introduction introduction();

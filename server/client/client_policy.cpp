@@ -99,8 +99,9 @@ void ClientPolicy::withdraw() {
 void ClientPolicy::tell() {
   connection_.awaited_ = Ticket::none;
   if (has_run_out_) {
-    client().journal().trouble("no memory to ask policy services");
-    return connection_.talk_.answer(ticket_, engine::nobody_answers(engine::Question::recipient));
+    client().journal().trouble(no_memory_for_policy_services);
+    return connection_.work_.tell(ticket_, engine::nobody_answers(engine::Question::recipient),
+                                  {.why = no_memory_for_policy_services});
   }
   for (const ask::PolicyRemark& remark : inquiry_->remarks()) client().journal().policy(remark, inquiry_->recipient());
   if (!fields_.add(session().transactions(), inquiry_->header_fields()))

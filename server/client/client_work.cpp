@@ -122,12 +122,13 @@ void ClientWork::note(const engine::Note& note) {
   const engine::Step& step = note.step;
   LoopContext& context = client().context;
   observe::Shard& metrics = context.metrics;
-  const observe::RefusedBy said_by = std::exchange(context.said_by, {});  // of this answer, and of no later line
+  observe::RefusedBy by = std::exchange(context.said_by, {});  // of this answer, and of no later line
+  if (step.before.has(bit::waiting_mail_data) && message.message_ != nullptr) by.id = message.message_->id;
   metrics.rule_hit(step.rule);
   if (step.code != 0) metrics.replied(step.code);
   // A client that is closed without a reply, before TLS or because it sent no PROXY header: the log says so.
   const bool is_silent = step.code == 0 && step.effect == Effect::close && step.before.has(bit::waiting_connect);
-  if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, note.session, said_by);
+  if (step.code >= 400 || is_silent) client().journal_of_decisions().refusal(step, by);
   if (context.is_watched()) watch(client(), note);
   if (step.refused_user != 0)
     note_gates(client(), client().context.guesses.refused(client().remote.address, step.refused_user,
@@ -140,8 +141,10 @@ void ClientWork::note_sent(std::string_view replies) {
 
 void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
-  if (want.question == engine::Question::credentials && is_gated(client(), session()))
+  if (want.question == engine::Question::credentials && is_gated(client(), session())) {
+    client().journal_of_decisions().gated(session().username());
     return tell(want.ticket, {Event::credentials_user_gated}, {.name = "failed_auths_per_hour"});
+  }
   if (want.question == engine::Question::recipient && is_harvesting(client(), session()))
     return tell_too_many(want.ticket);
   ask::Finding finding{.answer = engine::nobody_answers(want.question)};
@@ -153,8 +156,10 @@ void ClientWork::ask(const engine::Want& want) {
     if (std::holds_alternative<ask::NotYet>(asked)) return connection().talk_.keep_workspace();
     finding = std::move(std::get<ask::Finding>(asked));
   } catch (const std::bad_alloc&) {
-    client().journal().trouble("no memory to answer what this client asks");
     if (want.question == engine::Question::credentials) client().context.metrics.auth(observe::AuthResult::broken);
+    constexpr std::string_view why = "no memory to answer what this client asks";
+    client().journal().trouble(why);
+    return tell(want.ticket, finding.answer, {.why = why});
   }
   found(want.ticket, finding);
 }
@@ -191,6 +196,7 @@ bool ClientWork::gives_up_question() {
   const bool is_password = talk.want().question == engine::Question::credentials;
   give_up_question(std::string("no answer in time: ") + (is_password ? "passwords" : "recipients") +
                    " are checked too slowly, or too many wait (checkers)");
+  client().context.said_by = {.why = "no answer in time"};  // of the refusal that follows at once
   return true;
 }
 
@@ -207,7 +213,7 @@ void ClientWork::end_question() {
   const engine::Want want = connection().talk_.conversation().want();
   if (want.kind != engine::Want::Kind::answer || want.question == engine::Question::hand_over) return;
   give_up_question("the server ends: it waits for no answer to what this client asks");
-  connection().talk_.answer(want.ticket, engine::nobody_answers(want.question));
+  tell(want.ticket, engine::nobody_answers(want.question), {.why = "the server ends"});
 }
 
 void ClientWork::withdraw() {
@@ -242,7 +248,7 @@ void ClientWork::settle(Ticket ticket, const ask::Finding& finding, bool was_awa
   if (ask::asks_greylist(finding, start, session()) && is_greylisted(client(), session(), answer.text))
     return tell(ticket, {Event::recipient_greylisted}, {.name = "greylist"});
   if (ask::asks_policy_services(finding, start, session())) return ask_policy_services(ticket, answer.text);
-  tell(ticket, answer, {.name = finding.said_by, .words = finding.words});
+  tell(ticket, answer, {.name = finding.said_by, .words = finding.words, .why = finding.trouble});
 }
 
 void ClientWork::tell(Ticket ticket, const engine::Answer& answer, const observe::RefusedBy& said_by) {
@@ -279,6 +285,7 @@ void ClientWork::hear_probe(ask::Source source, Ticket ticket, const limits::Rec
   const config::Start& start = client().served->start;
   ask::Finding finding = ask::probe_finding(source, standing.event, recipient, start, session());
   finding.words = standing.words;
+  finding.trouble = standing.trouble;
   const auto next = ask::next_probe(finding, start, session(), source);
   if (next && !(was_awaited && is_too_late())) return ClientProbe::ask(connection(), *next, ticket, recipient);
   settle(ticket, finding, was_awaited);
@@ -288,8 +295,8 @@ void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) 
   try {
     if (asked_ == nullptr) asked_ = std::make_unique<Asked>(connection());
   } catch (const std::bad_alloc&) {
-    client().journal().trouble("no memory to ask policy services");
-    return connection().talk_.answer(ticket, engine::nobody_answers(engine::Question::recipient));
+    client().journal().trouble(no_memory_for_policy_services);
+    return tell(ticket, engine::nobody_answers(engine::Question::recipient), {.why = no_memory_for_policy_services});
   }
   asked_->policy.ask(ticket, recipient);
 }

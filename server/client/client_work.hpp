@@ -24,6 +24,8 @@ namespace postern::server {
 class Client;
 class Connection;
 
+inline constexpr std::string_view no_memory_for_policy_services = "no memory to ask policy services";
+
 class ClientWork {
  public:
   explicit ClientWork(Connection& connection) : message(connection) {}
