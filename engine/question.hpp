@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "spec/policy_row.hpp"
 
@@ -40,6 +41,13 @@ enum class HandOverResult : std::uint8_t {
   filter_waived,     // 250: accepted, although a filter has failed
   filter_too_big,    // 250: accepted, and no filter was asked
 };
+inline constexpr std::size_t hand_over_result_count = std::to_underlying(HandOverResult::filter_too_big) + 1UZ;
+
+// Whether the message is stored or sent on.
+[[nodiscard]] constexpr bool is_accepted(HandOverResult result) {
+  return result == HandOverResult::accepted || result == HandOverResult::filter_waived ||
+         result == HandOverResult::filter_too_big;
+}
 
 // The question that is open in this state.
 [[nodiscard]] inline std::optional<Question> question_of(spec::Guards guards) {
@@ -75,6 +83,12 @@ enum class HandOverResult : std::uint8_t {
     case HandOverResult::deferred: break;
   }
   return {spec::Event::hand_over_deferred, verdict};
+}
+
+// The word for it in the log, the metrics and the manual: that of its event, `filter_refused`.
+[[nodiscard]] inline std::string_view name_of(HandOverResult result) {
+  constexpr std::string_view begin = "hand_over.";
+  return spec::name_of(answer_of(result, {}).event).substr(begin.size());
 }
 
 }  // namespace postern::engine

@@ -105,8 +105,8 @@ TEST(Metrics, outcomes_are_told_apart) {
   shard.tls_handshake(TlsVersion::tls_1_3, TlsResult::done);
   shard.tls_handshake(TlsVersion::none, TlsResult::failed);
   shard.auth(AuthResult::broken);
-  shard.message(MessageResult::accepted, 2190);
-  shard.message(MessageResult::refused, 100000);
+  shard.message(engine::HandOverResult::accepted, 2190);
+  shard.message(engine::HandOverResult::refused, 100000);
   shard.reloaded(ReloadResult::failed);
   shard.strayed(2);
   const std::string text = page(metrics);
@@ -119,6 +119,22 @@ TEST(Metrics, outcomes_are_told_apart) {
   expect_line(text, "postern_message_octets_total 2190");
   expect_line(text, "postern_reloads_total{result=\"failed\"} 1");
   expect_line(text, "postern_stray_reports_total 2");
+}
+
+TEST(Metrics, what_filters_decide_is_counted_by_the_words_of_the_log) {
+  Metrics metrics(1, {});
+  Shard& shard = metrics.shard(0);
+  using engine::HandOverResult;
+  for (const auto result : {HandOverResult::filter_refused, HandOverResult::filter_waived,
+                            HandOverResult::filter_too_big, HandOverResult::filter_discarded})
+    shard.message(result, 10);
+  shard.quarantined();
+  const std::string text = page(metrics);
+  for (const char* const word : {"filter_refused", "filter_waived", "filter_too_big", "filter_discarded"})
+    expect_line(text, "postern_messages_total{result=\"" + std::string(word) + "\"} 1");
+  expect_line(text, "postern_messages_total{result=\"refused\"} 0");
+  expect_line(text, "postern_message_octets_total 20");
+  expect_line(text, "postern_quarantined_messages_total 1");
 }
 
 TEST(Metrics, a_duration_falls_into_the_bucket_that_holds_it) {
@@ -168,15 +184,16 @@ TEST(Metrics, every_figure_has_a_place_of_its_own) {
   shard.tls_handshake(TlsVersion::tls_1_3, TlsResult::failed);
   shard.auth(AuthResult::accepted);
   shard.auth(AuthResult::broken);
-  shard.message(MessageResult::deferred, 0);
-  shard.message(MessageResult::refused, 0);
+  shard.message(engine::HandOverResult::accepted, 0);
+  shard.message(engine::HandOverResult::filter_too_big, 0);
+  shard.quarantined();
   shard.reloaded(ReloadResult::done);
   shard.reloaded(ReloadResult::failed);
   shard.took(Duration::hand_over, 1us);
   shard.took(Duration::loop_lag, 61s);
   std::size_t ones = 0;
   for (const std::uint64_t number : metrics.totals()) ones += number == 1 ? 1 : 0;
-  EXPECT_EQ(15U, ones);
+  EXPECT_EQ(16U, ones);
 }
 
 TEST(Metrics, threads_lose_nothing) {

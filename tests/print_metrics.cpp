@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
       shard.rule_hit(static_cast<postern::spec::Rule>(rule));
     shard.tls_handshake(TlsVersion::tls_1_2, TlsResult::done);
     shard.auth(AuthResult::rejected);
-    shard.message(MessageResult::accepted, 2190);
+    shard.message(postern::engine::HandOverResult::accepted, 2190);
+    shard.quarantined();
     shard.reloaded(ReloadResult::done);
     for (const auto what : {Duration::hand_over, Duration::reply, Duration::loop_lag})
       for (std::chrono::nanoseconds time = 10us; time < 100s; time *= 10) shard.took(what, time);

@@ -103,6 +103,7 @@ bool Filters::follow(Verdict verdict, FilterMessage& message, base::MailSpool& m
       judgement.cause = applied.error().why;
       return false;
     }
+    if (applied && verdict.quarantine) judgement.is_quarantined = true;
     if (!applied) {  // what it wants cannot be; half of it may stand in the message, which goes nowhere now
       verdict.kind = judgement.remarks.back().verdict = Verdict::Kind::failed;
       verdict.is_silent = false;

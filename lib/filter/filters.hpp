@@ -47,6 +47,7 @@ struct Judgement {
   std::string said_by{};  // the filter that decided
   std::string cause{};    // of no_room, for the log
   std::vector<Remark> remarks{};
+  bool is_quarantined = false;  // a filter wants it put aside, and it says so
 
   [[nodiscard]] bool is_handed_over() const {
     return kind == Kind::passed || kind == Kind::waived || kind == Kind::too_big;

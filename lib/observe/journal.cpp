@@ -24,22 +24,6 @@ std::string_view name_of(config::BackendKind kind) {
   return "none";
 }
 
-std::string_view name_of(deliver::Outcome::Result result) {
-  switch (result) {
-    case deliver::Outcome::Result::accepted: return "accepted";
-    case deliver::Outcome::Result::deferred: return "deferred";
-    case deliver::Outcome::Result::refused: return "refused";
-    case deliver::Outcome::Result::filter_refused: return "filter_refused";
-    case deliver::Outcome::Result::filter_deferred: return "filter_deferred";
-    case deliver::Outcome::Result::filter_failed: return "filter_failed";
-    case deliver::Outcome::Result::filter_discarded: return "filter_discarded";
-    case deliver::Outcome::Result::filter_waived: return "filter_waived";
-    case deliver::Outcome::Result::filter_too_big: return "filter_too_big";
-    case deliver::Outcome::Result::client_gone: break;
-  }
-  return "client_gone";
-}
-
 std::string_view name_of(filter::Verdict::Kind kind) {
   switch (kind) {
     case filter::Verdict::Kind::accept: return "accept";
@@ -53,27 +37,8 @@ std::string_view name_of(filter::Verdict::Kind kind) {
 
 std::string_view without_line_end(std::string_view reply) { return reply.substr(0, reply.find('\r')); }
 
-// Of the mail that it is about.
-void add_mail(LogLine& line, const engine::RefusedMail& mail) {
-  if (mail.octets) line.number("octets", *mail.octets);
-  if (mail.recipients != 0) line.number("recipients", mail.recipients);
-  if (mail.reverse_path) line.client("from", *mail.reverse_path);
-  if (mail.forward_path) line.client("to", *mail.forward_path);
-}
-
 void add_settings(LogLine& line, const config::Start& start) {
   const spec::Guards g = start.settings_and_facts;
-std::string_view way_out_of(config::HandOverKind kind) {
-  switch (kind) {
-    case config::HandOverKind::queue_program: return "queue-program";
-    case config::HandOverKind::maildir: return "maildir";
-    case config::HandOverKind::discard: return "discard";
-    case config::HandOverKind::lmtp: return "lmtp";
-    case config::HandOverKind::none: break;
-  }
-  return "none";
-}
-
   line.field("policy", spec::policy_hash().substr(0, 16));
   for (const spec::SettingOption& setting : spec::setting_options)
     line.field(spec::name_of(setting.option), digit(g.has(setting.bit)));
@@ -88,7 +53,26 @@ std::string_view way_out_of(config::HandOverKind kind) {
   for (const config::InForce& each : config::asked_in_force(start)) line.field(each.name, each.value);
 }
 
+// Of the mail that it is about.
+void add_mail(LogLine& line, const engine::RefusedMail& mail) {
+  if (mail.octets) line.number("octets", *mail.octets);
+  if (mail.recipients != 0) line.number("recipients", mail.recipients);
+  if (mail.reverse_path) line.client("from", *mail.reverse_path);
+  if (mail.forward_path) line.client("to", *mail.forward_path);
+}
+
 }  // namespace
+
+std::string_view way_out_of(config::HandOverKind kind) {
+  switch (kind) {
+    case config::HandOverKind::queue_program: return "queue-program";
+    case config::HandOverKind::maildir: return "maildir";
+    case config::HandOverKind::discard: return "discard";
+    case config::HandOverKind::lmtp: return "lmtp";
+    case config::HandOverKind::none: break;
+  }
+  return "none";
+}
 
 SessionEnd end_of(const engine::Conversation& conversation) {
   return {.errors = conversation.session().counters().errors,
@@ -121,9 +105,6 @@ void Journal::settings(const config::Start& start, const std::vector<config::InF
   add_settings(line, start);
   for (const config::InForce& each : of_server) line.field(each.name, each.value);
   line.write();
-  name_listener(line);
-  if (by.id.number != 0) line.field("id", by.id.text());
-  add_mail(line, step.refused);
 }
 
 void Journal::refusal(const engine::Step& step, const RefusedBy& by) const {
@@ -140,6 +121,9 @@ void Journal::refusal(const engine::Step& step, const RefusedBy& by) const {
     if (!by.words.empty()) line.field("said", by.words);
     if (!by.why.empty()) line.field("why", by.why);
   }
+  name_listener(line);
+  if (by.id.number != 0) line.field("id", by.id.text());
+  add_mail(line, step.refused);
   if (const std::string_view reason = spec::reason_of(step.rule); !reason.empty()) line.note(reason);
   line.write();
 }
@@ -160,13 +144,6 @@ void Journal::sent(std::string_view replies) const {
   bool is_first_line = true;
   for (std::size_t end = 0; (end = replies.find("\r\n")) != std::string_view::npos; replies.remove_prefix(end + 2)) {
     const std::string_view text = replies.substr(0, end);
-void Journal::gated(std::string_view username) const {
-  LogLine line = this->line("auth");
-  line.field("result", "gated").client("user", username);
-  name_listener(line);
-  line.write();
-}
-
     if (is_first_line) this->line("sent").field("reply", text).write();
     is_first_line = text.size() < 4 || text[3] != '-';
   }
@@ -183,9 +160,16 @@ void Journal::credentials(const ask::CheckResult& result, std::string_view usern
   line.write();
 }
 
+void Journal::gated(std::string_view username) const {
+  LogLine line = this->line("auth");
+  line.field("result", "gated").client("user", username);
+  name_listener(line);
+  line.write();
+}
+
 void Journal::message(deliver::MessageId id, const deliver::Outcome& outcome, const engine::Session& session) const {
   LogLine line = this->line("message");
-  line.field("result", name_of(outcome.result));
+  line.field("result", engine::name_of(outcome.result));
   if (id.number != 0) line.field("id", id.text());
   line.number("octets", session.stored_octets())
       .number("recipients", session.envelope().recipients())

@@ -50,10 +50,12 @@ void Shard::tls_handshake(TlsVersion version, TlsResult result) {
 
 void Shard::auth(AuthResult result) { add(figure::auths + std::to_underlying(result)); }
 
-void Shard::message(MessageResult result, std::uint64_t octets) {
+void Shard::message(engine::HandOverResult result, std::uint64_t octets) {
   add(figure::messages + std::to_underlying(result));
-  if (result == MessageResult::accepted) add(figure::message_octets, octets);
+  if (engine::is_accepted(result)) add(figure::message_octets, octets);
 }
+
+void Shard::quarantined() { add(figure::quarantined); }
 
 void Shard::reloaded(ReloadResult result) { add(figure::reloads + std::to_underlying(result)); }
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/question.hpp"
 #include "limits/greylist.hpp"
 #include "limits/guess_table.hpp"
 #include "observe/dns_list_counts.hpp"
@@ -31,13 +32,6 @@ namespace postern::observe {
 enum class TlsVersion : std::uint8_t { none, tls_1_2, tls_1_3 };  // none: it failed before there was one
 enum class TlsResult : std::uint8_t { done, failed };
 enum class AuthResult : std::uint8_t { accepted, rejected, broken };
-enum class MessageResult : std::uint8_t {
-  accepted,
-  deferred,
-  refused,
-  client_gone,
-  discarded
-};  // discarded: by a filter
 enum class ReloadResult : std::uint8_t { done, failed };
 // asked, cached: how a DNS list was asked about a client. failed: it did not say, or said that it does not answer
 // (127.255.255.0/24), and may have been asked either way.
@@ -60,7 +54,8 @@ inline constexpr std::size_t rules = replies + codes;
 inline constexpr std::size_t handshakes = rules + spec::rule_count;  // [version][result]
 inline constexpr std::size_t auths = handshakes + 6;
 inline constexpr std::size_t messages = auths + 3;
-inline constexpr std::size_t reloads = messages + 5;
+inline constexpr std::size_t quarantined = messages + engine::hand_over_result_count;
+inline constexpr std::size_t reloads = quarantined + 1;
 inline constexpr std::size_t gates = reloads + 2;  // [kind][shut, opened]
 inline constexpr std::size_t dns_lists = gates + 6;
 inline constexpr std::size_t greylist = dns_lists + 4;
@@ -80,7 +75,8 @@ class alignas(64) Shard {
   void rule_hit(spec::Rule rule);
   void tls_handshake(TlsVersion version, TlsResult result);
   void auth(AuthResult result);
-  void message(MessageResult result, std::uint64_t octets);  // octets count only when it was accepted
+  void message(engine::HandOverResult result, std::uint64_t octets);  // octets count only when it was accepted
+  void quarantined();  // one of the messages that were accepted: a filter wants it put aside
   void reloaded(ReloadResult result);
   void strayed(std::uint64_t reports);  // reports to a session that waited for something else: a defect
   void dns_list(DnsResult result);

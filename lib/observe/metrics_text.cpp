@@ -129,8 +129,11 @@ void write_outcomes(Page& page, const Totals& totals) {
   page.family("postern_auth", "counter", "Credentials checked, by result.");
   write_results(page, totals, figure::auths, std::array<std::string_view, 3>{"accepted", "rejected", "broken"});
   page.family("postern_messages", "counter", "Messages handed over, by result.");
-  write_results(page, totals, figure::messages,
-                std::array<std::string_view, 5>{"accepted", "deferred", "refused", "client_gone", "discarded"});
+  for (std::size_t i = 0; i < engine::hand_over_result_count; ++i)
+    page.sample(label("result", engine::name_of(static_cast<engine::HandOverResult>(i))), totals[figure::messages + i]);
+  page.family("postern_quarantined_messages", "counter",
+              "Messages handed over that a filter wants put aside: X-Quarantine is their first field after ours.");
+  page.sample("", totals[figure::quarantined]);
   page.family("postern_message_octets", "counter", "Octets of accepted messages.");
   page.sample("", totals[figure::message_octets]);
   page.family("postern_stray_reports", "counter", "Answers to a session that waited for something else: a defect.");

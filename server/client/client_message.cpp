@@ -20,22 +20,6 @@ Outcome deferred(const char* cause) {
   return {Outcome::Result::deferred, std::string(spec::text_of(spec::HandOverText::cannot_store)), cause};
 }
 
-observe::MessageResult counted(Outcome::Result result) {
-  switch (result) {
-    case Outcome::Result::accepted: return observe::MessageResult::accepted;
-    case Outcome::Result::refused: return observe::MessageResult::refused;
-    case Outcome::Result::client_gone: return observe::MessageResult::client_gone;
-    case Outcome::Result::filter_refused: return observe::MessageResult::refused;
-    case Outcome::Result::filter_discarded: return observe::MessageResult::discarded;
-    case Outcome::Result::filter_waived:
-    case Outcome::Result::filter_too_big: return observe::MessageResult::accepted;
-    case Outcome::Result::filter_deferred:
-    case Outcome::Result::filter_failed:
-    case Outcome::Result::deferred: break;
-  }
-  return observe::MessageResult::deferred;
-}
-
 constexpr std::uint32_t most_jobs = 2;  // of one session that begins a message
 
 bool is_full(const deliver::MailBuffer& buffer) {
@@ -270,6 +254,7 @@ void ClientMessage::finished(StoreJobOfClient& job) {
     client().context.metrics.took(observe::Duration::hand_over,
                                   loop_interval(engine_time(client().context.loop.now()) - message_->job_began));
   message_.reset();
+  if (job.judgement.is_quarantined && engine::is_accepted(job.outcome.result)) client().context.metrics.quarantined();
   for (const filter::Remark& remark : job.judgement.remarks) client().journal().filtered(job.id, remark);
   handed_over(job.ticket, deliver::named_after(job.judgement, std::move(job.outcome)), job.id,
               deliver::decided_by(job.judgement, observe::way_out_of(client().served->start.hand_over)));
@@ -315,9 +300,9 @@ void ClientMessage::give_up_held_up() {
 void ClientMessage::handed_over(Ticket ticket, const Outcome& outcome, deliver::MessageId id,
                                 std::string_view said_by) {
   client().journal_of_decisions().message(id, outcome, session());
-  const observe::MessageResult result = counted(outcome.result);
-  client().context.metrics.message(result, result == observe::MessageResult::accepted ? session().stored_octets() : 0);
-  connection_.work_.tell(ticket, engine::answer_of(outcome.result, outcome.verdict), {.name = said_by});
+  client().context.metrics.message(outcome.result, session().stored_octets());
+  connection_.work_.tell(ticket, engine::answer_of(outcome.result, outcome.verdict),
+                         {.name = said_by, .why = outcome.cause, .id = id});
 }
 
 // Looked at only when epoll has reported an end, so that it costs nothing while the client is there.

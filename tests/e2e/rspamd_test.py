@@ -300,6 +300,12 @@ class Standins(Case):
             page = opened.read().decode()
         self.assertRegex(page, rf'postern_answers_total{{source="rspamd",name="{re.escape(standin.filter)}",outcome="accepted"}} 1')
         self.assertRegex(page, rf'postern_answers_total{{source="rspamd",name="{re.escape(standin.filter)}",outcome="refused"}} 1')
+        self.assertIn('postern_messages_total{result="filter_refused"} 1\n', page)
+        self.assertIn('postern_quarantined_messages_total 0\n', page)
+        standin.says = answer('{"action":"quarantine","score":9,"required_score":15}')
+        self.assert_code(250, self.send("x"))
+        with urllib.request.urlopen(f"http://{self.server._metrics}/metrics", timeout=10) as opened:
+            self.assertIn('postern_quarantined_messages_total 1\n', opened.read().decode())
 
 
 if __name__ == "__main__":
