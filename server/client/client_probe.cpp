@@ -44,9 +44,13 @@ std::optional<RecipientStanding> ClientProbe::submit(Connection& connection, Sou
       source == Source::userdb
           ? context.find_userdb_lookups().ask(context.userdbs.of(*client.served->start.userdb), recipient, probe)
           : context.find_recipient_probes().ask(*client.served->delivery->cluster(), recipient, probe);
-  if (!standing)
-    asked.question_ =
-        ask::OpenQuestion(&context.questions, source, ask::address_of_probe(source, client.served->start));
+  const bool is_remembered = standing && standing->is_known();
+  if (is_remembered) return standing;
+  ask::OpenQuestion question(&context.questions, source, ask::address_of_probe(source, client.served->start));
+  if (standing)  // it could not even be asked
+    question.end(ask::outcome_of(*standing));
+  else
+    asked.question_ = std::move(question);
   return standing;
 }
 

@@ -5,6 +5,7 @@ it should not; ask_userdb_test.cpp has each reply and each cut of an answer."""
 import os
 import subprocess
 import time
+import urllib.request
 
 import dovecot_test
 import lmtp_peers
@@ -88,6 +89,19 @@ class Standins(Case):
                       "an answer without an end", "connection closed"):
             self.assert_logged(self.server, f"userdb {standin.address}: {words}: whether there is such a user cannot be known")
         self.assertEqual({tuple(command[3:]) for command in standin.commands if command[0] == "USER"}, {("service=smtp",)})
+
+    def test_one_that_cannot_be_asked_is_counted(self):
+        if not peer.is_listener():
+            return  # it has no page of figures
+        self.begin("unix:/nobody/there")
+        client = self.client()
+        for name in ("one", "two", "one"):
+            self.assertEqual(self.rcpt(client, name), self.replies["recipient_unknowable"])
+        with urllib.request.urlopen(f"http://{self.server._metrics}/metrics", timeout=10) as opened:
+            page = opened.read().decode()
+        self.assertIn('postern_questions_total{source="userdb",name="unix:/nobody/there"} 3\n', page)
+        self.assertIn('postern_answers_total{source="userdb",name="unix:/nobody/there",outcome="failed"} 3\n', page)
+        self.assertIn('postern_open_questions{source="userdb",name="unix:/nobody/there"} 0\n', page)
 
     def test_another_protocol_refuses_nobody(self):
         for greeting in ("VERSION\t2\t0\n", "220 cluster\r\n", "NOTFOUND\t1\n", "USER\t1\tuser\n"):
