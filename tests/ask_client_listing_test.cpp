@@ -101,6 +101,39 @@ TEST_F(Listings, they_are_asked_only_where_something_could_come_of_it) {
   EXPECT_FALSE(asks_dns_lists(start));
 }
 
+// As the session has it: `zone of what`.
+class DomainQuestions : public ::testing::Test {
+ protected:
+  DomainQuestions() {
+    start_.sender_lists = config::parse_dns_lists("a.example=127.0.1.2 s.example=127.0.1.2", by_domain).value();
+    start_.helo_lists = config::parse_dns_lists("a.example=127.0.1.2 h.example=127.0.1.2", by_domain).value();
+    start_.shared_domain_lists = config::lists_of_both(start_.sender_lists, start_.helo_lists);
+  }
+  std::vector<std::string> asked(const std::string& sender, const std::string& helo) const {
+    engine::LoneSession session({.settings_and_facts = {}, .host = "mx.example.org"});
+    static_cast<void>(session.report(Event::connect_ready));
+    std::array<char, 512> scratch{};
+    static_cast<void>(session.step("EHLO " + helo + "\r\n", scratch));
+    static_cast<void>(session.step("MAIL FROM:<" + sender + ">\r\n", scratch));
+    std::vector<std::string> names;
+    for (const DnsInquiry& each : domain_inquiries(start_, session))
+      for (const config::DnsList& list : each.lists) names.push_back(name_to_ask(list, each.subject).value_or(""));
+    return names;
+  }
+
+  static constexpr auto by_domain = config::ListedBy::domain;
+  config::Start start_;
+};
+
+TEST_F(DomainQuestions, one_name_is_asked_about_in_each_zone_once) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ((Names{"x.test.a.example", "x.test.s.example", "y.test.a.example", "y.test.h.example"}),
+            asked("u@x.test", "y.test"));
+  EXPECT_EQ((Names{"x.test.a.example", "x.test.s.example", "x.test.h.example"}), asked("u@X.test", "x.TEST"));
+  EXPECT_EQ((Names{"x.test.a.example", "x.test.h.example"}), asked("", "x.test"));
+  EXPECT_EQ((Names{"x.test.a.example", "x.test.s.example"}), asked("u@x.test", "[192.0.2.1]"));
+}
+
 // A client that has sent RCPT, and what is known of it.
 class Asked : public Listings, private Facts {
  protected:

@@ -40,15 +40,20 @@ bool asks_domain_lists(const config::Start& start) {
 }
 
 std::vector<DnsInquiry> domain_inquiries(const config::Start& start, const engine::Session& session) {
-  std::vector<DnsInquiry> questions;
-  const auto add = [&](std::span<const config::DnsList> lists, std::string_view domain) {
-    if (lists.empty()) return;
-    if (auto subject = DnsSubject::of_domain(domain)) questions.push_back({lists, *std::move(subject)});
+  const auto subject_for = [](const std::vector<config::DnsList>& lists, std::string_view domain) {
+    return lists.empty() ? std::nullopt : DnsSubject::of_domain(domain);
   };
-  const std::string_view sender = session.envelope().reverse_path();
-  if (const std::size_t at = sender.rfind('@'); at != std::string_view::npos)
-    add(start.sender_lists, sender.substr(at + 1));
-  add(start.helo_lists, session.client_name());
+  const std::string_view reverse_path = session.envelope().reverse_path();
+  const std::size_t at = reverse_path.rfind('@');
+  auto sender = subject_for(start.sender_lists, at == std::string_view::npos ? "" : reverse_path.substr(at + 1));
+  auto helo = subject_for(start.helo_lists, session.client_name());
+  std::vector<DnsInquiry> questions;
+  if (sender && helo && sender->labels() == helo->labels()) {
+    questions.push_back({start.shared_domain_lists, *std::move(sender)});
+    return questions;
+  }
+  if (sender) questions.push_back({start.sender_lists, *std::move(sender)});
+  if (helo) questions.push_back({start.helo_lists, *std::move(helo)});
   return questions;
 }
 

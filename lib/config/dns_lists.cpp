@@ -1,6 +1,7 @@
 #include "config/dns_lists.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -183,6 +184,22 @@ std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_vie
     lists.push_back(std::move(*list));
     text.remove_prefix(end);
   }
+}
+
+std::vector<DnsList> lists_of_both(const std::vector<DnsList>& sender, const std::vector<DnsList>& helo) {
+  const auto of_zone = [](const std::vector<DnsList>& lists, const std::string& zone) {
+    std::vector<DnsList> all;
+    std::ranges::copy_if(lists, std::back_inserter(all), [&](const DnsList& each) { return each.zone == zone; });
+    return all;
+  };
+  const auto is_helos = [&](const std::string& zone) {
+    const std::vector<DnsList> of_sender = of_zone(sender, zone), of_helo = of_zone(helo, zone);
+    return of_sender.empty() || highest_score(of_helo) > highest_score(of_sender);
+  };
+  std::vector<DnsList> all;
+  std::ranges::copy_if(sender, std::back_inserter(all), [&](const DnsList& each) { return !is_helos(each.zone); });
+  std::ranges::copy_if(helo, std::back_inserter(all), [&](const DnsList& each) { return is_helos(each.zone); });
+  return all;
 }
 
 int highest_score(const std::vector<DnsList>& lists) {

@@ -42,6 +42,10 @@ enum class ListedBy : std::uint8_t { address, domain };  // what the lists have 
 [[nodiscard]] std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_view text,
                                                                                ListedBy by = ListedBy::address);
 
+// Those that are asked about a name that is both a sender's domain and a HELO name: a listing counts once, so of a zone that is in both
+// the entries of the setting in which it weighs more; of DNSBL_SENDER where they weigh the same.
+[[nodiscard]] std::vector<DnsList> lists_of_both(const std::vector<DnsList>& sender, const std::vector<DnsList>& helo);
+
 // The highest score that a client can reach.
 [[nodiscard]] int highest_score(const std::vector<DnsList>& lists);
 

@@ -61,6 +61,7 @@ std::vector<std::string> judge_dns_settings(Start& start, const base::Environmen
   warn_of_threshold(start);
   if (!environment.has("RBLSMTPD")) {
     warn_of_lists(start, environment, values);
+    start.shared_domain_lists = lists_of_both(start.sender_lists, start.helo_lists);
   } else {
     start.dns_lists.clear();
     start.sender_lists.clear();

@@ -73,8 +73,9 @@ class RealLists(Case):
     def test_weights_are_added_up(self):
         lists = {"DNSBL": "bl.test=127.0.0.2", "DNSBL_SENDER": f"{SENDER} wl.test=127.0.2.3*-4", "DNSBL_HELO": "dbl.test=127.0.1.2*3"}
         for threshold, source, sender, helo, wanted in (
-                (6, TIM, "a@spam.example", "spam.example", f"{TIM} is on bl.test, spam.example is on dbl.test"),
-                (6, TIM, "a@spam.example", "x.example", None), (5, TOM, "a@plain.example", "spam.example", "plain.example is on dbl.test, spam.example is on dbl.test"),
+                (6, TIM, "a@spam.example", "b.spam.example", f"{TIM} is on bl.test, spam.example is on dbl.test, b.spam.example is on dbl.test"),
+                (4, TIM, "a@spam.example", "SPAM.example", f"{TIM} is on bl.test, spam.example is on dbl.test"),
+                (5, TIM, "a@spam.example", "spam.example", None), (6, TIM, "a@spam.example", "x.example", None), (5, TOM, "a@plain.example", "spam.example", "plain.example is on dbl.test, spam.example is on dbl.test"),
                 (1, TIM, "a@x.example", "x.example", f"{TIM} is on bl.test"), (1, TOM, "a@good.spam.example", "spam.example", "good.spam.example is on dbl.test, spam.example is on dbl.test"),
                 (2, TOM, "a@good.spam.example", "spam.example", None), (1, TIM, "a@good.spam.example", "x.example", None)):
             with self.subTest(threshold=threshold, sender=sender, helo=helo):
