@@ -173,7 +173,7 @@ FileJudgement judge_file(const audit::Policy& policy, const audit::Comparison& c
       judged.advice.push_back({audit::Grade::refusal, "file", sentence, source});
     return judged;
   }
-  const auto notices = server::dry_run_apart(*start);
+  const auto notices = server::dry_run_apart(*start, server::Services::asked);
   if (!notices) throw std::runtime_error(notices.error());
   for (const server::Notice& notice : *notices) judged.advice.push_back(advice_of(notice));
   std::ranges::stable_sort(judged.advice, {}, &audit::Advice::grade);

@@ -65,7 +65,8 @@ bool may_follow(std::string_view sentence, const ServeFileFaults& faults, const 
 std::vector<std::string> also_wrong(const ServeFileFaults& faults) {
   if (!faults.understood) return {};
   const auto notices = server::dry_run_apart(
-      {.settings = *faults.understood, .read_again = {}, .environment = environ, .version = POSTERN_VERSION});
+      {.settings = *faults.understood, .read_again = {}, .environment = environ, .version = POSTERN_VERSION},
+      server::Services::unasked);
   std::vector<std::string> sentences;
   for (const server::Notice& notice : notices.value_or(std::vector<server::Notice>()))
     if (notice.event == "config" && !may_follow(notice.sentence, faults, *faults.understood))

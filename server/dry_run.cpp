@@ -25,8 +25,8 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-[[noreturn]] void play(const ServerStart& start, int to) {
-  const std::string text = packed(dry_run(start));
+[[noreturn]] void play(const ServerStart& start, Services services, int to) {
+  const std::string text = packed(dry_run(start, services));
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t octets = ::write(to, rest.data(), rest.size());
@@ -48,13 +48,13 @@ std::string read_all(int from) {
 
 }  // namespace
 
-std::expected<std::vector<Notice>, std::string> dry_run_apart(const ServerStart& start) {
+std::expected<std::vector<Notice>, std::string> dry_run_apart(const ServerStart& start, Services services) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) return std::unexpected("no descriptor is left for a pipe");
   base::Descriptor reading(ends[0]), writing(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return std::unexpected("cannot start a child for a dry run of the start");
-  if (child == 0) play(start, ends[1]);
+  if (child == 0) play(start, services, ends[1]);
   writing = base::Descriptor();
   const std::string text = read_all(ends[0]);
   int status = 0;

@@ -13,6 +13,7 @@
 
 namespace postern::server {
 
-[[nodiscard]] std::expected<std::vector<Notice>, std::string> dry_run_apart(const ServerStart& start);
+[[nodiscard]] std::expected<std::vector<Notice>, std::string> dry_run_apart(const ServerStart& start,
+                                                                            Services services);
 
 }  // namespace postern::server

@@ -44,10 +44,12 @@ int Server::run() {
   return 0;
 }
 
-std::vector<Notice> Server::dry_run() {
+std::vector<Notice> Server::dry_run(Services services) {
   is_dry_run_ = true;
-  if (find_resolvers() && go_home() && judge() && change_identity() && judge_as_who_serves())
+  if (find_resolvers() && go_home() && judge() && change_identity() && judge_as_who_serves()) {
+    if (services == Services::asked) tell_silent_services();
     if (const auto opened = policies_->open_deliveries(deliveries_, programs_); !opened) refused(opened.error());
+  }
   return std::move(notices_);
 }
 
@@ -62,7 +64,7 @@ void Server::block_signals() {
 
 // Before anything is bound that a client could meet. Without a child to spare for it, it is judged at the real start.
 bool Server::is_fit() {
-  std::vector<Notice> notices = dry_run_apart(start_).value_or(std::vector<Notice>());
+  std::vector<Notice> notices = dry_run_apart(start_, Services::unasked).value_or(std::vector<Notice>());
   std::erase_if(notices, [](const Notice& notice) { return notice.event != "config"; });
   for (const Notice& notice : notices) log(notice.event, notice.sentence);
   return notices.empty();
@@ -157,7 +159,6 @@ bool Server::judge_as_who_serves() {
   for (const std::string& sentence : policies_->defects()) log(is_dry_run_ ? "defect" : "warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : idle_filter_settings(*policies_)) log("warning", sentence);
-  for (const std::string& sentence : silent_services(*policies_, dns_servers_)) log("warning", sentence);
   if (!is_dry_run_)  // which may be beside the server that has it
     if (const std::string sentence = greylist_.lock(); !sentence.empty()) return refused(sentence);
   const auto now = std::chrono::steady_clock::now();
@@ -168,6 +169,12 @@ bool Server::judge_as_who_serves() {
   if (!dns_servers_ && policies_->has_dns_lists()) log("warning", "DNS lists are not asked: " + dns_servers_.error());
   tell_certificates(Expired::told);
   return true;
+}
+
+// Which may wait for them.
+void Server::tell_silent_services() {
+  for (const std::string& sentence : silent_services(*policies_, dns_servers_)) log("warning", sentence);
+  has_tried_services_ = true;
 }
 
 void Server::tell_certificates(Expired expired) {
@@ -315,6 +322,6 @@ void Server::log(std::string_view event, std::string_view sentence) {
 
 int serve(const ServerStart& start) { return Server(start).run(); }
 
-std::vector<Notice> dry_run(const ServerStart& start) { return Server(start).dry_run(); }
+std::vector<Notice> dry_run(const ServerStart& start, Services services) { return Server(start).dry_run(services); }
 
 }  // namespace postern::server

@@ -6,11 +6,13 @@
 //         a client is ever touched with privileges, and nothing is found fit that only root could read
 // reload  SIGHUP, or a file that changed: everything is made again next to what serves, and takes its place as a whole; what
 //         is wrong is logged, and what serves goes on. Sessions end as they began
+// asks    services that do not answer are warnings, once it serves: a start waits for none of them
 // end     a client at rest gets `421 shutting down`; what is in hand has shutdown_seconds
 // threads the caller's, which only waits for signals; one a loop; workers; one for the log; one for metrics
 // source  systemd.service(5): Type=notify-reload; deviation D23
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <string>
@@ -36,8 +38,10 @@ struct ServerStart {
 struct Notice {
   std::string event, sentence;
 };
+// asked   services that do not answer are warnings, for which the run waits (server/silent_services.hpp)
+enum class Services : std::uint8_t { asked, unasked };
 // The start without its sockets: what of it does not depend on what else runs here. The process changes as it would at a
 // start, for ever: call it in a child.
-[[nodiscard]] std::vector<Notice> dry_run(const ServerStart& start);
+[[nodiscard]] std::vector<Notice> dry_run(const ServerStart& start, Services services);
 
 }  // namespace postern::server

@@ -61,7 +61,7 @@ class Server {
 
   int run();
 
-  std::vector<Notice> dry_run();
+  std::vector<Notice> dry_run(Services services);
 
  private:
   // ---- start
@@ -84,6 +84,7 @@ class Server {
   // told       what makes a certificate ready to serve has said already that it is expired
   enum class Expired : std::uint8_t { told, untold };
   void tell_certificates(Expired expired);
+  void tell_silent_services();
   bool bind();
   bool change_identity();
   bool shut_in(std::expected<Sandbox, std::string> entered);
@@ -169,6 +170,7 @@ class Server {
   LoopThreads threads_;
   std::int64_t certificates_told_on_ = 0;  // a day since 1970
   bool is_dry_run_ = false;
+  bool has_tried_services_ = false;
   std::vector<Notice> notices_;
   std::mutex changing_;  // what serves, until the server ends
   Upkeep upkeep_;

@@ -63,6 +63,7 @@ void Server::look_after(std::optional<pid_t> asker) try {
     reload(*asker);
   else if (have_files_changed())
     reload(0);
+  if (!has_tried_services_) tell_silent_services();
   if (std::time(nullptr) / tls::day_seconds != certificates_told_on_) tell_certificates(Expired::untold);
   tell_opened_gates();
   read_lists_again();
@@ -107,7 +108,7 @@ void Server::reload(pid_t asker) {
   for (const std::string& sentence : policies_->defects()) log("warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : idle_filter_settings(*policies_)) log("warning", sentence);
-  for (const std::string& sentence : silent_services(*policies_, dns_servers_)) log("warning", sentence);
+  tell_silent_services();
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
   if (const std::string sentence = policies_->warning_of_greylist(); !sentence.empty()) log("warning", sentence);
   tell_shadow();
@@ -280,10 +281,10 @@ void Server::break_off() {
   std::_Exit(0);
 }
 
-// Neither can one that waits for a file. What it would have changed serves nobody.
+// Neither can one that waits for a file, or a service. What it would have changed serves nobody.
 void Server::end_upkeep() {
   if (upkeep_.has_ended_within(end_of_reload)) return;
-  log("end", "all sessions are over; a reload is given up: a file that it reads does not answer");
+  log("end", "all sessions are over; what goes on beside them is given up: a file or a service does not answer");
   log_.stop();
   std::_Exit(0);
 }

@@ -17,7 +17,7 @@
 namespace postern::server {
 namespace {
 
-// A start waits for it: one that needs longer for a name that it knows itself is of no use to a client.
+// One that needs longer for a name that it knows itself is of no use to a client.
 constexpr unsigned resolver_seconds = 2;
 
 // ", ECONNREFUSED"; empty: it takes a connection, or there is no time left.

@@ -204,6 +204,8 @@ class Rules(serve.Case):
         of_variables = f"POSTERN_POLICY_SERVICE: policy service {nowhere} does not answer, ECONNREFUSED: until it does"
         service = self.ruled(f'{TIM}:allow,POSTERN_POLICY_SERVICE="{nobody}"', ":allow",
                              variables={"POSTERN_POLICY_SERVICE": f"unix:{place} {nowhere}"})
+        for sentence in (of_class, of_variables):
+            self.assert_logged(service, sentence)
         warnings = [line for line in service.log().splitlines() if "policy service" in line]
         self.assertEqual(len(warnings), 2, service.log())
         found = peer.run([peer.postern(), "check", "--json", "-c", self.file])

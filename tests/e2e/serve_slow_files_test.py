@@ -196,7 +196,7 @@ class SlowFiles(serve.Case):
                 began = time.monotonic()
                 self.assertEqual(service.terminate(), 0)
                 self.assertLess(time.monotonic() - began, 5)
-                self.assertIn("a reload is given up", service.log())
+                self.assertIn("what goes on beside them is given up: a file or a service does not answer", service.log())
                 self.slow.slow_down("", 0)
 
     def test_a_reload_is_done_when_its_file_answers_and_the_one_that_was_asked_for_meanwhile_too(self):

@@ -114,7 +114,7 @@ class User(serve.Case):
                       "ours gets 451", told)
         server = self.start_serve()
         self.assertTrue(server.is_ready(), server.log())
-        self.assertIn("]: warning: " + told, server.log())
+        self.assert_logged(server, "]: warning: " + told)
 
     def test_a_mailbox_folder_that_is_root_s(self):
         os.chown(self.home.mail, 0, 0)

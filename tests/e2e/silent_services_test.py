@@ -51,6 +51,7 @@ class Silent(serve.Case):
                 "remembered gets 451; start it, or correct its address",
                 "POSTERN_LMTP: mail cluster unix:/nobody/lmtp does not answer, ENOENT: until it does, each message gets 451; "]
         service = self.serving(variables=variables)
+        self.assert_logged(service, "mail cluster unix:/nobody/lmtp does not answer")
         said = [each["text"] for each in self.checked("-c", self.file)]
         for lines in (self.warnings(service), said):
             self.assertEqual(len(lines), 2, lines)
@@ -83,15 +84,29 @@ class Silent(serve.Case):
                                           ({}, {"DNSBL_HELO": "ok.test=127.0.0.2"}, "no DNS list counts; "),
                                           ({"client_names": True}, {"DNSBL": "ok.test=127.0.0.2"}, "no DNS list counts, and no client has a name")):
             service = self.serving(listener, server=server | {"dns": self.free})
+            self.assert_logged(service, MARK)
             line, = self.warnings(service)
             self.assertIn(alone + without, line)
             service.stop()
-        self.assertEqual(self.warnings(self.serving(server={"dns": self.free})), [], "nobody is looked up")
+        self.write_file(server={"dns": self.free})
+        self.assertEqual(self.checked("-c", self.file), [], "nobody is looked up")
         self.write_file({"DNSBL": "ok.test=127.0.0.2"}, server={"dns": f"{self.free} {there.address}"})
         line, = self.checked("-c", self.file)
         self.assertIn(f"dns: resolver {self.free} does not answer, no server answers: until it does, the others are asked in its place", line["text"])
         self.write_file({"DNSBL": "ok.test=127.0.0.2"}, server={"dns": there.address})
         self.assertEqual(self.checked("-c", self.file), [])
+
+    def test_a_start_waits_for_nobody(self):
+        """It serves, and asks then: so a restart beside a dead resolver is no pause."""
+        resolver = self.standin(Resolver)
+        resolver.manner = "silent"
+        service = self.serving({"DNSBL": "ok.test=127.0.0.2"}, server={"dns": resolver.address}, variables={"POSTERN_USERDB": f"tcp:{self.free}"})
+        self.assert_logged(service, f"resolver {resolver.address} does not answer, timed out")
+        lines = service.log().splitlines()
+        ready, = [number for number, line in enumerate(lines) if line.endswith("ready: serving")]
+        told = [number for number, line in enumerate(lines) if MARK in line]
+        self.assertEqual(len(told), 2, service.log())
+        self.assertLess(ready, min(told), service.log())
 
     def test_a_resolver_that_says_nothing_is_told_and_one_that_refuses_is_not(self):
         resolver = self.standin(Resolver)
