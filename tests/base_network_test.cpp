@@ -123,6 +123,13 @@ TEST(Network, one_host_is_one_client) {  // RFC 4291 2.5.4
   EXPECT_EQ(Network(address("2001:db8:1:2::3"), spec::ipv6_network_bits), network_of(address("2001:db8:1:9:3::")));
 }
 
+TEST(Network, a_client_behind_nat64_is_the_ipv4_client) {  // RFC 6052 2.1
+  EXPECT_EQ(address("192.0.2.1"), client_of(address("64:ff9b::192.0.2.1")));
+  EXPECT_EQ("192.0.2.0/24", text_of(network_of(address("64:ff9b::c000:201"))));
+  EXPECT_EQ(address("64:ff9b:1::"), client_of(address("64:ff9b:1::192.0.2.1")));
+  EXPECT_EQ(address("64:ff9b::"), client_of(address("64:ff9b::1:192.0.2.1"))) << "not of the /96";
+}
+
 TEST(Network, ends_of_connections_come_from_the_kernel) {
   sockaddr_storage name{};
   EXPECT_EQ(std::nullopt, endpoint_of(name));

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};  // RFC 4291 2.5.5.2
 constexpr unsigned mapped_bits = 96;
+constexpr std::array<std::uint8_t, 12> nat64_prefix = {0, 0x64, 0xFF, 0x9B};  // RFC 6052 2.1
 
 std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> octets, unsigned bits) {
   const unsigned whole = bits / 8;
@@ -135,13 +136,20 @@ std::optional<Endpoint> endpoint_of(const sockaddr_storage& name) {
   return Endpoint{Address::of_ipv6(octets), ntohs(ipv6.sin6_port)};
 }
 
+Address without_nat64(const Address& address) {
+  if (address.is_ipv4() || !std::ranges::equal(address.octets().first<12>(), nat64_prefix)) return address;
+  return Address::of_ipv4(address.octets().last<4>());
+}
+
 Address client_of(const Address& address) {
   constexpr unsigned subnet_bits = 64;  // RFC 4291 2.5.4: the other 64 name an interface, and a host may have any
-  return address.is_ipv4() ? address : Network(address, subnet_bits).first();
+  const Address client = without_nat64(address);
+  return client.is_ipv4() ? client : Network(client, subnet_bits).first();
 }
 
 Network network_of(const Address& address) {
-  return {address, address.is_ipv4() ? spec::ipv4_network_bits : spec::ipv6_network_bits};
+  const Address client = without_nat64(address);
+  return {client, client.is_ipv4() ? spec::ipv4_network_bits : spec::ipv6_network_bits};
 }
 
 void AddressText::append(std::string_view text) {

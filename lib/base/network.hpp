@@ -3,7 +3,7 @@
 // out     Address, Endpoint, Network. An IPv4-mapped IPv6 address is the IPv4 address, wherever it comes from
 // errors  none instead of an Address; a sentence instead of a Network, because it comes from an operator
 // shared  by all threads, like any value
-// source  RFC 1918 3; RFC 4193 3; RFC 4291 2.2, 2.3, 2.5.5.2; RFC 4632 3.1; RFC 5952 4; RFC 6890 2.2
+// source  RFC 1918 3; RFC 4193 3; RFC 4291 2.2, 2.3, 2.5.5.2; RFC 4632 3.1; RFC 5952 4; RFC 6052 2.1; RFC 6890 2.2
 #pragma once
 
 #include <sys/socket.h>
@@ -83,7 +83,9 @@ class Network {
 // Neither IPv4 nor IPv6 has none.
 [[nodiscard]] std::optional<Endpoint> endpoint_of(const sockaddr_storage& name);
 
-// What counts as one client: an IPv4 address, but all of an IPv6 /64, from which one host may choose.
+// Of a NAT64 address (64:ff9b::/96) the IPv4 address in it, whose client it is; any other is itself (RFC 6052 2.1).
+[[nodiscard]] Address without_nat64(const Address& address);
+// What counts as one client: an IPv4 address, also behind NAT64, but all of an IPv6 /64, from which one host may choose.
 [[nodiscard]] Address client_of(const Address& address);
 // What may belong to one operator: spec::ipv4_network_bits, spec::ipv6_network_bits.
 [[nodiscard]] Network network_of(const Address& address);
