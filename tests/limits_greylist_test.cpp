@@ -61,7 +61,7 @@ TEST(Greylist, a_triple_is_deferred_until_it_comes_again_in_time) {
   EXPECT_FALSE(is_deferred(passed) || is_deferred(known) || is_deferred(known_network));
 }
 
-TEST(Greylist, an_early_retry_does_not_begin_the_delay_anew) {
+TEST(Greylist, an_early_retry_does_not_begin_the_delay_again) {
   Greylist table(secret);
   const Asker ask{table};
   static_cast<void>(ask.at(start));
@@ -101,7 +101,10 @@ TEST(Greylist, a_client_is_its_network) {
   EXPECT_EQ(first, ask("192.0.2.1", sender, recipient, start));
   EXPECT_EQ(early, ask("192.0.2.255", sender, recipient, start));
   EXPECT_EQ(early, ask("::ffff:192.0.2.7", sender, recipient, start));
+  EXPECT_EQ(early, ask("64:ff9b::192.0.2.7", sender, recipient, start)) << "RFC 6052 2.1";
   EXPECT_EQ(first, ask("192.0.1.255", sender, recipient, start));
+  EXPECT_EQ(first, ask("64:ff9b::198.51.100.7", sender, recipient, start));
+  EXPECT_EQ(first, ask("64:ff9c::192.0.2.7", sender, recipient, start));
   EXPECT_EQ(first, ask("2001:db8::1", sender, recipient, start));
   EXPECT_EQ(early, ask("2001:db8::ffff:ffff:ffff:ffff", sender, recipient, start));
   EXPECT_EQ(first, ask("2001:db8:0:1::1", sender, recipient, start));
@@ -157,6 +160,47 @@ TEST(Greylist, a_flood_is_forgotten_oldest_first_and_never_takes_what_is_known) 
   EXPECT_EQ(early, ask("192.0.2.1", "f" + std::string(999, 'x'), "c@d.example", start + delay));
   EXPECT_EQ(first, ask("192.0.2.1", "f", "c@d.example", start + delay));
   EXPECT_EQ(8, table.contents(start + delay).records[0].size());
+}
+
+TEST(Greylist, one_client_pushes_out_nobody_elses) {
+  for (const char* const client : {"192.0.2.1", "2001:db8::1"}) {
+    Greylist table(secret, {.triples = 16 * 64, .networks = 16 * 4, .waiting_of_client = 8});
+    const Asker ask{table};
+    const std::string neighbour = client[0] == '1' ? "192.0.2.2" : "2001:db8:0:1::1";  // of the same part
+    EXPECT_EQ(first, ask(neighbour, "a@b.example", "c@d.example", start));
+    for (int i = 0; i < 1000; ++i)
+      EXPECT_EQ(first, ask(client, "f" + std::string(static_cast<std::size_t>(i), 'x'), "c@d.example", start + 1s));
+    EXPECT_EQ(early, ask(neighbour, "a@b.example", "c@d.example", start + 2s));
+    EXPECT_EQ(1 + 8, table.contents(start + 2s).records[0].size());
+  }
+}
+
+// Who keeps a queue sends all of it again: were the last ones kept, each retry would find that others had taken its place.
+TEST(Greylist, a_client_with_many_new_ones_is_known_by_the_first_of_them) {
+  Greylist table(secret, {.triples = 16 * 64, .networks = 16 * 4, .waiting_of_client = 8});
+  const Asker ask{table};
+  const auto send = [&](base::Time now) {
+    int taken = 0;
+    for (int i = 0; i < 100; ++i)
+      taken += is_deferred(ask("192.0.2.1", "q" + std::string(static_cast<std::size_t>(i), 'x'), "c@d.example", now))
+                   ? 0
+                   : 1;
+    return taken;
+  };
+  EXPECT_EQ(0, send(start));
+  EXPECT_EQ(100, send(start + delay)) << "the fifth makes the network known";
+}
+
+TEST(Greylist, what_should_have_come_again_long_ago_gives_way) {
+  Greylist table(secret, {.triples = 16 * 64, .networks = 16 * 4, .waiting_of_client = 2});
+  const Asker ask{table};
+  for (const char* const sender : {"one", "two"}) EXPECT_EQ(first, ask("192.0.2.1", sender, "c@d.example", start));
+  EXPECT_EQ(first, ask("192.0.2.1", "three", "c@d.example", start + delay + 1h));
+  EXPECT_EQ(first, ask("192.0.2.1", "three", "c@d.example", start + delay + 1h)) << "it was not kept";
+  EXPECT_EQ(first, ask("192.0.2.1", "three", "c@d.example", start + delay + 1h + 1s));
+  EXPECT_EQ(early, ask("192.0.2.1", "three", "c@d.example", start + delay + 1h + 1s));
+  EXPECT_EQ(passed, ask("192.0.2.1", "two", "c@d.example", start + delay + 1h + 2s)) << "the oldest went alone";
+  EXPECT_EQ(first, ask("192.0.2.1", "one", "c@d.example", start + delay + 1h + 3s));
 }
 
 TEST(Greylist, one_network_floods_one_part_alone) {

@@ -70,6 +70,10 @@ base::Address greylist_network(const base::Address& client) {
   return client.is_ipv4() ? base::Network(client, spec::ipv4_network_bits).first() : base::client_of(client);
 }
 
+std::string_view octets_of(const std::array<std::uint8_t, 16>& octets) {
+  return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+}
+
 }  // namespace
 
 // ---- entries by age
@@ -82,22 +86,26 @@ Greylist::Index Greylist::Aged::find(const Key& key, std::uint32_t most_seconds,
 }
 
 void Greylist::Aged::use(Index index, base::Time now) {
-  unlink(index);
+  unlink(all_, index, &Entry::of_all);
   map_[index].time = now;
-  link(index);
+  link(all_, index, &Entry::of_all);
 }
 
-Greylist::Index Greylist::Aged::add(const Key& key, base::Time now) {
-  if (map_.size() == map_.capacity()) remove(oldest_);
+Greylist::Index Greylist::Aged::add(const Key& key, base::Time now, std::uint32_t client) {
+  if (map_.size() == map_.capacity()) remove(all_.oldest);
   const Index index = map_.insert(key);
   map_[index].time = now;
+  map_[index].client = client;
   map_[index].is_there = true;
-  link(index);
+  link(all_, index, &Entry::of_all);
+  if (client != no_client) link(clients_[client], index, &Entry::of_client);
   return index;
 }
 
 void Greylist::Aged::remove(Index index) {
-  unlink(index);
+  unlink(all_, index, &Entry::of_all);
+  if (const std::uint32_t client = map_[index].client; client != no_client)
+    unlink(clients_[client], index, &Entry::of_client);
   map_[index].is_there = false;
   map_.erase(index);
 }
@@ -111,28 +119,32 @@ void Greylist::Aged::copy(std::vector<Record>& into, std::uint32_t most_seconds,
   }
 }
 
-void Greylist::Aged::link(Index index) {
-  map_[index].older = newest_;
-  map_[index].newer = Map::none;
-  (newest_ == Map::none ? oldest_ : map_[newest_].newer) = index;
-  newest_ = index;
+void Greylist::Aged::link(Line& line, Index index, Neighbours Entry::* neighbours) {
+  map_[index].*neighbours = {.older = line.newest, .newer = Map::none};
+  (line.newest == Map::none ? line.oldest : (map_[line.newest].*neighbours).newer) = index;
+  line.newest = index;
+  ++line.size;
 }
 
-void Greylist::Aged::unlink(Index index) {
-  const Entry& entry = map_[index];
-  (entry.older == Map::none ? oldest_ : map_[entry.older].newer) = entry.newer;
-  (entry.newer == Map::none ? newest_ : map_[entry.newer].older) = entry.older;
+void Greylist::Aged::unlink(Line& line, Index index, Neighbours Entry::* neighbours) {
+  const auto [older, newer] = map_[index].*neighbours;
+  (older == Map::none ? line.oldest : (map_[older].*neighbours).newer) = newer;
+  (newer == Map::none ? line.newest : (map_[newer].*neighbours).older) = older;
+  --line.size;
 }
 
 // ---- the whole
 
 Greylist::Room::Room(const GreylistSizes& sizes, std::uint64_t seed)
-    : waiting(sizes.triples, seed), known(sizes.triples, seed), networks(sizes.networks, seed) {}
+    : waiting(sizes.triples, seed), known(sizes.triples, seed), networks(sizes.networks, seed) {
+  waiting.count_clients();
+}
 
 Greylist::Greylist(const base::SipHash::Key& secret, const GreylistSizes& sizes)
     : secret_(secret),
       sizes_{.triples = std::max<std::uint32_t>(sizes.triples / part_count, 1),
-             .networks = std::max<std::uint32_t>(sizes.networks / part_count, 1)} {}
+             .networks = std::max<std::uint32_t>(sizes.networks / part_count, 1),
+             .waiting_of_client = sizes.waiting_of_client} {}
 
 Greylist::Greylist(const GreylistContents& contents, seconds elapsed, base::Time now, const GreylistSizes& sizes)
     : Greylist(contents.secret, sizes) {
@@ -154,14 +166,20 @@ Greylist::Keys Greylist::keys_of(const GreylistTriple& triple) const {
     key[0] = static_cast<std::uint8_t>(key[0] / part_count * part_count + part);
     return key;
   };
-  base::SipHash of_site(secret_);
-  const std::array<std::uint8_t, 16> site = greylist_site(triple.client).mapped();
-  of_site.add({reinterpret_cast<const char*>(site.data()), site.size()});
-  const std::size_t part = std::bit_cast<Key>(of_site.digest())[0] % part_count;
+  const auto digest_of = [this](const base::Address& address) {
+    base::SipHash hash(secret_);
+    hash.add(octets_of(address.mapped()));
+    return std::bit_cast<Key>(hash.digest());
+  };
+  const base::Address client = base::without_nat64(triple.client);
+  const std::size_t part = digest_of(greylist_site(client))[0] % part_count;
+  const Key of_client = digest_of(base::client_of(client));
   base::SipHash hash(secret_);
-  const std::array<std::uint8_t, 16> network = greylist_network(triple.client).mapped();
-  hash.add({reinterpret_cast<const char*>(network.data()), network.size()});
-  Keys keys{.part = part, .triple = {}, .network = in_part(std::bit_cast<Key>(hash.digest()), part)};
+  hash.add(octets_of(greylist_network(client).mapped()));
+  Keys keys{.part = part,
+            .triple = {},
+            .network = in_part(std::bit_cast<Key>(hash.digest()), part),
+            .client = (of_client[1] * 256U + of_client[2]) % client_places};
   {
     Feed feed(hash);
     add_sender(feed, triple.sender);
@@ -194,7 +212,7 @@ GreylistStanding Greylist::ask(const GreylistTriple& triple, seconds delay, base
   }
   const Index index = waiting.find(keys.triple, spec::greylist_retry_seconds, now);
   if (index == Map::none) {
-    waiting.add(keys.triple, now);
+    wait_for(waiting, keys, delay, now);
     return GreylistStanding::first;
   }
   if (now - waiting[index].time < delay) return GreylistStanding::early;
@@ -202,6 +220,16 @@ GreylistStanding Greylist::ask(const GreylistTriple& triple, seconds delay, base
   known.add(keys.triple, now);
   count_for(networks, keys.network, now);
   return GreylistStanding::passed;
+}
+
+void Greylist::wait_for(Aged& waiting, const Keys& keys, seconds delay, base::Time now) const {
+  constexpr seconds usual_retry{3600};  // RFC 5321 4.5.4.1: a first retry after half an hour
+  const Line& others = waiting.line_of(keys.client);
+  if (others.size >= sizes_.waiting_of_client) {
+    if (now - waiting[others.oldest].time <= delay + usual_retry) return;
+    waiting.remove(others.oldest);
+  }
+  waiting.add(keys.triple, now, keys.client);
 }
 
 void Greylist::count_for(Aged& networks, const Key& network, base::Time now) {
