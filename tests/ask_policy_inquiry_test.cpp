@@ -245,7 +245,7 @@ TEST(PolicyServiceList, is_told_with_its_remedy_where_it_is_wrong) {
       {"inet:127.0.0.1:10023", "begins with unix: or tcp:"},
       {"unix:/a unix:/b unix:/a", "unix:/a stands there twice"},
       {"unix:/a, tcp:127.0.0.1:10023", "unix:/a,: a comma is no part of an address"},
-      {"unix:/a,unix:/b", "services are apart by spaces"},
+      {"unix:/a,unix:/b", "services are separated by spaces"},
       {"unix:/a , unix:/b", ",: a comma is no part of an address"},
       {many, "at most 8 services"},
   };

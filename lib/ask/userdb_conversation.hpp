@@ -1,5 +1,5 @@
 // Questions to Dovecot over one connection, without I/O: is there a user of this name?
-// in      begin() with a name, any octets; octets of Dovecot: lines that end with LF, fields apart by TAB
+// in      begin() with a name, any octets; octets of Dovecot: lines that end with LF, fields separated by TAB
 // out     `VERSION 1 0` once, then `USER number name service=smtp` for each question; UserdbAnswer, when it has ended
 // lives   as long as its connection
 // time    the patience that it is made with, for a whole answer, however its octets trickle

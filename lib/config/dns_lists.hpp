@@ -1,6 +1,6 @@
 // The DNS lists that a client's address is asked about (DNSBL, and with a negative weight DNSWL), or a domain that it names
 // (DNSBL_SENDER, DNSBL_HELO), as an operator writes them.
-// in      entries apart by blanks or commas: `zen.spamhaus.org=127.0.0.[2..11]*3 list.dnswl.org=127.0.[0..255].[1..3]*-2`
+// in      entries separated by blanks or commas: `zen.spamhaus.org=127.0.0.[2..11]*3 list.dnswl.org=127.0.[0..255].[1..3]*-2`
 //           ZONE=ADDRESSES      which answers are a listing; each of the four numbers may be a set: `[2..11]`, `[2;4..7]`
 //           *WEIGHT             what a listing counts; 1 where it is left out
 //           KEY@ZONE=...        asked as KEY.ZONE, and shown as ZONE: a key of Spamhaus DQS is a secret

@@ -1,5 +1,5 @@
 // The filters that judge each message, as an operator writes them.
-// in      KIND:ADDRESS, apart by blanks, an address as service_address.hpp has it: `rspamd:tcp:127.0.0.1:11333 policy:unix:/run/postfwd`
+// in      KIND:ADDRESS, separated by blanks, an address as service_address.hpp has it: `rspamd:tcp:127.0.0.1:11333 policy:unix:/run/postfwd`
 // out     FilterPlace, in the order in which they are asked
 // errors  a sentence that says which one is wrong and what to write; more than spec::max_filters, or one twice
 // source  docs/decisions/0022-filters.md

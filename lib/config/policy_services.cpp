@@ -21,7 +21,7 @@ std::expected<std::vector<base::SocketAddress>, std::string> parse_policy_servic
     if (one.contains(','))
       return std::unexpected(
           std::string(one) +
-          ": a comma is no part of an address, and services are apart by spaces: write unix:/a unix:/b");
+          ": a comma is no part of an address, and services are separated by spaces: write unix:/a unix:/b");
     auto address = parse_service_address(one, example_port);
     if (!address) return std::unexpected(std::string(one) + ": " + address.error());
     if (std::ranges::find(services, one, &base::SocketAddress::text) != services.end())

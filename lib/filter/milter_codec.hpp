@@ -127,7 +127,7 @@ void put_milter_number(std::string& octets, std::uint32_t number);
 
 struct MilterTerms {
   std::uint32_t version = 0, actions = 0, protocol = 0;
-  // Names, apart by blanks or commas, of the stages for which the filter has chosen; empty: it wants none.
+  // Names, separated by blanks or commas, of the stages for which the filter has chosen; empty: it wants none.
   std::array<std::optional<std::string>, milter_stages> macros{};
 };
 
