@@ -125,6 +125,7 @@ class Parser {
     if (const auto fact = std::ranges::find(facts, word, &NamedBit::name); fact != facts.end())
       return dialogue_.settings_and_facts.set(fact->bit, true);
     if (word == "no_room") return void(dialogue_.has_room = false);
+    if (word == "asks_at_data") return void(dialogue_.asks_at_data = true);
     const auto number = equals == std::string_view::npos ? std::nullopt : number_of(word.substr(equals + 1));
     if (!number) return fail("expected NAME=NUMBER or a fact, not `" + std::string(word) + "`");
     if (name == "databytes") return void(dialogue_.databytes = *number);
@@ -276,7 +277,8 @@ std::string written(const Item& item) {
 
 bool is_outcome_of_a_look_up(spec::Event event) {
   const std::string_view name = spec::name_of(event);
-  return name.starts_with("recipient.") || name.starts_with("credentials.") || name.starts_with("hand_over.");
+  return name.starts_with("recipient.") || name.starts_with("message.") || name.starts_with("credentials.") ||
+         name.starts_with("hand_over.");
 }
 
 }  // namespace postern::audit

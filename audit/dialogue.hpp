@@ -47,6 +47,7 @@ struct Dialogue {
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
   bool has_room = true;         // for a message
+  bool asks_at_data = false;    // policy services judge each message before it comes
   bool shows_messages = false;  // F, T and M are there: then every hand-over is shown
   std::vector<Item> items;
 
@@ -55,6 +56,7 @@ struct Dialogue {
             .host = dialogue_host,
             .databytes = databytes,
             .max_recipients = max_recipients,
+            .asks_at_data = asks_at_data,
             .room = has_room ? nullptr : &engine::no_room()};
   }
   // All that the client says.

@@ -23,9 +23,9 @@ struct PairHash {
 bool goes_on_alike(const Decision& a, const Decision& b) {
   constexpr std::uint64_t waiting_for =
       spec::bit::waiting_connect | spec::bit::waiting_command | spec::bit::waiting_recipient |
-      spec::bit::waiting_mail_data | spec::bit::waiting_hand_over | spec::bit::waiting_plain_response |
-      spec::bit::waiting_username | spec::bit::waiting_password | spec::bit::waiting_credentials |
-      spec::bit::waiting_handshake | spec::bit::waiting_end;
+      spec::bit::waiting_message | spec::bit::waiting_mail_data | spec::bit::waiting_hand_over |
+      spec::bit::waiting_plain_response | spec::bit::waiting_username | spec::bit::waiting_password |
+      spec::bit::waiting_credentials | spec::bit::waiting_handshake | spec::bit::waiting_end;
   return a.row->effect == b.row->effect && (a.after.bits & waiting_for) == (b.after.bits & waiting_for);
 }
 

@@ -50,7 +50,8 @@ Lines command_lines(Event event) {
     case Event::rcpt_valid:
     case Event::rcpt_too_many: return {std::string("C: RCPT TO:<") + our_address + ">"};
     case Event::rcpt_malformed: return {"C: RCPT TO:<b@@example.org>"};
-    case Event::data_no_room: return {"C: DATA"};
+    case Event::data_no_room:
+    case Event::data_to_be_judged: return {"C: DATA"};
     case Event::starttls_parameter: return {"C: STARTTLS now"};
     case Event::vrfy: return {"C: VRFY b"};
     case Event::expn: return {"C: EXPN list"};
@@ -74,8 +75,9 @@ Lines command_lines(Event event) {
 }
 
 bool is_of_the_world(std::string_view name) {
-  return name.starts_with("connect.") || name.starts_with("credentials.") || name.starts_with("handshake.") ||
-         name == "timeout" || name == "eof" || name == "too_slow" || name == "shutting_down" || name == "exhausted";
+  return name.starts_with("connect.") || name.starts_with("message.") || name.starts_with("credentials.") ||
+         name.starts_with("handshake.") || name == "timeout" || name == "eof" || name == "too_slow" ||
+         name == "shutting_down" || name == "exhausted";
 }
 
 }  // namespace
@@ -89,6 +91,8 @@ std::string_view sample_words(Event event) {
     return "192.0.2.1 is on zen.example";
   if (event == Event::recipient_policy_refused) return "5.7.1 your network sends no mail to us";
   if (event == Event::recipient_policy_deferred) return "4.2.0 Greylisted";
+  if (event == Event::message_policy_refused) return "5.7.1 too many recipients for one message";
+  if (event == Event::message_policy_deferred) return "4.7.1 Rate limit reached";
   return event == Event::recipient_program_refused ? "nobody of that name" : "";
 }
 
@@ -108,6 +112,7 @@ std::string sample_head(Event event) {
     case Event::data_end_too_big: return "databytes=1000";
     case Event::rcpt_too_many: return "max_recipients=0";
     case Event::data_no_room: return "no_room";
+    case Event::data_to_be_judged: return "asks_at_data";
     default: return {};
   }
 }

@@ -232,7 +232,7 @@ class Session final : private engine::Output, private ask::Facts {
     said_by_ = finding.said_by;
     tell_of_greylist(finding);
     if (!ask::asks_policy_services(finding, start(), session())) return finding.answer;
-    return ask_policy_services(finding.answer.text);
+    return ask_policy_services(finding.answer);
   }
 
   void look_up_name() {
@@ -267,11 +267,11 @@ class Session final : private engine::Output, private ask::Facts {
     return deliver::probe_by_waiting(*(*way_out)->cluster(), recipient);
   }
 
-  engine::Answer ask_policy_services(std::string_view recipient) {
+  engine::Answer ask_policy_services(const engine::Answer& found) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const bool is_clear = session().guards().has(bit::channel_clear);
     inquiry_.policy.emplace(
-        start(), session(), recipient,
+        start(), session(), found,
         ask::PolicyClient{.address = std::string(write(client_.address).view()),
                           .port = "0",
                           .host = dns_.name,
@@ -280,11 +280,13 @@ class Session final : private engine::Output, private ask::Facts {
                           .server_port = std::to_string(client_.settings().at.port),
                           .tls_version = is_clear ? "" : "TLSv1.3",
                           .tls_cipher = {},
-                          .session = ask::policy_session_name(static_cast<std::uint64_t>(now.count()))});
+                          .session = ask::policy_session_name(static_cast<std::uint64_t>(now.count())),
+                          .user = said_.user},
+        inquiry_.memory);
     const base::Deadline end = base::after_seconds(spec::max_policy_seconds);
-    while (const base::SocketAddress* const service = inquiry_.policy->next()) {
+    while (const config::PolicyService* const service = inquiry_.policy->next()) {
       ask::OpenQuestion asked(&book_, ask::Source::policy_service, service->text);
-      ask::PolicyAnswer heard = ask_service(*service, inquiry_.policy->request(), end);
+      ask::PolicyAnswer heard = ask_service(service->address, inquiry_.policy->request(), end);
       asked.end(outcome_of(heard), heard.trouble.empty() ? heard.action : heard.trouble);
       inquiry_.policy->hear(std::move(heard));
     }
@@ -315,8 +317,9 @@ class Session final : private engine::Output, private ask::Facts {
     if (!start().recipient_program.empty()) tell(ask::Source::recipient_program, {}, why);
     if (start().userdb) tell(ask::Source::userdb, start().userdb->text, why);
     if (start().asks_mail_cluster) tell(ask::Source::mail_cluster, start().hand_over_path, why);
-    for (const base::SocketAddress& service : start().policy_services)
-      tell(ask::Source::policy_service, service.text, why);
+    for (const config::PolicyService& service : start().policy_services)
+      tell(ask::Source::policy_service, service.text,
+           service.stage == config::PolicyStage::data ? "not asked: it judges each message, at DATA" : why);
     for (const config::FilterPlace& filter : start().filters)
       book_.add({.source = "filter",
                  .name = filter.text,
@@ -339,6 +342,7 @@ class Session final : private engine::Output, private ask::Facts {
   } dns_;                                // what it says of the client
   struct {
     ask::Asked asked;
+    ask::PolicyMemory memory;
     std::optional<ask::PolicyInquiry> policy;
   } inquiry_;  // of the last question: its answer lives as long
   std::string_view said_by_;

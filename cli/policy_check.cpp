@@ -7,6 +7,7 @@
 
 #include "ask/client_listing.hpp"
 #include "config/idle_filters.hpp"
+#include "config/policy_services.hpp"
 #include "config/start.hpp"
 #include "server/silent_services.hpp"
 
@@ -54,6 +55,14 @@ class Probe {
 
 bool has_failure(const Variables& variables) { return !variables.value_of(failure_variable).empty(); }
 bool has_service(const Variables& variables) { return !variables.value_of(service_variable).empty(); }
+
+// Those of MAIL and of DATA are.
+bool asks_about_all(const Variables& variables) {
+  const auto services = config::parse_policy_services(variables.value_of(service_variable));
+  return services && std::ranges::any_of(*services, [](const config::PolicyService& each) {
+           return each.stage == config::PolicyStage::mail || each.stage == config::PolicyStage::data;
+         });
+}
 
 }  // namespace
 
@@ -109,7 +118,8 @@ bool is_failure_of_no_policy_service(const std::vector<Variables>& all) {
 
 bool is_policy_service_for_nobody(const std::vector<Variables>& all) {
   const auto is_asked = [](const Variables& each) {
-    return has_service(each) && !each.has("RELAYCLIENT") && each.value_of("REQUIRE_AUTH") != "1";
+    const bool may_all_relay = each.has("RELAYCLIENT") || each.value_of("REQUIRE_AUTH") == "1";
+    return has_service(each) && (!may_all_relay || asks_about_all(each));
   };
   return std::ranges::any_of(all, has_service) && std::ranges::none_of(all, is_asked);
 }
@@ -118,7 +128,8 @@ audit::Advice policy_service_for_nobody() {
   return {audit::Grade::warning, "policy_service",
           std::string(service_variable) +
               " is set, and all clients may relay, by RELAYCLIENT or REQUIRE_AUTH=1: no service "
-              "is asked about such a client, so about nobody; unset one of them",
+              "is asked about such a client, so about nobody; unset one of them, or ask it about MAIL or DATA (mail:, "
+              "data:)",
           source};
 }
 

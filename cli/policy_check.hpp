@@ -23,7 +23,8 @@ void advise_on_services(const Variables& base, std::vector<ClassJudgement>& clas
 // Of all variables by which clients are served: POSTERN_POLICY_FAILURE is set, and nowhere beside a service.
 [[nodiscard]] bool is_failure_of_no_policy_service(const std::vector<Variables>& all);
 [[nodiscard]] audit::Advice failure_of_no_policy_service();
-// A service is named, and wherever one is, all clients may relay (RELAYCLIENT, REQUIRE_AUTH=1): such a client is not asked about.
+// A service is named, and wherever one is, all clients may relay (RELAYCLIENT, REQUIRE_AUTH=1): such a client is not asked
+// about, but for its MAIL and DATA.
 [[nodiscard]] bool is_policy_service_for_nobody(const std::vector<Variables>& all);
 [[nodiscard]] audit::Advice policy_service_for_nobody();
 // Of a class: the variables below it, and its own.

@@ -248,13 +248,17 @@ Want Connection::answer(const Want& want) {
 // A client that pipelines has its replies before programs, services or lists are waited for: its patience is for one command
 // (RFC 5321 4.5.3.2.3), and nobody is asked for one that has left.
 Want Connection::ask(const Want& want) {
-  if (want.question == engine::Question::recipient && ask::recipients_wait(parts_.start) && !send_replies()) {
+  const bool is_message = want.question == engine::Question::message;
+  const bool may_wait =
+      is_message || (want.question == engine::Question::recipient && ask::recipients_wait(parts_.start));
+  if (may_wait && !send_replies()) {
     static_cast<void>(talk_.answer(want.ticket, engine::nobody_answers(want.question), now(), *this));
     talk_.lose(replies());
     clear();
     talk_.end();
     return talk_.want();
   }
+  if (is_message) return tell(want.ticket, ask_policy_services(want, ask::message_without_services));
   ConnectionFacts facts(parts_, session(), domain_listing_);
   std::optional<ask::Asked> asked;
   try {
@@ -277,19 +281,20 @@ Want Connection::ask(const Want& want) {
     finding = ask_probe(*probe, parts_, session(), finding.answer.text, standing);
   said_by_ = {.name = finding.said_by, .words = finding.words, .why = finding.trouble};
   if (ask::asks_policy_services(finding, parts_.start, session()))
-    return tell(want.ticket, ask_policy_services(finding.answer.text));
+    return tell(want.ticket, ask_policy_services(want, finding.answer));
   return tell(want.ticket, finding.answer);
 }
 
-engine::Answer Connection::ask_policy_services(std::string_view recipient) try {
-  const engine::Answer answer = parts_.policy.ask(session(), recipient);
+engine::Answer Connection::ask_policy_services(const Want& want, const engine::Answer& found) try {
+  const bool is_message = want.question == engine::Question::message;
+  const engine::Answer answer = parts_.policy.ask(session(), found, is_message ? id_.text() : std::string());
   said_by_ = {.name = parts_.policy.said_by()};
   return answer;
 } catch (const std::bad_alloc&) {
   constexpr std::string_view why = "no memory to ask policy services";
   parts_.journal.trouble(why);
   said_by_ = {.why = why};
-  return engine::nobody_answers(engine::Question::recipient);
+  return engine::nobody_answers(want.question);
 }
 
 // What an authenticated client may do must not be half known: memory that ends there ends the session.

@@ -81,7 +81,7 @@ class Connection final : private engine::Output, private engine::Room {
   [[nodiscard]] bool send_replies();  // whether all that are ready could be sent
   void make_room();
   [[nodiscard]] engine::Want ask(const engine::Want& want);
-  [[nodiscard]] engine::Answer ask_policy_services(std::string_view recipient);
+  [[nodiscard]] engine::Answer ask_policy_services(const engine::Want& want, const engine::Answer& found);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   [[nodiscard]] std::optional<deliver::Outcome> finish_message();
   [[nodiscard]] deliver::TraceFacts trace_facts() const;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "ask/auth_environment.hpp"
 #include "base/blocking_client.hpp"
 #include "config/tcpserver_env.hpp"
 #include "spec/limits.hpp"
@@ -33,7 +34,7 @@ PolicyLinks::PolicyLinks(const config::Start& start, const base::Environment& en
   links_.resize(start.policy_services.size());
 }
 
-ask::PolicyClient PolicyLinks::client() const {
+ask::PolicyClient PolicyLinks::client(const engine::Session& session, std::string message_id) const {
   const config::Peer peer = config::read_peer(environment_);
   return {.address = std::string(peer.remote_ip),
           .port = std::string(peer.remote_port),
@@ -42,21 +43,30 @@ ask::PolicyClient PolicyLinks::client() const {
           .server_port = std::string(peer.local_port),
           .tls_version = std::string(transport_.tls_version()),
           .tls_cipher = std::string(transport_.tls_cipher()),
-          .session = name_};
+          .session = name_,
+          .user = ask::authenticated_user(session, environment_),
+          .message_id = std::move(message_id)};
 }
 
-engine::Answer PolicyLinks::ask(const engine::Session& session, std::string_view recipient) {
-  ask::PolicyInquiry& inquiry = inquiry_.emplace(start_, session, recipient, client());
+engine::Answer PolicyLinks::ask(const engine::Session& session, const engine::Answer& found, std::string message_id) {
+  ask::PolicyInquiry& inquiry =
+      inquiry_.emplace(start_, session, found, client(session, std::move(message_id)), memory_);
   const base::Deadline end = base::after_seconds(spec::max_policy_seconds);
-  while (const base::SocketAddress* const service = inquiry.next()) inquiry.hear(ask(*service, end));
-  for (const ask::PolicyRemark& remark : inquiry.remarks()) journal_.policy(remark, recipient);
+  while (const config::PolicyService* const service = inquiry.next()) inquiry.hear(ask(service->address, end));
+  for (const ask::PolicyRemark& remark : inquiry.remarks()) journal_.policy(remark, inquiry.recipient());
   if (!fields_.add(session.transactions(), inquiry.header_fields()))
     journal_.trouble("policy services want more header fields than one message gets: the last ones are left out");
   return inquiry.answer();
 }
 
+PolicyLinks::Link& PolicyLinks::link_to(const base::SocketAddress& service) {
+  const auto first = std::ranges::find(start_.policy_services, service.text,
+                                       [](const config::PolicyService& each) { return each.address.text; });
+  return links_[static_cast<std::size_t>(first - start_.policy_services.begin())];
+}
+
 ask::PolicyAnswer PolicyLinks::ask(const base::SocketAddress& service, base::Deadline end) {
-  Link& link = links_[static_cast<std::size_t>(&service - start_.policy_services.data())];
+  Link& link = link_to(service);
   const bool is_open =
       link.conversation != nullptr && link.conversation->state() == State::idle && base::is_quiet(link.socket);
   if (is_open && carry(link, service.text, end)) return link.conversation->take_answer();

@@ -81,7 +81,8 @@ int converse(const Client& client) {
                                 .host = start.host,
                                 .databytes = start.databytes,
                                 .max_recipients = start.max_recipients,
-                                .strict_addresses = start.strict_addresses};
+                                .strict_addresses = start.strict_addresses,
+                                .asks_at_data = config::asks_at_data(start)};
   // A refused start may have none: then no session uses it.
   const auto delivery = deliver::make_delivery(start, client.environment, deliver::Caller::waits);
   const auto message = delivery ? (*delivery)->open(client.environment) : nullptr;

@@ -68,6 +68,11 @@ Event alone(const Command& command, Event event) {
   return command.argument.empty() ? event : Event::argument_not_allowed;
 }
 
+Event data_event(const LineFacts& facts) {
+  if (!facts.has_room_for_message) return Event::data_no_room;
+  return facts.asks_at_data ? Event::data_to_be_judged : Event::data;
+}
+
 }  // namespace
 
 Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFacts& facts) {
@@ -78,7 +83,7 @@ Event event_of(const std::expected<Command, SyntaxError>& parsed, const LineFact
     case Verb::ehlo: return with_argument(*parsed, Event::ehlo);
     case Verb::mail: return mail_event(*parsed, facts);
     case Verb::rcpt: return rcpt_event(*parsed, facts);
-    case Verb::data: return alone(*parsed, facts.has_room_for_message ? Event::data : Event::data_no_room);
+    case Verb::data: return alone(*parsed, data_event(facts));
     case Verb::rset: return alone(*parsed, Event::rset);
     case Verb::noop: return Event::noop;
     case Verb::vrfy: return with_argument(*parsed, Event::vrfy);

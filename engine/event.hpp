@@ -22,6 +22,7 @@ struct LineFacts {
   std::size_t mailbox_octets = 0;  // of the path of MAIL or RCPT, unquoted
   bool has_room_for_recipient = true;
   bool has_room_for_message = true;
+  bool asks_at_data = false;      // policy services judge each message before it comes
   bool strict_addresses = false;  // STRICT_ADDRESSES=1: lenient_underscore and lenient_dots are malformed
   ResponseKind initial_response = ResponseKind::absent;  // AUTH
 };

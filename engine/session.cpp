@@ -75,7 +75,10 @@ Event Session::command_event(std::string_view text, std::string_view& auth_mailb
   const auto parsed = grammar::parse_command(text);
   const bool is_auth_line = parsed ? parsed->verb == grammar::Verb::auth : parsed.error().verb == grammar::Verb::auth;
   if (!is_auth_line && text.size() + 2 > spec::max_command_line_octets) return Event::line_too_long;
-  LineFacts facts{.line = text, .databytes = service_.databytes, .strict_addresses = service_.strict_addresses};
+  LineFacts facts{.line = text,
+                  .databytes = service_.databytes,
+                  .asks_at_data = service_.asks_at_data,
+                  .strict_addresses = service_.strict_addresses};
   if (parsed && (parsed->verb == grammar::Verb::mail || parsed->verb == grammar::Verb::rcpt)) {
     facts.mailbox_octets = grammar::write_mailbox(parsed->path, workspace_->mailbox);
     mailbox_octets_ = static_cast<std::uint16_t>(facts.mailbox_octets);

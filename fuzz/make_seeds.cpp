@@ -21,6 +21,7 @@ constexpr std::size_t most_octets = 64 * 1024;
 std::uint8_t fate_of(Event outcome) {
   const std::string_view name = spec::name_of(outcome);
   const auto waiting = name.starts_with("recipient.")     ? spec::bit::waiting_recipient
+                       : name.starts_with("message.")     ? spec::bit::waiting_message
                        : name.starts_with("credentials.") ? spec::bit::waiting_credentials
                                                           : spec::bit::waiting_hand_over;
   std::uint8_t fate = 0;
@@ -34,6 +35,10 @@ fuzz::SessionInput session_of(const audit::Dialogue& dialogue) {
   input.script.databytes = dialogue.databytes;
   input.script.parts.emplace_back();
   input.cut = {testing::Cut::How::in_pieces, 5};
+  if (dialogue.asks_at_data) {
+    input.script.databytes = 100;
+    input.cut.octets = 4;
+  }
   for (const audit::Item& item : dialogue.items) {
     if (item.kind == audit::ItemKind::client) input.script.parts.back().octets += item.octets;
     if (item.kind != audit::ItemKind::event) continue;

@@ -62,6 +62,7 @@ void Player::start(const SessionView& view, std::optional<engine::Counters> coun
                                 .host = fuzz_host,
                                 .databytes = view.databytes,
                                 .max_recipients = view.max_recipients,
+                                .asks_at_data = view.asks_at_data,
                                 .room = view.has_room ? nullptr : &engine::no_room()};
   for (engine::Workspace* workspace : workspaces_) new (workspace) engine::Workspace;  // which fills no storage
   void* const storage = last_in(talk_storage_, sizeof(engine::Conversation));
@@ -326,6 +327,7 @@ class ByReference {
                                       .host = fuzz_host,
                                       .databytes = view.databytes,
                                       .max_recipients = view.max_recipients,
+                                      .asks_at_data = view.asks_at_data,
                                       .room = view.has_room ? nullptr : &engine::no_room()})) {
     reference_.learn(std::string(spec::name_of(view.start)));
   }
@@ -350,6 +352,7 @@ class ByReference {
   void look_up() {
     while (true) {
       const spec::Guards waits = reference_.phase() == "recipient"     ? spec::Guards{bit::waiting_recipient}
+                                 : reference_.phase() == "message"     ? spec::Guards{bit::waiting_message}
                                  : reference_.phase() == "credentials" ? spec::Guards{bit::waiting_credentials}
                                  : reference_.phase() == "hand_over"   ? spec::Guards{bit::waiting_hand_over}
                                                                        : spec::Guards{};

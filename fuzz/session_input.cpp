@@ -87,6 +87,7 @@ SessionView view_session_input(std::span<const std::uint8_t> octets) {
   set(view.settings_and_facts, facts, octets[1]);
   if ((octets[1] & is_limited) != 0) view.databytes = 100, view.max_recipients = octets[2] % 8 == 7 ? 0 : 2;
   view.has_room = (octets[1] & is_limited) == 0 || octets[2] % 8 != 6;
+  view.asks_at_data = (octets[1] & is_limited) != 0 && octets[2] % 8 == 4;
   const std::size_t start = (octets[1] >> 4U) | ((octets[0] & high_start) != 0 ? 16U : 0U);
   if (start < starts().size()) view.start = starts()[start];
   view.piece_octets = std::max<std::size_t>(octets[2], 1);
@@ -105,6 +106,7 @@ SessionInput read_session_input(std::span<const std::uint8_t> octets) {
   script.databytes = view.databytes;
   script.max_recipients = view.max_recipients;
   script.has_room = view.has_room;
+  script.asks_at_data = view.asks_at_data;
   script.fates.assign(view.fates.begin(), view.fates.end());
   input.cut = {testing::Cut::How::in_pieces, view.piece_octets};
   script.parts.emplace_back();

@@ -9,7 +9,8 @@
 // errors  none: every input is some script
 // start   the upper half of its octet, and 16 more when the highest bit of the settings is set: 0 and numbers that mean nothing
 //         are connect.ready, 1 is the first other event of the start
-// limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8; no room for a message where it is 6
+// limits  databytes 100 and two recipients, or none where the cut is 7 modulo 8; no room for a message where it is 6, and each is
+//         judged before it comes where it is 4
 // source  spec/settings.toml (the order of settings and facts); spec/events.toml (of the start); testing/script.hpp
 #pragma once
 
@@ -36,6 +37,7 @@ struct SessionView {
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
   bool has_room = true;
+  bool asks_at_data = false;
   std::size_t piece_octets = 1;
   std::array<std::uint8_t, fate_count> fates{};
   std::string_view body;

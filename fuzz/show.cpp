@@ -32,6 +32,7 @@ class Listing {
                  .host = audit::dialogue_host,
                  .databytes = script_.databytes,
                  .max_recipients = script_.max_recipients,
+                 .asks_at_data = script_.asks_at_data,
                  .room = script_.has_room ? nullptr : &engine::no_room()},
                 testing::AfterStarttls::same_session) {
     driver_.answer_by([this](spec::Guards guards) {
@@ -43,6 +44,7 @@ class Listing {
                                                 .host = audit::dialogue_host,
                                                 .databytes = script_.databytes,
                                                 .max_recipients = script_.max_recipients,
+                                                .asks_at_data = script_.asks_at_data,
                                                 .room = script_.has_room ? nullptr : &engine::no_room()})) +
             "\n";
   }

@@ -103,6 +103,7 @@ class Wire final : private engine::Output {
             .host = fuzz::fuzz_host,
             .databytes = view_.databytes,
             .max_recipients = view_.max_recipients,
+            .asks_at_data = view_.asks_at_data,
             .room = view_.has_room ? nullptr : &engine::no_room()};
   }
   void send(std::string_view piece) {

@@ -16,7 +16,7 @@ namespace {
 using spec::Event;
 namespace bit = spec::bit;
 
-enum class Limits : std::uint8_t { none, two_recipients, no_recipients, no_room };
+enum class Limits : std::uint8_t { none, two_recipients, no_recipients, no_room, asks_at_data };
 // What a walk wears out before it looks for something new.
 enum class Patience : std::uint8_t { whole, errors_spent, auth_attempts_spent };
 
@@ -50,6 +50,7 @@ const std::vector<Sample>& samples() {
       {Event::rcpt_too_many, "RCPT TO:<c@d>\r\n"},
       {Event::data, "DATA\r\n"},
       {Event::data_no_room, "DATA\r\n"},
+      {Event::data_to_be_judged, "DATA\r\n"},
       {Event::rset, "RSET\r\n"},
       {Event::noop, "NOOP\r\n"},
       {Event::vrfy, "VRFY x\r\n"},
@@ -95,9 +96,10 @@ class Walk {
     guards_ = spec::start(settings_and_facts);
     input_.script.settings_and_facts = settings_and_facts;
     input_.script.databytes = limits == Limits::none ? 0 : 100;
-    input_.cut = {testing::Cut::How::in_pieces, limits == Limits::no_recipients ? 7U
-                                                : limits == Limits::no_room     ? 6U
-                                                                                : 5U};
+    input_.cut = {testing::Cut::How::in_pieces, limits == Limits::no_recipients  ? 7U
+                                                : limits == Limits::no_room      ? 6U
+                                                : limits == Limits::asks_at_data ? 4U
+                                                                                 : 5U};
     input_.script.parts.emplace_back();
     patient_steps_ = below(16);
   }
@@ -153,8 +155,9 @@ class Walk {
     if (audit::is_outcome_of_a_look_up(event)) return input_.script.fates.size() < fate_count;
     if (event == Event::response_too_long) return !has_been_long_;
     if (event == Event::data_end_too_big || event == Event::mail_too_big) return limits_ != Limits::none;
-    if (event == Event::data || event == Event::data_no_room)
-      return (event == Event::data_no_room) == (limits_ == Limits::no_room);
+    if (event == Event::data_no_room) return limits_ == Limits::no_room;
+    if (event == Event::data_to_be_judged) return limits_ == Limits::asks_at_data;
+    if (event == Event::data) return limits_ != Limits::no_room && limits_ != Limits::asks_at_data;
     if (event == Event::rcpt_valid) return !is_full;
     return event == Event::rcpt_too_many ? is_full : true;
   }
@@ -244,7 +247,7 @@ void walk(const spec::Model& model, const Transitions& all, const Transitions& t
       spec::Guards guards;
       for (std::size_t i = 0; i < facts_and_settings.size(); ++i)
         guards.set(facts_and_settings[i], (number >> i & 1U) != 0);
-      Walk one(model, taken, guards, static_cast<Limits>(round % 4), static_cast<Patience>(round / 4 % 3),
+      Walk one(model, taken, guards, static_cast<Limits>(round % 5), static_cast<Patience>(round / 5 % 3),
                round * 1024 + number);
       if (const auto session = one.play()) keep(*session);
     }

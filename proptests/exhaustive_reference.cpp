@@ -143,6 +143,17 @@ TEST(SecondOpinion, agrees_where_there_is_no_room_for_a_message) {
   EXPECT_EQ(tally.first_difference, "");
 }
 
+TEST(SecondOpinion, agrees_where_messages_are_judged_before_they_come) {
+  Tally tally;
+  for (const unsigned number : rich) {
+    testing::World world = testing::world_number(number);
+    world.asks_at_data = true;
+    Walk(world, testing::Slip::none, Counts::ignored, tally).run();
+  }
+  print("reference and engine, asking at DATA", tally);
+  EXPECT_EQ(tally.first_difference, "");
+}
+
 TEST(SecondOpinion, agrees_on_every_count_of_mistakes) {
   Tally tally;
   for (const unsigned number : rich)
@@ -160,6 +171,7 @@ TEST(SecondOpinion, would_be_noticed_if_it_were_wrong) {
     for (const unsigned number_of_world : rich) {
       testing::World world = testing::world_number(number_of_world);
       world.has_room = slip != testing::Slip::takes_data_without_room;
+      world.asks_at_data = slip == testing::Slip::takes_data_unjudged;
       Walk(world, slip, Counts::ignored, tally).run();
     }
     if (tally.differences == 0) Walk(testing::world_number(rich[4]), slip, Counts::part_of_state, tally).run();

@@ -104,6 +104,7 @@ std::vector<Macro> all_macros(const Model& model) {
     macros = std::move(longer);
   };
   followed_by("rcpt", "recipient");
+  followed_by("data.to_be_judged", "message");
   followed_by("data", "mail_data");
   followed_by("data", "hand_over");
   followed_by("starttls", "handshake");

@@ -71,6 +71,7 @@ rc::Gen<testing::Script> scripts() {
       rc::gen::set(&testing::Script::settings_and_facts, settings_and_facts()),
       rc::gen::set(&testing::Script::databytes, rc::gen::elementOf(std::vector<std::uint64_t>{0, 0, 10, 1000})),
       rc::gen::set(&testing::Script::has_room, rc::gen::elementOf(std::vector<bool>{true, true, false})),
+      rc::gen::set(&testing::Script::asks_at_data, rc::gen::elementOf(std::vector<bool>{false, false, true})),
       rc::gen::set(&testing::Script::max_recipients,
                    rc::gen::elementOf(std::vector<std::size_t>{spec::max_recipients, 1, 2})),
       rc::gen::set(&testing::Script::fates, rc::gen::arbitrary<std::vector<std::uint8_t>>()),

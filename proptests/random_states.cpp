@@ -193,6 +193,7 @@ testing::World any_world() {
   world.databytes = *rc::gen::element<std::uint64_t>(0, 1000, 1000);
   world.max_recipients = *rc::gen::element<std::size_t>(1, 2, 1000);
   world.has_room = *rc::gen::element(true, true, false);
+  world.asks_at_data = *rc::gen::element(true, false, false);
   return world;
 }
 
@@ -204,8 +205,8 @@ void play(const testing::World& world, testing::Slip slip) {
   compare(model, sut, ready);
   apply_letter(model, ready);
   rc::state::check(model, sut, [](const Model& now) {
-    const bool waits = now.phase() == "recipient" || now.phase() == "credentials" || now.phase() == "hand_over" ||
-                       now.phase() == "handshake";
+    const bool waits = now.phase() == "recipient" || now.phase() == "message" || now.phase() == "credentials" ||
+                       now.phase() == "hand_over" || now.phase() == "handshake";
     if (waits) return rc::state::gen::execOneOfWithArgs<Happen>()(now);
     return rc::gen::weightedOneOf<std::shared_ptr<const Command>>(
         {{30, rc::state::gen::execOneOfWithArgs<Say>()(now)}, {1, rc::state::gen::execOneOfWithArgs<Happen>()(now)}});

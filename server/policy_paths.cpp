@@ -45,8 +45,8 @@ void add_reach(SandboxPaths& reach, const ServiceProfile& served) {
     add(reach.writable, base::real_path(path));
     for (std::string& folder : base::folders_linked_from(path)) add(reach.writable, std::move(folder));
   }
-  for (const base::SocketAddress& service : served.start.policy_services)
-    if (const auto port = config::tcp_port(service.text)) reach.tcp_connect.push_back(*port);
+  for (const config::PolicyService& service : served.start.policy_services)
+    if (const auto port = config::tcp_port(service.address.text)) reach.tcp_connect.push_back(*port);
   for (const config::FilterPlace& filter : served.start.filters)
     if (const auto port = config::tcp_port(filter.address.text)) reach.tcp_connect.push_back(*port);
   if (!served.start.filters.empty()) add(reach.writable, base::real_path(deliver::spool_folder(environment)));

@@ -46,7 +46,8 @@ struct ServiceProfile {
             .host = start.host,
             .databytes = start.databytes,
             .max_recipients = start.max_recipients,
-            .strict_addresses = start.strict_addresses};
+            .strict_addresses = start.strict_addresses,
+            .asks_at_data = config::asks_at_data(start)};
   }
   // Whether a client can come to an AUTH that is obeyed, in clear or inside TLS.
   [[nodiscard]] bool offers_auth() const {

@@ -36,6 +36,12 @@ std::string trouble_of(const config::FilterPlace& filter, base::Deadline end) {
   return spoken ? std::string() : ", " + spoken.error();
 }
 
+// By its absence.
+std::string_view whom_it_judges(config::PolicyStage stage) {
+  if (stage == config::PolicyStage::data) return "each message ";
+  return stage == config::PolicyStage::mail ? "each recipient " : "each recipient of ours ";
+}
+
 std::string sentence_of(const std::string& service, const std::string& trouble, const std::string& meanwhile) {
   return service + " does not answer" + trouble + ": until it does, " + meanwhile +
          "; start it, or correct its address";
@@ -89,13 +95,13 @@ std::vector<SilentService> ServiceProbe::try_services(const config::Start& start
 }
 
 void ServiceProbe::try_policy_services(const config::Start& start) {
-  for (const base::SocketAddress& service : start.policy_services) {
+  for (const config::PolicyService& service : start.policy_services) {
     const std::string trouble =
-        is_new("POSTERN_POLICY_SERVICE", service.text) ? trouble_of(service, end_) : std::string();
+        is_new("POSTERN_POLICY_SERVICE", service.text) ? trouble_of(service.address, end_) : std::string();
     if (!trouble.empty())
       found_.push_back({"policy_service",
                         sentence_of("POSTERN_POLICY_SERVICE: policy service " + service.text, trouble,
-                                    std::string("each recipient of ours ") +
+                                    std::string(whom_it_judges(service.stage)) +
                                         (start.takes_unjudged ? "is taken unjudged" : "gets 451")),
                         "Postfix SMTPD_POLICY_README"});
   }

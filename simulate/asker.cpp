@@ -23,6 +23,7 @@ void Asker::ask(Watched& watched) {
   const OwnAllocations own;
   switch (want.question) {
     case Question::recipient: return ask_recipient(watched.talk().session());
+    case Question::message: return ask_message();
     case Question::credentials: return ask_credentials(watched.talk().session());
     case Question::hand_over: return ask_hand_over(watched.talk().session());
   }
@@ -47,6 +48,16 @@ void Asker::ask_recipient(const engine::Session& session) {
           : kind == 10                           ? Event::recipient_greylisted
           : is_ours                              ? Event::recipient_ours
                                                  : Event::recipient_foreign);
+}
+
+void Asker::ask_message() {
+  storage_.text = "as a policy service says";
+  const std::uint32_t kind = stage_.random.below(8);
+  promise(kind == 0   ? Event::message_policy_refused
+          : kind == 1 ? Event::message_policy_deferred
+          : kind == 2 ? Event::message_policy_failed
+          : kind == 3 ? Event::message_policy_waived
+                      : Event::message_permitted);
 }
 
 void Asker::ask_credentials(const engine::Session& session) {

@@ -34,6 +34,7 @@ class Asker {
 
  private:
   void ask_recipient(const engine::Session& session);
+  void ask_message();
   void ask_credentials(const engine::Session& session);
   void log_submit(const Mail& mail);
   void ask_hand_over(const engine::Session& session);

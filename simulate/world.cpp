@@ -100,6 +100,7 @@ void World::connect(const Entry& entry, Slot& slot) {
                   .host = host,
                   .databytes = random.one_in(2) ? 0 : random.between(100, 5000),
                   .max_recipients = random.one_in(8) ? random.between(1, 3) : spec::max_recipients,
+                  .asks_at_data = random.one_in(4),
                   .room = random.one_in(8) ? &stage_.message_room : nullptr};
   slot.connection.emplace(stage_, Seat{entry.slot, entry.life}, slot.client, slot.storage, slot.service);
   constexpr std::array refusals{

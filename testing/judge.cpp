@@ -45,6 +45,7 @@ const std::vector<Sample>& samples() {
       {Event::rcpt_too_many, "RCPT TO:<c@d.example>\r\n"},
       {Event::data, "DATA\r\n"},
       {Event::data_no_room, "DATA\r\n"},
+      {Event::data_to_be_judged, "DATA\r\n"},
       {Event::rset, "RSET\r\n"},
       {Event::noop, "NOOP\r\n"},
       {Event::vrfy, "VRFY x\r\n"},
@@ -86,6 +87,7 @@ World world_for(const Decision& decision) {
   const bool is_small = decision.event == Event::mail_too_big || decision.event == Event::data_end_too_big;
   world.databytes = is_small ? 1000 : 0;
   world.has_room = decision.event != Event::data_no_room;
+  world.asks_at_data = decision.event == Event::data_to_be_judged;
   if (decision.event == Event::rcpt_too_many) world.max_recipients = decision.before.has(bit::transaction_rcpt) ? 1 : 0;
   return world;
 }

@@ -30,8 +30,9 @@ struct Decision {
 // What a session waits for: an answer to a challenge, or the outcome of work.
 inline constexpr std::uint64_t waiting_for_answer =
     spec::bit::waiting_plain_response | spec::bit::waiting_username | spec::bit::waiting_password;
-inline constexpr std::uint64_t waiting_for_outcome = spec::bit::waiting_recipient | spec::bit::waiting_hand_over |
-                                                     spec::bit::waiting_credentials | spec::bit::waiting_handshake;
+inline constexpr std::uint64_t waiting_for_outcome = spec::bit::waiting_recipient | spec::bit::waiting_message |
+                                                     spec::bit::waiting_hand_over | spec::bit::waiting_credentials |
+                                                     spec::bit::waiting_handshake;
 
 // A decision as a session takes it: what it said and did, and what it keeps.
 struct Moment {

@@ -58,7 +58,7 @@ struct QueueExit {
   if (event.starts_with("connect.")) return waiting == "connect";
   if (event.starts_with("response.")) return is_answer;
   if (event.starts_with("data_end.") || event == "data_without_end") return waiting == "mail_data";
-  for (const std::string_view work : {"recipient", "hand_over", "credentials", "handshake"}) {
+  for (const std::string_view work : {"recipient", "message", "hand_over", "credentials", "handshake"}) {
     if (event.starts_with(work) && event[work.size()] == '.') return waiting == work;
   }
   const bool is_for_client = is_answer || is_one_of(waiting, "command", "mail_data");

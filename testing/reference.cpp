@@ -244,6 +244,10 @@ void Reference::data() {
   // transaction then, because the client shall try again (4.2.1).
   if (!world_.has_room && !slips(Slip::takes_data_without_room))
     return say("451 no room for another message, try again later (#4.3.0)");
+  if (world_.asks_at_data && !slips(Slip::takes_data_unjudged)) {
+    phase_ = "message";
+    return;
+  }
   say("354 go ahead");
   phase_ = "data";
 }

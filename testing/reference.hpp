@@ -26,7 +26,8 @@ struct World {
   std::uint64_t databytes = 0;  // 0: no limit
   std::size_t max_recipients = 1000;
   bool strict_addresses = false;
-  bool has_room = true;  // for a message, at DATA
+  bool has_room = true;       // for a message, at DATA
+  bool asks_at_data = false;  // somebody judges each message before it comes
 };
 
 // What a doctored reference gets wrong, one thing at a time: the comparison must notice each.
@@ -55,8 +56,9 @@ enum class Slip : std::uint8_t {
   ends_without_a_word,
   relays_where_mail_ends,
   takes_data_without_room,
+  takes_data_unjudged,
 };
-inline constexpr std::size_t slips = 24;
+inline constexpr std::size_t slips = 25;
 
 // What a reference remembers, for callers that begin in the middle.
 struct Memory {
@@ -83,7 +85,7 @@ class Reference {
   void learn(const std::string& outcome, const std::string& text = "");
 
   [[nodiscard]] Words take_words() { return std::exchange(words_, {}); }
-  // connect, command, plain, username, password, credentials, recipient, data, hand_over, handshake, end
+  // connect, command, plain, username, password, credentials, recipient, message, data, hand_over, handshake, end
   [[nodiscard]] const std::string& phase() const { return phase_; }
   // All that it remembers, but the counts of errors and of AUTH commands.
   [[nodiscard]] std::string state() const { return state_of(memory()); }
@@ -112,6 +114,7 @@ class Reference {
   void data();
   void end_of_data(const std::string& octets);
   void learn_recipient(const std::string& outcome, const std::string& text);
+  void learn_message(const std::string& outcome, const std::string& text);
   void learn_credentials(const std::string& outcome);
   void learn_hand_over(const std::string& outcome, const std::string& text);
   void learn_handshake(const std::string& outcome);

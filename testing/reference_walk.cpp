@@ -136,9 +136,10 @@ spec::Event event_named(std::string_view name) {
 }
 
 Memory memory_of(spec::Guards guards) {
-  constexpr std::array<std::pair<std::uint64_t, const char*>, 11> phases{{{bit::waiting_connect, "connect"},
+  constexpr std::array<std::pair<std::uint64_t, const char*>, 12> phases{{{bit::waiting_connect, "connect"},
                                                                           {bit::waiting_command, "command"},
                                                                           {bit::waiting_recipient, "recipient"},
+                                                                          {bit::waiting_message, "message"},
                                                                           {bit::waiting_mail_data, "data"},
                                                                           {bit::waiting_hand_over, "hand_over"},
                                                                           {bit::waiting_plain_response, "plain"},
@@ -166,7 +167,8 @@ World world_of(const engine::Service& service) {
               .databytes = service.databytes,
               .max_recipients = service.max_recipients,
               .strict_addresses = service.strict_addresses,
-              .has_room = service.room == nullptr};
+              .has_room = service.room == nullptr,
+              .asks_at_data = service.asks_at_data};
   for (std::size_t i = 0; i < switches.size(); ++i)
     world.*switches[i].second = service.settings_and_facts.has(switch_bits[i]);
   return world;
@@ -180,6 +182,7 @@ engine::Service service_of(const World& world) {
           .databytes = world.databytes,
           .max_recipients = world.max_recipients,
           .strict_addresses = world.strict_addresses,
+          .asks_at_data = world.asks_at_data,
           .room = world.has_room ? nullptr : &engine::no_room()};
 }
 
@@ -197,7 +200,8 @@ std::string head_of(const World& world) {
     if (i >= settings && is_on) head += " " + std::string(switches[i].first);
   }
   return head + " databytes=" + std::to_string(world.databytes) +
-         " max_recipients=" + std::to_string(world.max_recipients) + (world.has_room ? "" : " no_room");
+         " max_recipients=" + std::to_string(world.max_recipients) + (world.has_room ? "" : " no_room") +
+         (world.asks_at_data ? " asks_at_data" : "");
 }
 
 // ---- the engine's side
@@ -291,6 +295,12 @@ std::vector<Letter> letters_for(const std::string& phase) {
                       "recipient.program_refused", "recipient.program_deferred", "recipient.client_listed",
                       "recipient.policy_refused", "recipient.policy_deferred", "recipient.policy_failed",
                       "recipient.policy_waived", "recipient.greylisted"});
+  if (phase == "message")
+    return {{.octets = {}, .outcome = "message.permitted", .text = {}},
+            {.octets = {}, .outcome = "message.policy_refused", .text = "5.7.1 too many recipients for one message"},
+            {.octets = {}, .outcome = "message.policy_deferred", .text = "4.7.1 Rate limit reached"},
+            {.octets = {}, .outcome = "message.policy_failed", .text = {}},
+            {.octets = {}, .outcome = "message.policy_waived", .text = {}}};
   if (phase == "credentials")
     return happening({"credentials.accepted", "credentials.rejected", "credentials.user_gated", "credentials.broken"});
   if (phase == "hand_over")

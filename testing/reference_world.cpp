@@ -23,6 +23,8 @@ void Reference::learn(const std::string& outcome, const std::string& text) {
     connect(outcome, text);
   } else if (phase_ == "recipient") {
     learn_recipient(outcome, text);
+  } else if (phase_ == "message") {
+    learn_message(outcome, text);
   } else if (phase_ == "credentials") {
     learn_credentials(outcome);
   } else if (phase_ == "hand_over") {
@@ -136,6 +138,16 @@ void Reference::learn_recipient(const std::string& outcome, const std::string& t
     return say("550 sorry, this server delivers to its own domains and relays no mail (#5.7.1)");
   recipients_.push_back(text.empty() || outcome == "recipient.client_listed" ? asked_about_ : text);
   say("250 ok");
+}
+
+// Postfix SMTPD_POLICY_README; the transaction stays, as after any DATA that is not answered 354
+void Reference::learn_message(const std::string& outcome, const std::string& text) {
+  phase_ = "command";
+  if (outcome == "message.policy_refused") return say("554 " + text);
+  if (outcome == "message.policy_deferred") return say("450 " + text);
+  if (outcome == "message.policy_failed") return say("451 unable to check message (#4.3.0)");
+  say("354 go ahead");
+  phase_ = "data";
 }
 
 void Reference::learn_credentials(const std::string& outcome) {

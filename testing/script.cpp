@@ -47,6 +47,16 @@ Event outcome_of_recipient(unsigned fate) {
   }
 }
 
+Event outcome_of_message(unsigned fate) {
+  switch (fate % 8) {
+    case 4: return Event::message_policy_waived;
+    case 5: return Event::message_policy_failed;
+    case 6: return Event::message_policy_deferred;
+    case 7: return Event::message_policy_refused;
+    default: return Event::message_permitted;
+  }
+}
+
 Event outcome_of_hand_over(unsigned fate) {
   const bool is_of_filter = fate / 8 % 2 == 1;
   switch (fate % 8) {
@@ -66,6 +76,7 @@ Event outcome_for(spec::Guards guards, std::uint8_t fate) {
   // Mostly good ends: a session to which nothing happens goes deepest.
   const unsigned kind = fate % 8;
   if (guards.has(bit::waiting_recipient)) return outcome_of_recipient(fate);
+  if (guards.has(bit::waiting_message)) return outcome_of_message(fate);
   if (guards.has(bit::waiting_credentials)) {
     if (kind < 5) return Event::credentials_accepted;
     if (kind < 6) return Event::credentials_rejected;
@@ -80,6 +91,7 @@ Played play(const Judge& judge, const Script& script, Cut cut, AfterStarttls aft
                  .host = audit::dialogue_host,
                  .databytes = script.databytes,
                  .max_recipients = script.max_recipients,
+                 .asks_at_data = script.asks_at_data,
                  .room = script.has_room ? nullptr : &engine::no_room()},
                 after_starttls);
   std::size_t asked = 0;

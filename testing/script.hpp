@@ -27,6 +27,7 @@ struct Script {
   std::uint64_t databytes = 0;
   std::size_t max_recipients = spec::max_recipients;
   bool has_room = true;
+  bool asks_at_data = false;
   std::vector<std::uint8_t> fates;  // how the first, second, ... look-up ends; used again from the front
   std::vector<Part> parts;
 };

@@ -1,58 +1,15 @@
 #include <gtest/gtest.h>
 
-#include <array>
 #include <string>
 #include <vector>
 
-#include "ask/policy_inquiry.hpp"
-#include "config/policy_services.hpp"
+#include "tests/policy_inquiry_case.hpp"
 
 namespace postern::ask {
 namespace {
 
 using spec::Event;
 namespace bit = spec::bit;
-
-class PolicyServices : public ::testing::Test {
- protected:
-  PolicyServices() {
-    start_.policy_services = config::parse_policy_services("unix:/one tcp:127.0.0.1:2 unix:/three").value();
-    static_cast<void>(session_.report(Event::connect_ready));
-    say("EHLO client.example\r\n");
-    say("MAIL FROM:<me@sender.example> SIZE=1234\r\n");
-    say("RCPT TO:<user@ours.example>\r\n");
-  }
-
-  engine::Step say(std::string_view line) { return session_.step(line, scratch_); }
-  PolicyInquiry inquiry() const { return {start_, session_, "user@ours.example", client_}; }
-  // "!": it does not answer; "?": what it answers is no answer.
-  engine::Answer answer_to(const std::vector<std::string>& answers) {
-    inquiry_.emplace(inquiry());
-    asked_ = 0;
-    for (const std::string& answer : answers) {
-      if (inquiry_->next() == nullptr) break;
-      ++asked_;
-      const bool is_trouble = answer == "!" || answer == "?";
-      inquiry_->hear(is_trouble ? PolicyAnswer{.trouble = "why", .has_begun = answer == "?"}
-                                : PolicyAnswer{.action = answer});
-    }
-    EXPECT_EQ(nullptr, inquiry_->next()) << answers.back();
-    return inquiry_->answer();
-  }
-
-  std::array<char, 1024> scratch_{};
-  engine::LoneSession session_{{.settings_and_facts = {}, .host = "mx.example.org"}};
-  config::Start start_;
-  PolicyClient client_{.address = "192.0.2.1",
-                       .port = "4711",
-                       .server_address = "192.0.2.2",
-                       .server_port = "25",
-                       .tls_version = {},
-                       .tls_cipher = {},
-                       .session = "a.b"};
-  std::optional<PolicyInquiry> inquiry_;
-  std::size_t asked_ = 0;
-};
 
 TEST_F(PolicyServices, are_asked_in_order_until_one_decides) {
   struct Case {
@@ -199,7 +156,7 @@ TEST_F(PolicyServices, find_one_instance_for_each_transaction) {
 TEST_F(PolicyServices, find_no_value_that_is_a_line_of_its_own) {
   client_.tls_cipher = std::string("a\nsasl_username=admin\r\n\n\0=b", 27);
   client_.host = "x\ny";
-  const std::string request(PolicyInquiry(start_, session_, "a\nb=c@ours.example", client_).request());
+  const std::string request(inquiry({Event::recipient_ours, "a\nb=c@ours.example"}).request());
   EXPECT_TRUE(
       request.contains("\nencryption_cipher=a?sasl_username=admin??"
                        "??"
@@ -223,37 +180,6 @@ TEST_F(PolicyServices, find_a_name_as_confirmed_where_it_is) {
   EXPECT_TRUE(has("mail.example", "mail.example"));
   client_.host.clear();
   EXPECT_TRUE(has("unknown", "unknown"));
-}
-
-TEST(PolicyServiceList, is_addresses_apart_by_blanks) {
-  const auto two = config::parse_policy_services(" unix:/run/a  tcp:[::1]:10031 ");
-  ASSERT_TRUE(two.has_value());
-  ASSERT_EQ(2, two->size());
-  EXPECT_EQ("unix:/run/a", (*two)[0].text);
-  EXPECT_EQ("tcp:[::1]:10031", (*two)[1].text);
-  EXPECT_TRUE(config::parse_policy_services("").value().empty());
-  EXPECT_TRUE(config::parse_policy_services("tcp:127.0.0.1:25").has_value()) << "a port is only SMTP's for mail";
-}
-
-TEST(PolicyServiceList, is_told_with_its_remedy_where_it_is_wrong) {
-  std::string many;
-  for (int i = 0; i < 9; ++i) many += "unix:/" + std::to_string(i) + " ";
-  const std::pair<std::string, std::string> wrong[] = {
-      {"postgrey", "begins with unix: or tcp:"},
-      {"unix:/a tcp:localhost:10023", "tcp:localhost:10023: \"localhost\" is not an IP address"},
-      {"tcp:127.0.0.1", "write tcp:127.0.0.1:10023 or tcp:[::1]:10023"},
-      {"inet:127.0.0.1:10023", "begins with unix: or tcp:"},
-      {"unix:/a unix:/b unix:/a", "unix:/a stands there twice"},
-      {"unix:/a, tcp:127.0.0.1:10023", "unix:/a,: a comma is no part of an address"},
-      {"unix:/a,unix:/b", "services are separated by spaces"},
-      {"unix:/a , unix:/b", ",: a comma is no part of an address"},
-      {many, "at most 8 services"},
-  };
-  for (const auto& [text, sentence] : wrong) {
-    const auto parsed = config::parse_policy_services(text);
-    ASSERT_FALSE(parsed.has_value()) << text;
-    EXPECT_TRUE(parsed.error().contains(sentence)) << text << ": " << parsed.error();
-  }
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ class EngineTalk final : public ServerTalk {
     namespace bit = spec::bit;
     if (guards.has(bit::waiting_recipient))
       return driver_->session().mailbox() == ours ? spec::Event::recipient_ours : spec::Event::recipient_foreign;
+    if (guards.has(bit::waiting_message)) return spec::Event::message_permitted;
     if (guards.has(bit::waiting_hand_over)) return spec::Event::hand_over_accepted;
     const bool is_known = said_.contains(login_in_base64) || said_.contains(password_in_base64);
     return is_known ? spec::Event::credentials_accepted : spec::Event::credentials_rejected;

@@ -40,6 +40,7 @@ engine::Answer good_answer(const engine::Conversation& talk, engine::Question qu
   switch (question) {
     case engine::Question::recipient: return {spec::Event::recipient_ours, talk.session().mailbox()};
     case engine::Question::credentials: return answer_of(engine::CredentialsResult::accepted);
+    case engine::Question::message: return {spec::Event::message_permitted};
     case engine::Question::hand_over: break;
   }
   return answer_of(engine::HandOverResult::accepted, "1 qp 2");

@@ -201,6 +201,9 @@ TEST(Event_of, asks_for_the_arguments_of_the_syntax) {
   EXPECT_EQ(meaning("DATA  "), Event::data);
   EXPECT_EQ(meaning("DATA  ", {.has_room_for_message = false}), Event::data_no_room);
   EXPECT_EQ(meaning("DATA x", {.has_room_for_message = false}), Event::argument_not_allowed);
+  EXPECT_EQ(meaning("DATA", {.asks_at_data = true}), Event::data_to_be_judged);
+  EXPECT_EQ(meaning("DATA x", {.asks_at_data = true}), Event::argument_not_allowed);
+  EXPECT_EQ(meaning("DATA", {.has_room_for_message = false, .asks_at_data = true}), Event::data_no_room);
   EXPECT_EQ(meaning("RSET "), Event::rset);
   EXPECT_EQ(meaning("QUIT   "), Event::quit);
   for (const std::string verb : {"EHLO", "HELO", "VRFY"}) {

@@ -121,14 +121,16 @@ std::string why_unplayed(Event event) {
   if (event == Event::connect_ready || event == Event::handshake_done) return {};
   if (begins(event, "connect.")) return "only what surrounds the server, or its counts of clients, brings that about";
   if (event == Event::timeout || event == Event::too_slow) return "it takes as long as the server's own time limit";
-  if (event == Event::shutting_down || event == Event::exhausted || event == Event::data_no_room)
+  if (event == Event::shutting_down || event == Event::exhausted || event == Event::data_no_room ||
+      event == Event::data_to_be_judged)
     return "only the server's operator, or its lack of memory, brings that about";
   if (event == Event::eof || event == Event::hand_over_client_gone) return "a client that has gone sees no answer";
   if (event == Event::handshake_failed) return "a handshake that fails is not tried";
   if (event == Event::rcpt_too_many) return "it takes as many recipients as the server allows";
   if (event == Event::data_without_end || event == Event::data_end_too_big)
     return "it takes more octets than a judge sends";
-  const bool is_outcome = begins(event, "recipient.") || begins(event, "credentials.") || begins(event, "hand_over.");
+  const bool is_outcome = begins(event, "recipient.") || begins(event, "message.") || begins(event, "credentials.") ||
+                          begins(event, "hand_over.");
   constexpr std::array arranged = {Event::recipient_ours, Event::recipient_foreign, Event::credentials_accepted,
                                    Event::credentials_rejected, Event::hand_over_accepted};
   if (is_outcome && std::ranges::find(arranged, event) == arranged.end())

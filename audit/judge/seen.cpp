@@ -185,9 +185,9 @@ class WordsMaker {
     if (begins(event_, "mail.") && is_obeyed) return Effect::begin_transaction;
     if (begins(event_, "recipient.") && is_obeyed) return Effect::add_recipient;
     if (begins(event_, "rcpt.") && is_obeyed) return Effect::check_recipient;
-    if (begins(event_, "data") && seen.code == 354) return Effect::begin_message;
+    if ((begins(event_, "data") || begins(event_, "message.")) && seen.code == 354) return Effect::begin_message;
     if (begins(event_, "credentials.") && seen.is_late && !is_obeyed) return Effect::delay;
-    if (begins(event_, "data_end.") && seen.code >= 400) return Effect::abandon_message;
+    if ((begins(event_, "data_end.") || begins(event_, "message.")) && seen.code >= 400) return Effect::abandon_message;
     return Effect::none;
   }
 
@@ -227,6 +227,7 @@ class WordsMaker {
   [[nodiscard]] std::uint64_t waiting_after(const Seen& seen) const {
     if (seen.is_closed.value_or(false)) return bit::waiting_end;
     if (seen.effect == Effect::check_recipient) return bit::waiting_recipient;
+    if (seen.effect == Effect::check_message) return bit::waiting_message;
     if (seen.effect == Effect::check_credentials) return bit::waiting_credentials;
     if (seen.effect) return bit::waiting_hand_over;
     if (seen.code == 334) return bit::waiting_plain_response | bit::waiting_username | bit::waiting_password;

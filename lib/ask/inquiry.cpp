@@ -119,6 +119,7 @@ Asked ask(engine::Question question, Facts& facts, Recipients& recipients) {
   switch (question) {
     case engine::Question::recipient: return ask_about_recipient(facts, recipients);
     case engine::Question::credentials: return std::make_unique<CredentialsInquiry>(facts);
+    case engine::Question::message:
     case engine::Question::hand_over: break;
   }
   return Finding{.answer = engine::nobody_answers(question)};

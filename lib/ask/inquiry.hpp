@@ -56,7 +56,7 @@ class Facts {
 // Whether a question about a recipient may wait for somebody else: DNS lists, a program, Dovecot, a mail cluster, a policy service.
 [[nodiscard]] inline bool recipients_wait(const config::Start& start) {
   return config::has_dns_lists(start) || !start.recipient_program.empty() || start.userdb || start.asks_mail_cluster ||
-         !start.policy_services.empty();
+         (!start.policy_services.empty() && start.policy_services.front().stage != config::PolicyStage::data);
 }
 
 // The result of a question: the answer, and what the shell has to do with it.
@@ -91,7 +91,7 @@ using Asked = std::variant<Finding, std::unique_ptr<Inquiry>, NotYet>;
 // The answer for one more unknown recipient of this session: VALIDRCPTTO_LIMIT of them are told.
 [[nodiscard]] spec::Event one_more_unknown(const config::Start& start, const engine::Session& session);
 
-// Any question except that of the hand-over, which the message answers.
+// Any question except that of the message, which policy services answer alone, and of the hand-over, which the message answers.
 [[nodiscard]] Asked ask(engine::Question question, Facts& facts, Recipients& recipients);
 
 }  // namespace postern::ask

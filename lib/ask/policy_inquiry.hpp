@@ -1,13 +1,18 @@
-// What policy services say about one recipient: which one is asked next, and what their answers come to. Without I/O.
-// in      a session that waits for the answer about a recipient that all else would take; answers, one for each service of next()
-// out     recipient_ours, recipient_policy_refused, _deferred, _failed or _waived: never more than what would be taken without it
-// order   as the operator wrote them. REJECT, DEFER and OK decide, and so does a failure, unless the operator takes what is
-//         unjudged: then the next one is asked. DEFER_IF_PERMIT defers what no later one refuses, DEFER_IF_REJECT what one does
-// lives   the start outlives it; the session need not. Views of a finding live as long as this
-// errors  an answer that cannot be followed, and a failure, are remarks; never a sentence for the client
-// source  Postfix SMTPD_POLICY_README; access(5); docs/decisions/0019-policy-service.md
+// What policy services say about one recipient, and before it about the client, its HELO name and its sender; or about the message
+// that DATA announces: which one is asked next, and what their answers come to. Without I/O.
+// in      a session that waits for the answer about a recipient that all else would take, or about a message; answers, one for each
+//         service of next(). A PolicyMemory of the session: what the services of the former stages have said is not asked again
+// out     the answer that it would have without them, or *_policy_refused, _deferred, _failed or _waived: never more than what would
+//         be taken without it
+// order   by stage, and as the operator wrote them. REJECT and DEFER decide, and so does a failure, unless the operator takes what is
+//         unjudged: then the next one is asked. OK ends its stage. DEFER_IF_PERMIT defers what no later one refuses, DEFER_IF_REJECT
+//         what one does
+// lives   the start and the memory outlive it; the session need not. Views of a finding live as long as this
+// errors  an answer that cannot be followed, and a failure, are remarks; never a sentence for the client. Neither is remembered
+// source  Postfix SMTPD_POLICY_README; access(5); docs/decisions/0019-policy-service.md, 0027-policy-at-each-stage.md
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,16 +25,22 @@
 
 namespace postern::ask {
 
+// The stages at which services are asked about what has been found; a set of `1 << PolicyStage`. Empty: nobody is asked.
+[[nodiscard]] unsigned policy_stages_of(const engine::Answer& found, const config::Start& start,
+                                        const engine::Session& session);
+
 // Whether policy services are asked about what has been found. One comparison where there are none.
 [[nodiscard]] inline bool asks_policy_services(const Finding& finding, const config::Start& start,
                                                const engine::Session& session) {
-  return !start.policy_services.empty() && finding.answer.event == spec::Event::recipient_ours &&
-         !session.guards().has(spec::bit::relay_client | spec::bit::authentication_done);
+  return !start.policy_services.empty() && policy_stages_of(finding.answer, start, session) != 0;
 }
+
+// What would be taken without policy services: this message.
+inline constexpr engine::Answer message_without_services{spec::Event::message_permitted};
 
 // For the log.
 struct PolicyRemark {
-  enum class Kind : std::uint8_t { said, silent, malformed, waived } kind = Kind::said;
+  enum class Kind : std::uint8_t { said, silent, malformed, waived, too_late } kind = Kind::said;
   std::string_view service;
   std::string
       text{};  // what it said, or why that is nothing; empty for `waived`: the recipient is taken without its judgement
@@ -38,43 +49,67 @@ struct PolicyRemark {
 // For who counts: what one service made of its question.
 [[nodiscard]] Outcome outcome_of(const PolicyAnswer& answer);
 
+struct SaidByService {
+  std::string_view service{};
+  std::string words{};  // empty: it said nothing of that
+};
+
+// What the services of one stage have said about one request.
+struct PolicyStageFound {
+  enum class End : std::uint8_t { taken, refused, deferred, failed, waived };
+
+  std::string request{};
+  End end = End::taken;
+  SaidByService said{};                        // who refuses, defers or has failed; of `waived`: who has not judged
+  SaidByService if_permitted{}, if_refused{};  // DEFER_IF_*, the first of each
+  std::vector<std::string> fields{};           // PREPEND, each ended by LF
+  std::uint32_t transaction = 0;               // the last one that has them
+};
+
+// Of the client, its HELO name and its sender: for as long as the request is the same.
+using PolicyMemory = std::array<PolicyStageFound, 3>;
+
 class PolicyInquiry {
  public:
-  // recipient   as it is kept
-  PolicyInquiry(const config::Start& start, const engine::Session& session, std::string_view recipient,
-                const PolicyClient& client)
-      : start_(&start), recipient_(recipient), request_(write_policy_request(session, recipient, client)) {}
+  // found    what would be answered without it: a recipient as it is kept, or message_without_services
+  PolicyInquiry(const config::Start& start, const engine::Session& session, const engine::Answer& found,
+                const PolicyClient& client, PolicyMemory& memory);
 
   // Null: it is decided.
-  [[nodiscard]] const base::SocketAddress* next() const;
-  [[nodiscard]] std::string_view request() const { return request_; }
+  [[nodiscard]] const config::PolicyService* next() const;
+  [[nodiscard]] std::string_view request() const { return stage_.request; }
   void hear(PolicyAnswer answer);
 
   [[nodiscard]] engine::Answer answer() const;
   // The service that refuses or defers it, or has failed; empty where it is taken.
-  [[nodiscard]] std::string_view said_by() const { return said_.service; }
-  [[nodiscard]] std::string_view recipient() const { return recipient_; }
+  [[nodiscard]] std::string_view said_by() const { return all_.said.service; }
+  [[nodiscard]] std::string_view recipient() const { return recipient_; }  // empty: it is about a message
   [[nodiscard]] const std::vector<PolicyRemark>& remarks() const { return remarks_; }
   [[nodiscard]] const std::vector<std::string>& header_fields() const { return fields_; }  // each ended by LF
 
  private:
+  using End = PolicyStageFound::End;
+
+  [[nodiscard]] const std::vector<config::PolicyService>& services() const { return start_->policy_services; }
+  [[nodiscard]] bool is_about_message() const { return found_ == spec::Event::message_permitted; }
   void hear_failure(std::string_view service, bool has_begun);
   void follow(std::string_view service, PolicyVerdict verdict);
-  struct Said {
-    std::string_view service;
-    std::string words{};
-  };
-  void decide(spec::Event event, Said said);
-  void decide_at_the_end();
+  // To the next service that is to be asked: over stages that are not, and over what is remembered.
+  void go_on();
+  void leave_stage();
+  void conclude(const PolicyStageFound& stage);
+  void give_fields(PolicyStageFound& stage);
+  void finish();
 
   const config::Start* start_;
-  std::string recipient_, request_;
-  std::size_t place_ = 0;  // of the service that is asked
-  bool is_decided_ = false;
-  spec::Event event_ = spec::Event::recipient_ours;
-  Said said_{};                         // what refuses or defers
-  Said if_permitted_{}, if_refused_{};  // DEFER_IF_*, the first of each; without words: none
-  std::string_view passed_over_;        // the first service that failed, where that refuses nothing; empty: none
+  PolicyMemory* memory_;
+  spec::Event found_;
+  std::string recipient_;
+  std::uint32_t transaction_;
+  std::array<std::string, config::policy_stages> requests_;  // empty: that stage is not asked about
+  std::size_t place_ = 0;   // of the service that is asked; beyond the last: it is decided
+  PolicyStageFound stage_;  // that it belongs to, as far as it is
+  PolicyStageFound all_;    // what those before it come to
   std::vector<std::string> fields_;
   std::vector<PolicyRemark> remarks_;
 };

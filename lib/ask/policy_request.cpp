@@ -51,6 +51,17 @@ struct Stage {
   std::string_view id, instance, size, mechanism, user;
 };
 
+std::string_view name_of(config::PolicyStage stage, bool has_ehlo) {
+  switch (stage) {
+    case config::PolicyStage::connect: return "CONNECT";
+    case config::PolicyStage::helo: return has_ehlo ? "EHLO" : "HELO";
+    case config::PolicyStage::mail: return "MAIL";
+    case config::PolicyStage::rcpt: return "RCPT";
+    case config::PolicyStage::data: break;
+  }
+  return "DATA";
+}
+
 // No client certificate is asked for, and who sends for others is not told.
 std::string write(const Stage& stage, const PolicyClient& client) {
   Attributes request;
@@ -92,23 +103,36 @@ std::string policy_session_name(std::uint64_t nanoseconds) {
   return name;
 }
 
-// It is asked of nobody who has authenticated, so what Postfix says of SASL is empty.
-std::string write_policy_request(const engine::Session& session, std::string_view recipient,
+// What the stage does not know yet is left out; to Postfix a client speaks SMTP until EHLO is answered. A channel that STARTTLS has encrypted was clear at the connection.
+std::string write_policy_request(config::PolicyStage at, const engine::Session& session, std::string_view recipient,
                                  const PolicyClient& client) {
+  using config::PolicyStage;
   const engine::SessionTrace trace = engine::trace_of(session);
-  const std::string instance = client.session + '.' + std::to_string(session.transactions());
-  const std::string size = std::to_string(session.envelope().declared_octets());
-  return write({.name = "RCPT",
-                .protocol = trace.greeting == Greeting::ehlo ? "ESMTP" : "SMTP",
-                .helo = trace.helo,
-                .sender = session.envelope().reverse_path(),
-                .recipient = recipient,
-                .id = {},
-                .instance = instance,
-                .size = size,
-                .mechanism = {},
-                .user = {}},
-               client);
+  const engine::Envelope& envelope = session.envelope();
+  const bool has_ehlo = trace.greeting == Greeting::ehlo, has_mail = at >= PolicyStage::mail;
+  const std::string instance = client.session + '.' + std::to_string(has_mail ? session.transactions() : 0);
+  const std::string size = std::to_string(has_mail ? envelope.declared_octets() : 0);
+  Stage stage{.name = name_of(at, has_ehlo),
+              .protocol = has_mail && has_ehlo ? "ESMTP" : "SMTP",
+              .helo = at == PolicyStage::connect ? std::string_view() : trace.helo,
+              .sender = has_mail ? envelope.reverse_path() : std::string_view(),
+              .recipient = at == PolicyStage::rcpt ? recipient : std::string_view(),
+              .id = {},
+              .instance = instance,
+              .size = size,
+              .mechanism = {},
+              .user = has_mail ? std::string_view(client.user) : std::string_view()};
+  if (at == PolicyStage::data) {
+    stage.recipients = envelope.recipients();
+    if (stage.recipients == 1) stage.recipient = envelope.first_recipient();
+    stage.id = client.message_id;
+  }
+  const bool was_in_clear = at == PolicyStage::connect && !session.guards().has(spec::bit::channel_implicit);
+  if (!was_in_clear) return write(stage, client);
+  PolicyClient in_clear = client;
+  in_clear.tls_version.clear();
+  in_clear.tls_cipher.clear();
+  return write(stage, in_clear);
 }
 
 std::string write_policy_request(const PolicyMessage& message, const PolicyClient& client) {

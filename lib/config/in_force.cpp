@@ -28,7 +28,7 @@ std::vector<InForce> asked_in_force(const Start& start) {
   if (start.greylist_seconds != 0) all.push_back({"greylist", std::to_string(start.greylist_seconds)});
   if (!start.policy_services.empty()) {
     Names services;
-    for (const base::SocketAddress& each : start.policy_services) services.add(each.text);
+    for (const PolicyService& each : start.policy_services) services.add(each.text);
     all.push_back({"policy_services", services.take()});
     all.push_back({"policy_failure", start.takes_unjudged ? "accept" : "defer"});
   }

@@ -18,6 +18,7 @@
 #include "config/cdb_file.hpp"
 #include "config/dns_lists.hpp"
 #include "config/filters.hpp"
+#include "config/policy_services.hpp"
 #include "spec/policy_row.hpp"
 
 namespace postern::tls {
@@ -59,11 +60,11 @@ struct Start {
   std::vector<DnsList> helo_lists;            // DNSBL_HELO: about the name of HELO
   std::vector<DnsList> shared_domain_lists;   // those of both, where the two are one name: each zone once
   std::uint64_t dnsbl_threshold = 0;
-  bool dnsbl_at_connect = false;                     // for the greeting, not for recipients
-  unsigned greylist_seconds = 0;                     // GREYLIST: before a triple may come again; 0: no greylist
-  std::string dns_servers;                           // POSTERN_DNS: who is asked; empty: those of the system
-  std::vector<base::SocketAddress> policy_services;  // POSTERN_POLICY_SERVICE: in this order; none: nobody is asked
-  bool takes_unjudged = false;                       // POSTERN_POLICY_FAILURE=accept: where one does not answer
+  bool dnsbl_at_connect = false;               // for the greeting, not for recipients
+  unsigned greylist_seconds = 0;               // GREYLIST: before a triple may come again; 0: no greylist
+  std::string dns_servers;                     // POSTERN_DNS: who is asked; empty: those of the system
+  std::vector<PolicyService> policy_services;  // POSTERN_POLICY_SERVICE: in this order; none: nobody is asked
+  bool takes_unjudged = false;                 // POSTERN_POLICY_FAILURE=accept: where one does not answer
 
   std::vector<FilterPlace> filters;     // POSTERN_FILTERS: in this order; none: no message is judged
   bool takes_unfiltered = false;        // POSTERN_FILTER_FAILURE=accept: where one fails
@@ -129,6 +130,11 @@ void judge_lists(Start& start, Domains domains = Domains::in_file);
 // Whether any DNS list is asked, about a client or about a domain that it names.
 [[nodiscard]] inline bool has_dns_lists(const Start& start) {
   return !start.dns_lists.empty() || !start.sender_lists.empty() || !start.helo_lists.empty();
+}
+
+// Whether policy services judge each message at DATA.
+[[nodiscard]] inline bool asks_at_data(const Start& start) {
+  return !start.policy_services.empty() && start.policy_services.back().stage == PolicyStage::data;
 }
 
 // Where mail to `<postmaster>` goes: control/me, or our name.

@@ -211,13 +211,18 @@ void Journal::policy(const ask::PolicyRemark& remark, std::string_view recipient
   using Kind = ask::PolicyRemark::Kind;
   const bool is_trouble = remark.kind == Kind::silent || remark.kind == Kind::malformed;
   LogLine line = this->line(is_trouble ? "trouble" : "policy");
-  line.client("to", recipient).field("service", remark.service);
+  if (!recipient.empty()) line.client("to", recipient);
+  line.field("service", remark.service);
   switch (remark.kind) {
     case Kind::said: line.field("action", remark.text); break;
     case Kind::silent: line.note("the policy service does not answer: " + remark.text); break;
     case Kind::malformed: line.note("the policy service answers what is no answer: " + remark.text); break;
     case Kind::waived:
-      line.note("it has not judged this recipient, which is taken: POSTERN_POLICY_FAILURE=accept");
+      line.note(std::string("it has not judged this ") + (recipient.empty() ? "message" : "recipient") +
+                ", which is taken: POSTERN_POLICY_FAILURE=accept");
+      break;
+    case Kind::too_late:
+      line.field("action", remark.text).note("at DATA the header has begun: ask for fields at RCPT or at the end");
       break;
   }
   line.write();

@@ -77,6 +77,7 @@ class Journal {
   void dns_listed(const ask::DnsVerdict& verdict, std::uint64_t threshold) const;
   void named(std::string_view name) const;  // by the DNS, confirmed by its addresses
   // What a policy service said of a recipient, where it said more than that it has no opinion, or why it said nothing.
+  // recipient   empty: it is about a message
   void policy(const ask::PolicyRemark& remark, std::string_view recipient) const;
   // What a filter said of a message, and how long it took; one that has failed is trouble.
   void filtered(deliver::MessageId id, const filter::Remark& remark) const;

@@ -52,6 +52,7 @@ class ClientMessage {
   void withdraw_if_gone();
 
  private:
+  friend class ClientPolicy;
   friend class ClientWork;  // for the id of what is in hand
   friend class StoreJobOfClient;
   using Goal = deliver::StoreJob::Goal;

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "ask/auth_environment.hpp"
 #include "server/client/connection.hpp"
 
 namespace postern::server {
@@ -17,6 +18,7 @@ const engine::Session& ClientPolicy::session() const { return connection_.talk_.
 ask::PolicyClient ClientPolicy::facts() const {
   const int socket = connection_.talk_.stream.socket();
   const loop::Channel& channel = connection_.talk_.stream.channel();
+  const auto& message = connection_.work_.message.message_;  // at DATA
   const base::Endpoint &remote = client().remote, &local = client().local(socket);
   return {.address = std::string(write(remote.address).view()),
           .port = std::to_string(remote.port),
@@ -26,15 +28,18 @@ ask::PolicyClient ClientPolicy::facts() const {
           .server_port = std::to_string(local.port),
           .tls_version = std::string(channel.tls_version()),
           .tls_cipher = std::string(channel.tls_cipher()),
-          .session = client().context.find_policy_pools().name_of(client().number)};
+          .session = client().context.find_policy_pools().name_of(client().number),
+          .user = ask::authenticated_user(session(), client().facts(socket).environment),
+          .message_id = message == nullptr ? std::string() : message->id.text()};
 }
 
-void ClientPolicy::ask(Ticket ticket, std::string_view recipient) {
-  ticket_ = ticket;
+void ClientPolicy::ask(const engine::Want& want, const engine::Answer& found) {
+  ticket_ = want.ticket;
+  open_ = want.question;
   has_run_out_ = false;
   end_ = client().context.loop.now() + std::chrono::seconds(spec::max_policy_seconds);
   try {
-    inquiry_.emplace(client().served->start, session(), recipient, facts());
+    inquiry_.emplace(client().served->start, session(), found, facts(), memory_);
     connection_.talk_.keep_workspace();
     submit_next();
   } catch (const std::bad_alloc&) {
@@ -42,15 +47,15 @@ void ClientPolicy::ask(Ticket ticket, std::string_view recipient) {
   }
   if (!is_asking_) return tell();
   ++connection_.jobs_;
-  connection_.awaited_ = ticket;
+  connection_.awaited_ = ticket_;
 }
 
 void ClientPolicy::submit_next() {
   const base::Time now = client().context.loop.now();
-  while (const base::SocketAddress* const service = inquiry_->next()) {
+  while (const config::PolicyService* const service = inquiry_->next()) {
     std::optional<base::StreamFailure> failure{{.kind = base::StreamFailure::Kind::timed_out}};
     question_ = ask::OpenQuestion(&client().context.questions, ask::Source::policy_service, service->text);
-    if (now < end_) failure = client().context.find_policy_pools().of(*service).submit(*this, end_ - now);
+    if (now < end_) failure = client().context.find_policy_pools().of(service->address).submit(*this, end_ - now);
     is_asking_ = !failure;
     if (is_asking_) return;
     hear({.trouble = ask::policy_trouble(*failure)});
@@ -100,8 +105,7 @@ void ClientPolicy::tell() {
   connection_.awaited_ = Ticket::none;
   if (has_run_out_) {
     client().journal().trouble(no_memory_for_policy_services);
-    return connection_.work_.tell(ticket_, engine::nobody_answers(engine::Question::recipient),
-                                  {.why = no_memory_for_policy_services});
+    return connection_.work_.tell(ticket_, engine::nobody_answers(open_), {.why = no_memory_for_policy_services});
   }
   for (const ask::PolicyRemark& remark : inquiry_->remarks()) client().journal().policy(remark, inquiry_->recipient());
   if (!fields_.add(session().transactions(), inquiry_->header_fields()))

@@ -1,9 +1,9 @@
-// The policy services about the recipients of one client on a loop, one after the other; the loop never waits for them.
-// in      the ticket of a question about a recipient that all else would take
+// The policy services about the recipients and messages of one client on a loop, one after the other; the loop never waits for them.
+// in      the ticket of a question about a recipient that all else would take, or about a message
 // out     the answer, given to the connection; what a service said, and that one did not answer, are lines of the log
 // lives   with its connection, which outlives each request of it
-// bounds  spec::max_policy_seconds for all services about one recipient; one recipient at a time
-// errors  recipient_policy_failed, or what the operator wants in its place; lack of memory is recipient_unknowable
+// bounds  spec::max_policy_seconds for all services about one recipient, or message; one question at a time
+// errors  *_policy_failed, or what the operator wants in its place; lack of memory is the answer of nobody
 // source  ask/policy_inquiry.hpp; docs/decisions/0019-policy-service.md
 #pragma once
 
@@ -13,7 +13,7 @@
 
 #include "ask/policy_fields.hpp"
 #include "ask/policy_inquiry.hpp"
-#include "engine/question.hpp"
+#include "engine/conversation.hpp"
 #include "server/policy_pools.hpp"
 
 namespace postern::server {
@@ -26,7 +26,8 @@ class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation
   explicit ClientPolicy(Connection& connection) : connection_(connection) {}
 
   // Where nothing has to be waited for, the answer is given at once. Not before the answer to the last one, or its end.
-  void ask(engine::Ticket ticket, std::string_view recipient);
+  // found   what would be answered without them: a recipient, or ask::message_without_services
+  void ask(const engine::Want& want, const engine::Answer& found);
   // Nobody waits for the answer any more.
   void withdraw();
   [[nodiscard]] std::string_view header_fields(std::uint32_t transaction) const { return fields_.of(transaction); }
@@ -47,12 +48,14 @@ class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation
 
   Connection& connection_;
   engine::Ticket ticket_{};
+  engine::Question open_{};     // that the ticket is of
   base::Time end_{};            // of the time for all of them
   bool is_asking_ = false;      // a request is in a pool
   bool has_run_out_ = false;    // of memory
   ask::OpenQuestion question_;  // to the service that is asked
   std::optional<ask::PolicyInquiry> inquiry_;
   ask::PolicyFields fields_;
+  ask::PolicyMemory memory_;
 };
 
 }  // namespace postern::server

@@ -141,6 +141,7 @@ void ClientWork::note_sent(std::string_view replies) {
 
 void ClientWork::ask(const engine::Want& want) {
   if (want.question == engine::Question::hand_over) return message.hand_over(want.ticket);
+  if (want.question == engine::Question::message) return ask_policy_services(ask::message_without_services);
   if (want.question == engine::Question::credentials && is_gated(client(), session())) {
     client().journal_of_decisions().gated(session().username());
     return tell(want.ticket, {Event::credentials_user_gated}, {.name = "failed_auths_per_hour"});
@@ -194,8 +195,10 @@ bool ClientWork::gives_up_question() {
   const engine::Conversation& talk = connection().talk_.conversation();
   if (engine_time(client().context.loop.now()) < talk.deadline()) return false;
   const bool is_password = talk.want().question == engine::Question::credentials;
-  give_up_question(std::string("no answer in time: ") + (is_password ? "passwords" : "recipients") +
-                   " are checked too slowly, or too many wait (checkers)");
+  const bool is_message = talk.want().question == engine::Question::message;
+  give_up_question(is_message ? "no answer in time: policy services judge messages too slowly"
+                              : std::string("no answer in time: ") + (is_password ? "passwords" : "recipients") +
+                                    " are checked too slowly, or too many wait (checkers)");
   client().context.said_by = {.why = "no answer in time"};  // of the refusal that follows at once
   return true;
 }
@@ -247,7 +250,7 @@ void ClientWork::settle(Ticket ticket, const ask::Finding& finding, bool was_awa
   const config::Start& start = client().served->start;
   if (ask::asks_greylist(finding, start, session()) && is_greylisted(client(), session(), answer.text))
     return tell(ticket, {Event::recipient_greylisted}, {.name = "greylist"});
-  if (ask::asks_policy_services(finding, start, session())) return ask_policy_services(ticket, answer.text);
+  if (ask::asks_policy_services(finding, start, session())) return ask_policy_services(answer);
   tell(ticket, answer, {.name = finding.said_by, .words = finding.words, .why = finding.trouble});
 }
 
@@ -291,14 +294,15 @@ void ClientWork::hear_probe(ask::Source source, Ticket ticket, const limits::Rec
   settle(ticket, finding, was_awaited);
 }
 
-void ClientWork::ask_policy_services(Ticket ticket, std::string_view recipient) {
+void ClientWork::ask_policy_services(const engine::Answer& found) {
+  const engine::Want want = connection().talk_.conversation().want();
   try {
     if (asked_ == nullptr) asked_ = std::make_unique<Asked>(connection());
   } catch (const std::bad_alloc&) {
     client().journal().trouble(no_memory_for_policy_services);
-    return tell(ticket, engine::nobody_answers(engine::Question::recipient), {.why = no_memory_for_policy_services});
+    return tell(want.ticket, engine::nobody_answers(want.question), {.why = no_memory_for_policy_services});
   }
-  asked_->policy.ask(ticket, recipient);
+  asked_->policy.ask(want, found);
 }
 
 std::string_view ClientWork::header_fields() const {

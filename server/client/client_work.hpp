@@ -69,7 +69,7 @@ class ClientWork {
   [[nodiscard]] engine::Answer within_limits(const engine::Answer& answer);
   // What is found about a recipient by everyone but policy services.
   void settle(engine::Ticket ticket, const ask::Finding& finding, bool was_awaited);
-  void ask_policy_services(engine::Ticket ticket, std::string_view recipient);
+  void ask_policy_services(const engine::Answer& found);
   void note_late(const ask::Finding& finding);
   void take_credentials(const ask::CheckResult& result, std::string_view pairs);
   [[nodiscard]] Client& client();

@@ -163,6 +163,7 @@ smtpd_milters = {4}
 milter_default_action = tempfail
 maillog_file = {0}/log
 maillog_file_prefixes = {0}
+{5}
 """
 MASTER = """127.0.0.1:{0} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -182,9 +183,9 @@ retry unix - - n - - error
 
 
 class Postfix:
-    """Debian's Postfix, which asks this milter and delivers into Maildirs."""
+    """Debian's Postfix, which asks this milter and delivers into Maildirs; `more` are lines of its main.cf."""
 
-    def __init__(self, milter, host, domain):
+    def __init__(self, milter, host, domain, more=""):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-postfix-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         for name in ("etc", "spool", "data", "mail"):
@@ -193,7 +194,7 @@ class Postfix:
         shutil.chown(self.folder / "data", "postfix")
         shutil.chown(self.folder / "mail", nobody)
         self.port = peer.free_port()
-        (self.folder / "etc/main.cf").write_text(POSTFIX.format(self.folder, host, domain, nobody, milter.postfix))
+        (self.folder / "etc/main.cf").write_text(POSTFIX.format(self.folder, host, domain, nobody, milter.postfix if milter else "", more))
         (self.folder / "etc/boxes").write_text("".join(f"{name}@{domain} {name}/\n" for name in NAMES))
         (self.folder / "etc/master.cf").write_text(MASTER.format(self.port))
         subprocess.run(["postfix", "-c", str(self.folder / "etc"), "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -148,6 +148,9 @@ class Standin(Listening):
     def recipients(self):
         return [request["recipient"] for request in self.asked]
 
+    def name_of(self, request):
+        return request["recipient"].partition("@")[0]
+
     def converse(self, connection, number):
         unread, answered = b"", 0
         while octets := connection.recv(65536):
@@ -157,7 +160,7 @@ class Standin(Listening):
                 self.texts.append(text)
                 request = dict(line.split("=", 1) for line in text.decode("latin-1").split("\n"))
                 self.asked.append(request | {"connection": number})
-                name = request["recipient"].partition("@")[0]
+                name = self.name_of(request)
                 manner = getattr(self, "manner_" + name, None)
                 if not manner:
                     connection.sendall(f"action={self.actions.get(name, 'DUNNO')}\n\n".encode("latin-1"))
@@ -212,3 +215,24 @@ class Standin(Listening):
     def manner_twice(self, connection, answered):
         connection.sendall(b"action=REJECT first\n\naction=OK\n\n")
         return True
+
+
+class Staged(Standin):
+    """Answers by the stage, `connect` to `data`, or where nothing is said of it by what the client says there: its HELO name up to the
+    first dot, the local part of its sender, or, at DATA, too, of its recipient. Also Postfix may ask it."""
+
+    def listen(self):
+        super().listen()
+        self.folder.chmod(0o755)
+        (self.folder / "socket").chmod(0o777)
+
+    def name_of(self, request):
+        state = request["protocol_state"]
+        stage = "helo" if state == "EHLO" else state.lower()
+        if stage in self.actions or hasattr(self, "manner_" + stage):
+            return stage
+        said = {"connect": "", "helo": request["helo_name"].partition(".")[0], "rcpt": request["recipient"].partition("@")[0]}
+        return said.get(stage, request["sender"].partition("@")[0])
+
+    def states(self):
+        return [request["protocol_state"] for request in self.asked]

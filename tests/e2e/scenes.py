@@ -17,7 +17,7 @@ OF_PROGRAMS = {"recipient.program_refused": 100, "recipient.program_deferred": 1
 SILENT_HANDSHAKES = {"handshake.failed": "garbage", "timeout": "wait", "eof": "eof"}
 
 
-BY_POLICY = "no policy service answers here; policy_service_test.py has some"
+BY_POLICY = "no policy service answers here; policy_service_test.py and policy_stages_test.py have some"
 BY_GREYLIST = "nobody comes from networks of strangers here; greylist_test.py lets some"
 BY_DNS = "nobody answers for lists of the DNS here; dns_lists_test.py has some"
 BY_FILTER = "no filter judges messages here; rspamd_test.py has one"
@@ -113,6 +113,8 @@ class Scene:
 
     def _start(self):
         event = self._events[0][0]
+        if any(name.startswith("message.") for name, _ in self._events):
+            raise Impossible(BY_POLICY)
         if any(name == "exhausted" for name, _ in self._events[1:]):
             raise Impossible("memory does not run out at a command of the client; reliability_memory_test.py tries all the others")
         if event == "exhausted" and self._dialogue["world"]["SSL"]:

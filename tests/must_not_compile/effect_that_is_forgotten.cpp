@@ -11,6 +11,7 @@ bool ends_the_session(postern::spec::Effect effect) {
     case Effect::begin_transaction:
     case Effect::check_recipient:
     case Effect::add_recipient:
+    case Effect::check_message:
     case Effect::begin_message:
     case Effect::hand_over:
     case Effect::abandon_message:
