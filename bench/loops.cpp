@@ -63,7 +63,7 @@ class Client final : public Watcher, public Timer {
  public:
   Client(Loop& loop, base::Descriptor socket, const Certificates* certificates)
       : loop_(loop), channel_(std::move(socket)), is_in_handshake_(certificates != nullptr) {
-    if (certificates != nullptr) channel_.start_tls(certificates->open_session(channel_.number()));
+    if (certificates != nullptr) static_cast<void>(channel_.start_tls(*certificates));
     loop.arm(*this, patience);
     static_cast<void>(loop.watch(channel_.number(), EPOLLIN | EPOLLRDHUP | EPOLLET, *this));
     if (!is_in_handshake_) static_cast<void>(channel_.write(greeting));

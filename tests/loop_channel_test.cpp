@@ -26,7 +26,7 @@ class Talking : public ::testing::Test {
         {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
     ASSERT_TRUE(certificates);
     std::thread connecting([this] { EXPECT_EQ(1, SSL_connect(client_.get())); });
-    channel_.start_tls((*certificates)->open_session(channel_.number()));
+    ASSERT_TRUE(channel_.start_tls(**certificates));
     for (int i = 0; i < 5000 && channel_.handshake() == Progress::again; ++i) ::usleep(1000);
     connecting.join();
   }
@@ -94,6 +94,39 @@ TEST_F(Talking, an_end_without_close_notify_is_an_end) {
   EXPECT_EQ(Progress::closed, read().progress);
 }
 
+TEST_F(Talking, what_emptied_the_socket_is_not_asked_for_more) {
+  encrypt();
+  EXPECT_FALSE(channel_.may_have_input());
+  tls::send(client_, "NOOP\r\n");
+  EXPECT_EQ("NOOP\r\n", text(read()));
+  EXPECT_FALSE(channel_.may_have_input());
+}
+
+TEST_F(Talking, what_has_come_with_the_octets_may_be_read) {
+  encrypt();
+  tls::send(client_, "NOOP\r\n");
+  std::array<char, 4> small{};
+  EXPECT_EQ(Progress::done, channel_.read(small).progress);
+  EXPECT_TRUE(channel_.may_have_input()) << "the rest of the record";
+  EXPECT_EQ("\r\n", text(read()));
+}
+
+// More than OpenSSL's buffer holds, so that pieces of records stay in it between two reads.
+TEST_F(Talking, nothing_of_many_records_is_left_behind) {
+  encrypt();
+  const std::string much = std::string(100'000, 'x') + "\r\n";
+  std::thread sending([&] { tls::send(client_, much); });
+  std::size_t came = 0;
+  for (int i = 0; i < 5000 && came < much.size(); ++i) {
+    const Transfer got = read();
+    came += got.octets;
+    if (got.progress == Progress::again) ::usleep(1000);
+  }
+  sending.join();
+  EXPECT_EQ(much.size(), came);
+  EXPECT_EQ(Progress::again, read().progress);
+}
+
 TEST_F(Talking, the_last_word_inside_tls_is_close_notify) {
   encrypt();
   ASSERT_EQ(Progress::done, channel_.write("221\r\n").progress);
@@ -108,7 +141,7 @@ TEST_F(Talking, what_is_no_handshake_fails_with_a_sentence) {
       {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
   ASSERT_TRUE(certificates);
   ASSERT_EQ(14, ::send(ends_.theirs, "no TLS at all\n", 14, 0));
-  channel_.start_tls((*certificates)->open_session(channel_.number()));
+  ASSERT_TRUE(channel_.start_tls(**certificates));
   EXPECT_EQ(Progress::closed, channel_.handshake());
   EXPECT_TRUE(channel_.take_failure().starts_with("the TLS handshake failed: ")) << "says why";
 }
@@ -117,7 +150,7 @@ TEST_F(Talking, who_leaves_during_the_handshake_is_told_of_as_that) {
   const auto certificates = tls::Certificates::load(
       {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
   ASSERT_TRUE(certificates);
-  channel_.start_tls((*certificates)->open_session(channel_.number()));
+  ASSERT_TRUE(channel_.start_tls(**certificates));
   EXPECT_EQ(Progress::again, channel_.handshake());
   EXPECT_FALSE(channel_.wants_output());
   ends_.hang_up();

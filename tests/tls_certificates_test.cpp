@@ -65,7 +65,7 @@ std::string seen_by_client(const Certificates& certificates, const char* name, i
   if (name != nullptr) SSL_ctrl(client.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, 0, const_cast<char*>(name));
   std::thread connecting([&] { EXPECT_EQ(1, SSL_connect(client.get())); });
   loop::Channel channel{base::Descriptor(::dup(ends.ours))};
-  channel.start_tls(certificates.open_session(channel.number()));
+  EXPECT_TRUE(channel.start_tls(certificates));
   loop::Progress progress = loop::Progress::again;
   for (int i = 0; i < 5000 && progress == loop::Progress::again; ++i) {
     progress = channel.handshake();

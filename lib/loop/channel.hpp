@@ -27,7 +27,10 @@ struct Transfer {
 
 class Channel {
  public:
-  explicit Channel(base::Descriptor socket) : socket_(std::move(socket)) {}
+  explicit Channel(base::Descriptor socket) : wire_{.socket = std::move(socket)} {}
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  void open(base::Descriptor socket) { wire_.socket = std::move(socket); }
 
   [[nodiscard]] Transfer read(std::span<char> into);
   [[nodiscard]] Transfer write(std::string_view octets);
@@ -39,10 +42,12 @@ class Channel {
   [[nodiscard]] bool has_end_in_hand() const { return has_ended_; }
   // Whether the client has left (lib/base/departure.hpp); held: what was read and is not yet obeyed.
   [[nodiscard]] bool has_left(std::string_view held);
+  // Whether a read after the handshake may give what has come with it.
+  [[nodiscard]] bool may_have_input() const;
   // Whether a handshake waits for room to write.
   [[nodiscard]] bool wants_output() const;
 
-  void start_tls(tls::TlsSession session) { tls_ = std::move(session); }
+  [[nodiscard]] bool start_tls(const tls::Certificates& certificates);  // false: out of memory
   [[nodiscard]] Progress handshake();
   // Of the handshake that has just failed: whether it did because the client had left, and in a sentence.
   [[nodiscard]] static bool has_lost_client();
@@ -50,18 +55,19 @@ class Channel {
 
   // Nothing more will be said: close_notify inside TLS, and the end of the stream.
   void end_output();
-  void close() { socket_.close(); }
+  void close() { wire_.socket.close(); }
 
-  [[nodiscard]] int number() const { return socket_.number(); }
+  [[nodiscard]] int number() const { return wire_.socket.number(); }
   [[nodiscard]] bool has_tls() const { return tls_ != nullptr; }
   [[nodiscard]] std::string_view tls_version() const;
   [[nodiscard]] std::string_view tls_cipher() const;
 
  private:
+  void begin_input();
   [[nodiscard]] Transfer read_records(std::span<char> into);
   [[nodiscard]] Progress progress_of(int result);
 
-  base::Descriptor socket_;
+  tls::Wire wire_;
   tls::TlsSession tls_;
   bool has_failed_ = false;  // OpenSSL forbids any further word
   bool has_ended_ = false;   // inside TLS: close_notify came after the last octets

@@ -76,6 +76,7 @@ std::expected<TlsContext, std::string> load_and_try(const TlsSettings& settings)
 
 Certificates::Loaded Certificates::load(TlsSettings settings, std::span<const CertificateFiles> others) {
   std::unique_ptr<Certificates> loaded(new Certificates);
+  if (!loaded->wires_.is_made()) return std::unexpected(std::string("OpenSSL does not start: no memory"));
   loaded->contexts_.reserve(others.size() + 1);
   std::vector<CertificateFiles> files{{settings.certificate_path, settings.key_path}};
   files.insert(files.end(), others.begin(), others.end());
@@ -115,9 +116,9 @@ Certificates::Choice Certificates::for_name(const char* name) const {
   return choice.empty() ? for_others_ : choice;
 }
 
-TlsSession Certificates::open_session(int descriptor) const {
+TlsSession Certificates::open_session(Wire& wire) const {
   TlsSession session = contexts_.front().open_session();
-  if (session == nullptr || SSL_set_fd(session.get(), descriptor) != 1) return nullptr;
+  if (session == nullptr || !wires_.join(*session, wire)) return nullptr;
   // What could not be written is written again from where the rest of it stands then.
   SSL_set_mode(session.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_set_accept_state(session.get());

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tls/context.hpp"
+#include "tls/wire.hpp"
 
 namespace postern::tls {
 
@@ -30,7 +31,8 @@ class Certificates {
   Certificates(const Certificates&) = delete;
   Certificates& operator=(const Certificates&) = delete;
 
-  [[nodiscard]] TlsSession open_session(int descriptor) const;  // null when out of memory
+  // It reads and writes `wire`, which outlives it. Null when out of memory.
+  [[nodiscard]] TlsSession open_session(Wire& wire) const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] std::span<const TlsContext> all() const { return contexts_; }
   // For this name (null: none was asked for): one of each kind of key, at least one. has_name says whether any is the
@@ -44,6 +46,7 @@ class Certificates {
   std::vector<TlsContext> contexts_;
   Choice for_others_;
   std::vector<std::string> warnings_;
+  WireMethod wires_;
 };
 
 }  // namespace postern::tls

@@ -26,19 +26,17 @@ Event failed(const Client& client, Event event) {
 std::optional<Event> begin_handshake(const Client& client, Stream& stream) {
   const auto& certificates = client.served->certificates;
   const bool is_possible = certificates != nullptr && client.context.has_memory();
-  tls::TlsSession tls = is_possible ? certificates->open_session(stream.socket()) : nullptr;
-  if (tls == nullptr) {
+  if (!is_possible || !stream.channel().start_tls(*certificates)) {
     client.journal().trouble("TLS cannot begin: no certificate, or no memory");
     return failed(client, Event::handshake_failed);
   }
-  stream.channel().start_tls(std::move(tls));
-  return continue_handshake(client, stream);
+  return stream.is_readable() ? continue_handshake(client, stream) : std::nullopt;  // the client has yet to begin it
 }
 
 std::optional<Event> continue_handshake(const Client& client, Stream& stream) {
   loop::Channel& channel = stream.channel();
   const loop::Progress progress = channel.handshake();
-  stream.set_readable(progress == loop::Progress::done);  // OpenSSL may hold what came after the handshake
+  stream.set_readable(progress == loop::Progress::done && channel.may_have_input());  // what came after the handshake
   if (progress == loop::Progress::again) return std::nullopt;
   if (progress == loop::Progress::closed) {
     const Event event = loop::Channel::has_lost_client() ? Event::eof : Event::handshake_failed;

@@ -11,7 +11,7 @@ constexpr std::uint32_t end_events = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 }  // namespace
 
 int Stream::open(base::Descriptor socket, loop::Loop& loop, loop::Watcher& watcher) {
-  channel_ = loop::Channel(std::move(socket));
+  channel_.open(std::move(socket));
   return loop.watch(channel_.number(), input_events, watcher);
 }
 
