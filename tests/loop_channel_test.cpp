@@ -1,6 +1,7 @@
 // RFC 3207 4, RFC 8446 6.1 (close_notify), RFC 5321 4.1.1.4; deviation D16: no call waits.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -156,6 +157,27 @@ TEST_F(Talking, who_leaves_during_the_handshake_is_told_of_as_that) {
   ends_.hang_up();
   EXPECT_EQ(Progress::closed, channel_.handshake());
   EXPECT_EQ("the client left during the TLS handshake", channel_.take_failure());
+}
+
+// tcp(7): MSG_MORE keeps it back, the end of the stream takes it along.
+TEST(LastReply, leaves_with_the_end_of_the_stream) {
+  const base::Descriptor door(::socket(AF_INET, SOCK_STREAM, 0)), peer(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof name;
+  auto* const address = reinterpret_cast<sockaddr*>(&name);
+  ASSERT_EQ(0, ::bind(door.number(), address, size));
+  ASSERT_EQ(0, ::listen(door.number(), 1));
+  ASSERT_EQ(0, ::getsockname(door.number(), address, &size));
+  ASSERT_EQ(0, ::connect(peer.number(), address, size));
+  Channel channel{base::Descriptor(::accept4(door.number(), nullptr, nullptr, SOCK_NONBLOCK))};
+  ASSERT_EQ(Progress::done, channel.write("221 bye\r\n", Leave::with_the_end).progress);
+  std::array<char, 64> room{};
+  EXPECT_EQ(-1, ::recv(peer.number(), room.data(), room.size(), MSG_DONTWAIT)) << "it left at once";
+  channel.end_output();
+  EXPECT_EQ(9, ::recv(peer.number(), room.data(), room.size(), 0));
+  EXPECT_EQ(0, ::recv(peer.number(), room.data(), room.size(), 0));
 }
 
 }  // namespace

@@ -91,9 +91,12 @@ bool Channel::may_have_input() const { return !wire_.is_dry || SSL_has_pending(t
 
 bool Channel::wants_output() const { return tls_ != nullptr && SSL_want_write(tls_.get()) != 0; }
 
-Transfer Channel::write(std::string_view octets) {
+Transfer Channel::write(std::string_view octets, Leave leave) {
   if (octets.empty()) return {Progress::again, 0};
-  if (tls_ == nullptr) return transfer_of(::send(number(), octets.data(), octets.size(), MSG_NOSIGNAL), false);
+  const bool waits = leave == Leave::with_the_end;
+  const int flags = MSG_NOSIGNAL | (waits ? MSG_MORE : 0);
+  if (tls_ == nullptr) return transfer_of(::send(number(), octets.data(), octets.size(), flags), false);
+  wire_.holds_back = waits;
   forget_errors();
   const int sent = SSL_write(tls_.get(), octets.data(), as_int(octets.size()));
   if (sent > 0) return {Progress::done, static_cast<std::size_t>(sent)};
@@ -139,6 +142,7 @@ std::string Channel::take_failure() {
 void Channel::end_output() {
   if (tls_ != nullptr && !has_failed_ && SSL_is_init_finished(tls_.get()) != 0) {
     forget_errors();
+    wire_.holds_back = true;  // until the end of the stream, which is next
     SSL_shutdown(tls_.get());
   }
   ::shutdown(number(), SHUT_WR);

@@ -20,6 +20,10 @@ namespace postern::loop {
 
 enum class Progress : std::uint8_t { done, again, closed };
 
+// When what is written leaves: with_the_end, where end_output() follows before anything is waited for. One packet takes the
+// last reply, close_notify and the end of the stream then.
+enum class Leave : std::uint8_t { at_once, with_the_end };
+
 struct Transfer {
   Progress progress;
   std::size_t octets;  // more than 0 exactly when `done`
@@ -33,7 +37,7 @@ class Channel {
   void open(base::Descriptor socket) { wire_.socket = std::move(socket); }
 
   [[nodiscard]] Transfer read(std::span<char> into);
-  [[nodiscard]] Transfer write(std::string_view octets);
+  [[nodiscard]] Transfer write(std::string_view octets, Leave leave = Leave::at_once);
   // What read() would give, in clear; it stays there.
   [[nodiscard]] Transfer peek(std::span<char> into) const;
   // Whether anything has come; takes nothing.

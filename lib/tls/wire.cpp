@@ -28,9 +28,10 @@ int read(BIO* bio, char* into, int octets) {
 }
 
 int write(BIO* bio, const char* from, int octets) {
+  const Wire& wire = wire_of(bio);
   BIO_clear_retry_flags(bio);
-  const int socket = wire_of(bio).socket.number();
-  const auto sent = static_cast<int>(::send(socket, from, static_cast<std::size_t>(octets), MSG_NOSIGNAL));
+  const int flags = MSG_NOSIGNAL | (wire.holds_back ? MSG_MORE : 0);
+  const auto sent = static_cast<int>(::send(wire.socket.number(), from, static_cast<std::size_t>(octets), flags));
   if (sent < 0 && is_worth_a_retry(errno)) BIO_set_retry_write(bio);
   return sent;
 }

@@ -19,6 +19,7 @@ struct Wire {
   base::Descriptor socket;
   bool is_dry = false;
   bool has_ended = false;   // the peer's side
+  bool holds_back = false;  // what is written leaves with what follows: more octets, or the end of the stream
 };
 
 class WireMethod {

@@ -99,13 +99,14 @@ void ClientTalk::make_room() {
   if (!context_.turn.has_room()) flush();
 }
 
-// What the socket does not take is kept, and until it is sent nothing more is read.
+// What the socket does not take is kept, and until it is sent nothing more is read. Behind the last reply the turn ends the stream.
 void ClientTalk::flush() {
   const std::string_view replies = context_.turn.replies();
   std::string_view octets = replies;
   context_.turn.clear();
   if (octets.empty()) return;
-  if (!is_lost_ && stream.send(octets)) {
+  const loop::Leave leave = wants() == Kind::end ? loop::Leave::with_the_end : loop::Leave::at_once;
+  if (!is_lost_ && stream.send(octets, leave)) {
     if (context_.has_traced) context_.turn.note_sent(replies);
     return;
   }

@@ -169,7 +169,7 @@ void Connection::lose_client() {
 void Connection::close_gracefully() {
   const bool is_quit = talk_.has_ended_by_quit();
   if (is_quit && talk_.unread_tail.size() == 0 && !closing_.is_draining()) {
-    if (talk_.stream.channel().has_tls()) talk_.stream.channel().end_output();
+    talk_.stream.channel().end_output();
     return die("quit");
   }
   if (!closing_.is_draining()) {

@@ -40,8 +40,8 @@ Stream::Read Stream::read(std::span<char> room) {
   return {got.octets, got.progress == loop::Progress::closed};
 }
 
-bool Stream::send(std::string_view& octets) {
-  if (unsent_.empty() && write_some(octets) == loop::Progress::closed) return false;
+bool Stream::send(std::string_view& octets, loop::Leave leave) {
+  if (unsent_.empty() && write_some(octets, leave) == loop::Progress::closed) return false;
   unsent_ += octets;
   return true;
 }
@@ -55,9 +55,9 @@ bool Stream::send_kept() {
 }
 
 // Takes off the front what was sent.
-loop::Progress Stream::write_some(std::string_view& octets) {
+loop::Progress Stream::write_some(std::string_view& octets, loop::Leave leave) {
   while (!octets.empty()) {
-    const loop::Transfer sent = channel_.write(octets);
+    const loop::Transfer sent = channel_.write(octets, leave);
     if (sent.progress != loop::Progress::done) return sent.progress;
     octets.remove_prefix(sent.octets);
   }

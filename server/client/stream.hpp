@@ -38,7 +38,7 @@ class Stream {
 
   [[nodiscard]] Read read(std::span<char> room);
   // False: `octets` are those that are lost.
-  [[nodiscard]] bool send(std::string_view& octets);
+  [[nodiscard]] bool send(std::string_view& octets, loop::Leave leave);
   [[nodiscard]] bool send_kept();
   [[nodiscard]] std::string take_unsent() { return std::exchange(unsent_, {}); }
   [[nodiscard]] bool has_unsent() const { return !unsent_.empty(); }
@@ -53,7 +53,7 @@ class Stream {
   void set_hung_up() { has_hung_up_ = true; }
 
  private:
-  [[nodiscard]] loop::Progress write_some(std::string_view& octets);
+  [[nodiscard]] loop::Progress write_some(std::string_view& octets, loop::Leave leave = loop::Leave::at_once);
 
   loop::Channel channel_;
   std::string unsent_;
