@@ -17,8 +17,14 @@ namespace {
 constexpr mode_t only_owner = 0600;
 
 // The one way to give a name to an unnamed file that needs no privilege on any kernel: its presence is checked
-// when the file is created, because later it would be too late.
+// before the first such file, because later it would be too late.
 std::string path_of(const base::Descriptor& file) { return "/proc/self/fd/" + std::to_string(file.number()); }
+
+// Looked for once a process.
+bool has_proc() {
+  static const bool is_there = ::access("/proc/self/fd", F_OK) == 0;
+  return is_there;
+}
 
 // link(2): another file system; one without hard links (each kind has its own errno for that); no more links.
 bool wants_a_copy(int error) {
@@ -38,21 +44,19 @@ int rename_new(const base::Descriptor& folder, const std::string& from, const st
 int MailFile::create(const base::Descriptor& root, const std::string& unique_name) {
   discard();
   root_ = root.number();
-  const int error = way_ == Way::named ? EOPNOTSUPP : create_unnamed();
+  const int error = needs_name_ ? EOPNOTSUPP : create_unnamed();
   // EISDIR: a kernel that does not know O_TMPFILE.
   return error == EOPNOTSUPP || error == EISDIR ? create_named(unique_name) : error;
 }
 
 int MailFile::create_unnamed() {
+  if (!has_proc()) return EOPNOTSUPP;
   file_ = base::Descriptor(::openat(root_, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, only_owner));
-  if (!file_.is_open()) return errno;
-  if (way_ == Way::untried && ::access(path_of(file_).c_str(), F_OK) != 0) return EOPNOTSUPP;
-  way_ = Way::unnamed;
-  return 0;
+  return file_.is_open() ? 0 : errno;
 }
 
 int MailFile::create_named(const std::string& unique_name) {
-  way_ = Way::named;
+  needs_name_ = true;
   if (::mkdirat(root_, ".tmp", 0700) != 0 && errno != EEXIST) return errno;
   name_ = ".tmp/" + unique_name;
   file_ = base::Descriptor(::openat(root_, name_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, only_owner));

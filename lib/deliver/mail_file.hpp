@@ -9,7 +9,7 @@
 // source  open(2): O_TMPFILE; link(2): EXDEV, EPERM, EMLINK; maildir(5)
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,10 +45,8 @@ class MailFile {
   [[nodiscard]] int create_unnamed();
   [[nodiscard]] int create_named(const std::string& unique_name);
 
-  enum class Way : std::uint8_t { untried, unnamed, named };
-
-  Way way_ = Way::untried;
   int root_ = -1;
+  bool needs_name_ = false;  // found out with the first file
   base::Descriptor file_;
   std::string name_;  // below the root; empty: unnamed
 };
