@@ -293,7 +293,7 @@ class Spec(unittest.TestCase):
         self.assertIn("recipient.client_listed_may_relay decides where recipient.client_listed would", bypass)
         self.assertEqual(bypass.count(" would"), 3)
         mistakes = said["What does a client see that makes one mistake after another?"]
-        self.assertIn("After 20 mistakes the next one of 31 events is answered `421 too many errors", mistakes)
+        self.assertIn("After 20 mistakes the next one of 32 events is answered `421 too many errors", mistakes)
         self.assertIn("recipient.unknowable (451)", said["Which answer from outside the policy can refuse something?"])
         self.assertIn("follows hand_over.accepted, hand_over.filter_discarded, hand_over.filter_too_big, hand_over.filter_waived and nothing else", said["What acknowledges a message?"])
 
