@@ -103,6 +103,26 @@ TEST_F(Talking, what_emptied_the_socket_is_not_asked_for_more) {
   EXPECT_FALSE(channel_.may_have_input());
 }
 
+// epoll has said both at once and says nothing more: a part of a record, which no other follows, is not the last to be read.
+TEST_F(Talking, an_end_that_is_known_is_read_behind_part_of_a_record) {
+  encrypt();
+  ASSERT_EQ(3, ::send(ends_.theirs, "\x17\x03\x03", 3, 0));
+  ends_.hang_up();
+  channel_.expect_end();
+  EXPECT_EQ(Progress::closed, read().progress);
+}
+
+TEST_F(Talking, an_end_that_is_known_is_read_behind_part_of_a_handshake) {
+  static const auto certificates = tls::Certificates::load(
+      {.certificate_path = tls::ecdsa_file(), .ciphers = {}, .now_seconds = tls::now_seconds()}, {});
+  ASSERT_TRUE(certificates);
+  ASSERT_TRUE(channel_.start_tls(**certificates));
+  ASSERT_EQ(3, ::send(ends_.theirs, "\x16\x03\x01", 3, 0));
+  ends_.hang_up();
+  channel_.expect_end();
+  EXPECT_EQ(Progress::closed, channel_.handshake());
+}
+
 TEST_F(Talking, what_has_come_with_the_octets_may_be_read) {
   encrypt();
   tls::send(client_, "NOOP\r\n");

@@ -40,6 +40,8 @@ class Channel {
   [[nodiscard]] Transfer write(std::string_view octets, Leave leave = Leave::at_once);
   // What read() would give, in clear; it stays there.
   [[nodiscard]] Transfer peek(std::span<char> into) const;
+  // An end of the stream is there: from now on a short read is not the last one.
+  void expect_end() { wire_.is_ending = true; }
   // Whether anything has come; takes nothing.
   [[nodiscard]] bool has_input();
   // Whether the next read may give the end of the stream, though the last one gave less than it was asked for.

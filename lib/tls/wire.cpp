@@ -22,7 +22,7 @@ int read(BIO* bio, char* into, int octets) {
   }
   const auto got = static_cast<int>(::recv(wire.socket.number(), into, static_cast<std::size_t>(octets), 0));
   if (got < 0 && is_worth_a_retry(errno)) BIO_set_retry_read(bio);
-  wire.is_dry = got > 0 ? got < octets : got < 0 && errno != EINTR;
+  wire.is_dry = got > 0 ? got < octets && !wire.is_ending : got < 0 && errno != EINTR;
   wire.has_ended = got == 0;
   return got;
 }

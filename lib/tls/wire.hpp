@@ -1,6 +1,7 @@
 // The socket below a session of TLS, as OpenSSL reads and writes it: it asks for nothing that is known not to be there.
 // in      a socket that does not block; the wire closes it when it dies
-// out     is_dry: the last read emptied the socket; until it is set back every read says at once that there is no more
+// out     is_dry: the last read emptied the socket; until it is set back every read says at once that there is no more. A read that
+//         gave less than was asked has emptied it, unless the end of the stream waits behind
 // lives   it and the method outlive the session
 // errors  OpenSSL's own: the session says again, or that it has ended
 // source  BIO_meth_new(3); RFC 8446 5.1 (a record comes in any number of pieces)
@@ -18,7 +19,8 @@ namespace postern::tls {
 struct Wire {
   base::Descriptor socket;
   bool is_dry = false;
-  bool has_ended = false;   // the peer's side
+  bool is_ending = false;   // the end of the peer's side has come, and may not be read yet
+  bool has_ended = false;   // it has been read
   bool holds_back = false;  // what is written leaves with what follows: more octets, or the end of the stream
 };
 

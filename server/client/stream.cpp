@@ -17,7 +17,12 @@ int Stream::open(base::Descriptor socket, loop::Loop& loop, loop::Watcher& watch
 
 void Stream::note(std::uint32_t events) {
   if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
-  if ((events & end_events) != 0) has_hung_up_ = true;
+  if ((events & end_events) != 0) set_hung_up();
+}
+
+void Stream::set_hung_up() {
+  has_hung_up_ = true;
+  channel_.expect_end();
 }
 
 void Stream::watch(loop::Loop& loop, loop::Watcher& watcher) {

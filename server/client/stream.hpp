@@ -50,7 +50,7 @@ class Stream {
   [[nodiscard]] bool is_readable() const { return is_readable_; }  // the kernel may have more
   void set_readable(bool is_readable) { is_readable_ = is_readable; }
   [[nodiscard]] bool has_hung_up() const { return has_hung_up_; }  // an end of the stream is to be read
-  void set_hung_up() { has_hung_up_ = true; }
+  void set_hung_up();
 
  private:
   [[nodiscard]] loop::Progress write_some(std::string_view& octets, loop::Leave leave = loop::Leave::at_once);
