@@ -109,7 +109,8 @@ class HandOvers(Case):
                 self.assertEqual(second.deliver("Subject: z\r\n\r\n")[:3], "250")
                 self.assertEqual(self.runs(), 2, "who has left the line is not handed over")
                 log = self.end(server)
-                self.assertEqual(log.count('why="its turn did not come in 300 seconds'), 1, log)
+                self.assertEqual(len(re.findall('message .*why="its turn did not come in 300 seconds', log)), 1, log)
+                self.assertEqual(len(re.findall('refuse .*why="its turn did not come in 300 seconds', log)), 1, log)
                 self.assertNotIn("stray_reports", log)
                 for name in ("runs", "released"):
                     (self.home.path / name).unlink()

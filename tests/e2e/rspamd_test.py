@@ -267,13 +267,13 @@ class Standins(Case):
     def test_each_message_has_a_connection_of_its_own(self):
         standin = self.standin(CLEAN)
         self.begin(standin.filter)
-        before = standin.connections  # a start tries whether anybody is there
+        before = standin.connections
         client = self.client()
         for number in range(3):
             self.assert_code(250, self.send(f"number {number}", client=client))
         self.assertEqual(len(standin.asked), 3)
         self.assertEqual(len({body for _, body in standin.asked}), 3)
-        self.assertEqual(standin.connections, before + 3)
+        self.assertIn(standin.connections, (before + 3, before + 4))  # once it serves, it tries whether anybody is there
         self.assertEqual(standin.asked[0][1], "Subject: number 0\r\n\r\nhello\r\n")
 
     def test_quarantine_is_a_field(self):
