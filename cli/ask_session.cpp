@@ -286,7 +286,9 @@ class Session final : private engine::Output, private ask::Facts {
     const base::Deadline end = base::after_seconds(spec::max_policy_seconds);
     while (const config::PolicyService* const service = inquiry_.policy->next()) {
       ask::OpenQuestion asked(&book_, ask::Source::policy_service, service->text);
-      ask::PolicyAnswer heard = ask_service(service->address, inquiry_.policy->request(), end);
+      const base::Deadline share =
+          base::end_of_share(std::chrono::steady_clock::now(), end, inquiry_.policy->still_to_ask());
+      ask::PolicyAnswer heard = ask_service(service->address, inquiry_.policy->request(), share);
       asked.end(outcome_of(heard), heard.trouble.empty() ? heard.action : heard.trouble);
       inquiry_.policy->hear(std::move(heard));
     }

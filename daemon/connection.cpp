@@ -288,7 +288,8 @@ Want Connection::ask(const Want& want) {
 engine::Answer Connection::ask_policy_services(const Want& want, const engine::Answer& found) try {
   const bool is_message = want.question == engine::Question::message;
   const engine::Answer answer = parts_.policy.ask(session(), found, is_message ? id_.text() : std::string());
-  said_by_ = {.name = parts_.policy.said_by()};
+  said_by_ = {
+      .name = parts_.policy.said_by(), .why = parts_.policy.why(), .id = is_message ? id_ : deliver::MessageId{}};
   return answer;
 } catch (const std::bad_alloc&) {
   constexpr std::string_view why = "no memory to ask policy services";

@@ -52,7 +52,10 @@ engine::Answer PolicyLinks::ask(const engine::Session& session, const engine::An
   ask::PolicyInquiry& inquiry =
       inquiry_.emplace(start_, session, found, client(session, std::move(message_id)), memory_);
   const base::Deadline end = base::after_seconds(spec::max_policy_seconds);
-  while (const config::PolicyService* const service = inquiry.next()) inquiry.hear(ask(service->address, end));
+  while (const config::PolicyService* const service = inquiry.next()) {
+    const auto now = std::chrono::steady_clock::now();
+    inquiry.hear(ask(service->address, base::end_of_share(now, end, inquiry.still_to_ask())));
+  }
   for (const ask::PolicyRemark& remark : inquiry.remarks()) journal_.policy(remark, inquiry.recipient());
   if (!fields_.add(session.transactions(), inquiry.header_fields()))
     journal_.trouble("policy services want more header fields than one message gets: the last ones are left out");

@@ -2,7 +2,7 @@
 // in      a session that waits for the answer about a recipient that all else would take, or about a message
 // out     the answer; what a service said, and that one did not answer, are lines of the log. Its texts live until the next call
 // again   a connection that was used before, and ended before an octet of the answer came, is replaced by a new one, once
-// waits   at most spec::max_policy_seconds for all services about one recipient, or message
+// waits   at most spec::max_policy_seconds for all services about one recipient, or message: for each an equal share of what is left
 // lives   start, environment, transport and journal outlive it
 // errors  *_policy_failed, or what the operator wants in its place; std::bad_alloc
 // source  ask/policy_inquiry.hpp; docs/decisions/0019-policy-service.md
@@ -34,6 +34,7 @@ class PolicyLinks {
                                    std::string message_id = {});
   // Who refuses or defers what the last answer is about; lives as long as the start.
   [[nodiscard]] std::string_view said_by() const { return inquiry_ ? inquiry_->said_by() : std::string_view(); }
+  [[nodiscard]] std::string_view why() const { return inquiry_ ? inquiry_->why() : std::string_view(); }
   // What goes before the message of this transaction.
   [[nodiscard]] std::string_view header_fields(std::uint32_t transaction) const { return fields_.of(transaction); }
 

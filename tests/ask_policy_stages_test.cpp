@@ -54,6 +54,35 @@ TEST_F(PolicyStages, of_earlier_stages_are_asked_first_and_again_only_about_some
   EXPECT_TRUE(inquiry_->remarks().empty());
 }
 
+TEST_F(PolicyStages, say_for_the_log_why_they_have_failed) {
+  static_cast<void>(answer_to({"!"}));
+  EXPECT_EQ("why", inquiry_->why());
+  static_cast<void>(answer_to({"?"}));
+  EXPECT_EQ("why", inquiry_->why());
+  static_cast<void>(answer_to({"HOLD"}));
+  EXPECT_EQ("what it asks for is not done here", inquiry_->why());
+  static_cast<void>(answer_to({"REJECT no"}));
+  EXPECT_EQ("", inquiry_->why());
+}
+
+TEST_F(PolicyStages, leave_out_what_is_no_header_field_and_say_so) {
+  EXPECT_EQ(Event::recipient_ours, answer_to({"PREPEND nonsense", "PREPEND X: 1", "DUNNO"}).event);
+  ASSERT_EQ(2, inquiry_->remarks().size());
+  EXPECT_EQ(PolicyRemark::Kind::no_field, inquiry_->remarks()[0].kind);
+  EXPECT_EQ(PolicyRemark::Kind::said, inquiry_->remarks()[1].kind);
+  EXPECT_EQ(1, inquiry_->header_fields().size());
+}
+
+TEST_F(PolicyStages, share_the_time_with_those_that_are_still_to_be_asked) {
+  start_.policy_services = config::parse_policy_services("connect:unix:/a data:unix:/d mail:unix:/b unix:/c").value();
+  inquiry_.emplace(inquiry());
+  for (const std::size_t left : {3U, 2U, 1U}) {
+    EXPECT_EQ(left, inquiry_->still_to_ask());
+    inquiry_->hear({.action = "DUNNO"});
+  }
+  EXPECT_EQ(nullptr, inquiry_->next());
+}
+
 TEST_F(PolicyStages, that_could_not_be_followed_are_asked_again) {
   start_.policy_services = config::parse_policy_services("mail:unix:/c").value();
   for (const char* trouble : {"!", "?", "HOLD", ""}) {

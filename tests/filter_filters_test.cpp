@@ -1,6 +1,7 @@
 // The filters of one way out, one after the other: docs/decisions/0022-filters.md.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,9 +18,11 @@ using OnFailure = Filters::OnFailure;
 
 class Scripted final : public Filter {
  public:
-  Scripted(std::string name, Verdict verdict, std::vector<std::string>& shown)
-      : name_(std::move(name)), verdict_(std::move(verdict)), shown_(shown) {}
-  [[nodiscard]] Verdict judge(const FilterMessage& message, base::Deadline) override {
+  using Seconds = std::chrono::duration<double>;
+  Scripted(std::string name, Verdict verdict, std::vector<std::string>& shown, std::vector<Seconds>& patience)
+      : name_(std::move(name)), verdict_(std::move(verdict)), shown_(shown), patience_(patience) {}
+  [[nodiscard]] Verdict judge(const FilterMessage& message, base::Deadline end) override {
+    patience_.push_back(end - std::chrono::steady_clock::now());
     std::string octets(message.mail->octets(), '\0');
     EXPECT_TRUE(message.mail->read(0, octets));
     shown_.push_back(name_ + ' ' + octets);
@@ -31,6 +34,7 @@ class Scripted final : public Filter {
   std::string name_;
   Verdict verdict_;
   std::vector<std::string>& shown_;
+  std::vector<Seconds>& patience_;
 };
 
 Verdict adds(std::string name) {
@@ -44,9 +48,10 @@ class FilterList : public testing::Test {
   Judgement judge(std::vector<Verdict> verdicts, OnFailure on_failure = OnFailure::defer, std::uint64_t max_octets = 0,
                   std::string_view octets = "A: 1\n\nb\n") {
     shown.clear();
+    patience.clear();
     std::vector<Filters::One> all;
     for (Verdict& verdict : verdicts)
-      all.push_back({std::make_unique<Scripted>("f" + std::to_string(all.size()), std::move(verdict), shown),
+      all.push_back({std::make_unique<Scripted>("f" + std::to_string(all.size()), std::move(verdict), shown, patience),
                      ask::Source::rspamd});
     const Filters filters(std::move(all), on_failure, max_octets);
     mail.clear();
@@ -62,6 +67,7 @@ class FilterList : public testing::Test {
   }
 
   std::vector<std::string> shown;
+  std::vector<Scripted::Seconds> patience;
   base::MailSpool mail{"/tmp"};
   FilterMessage message;
 };
@@ -106,6 +112,14 @@ TEST_F(FilterList, one_that_fails_takes_the_message_only_where_the_operator_says
   EXPECT_EQ(Kind::waived, judgement.kind);
   EXPECT_EQ("A: 1\nX: 1\nY: 1\n\nb\n", left());
   EXPECT_EQ(Kind::refused, judge({silent(), says(Verdict::Kind::refuse)}, OnFailure::accept).kind);
+}
+
+// Each has an equal share of what is left, so that a silent one leaves the next one some.
+TEST_F(FilterList, they_share_the_time) {
+  static_cast<void>(judge({adds("X"), silent(), says(Verdict::Kind::accept)}, OnFailure::accept));
+  ASSERT_EQ(3U, patience.size());
+  constexpr double all = spec::max_filter_seconds;
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(all / static_cast<double>(3 - i), patience[i].count(), 2.0) << i;
 }
 
 // It may have meant to refuse.

@@ -78,6 +78,12 @@ PolicyInquiry::PolicyInquiry(const config::Start& start, const engine::Session& 
 
 const PolicyService* PolicyInquiry::next() const { return place_ == services().size() ? nullptr : &services()[place_]; }
 
+std::size_t PolicyInquiry::still_to_ask() const {
+  return static_cast<std::size_t>(std::count_if(
+      services().begin() + static_cast<std::ptrdiff_t>(place_), services().end(),
+      [this](const PolicyService& each) { return !requests_[static_cast<std::size_t>(each.stage)].empty(); }));
+}
+
 void PolicyInquiry::go_on() {
   for (; place_ < services().size(); leave_stage()) {
     const auto number = static_cast<std::size_t>(services()[place_].stage);
@@ -99,6 +105,12 @@ void PolicyInquiry::leave_stage() {
   while (place_ < services().size() && services()[place_].stage == stage) ++place_;
 }
 
+PolicyRemark::Kind PolicyInquiry::remark_on(const PolicyVerdict& verdict) const {
+  if (verdict.kind != PolicyVerdict::Kind::prepend) return PolicyRemark::Kind::said;
+  if (is_about_message()) return PolicyRemark::Kind::too_late;
+  return verdict.words.empty() ? PolicyRemark::Kind::no_field : PolicyRemark::Kind::said;
+}
+
 void PolicyInquiry::hear(PolicyAnswer answer) {
   const PolicyService& service = services()[place_];
   bool ends_stage = place_ + 1 == services().size() || services()[place_ + 1].stage != service.stage;
@@ -107,16 +119,13 @@ void PolicyInquiry::hear(PolicyAnswer answer) {
     remarks_.push_back({.kind = answer.has_begun ? Kind::malformed : Kind::silent,
                         .service = service.text,
                         .text = std::move(answer.trouble)});
-    hear_failure(service.text, answer.has_begun);
+    hear_failure(remarks_.back());
   } else {
     using Kind = PolicyVerdict::Kind;
     PolicyVerdict verdict =
         policy_verdict(answer.action, is_about_message() ? PolicyAbout::message : PolicyAbout::recipient);
     if (verdict.kind != Kind::permit && verdict.kind != Kind::indifferent)
-      remarks_.push_back({.kind = verdict.kind == Kind::prepend && is_about_message() ? PolicyRemark::Kind::too_late
-                                                                                      : PolicyRemark::Kind::said,
-                          .service = service.text,
-                          .text = std::move(answer.action)});
+      remarks_.push_back({.kind = remark_on(verdict), .service = service.text, .text = std::move(answer.action)});
     ends_stage = ends_stage || verdict.kind == Kind::permit;
     follow(service.text, std::move(verdict));
   }
@@ -135,11 +144,11 @@ void PolicyInquiry::hear(PolicyAnswer answer) {
 }
 
 // What came, and is no answer, may have been meant to refuse.
-void PolicyInquiry::hear_failure(std::string_view service, bool has_begun) {
-  const bool is_waived = !has_begun && start_->takes_unjudged;
+void PolicyInquiry::hear_failure(const PolicyRemark& trouble) {
+  const bool is_waived = trouble.kind == PolicyRemark::Kind::silent && start_->takes_unjudged;
   if (is_waived && stage_.end == End::waived) return;  // the first one is named
   stage_.end = is_waived ? End::waived : End::failed;
-  stage_.said = {.service = service};
+  stage_.said = {trouble.service, trouble.text};
 }
 
 // What asks for something else than to take, refuse or defer is never taken: POSTERN_POLICY_FAILURE=accept is for silence.
@@ -160,7 +169,7 @@ void PolicyInquiry::follow(std::string_view service, PolicyVerdict verdict) {
     case Kind::prepend:
       if (!verdict.words.empty() && !is_about_message()) stage_.fields.push_back(std::move(verdict.words));
       return;
-    case Kind::another: return decide(End::failed, {.service = service});
+    case Kind::another: return decide(End::failed, {service, "what it asks for is not done here"});
     case Kind::permit:
     case Kind::indifferent:
     case Kind::remark: return;

@@ -40,7 +40,7 @@ inline constexpr engine::Answer message_without_services{spec::Event::message_pe
 
 // For the log.
 struct PolicyRemark {
-  enum class Kind : std::uint8_t { said, silent, malformed, waived, too_late } kind = Kind::said;
+  enum class Kind : std::uint8_t { said, silent, malformed, waived, too_late, no_field } kind = Kind::said;
   std::string_view service;
   std::string
       text{};  // what it said, or why that is nothing; empty for `waived`: the recipient is taken without its judgement
@@ -51,7 +51,7 @@ struct PolicyRemark {
 
 struct SaidByService {
   std::string_view service{};
-  std::string words{};  // empty: it said nothing of that
+  std::string words{};  // for the client, and of a failure for the log; empty: it said nothing of that
 };
 
 // What the services of one stage have said about one request.
@@ -78,11 +78,15 @@ class PolicyInquiry {
   // Null: it is decided.
   [[nodiscard]] const config::PolicyService* next() const;
   [[nodiscard]] std::string_view request() const { return stage_.request; }
+  // How many of them may be asked yet, with that one: they share the time that is left.
+  [[nodiscard]] std::size_t still_to_ask() const;
   void hear(PolicyAnswer answer);
 
   [[nodiscard]] engine::Answer answer() const;
   // The service that refuses or defers it, or has failed; empty where it is taken.
   [[nodiscard]] std::string_view said_by() const { return all_.said.service; }
+  // What has failed, for the log; empty: nothing has.
+  [[nodiscard]] std::string_view why() const { return all_.end == End::failed ? all_.said.words : std::string_view(); }
   [[nodiscard]] std::string_view recipient() const { return recipient_; }  // empty: it is about a message
   [[nodiscard]] const std::vector<PolicyRemark>& remarks() const { return remarks_; }
   [[nodiscard]] const std::vector<std::string>& header_fields() const { return fields_; }  // each ended by LF
@@ -92,7 +96,8 @@ class PolicyInquiry {
 
   [[nodiscard]] const std::vector<config::PolicyService>& services() const { return start_->policy_services; }
   [[nodiscard]] bool is_about_message() const { return found_ == spec::Event::message_permitted; }
-  void hear_failure(std::string_view service, bool has_begun);
+  [[nodiscard]] PolicyRemark::Kind remark_on(const PolicyVerdict& verdict) const;
+  void hear_failure(const PolicyRemark& trouble);
   void follow(std::string_view service, PolicyVerdict verdict);
   // To the next service that is to be asked: over stages that are not, and over what is remembered.
   void go_on();

@@ -140,6 +140,10 @@ std::expected<Pipe, int> make_pipe() {
 
 Deadline after_seconds(unsigned seconds) { return std::chrono::steady_clock::now() + std::chrono::seconds(seconds); }
 
+Deadline end_of_share(Deadline now, Deadline end, std::size_t shares) {
+  return now < end && shares > 1 ? now + (end - now) / static_cast<std::chrono::steady_clock::rep>(shares) : end;
+}
+
 int milliseconds_until(Deadline deadline) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
   return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <span>
@@ -44,6 +45,8 @@ struct Pipe {
 // A point of the monotonic clock.
 using Deadline = std::chrono::steady_clock::time_point;
 [[nodiscard]] Deadline after_seconds(unsigned seconds);
+// When the first of so many equal shares of the time until `end` is over: who asks several, one after the other, leaves each some.
+[[nodiscard]] Deadline end_of_share(Deadline now, Deadline end, std::size_t shares);
 [[nodiscard]] int milliseconds_until(Deadline deadline);  // as poll(2) wants it, never negative
 
 // Our descriptor `from` becomes the child's `to`. Any order, any overlap; at most max_redirects of them.

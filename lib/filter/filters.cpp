@@ -72,9 +72,9 @@ Judgement Filters::judge(FilterMessage& message, base::MailSpool& mail, ask::Que
     }
   }
   const base::Deadline end = base::after_seconds(spec::max_filter_seconds);
-  for (const One& one : filters_) {
+  for (std::size_t still_to_ask = filters_.size(); const One& one : filters_) {
     const auto asked = std::chrono::steady_clock::now();
-    Verdict verdict = ask(one, message, end, book);
+    Verdict verdict = ask(one, message, base::end_of_share(asked, end, still_to_ask--), book);
     judgement.said_by = one.filter->name();
     judgement.remarks.push_back(
         {.filter = judgement.said_by,

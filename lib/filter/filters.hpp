@@ -2,8 +2,8 @@
 // in      a message with its mail data, and who counts questions
 // out     Judgement; the message as the last filter has left it. A filter sees what the former ones made of the message; the
 //         first one that does not accept it is the last one asked
-// bounds  spec::max_filter_seconds for all of them. A message above the operator's limit, and one whose header is too large
-//         to be edited, is shown to nobody
+// bounds  spec::max_filter_seconds for all of them, each an equal share of what is left of it. A message above the operator's limit,
+//         and one whose header is too large to be edited, is shown to nobody
 // threads judge() is for any thread, for several at once; it waits
 // errors  in the Judgement: failure is never more than `waived`, and that only where the operator wants it and the filter was
 //         silent; std::bad_alloc

@@ -224,6 +224,7 @@ void Journal::policy(const ask::PolicyRemark& remark, std::string_view recipient
     case Kind::too_late:
       line.field("action", remark.text).note("at DATA the header has begun: ask for fields at RCPT or at the end");
       break;
+    case Kind::no_field: line.field("action", remark.text).note("this is no header field, and is left out"); break;
   }
   line.write();
 }

@@ -55,7 +55,8 @@ void ClientPolicy::submit_next() {
   while (const config::PolicyService* const service = inquiry_->next()) {
     std::optional<base::StreamFailure> failure{{.kind = base::StreamFailure::Kind::timed_out}};
     question_ = ask::OpenQuestion(&client().context.questions, ask::Source::policy_service, service->text);
-    if (now < end_) failure = client().context.find_policy_pools().of(service->address).submit(*this, end_ - now);
+    const base::Time share = base::end_of_share(now, end_, inquiry_->still_to_ask());
+    if (now < share) failure = client().context.find_policy_pools().of(service->address).submit(*this, share - now);
     is_asking_ = !failure;
     if (is_asking_) return;
     hear({.trouble = ask::policy_trouble(*failure)});
@@ -112,7 +113,11 @@ void ClientPolicy::tell() {
     client().journal().trouble(
         "policy services want more header fields than one message gets: the last ones are left out");
   if (connection_.work_.is_too_late()) return connection_.work_.tell_too_many(ticket_);
-  connection_.work_.tell(ticket_, inquiry_->answer(), {.name = inquiry_->said_by()});
+  const auto& message = connection_.work_.message.message_;  // at DATA
+  connection_.work_.tell(ticket_, inquiry_->answer(),
+                         {.name = inquiry_->said_by(),
+                          .why = inquiry_->why(),
+                          .id = message == nullptr ? deliver::MessageId{} : message->id});
 }
 
 }  // namespace postern::server

@@ -2,7 +2,8 @@
 // in      the ticket of a question about a recipient that all else would take, or about a message
 // out     the answer, given to the connection; what a service said, and that one did not answer, are lines of the log
 // lives   with its connection, which outlives each request of it
-// bounds  spec::max_policy_seconds for all services about one recipient, or message; one question at a time
+// bounds  spec::max_policy_seconds for all services about one recipient, or message, each an equal share of what is left; one
+//         question at a time
 // errors  *_policy_failed, or what the operator wants in its place; lack of memory is the answer of nobody
 // source  ask/policy_inquiry.hpp; docs/decisions/0019-policy-service.md
 #pragma once

@@ -360,18 +360,31 @@ class WithoutAnAnswer(Case):
             self.assert_logged(server, f"service={SILENT.standin.address}: the policy service does not answer: timed out")
             self.assert_logged(server, f"rule=recipient.policy_{'failed' if failure == 'defer' else 'waived'} ")
 
+    def test_it_leaves_the_next_one_time_to_refuse(self):
+        for thread in SILENT.threads:
+            thread.join()
+        said, seconds, after = SILENT.replies["another"]
+        self.assertEqual((said, after), ("554 5.7.1 no", "250 ok"))
+        self.assertTrue(SPARED_SECONDS / 2 - 0.5 < seconds < SPARED_SECONDS / 2 + 5, seconds)
+        self.assert_logged(SILENT.servers["another"], f"service={SILENT.standin.address}: the policy service does not answer: timed out")
+        self.assert_logged(SILENT.servers["another"], f" said_by={SILENT.other.address}")
+
 
 class Silent:
-    """A service that never answers, and for each choice of the operator a client that waits for it."""
+    """A service that never answers, and for each choice of the operator a client that waits for it; alone, and before another one."""
 
     def __init__(self):
         self.standin = Standin()
+        self.other = Standin(silent="REJECT no")
+        self.other.manner_silent = None
         self.home = peer.Home()
         unittest.addModuleCleanup(self.home.remove)
         unittest.addModuleCleanup(self.standin.stop)
         self.servers, self.threads, self.replies = {}, [], {}
-        for failure in ("defer", "accept"):
-            settings = {"POSTERN_POLICY_SERVICE": self.standin.address, "POSTERN_POLICY_FAILURE": failure}
+        unittest.addModuleCleanup(self.other.stop)
+        for failure in ("defer", "accept", "another"):
+            services = [self.standin.address, *([self.other.address] if failure == "another" else [])]
+            settings = {"POSTERN_POLICY_SERVICE": " ".join(services), "POSTERN_POLICY_FAILURE": failure.replace("another", "accept")}
             self.servers[failure] = peer.start_server(self.home.environment(**settings))
             unittest.addModuleCleanup(self.servers[failure].stop)
             self.threads.append(threading.Thread(target=self.wait, args=(failure,)))
