@@ -1,4 +1,5 @@
-"""packaging/monitoring: Prometheus takes the rules, and each metric, label and value that rules and dashboard name is on the page /metrics.
+"""packaging/monitoring: Prometheus takes the rules, they alert of what monitoring_rules.yml says, and each metric, label and value that rules
+and dashboard name is on the page /metrics.
 
 usage: monitoring_test.py SOURCE_FOLDER PATH/print_metrics
 """
@@ -18,6 +19,7 @@ ROOT = pathlib.Path(sys.argv.pop(1))
 PROGRAM = sys.argv.pop(1)
 FOLDER = ROOT / "packaging" / "monitoring"
 RULES, DASHBOARD = FOLDER / "postern.rules.yml", FOLDER / "grafana.json"
+ALERTS = ROOT / "tests" / "monitoring_rules.yml"
 OF_PROMETHEUS = {"instance", "job", "le"}  # labels that it adds, or that a histogram has
 METRIC = re.compile(r"\b((?:postern|process)_\w+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'(\w+)(=~|=)"([^"]*)"')
@@ -84,6 +86,10 @@ class Monitoring(unittest.TestCase):
 
     def test_prometheus_takes_the_rules(self):
         done = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_they_alert_when_they_should(self):
+        done = subprocess.run(["promtool", "test", "rules", ALERTS], capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_prometheus_parses_each_expression_of_the_dashboard(self):
