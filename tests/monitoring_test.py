@@ -92,6 +92,12 @@ class Monitoring(unittest.TestCase):
         done = subprocess.run(["promtool", "test", "rules", ALERTS], capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_what_is_taken_unjudged_has_an_alert(self):
+        waived = {rule for rule in self.rules if rule.endswith("_waived")}
+        self.assertGreater(len(waived), 2)
+        named = {rule for rules in re.findall(r'postern_rule_hits_total\{rule=~?"([^"]*)"', rules_text()) for rule in rules.split("|")}
+        self.assertEqual(waived - named, set())
+
     def test_prometheus_parses_each_expression_of_the_dashboard(self):
         """As rules, which it can check, and with numbers for the variables of Grafana."""
         rules = []
