@@ -81,6 +81,7 @@ bool Channel::has_left(std::string_view held) {
   if (base::asks_to_end(held)) return false;
   if (has_failed_) return true;
   if (!base::has_ended(number())) return false;
+  expect_end();
   char octet = 0;
   begin_input();
   const int got = SSL_peek(tls_.get(), &octet, 1);
