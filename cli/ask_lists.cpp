@@ -30,12 +30,9 @@ std::string in_words(const ask::DnsInquiry& asked, const ask::ClientListing& lis
     case Outcome::listed: break;
     default: return "not listed: " + text + " is no listing here";
   }
-  int weight = 0;
-  for (std::size_t i = entry; i < asked.lists.size(); ++i) {
-    const bool has_it = std::ranges::any_of(answer.addresses, [&](const auto& a) { return asked.lists[i].has(a); });
-    if (has_it && ask::asks_for(asked.lists, i, asked.subject) == entry) weight += asked.lists[i].weight;
-  }
-  return "listed: " + text + ", which counts " + std::to_string(weight);
+  std::vector<ask::DnsAnswer> alone(asked.lists.size());
+  alone[entry] = answer;
+  return "listed: " + text + ", which counts " + std::to_string(ask::judge(asked.lists, alone, 0, asked.subject).score);
 }
 
 class ListQuestion final : public dns::Request {

@@ -27,6 +27,7 @@ TEST(DnsScoreTest, an_address_is_asked_about_backwards) {
   const Lists lists = lists_of("bl.example=127.0.0.2 ipv4:old.example=127.0.0.2 key@dq.example=127.0.0.2");
   EXPECT_EQ("1.2.0.192.bl.example", name_to_ask(lists[0], address("192.0.2.1")));
   EXPECT_EQ("1.2.0.192.bl.example", name_to_ask(lists[0], address("::ffff:192.0.2.1"))) << "v4-mapped is v4";
+  EXPECT_EQ("1.2.0.192.bl.example", name_to_ask(lists[0], address("64:ff9b::192.0.2.1"))) << "behind NAT64, too";
   EXPECT_EQ("1.2.0.192.old.example", name_to_ask(lists[1], address("::ffff:192.0.2.1")));
   EXPECT_EQ("1.2.0.192.key.dq.example", name_to_ask(lists[2], address("192.0.2.1")));
   EXPECT_EQ(std::nullopt, name_to_ask(lists[1], address("2001:db8::1")));
@@ -67,6 +68,25 @@ TEST(DnsScoreTest, weights_add_up_to_a_threshold) {
   EXPECT_EQ("", judged(lists, {yes, yes, yes}, 4).words);
   EXPECT_EQ(-2, judged(lists, {none, none, yes}).score);
   EXPECT_EQ("2001:db8::1 is on b.example", judged(lists, {none, yes, none}, 1, "2001:db8::1").words);
+}
+
+// A client chooses its HELO name: to give its sender's domain there takes no listing away, and adds none that is known.
+TEST(DnsScoreTest, of_a_zone_in_both_settings_an_answer_counts_as_the_heavier_one_says) {
+  const Lists lists =
+      config::lists_of_both(lists_of("a.example=127.0.0.2*3 a.example=127.0.0.[4..5] w.example=127.0.0.2*-2"),
+                            lists_of("a.example=127.0.0.3*4 a.example=127.0.0.[2..9]*2 w.example=127.0.0.2*-1"));
+  const auto score = [&](std::vector<config::Ipv4Octets> of_a, bool of_w = false) {
+    std::vector<DnsAnswer> answers(lists.size(), none);
+    answers[0] = found(std::move(of_a));
+    if (of_w) answers[2] = found({{127, 0, 0, 2}});
+    return judge(lists, answers, 1, *DnsSubject::of_domain("x.test")).score;
+  };
+  EXPECT_EQ(3, score({{127, 0, 0, 2}}));
+  EXPECT_EQ(6, score({{127, 0, 0, 3}}));
+  EXPECT_EQ(2, score({{127, 0, 0, 4}}));
+  EXPECT_EQ(6, score({{127, 0, 0, 2}, {127, 0, 0, 3}}));
+  EXPECT_EQ(1, score({{127, 0, 0, 2}}, true));
+  EXPECT_EQ(0, score({{127, 0, 0, 77}}));
 }
 
 TEST(DnsScoreTest, what_is_no_answer_counts_nothing) {

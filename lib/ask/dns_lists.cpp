@@ -1,6 +1,8 @@
 #include "ask/dns_lists.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -82,11 +84,32 @@ void decide(DnsVerdict& verdict, std::uint64_t threshold) {
   if (verdict.is_listed) verdict.words = verdict.named;
 }
 
+// Which entries count: those that have an answer, and of the two settings the one in which it weighs more.
+std::vector<bool> counted(std::span<const DnsList> lists, std::span<const DnsAnswer> answers,
+                          const DnsSubject& subject) {
+  std::vector<bool> count(lists.size());
+  std::vector<std::array<int, 2>> sums(lists.size());  // of the zone that is asked for the entry: of each setting
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (!name_to_ask(lists[i], subject)) continue;
+    const std::size_t asked = asks_for(lists, i, subject);
+    count[i] = answers[asked].kind == DnsAnswer::Kind::addresses &&
+               std::ranges::any_of(answers[asked].addresses, [&](const auto& each) { return lists[i].has(each); });
+    if (count[i]) sums[asked][lists[i].is_of_helo ? 1 : 0] += lists[i].weight;
+  }
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (!count[i]) continue;
+    const auto& [sender, helo] = sums[asks_for(lists, i, subject)];
+    count[i] = lists[i].is_of_helo == (std::abs(helo) > std::abs(sender));
+  }
+  return count;
+}
+
 }  // namespace
 
 DnsVerdict judge(std::span<const DnsList> lists, std::span<const DnsAnswer> answers, std::uint64_t threshold,
                  const DnsSubject& subject) {
   DnsVerdict verdict;
+  const std::vector<bool> counts = counted(lists, answers, subject);
   std::string names;
   for (std::size_t i = 0; i < lists.size(); ++i) {
     const DnsList& list = lists[i];
@@ -94,9 +117,7 @@ DnsVerdict judge(std::span<const DnsList> lists, std::span<const DnsAnswer> answ
     const DnsAnswer& answer = answers[asks_for(lists, i, subject)];
     if (std::string why = why_unanswered(answer); !why.empty())
       add(verdict.unanswered, Unanswered{.list = list.name, .why = std::move(why)});
-    const bool is_answer = answer.kind == DnsAnswer::Kind::addresses;
-    if (!is_answer || std::ranges::none_of(answer.addresses, [&](const auto& each) { return list.has(each); }))
-      continue;
+    if (!counts[i]) continue;
     verdict.score += list.weight;
     add(verdict.listed_by, list.name);
     verdict.detail.append(verdict.detail.empty() ? "" : " ").append(list.name + "*" + std::to_string(list.weight));

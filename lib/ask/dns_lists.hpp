@@ -33,7 +33,8 @@ struct DnsAnswer {
 // What lists are asked about.
 class DnsSubject {
  public:
-  DnsSubject(const base::Address& client) : is_(client) {}  // NOLINT(google-explicit-constructor): most are one
+  DnsSubject(const base::Address& client)
+      : is_(base::without_nat64(client)) {}  // NOLINT(google-explicit-constructor): most are one
   // Of a sender or a HELO name, in any case of letters. None: no list has it, because it is no domain of the Internet: an address, in
   // brackets or without, one label, or octets that no name of a host has.
   [[nodiscard]] static std::optional<DnsSubject> of_domain(std::string_view domain);
@@ -74,6 +75,8 @@ struct DnsVerdict {
 };
 
 // answers   one for each entry; of one that asks what another asks, that one's counts
+// weights   are added up; but where one zone is in both DNSBL_SENDER and DNSBL_HELO, and the two are one name, only those of the setting
+//           in which its answer weighs more
 [[nodiscard]] DnsVerdict judge(std::span<const config::DnsList> lists, std::span<const DnsAnswer> answers,
                                std::uint64_t threshold, const DnsSubject& subject);
 // Of a client and of what it names: the sum of their scores. Without what lists did not answer, which each has told by itself.

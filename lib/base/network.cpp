@@ -208,10 +208,11 @@ bool is_special(const Address& address) {
                                         {{192, 168, 0, 0}, 16},
                                         {{198, 18, 0, 0}, 15},
                                         {{224, 0, 0, 0}, 3}}};
-  const auto octets = address.octets();
-  if (address.is_ipv4())
+  const Address client = without_nat64(address);
+  const auto octets = client.octets();
+  if (client.is_ipv4())
     return std::ranges::any_of(
-        ipv4, [&](const Block& block) { return Network(Address::of_ipv4(block.begin), block.bits).contains(address); });
+        ipv4, [&](const Block& block) { return Network(Address::of_ipv4(block.begin), block.bits).contains(client); });
   // ::, ::1 and the like; fc00::/7: RFC 4193; fe80::/10: a link; ff00::/8: groups
   const bool is_of_host = std::ranges::all_of(octets.first<8>(), [](std::uint8_t octet) { return octet == 0; });
   const bool is_local = (octets[0] & 0xFEU) == 0xFCU || (octets[0] == 0xFEU && (octets[1] & 0xC0U) == 0x80U);

@@ -1,7 +1,6 @@
 #include "config/dns_lists.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -187,18 +186,11 @@ std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_vie
 }
 
 std::vector<DnsList> lists_of_both(const std::vector<DnsList>& sender, const std::vector<DnsList>& helo) {
-  const auto of_zone = [](const std::vector<DnsList>& lists, const std::string& zone) {
-    std::vector<DnsList> all;
-    std::ranges::copy_if(lists, std::back_inserter(all), [&](const DnsList& each) { return each.zone == zone; });
-    return all;
-  };
-  const auto is_helos = [&](const std::string& zone) {
-    const std::vector<DnsList> of_sender = of_zone(sender, zone), of_helo = of_zone(helo, zone);
-    return of_sender.empty() || highest_score(of_helo) > highest_score(of_sender);
-  };
-  std::vector<DnsList> all;
-  std::ranges::copy_if(sender, std::back_inserter(all), [&](const DnsList& each) { return !is_helos(each.zone); });
-  std::ranges::copy_if(helo, std::back_inserter(all), [&](const DnsList& each) { return is_helos(each.zone); });
+  std::vector<DnsList> all = sender;
+  for (DnsList each : helo) {
+    each.is_of_helo = true;
+    all.push_back(std::move(each));
+  }
   return all;
 }
 

@@ -30,6 +30,7 @@ struct DnsList {
   std::array<Octets, 4> addresses;  // that are a listing: one of each
   int weight = 1;
   bool is_for_ipv4 = false;  // alone
+  bool is_of_helo = false;   // of lists_of_both(): from DNSBL_HELO
 
   [[nodiscard]] bool has(const Ipv4Octets& answer) const;
 };
@@ -42,8 +43,8 @@ enum class ListedBy : std::uint8_t { address, domain };  // what the lists have 
 [[nodiscard]] std::expected<std::vector<DnsList>, std::string> parse_dns_lists(std::string_view text,
                                                                                ListedBy by = ListedBy::address);
 
-// Those that are asked about a name that is both a sender's domain and a HELO name: a listing counts once, so of a zone that is in both
-// the entries of the setting in which it weighs more; of DNSBL_SENDER where they weigh the same.
+// Those that are asked about a name that is both a sender's domain and a HELO name: of a zone that is in both, an answer counts as the
+// setting says in which it weighs more (ask/dns_lists.hpp).
 [[nodiscard]] std::vector<DnsList> lists_of_both(const std::vector<DnsList>& sender, const std::vector<DnsList>& helo);
 
 // The highest score that a client can reach.

@@ -58,7 +58,7 @@ struct Start {
   std::vector<DnsList> dns_lists;             // that are asked about a client; none where RBLSMTPD says what to do
   std::vector<DnsList> sender_lists;          // DNSBL_SENDER: that are asked about the domain of MAIL FROM
   std::vector<DnsList> helo_lists;            // DNSBL_HELO: about the name of HELO
-  std::vector<DnsList> shared_domain_lists;   // those of both, where the two are one name: each zone once
+  std::vector<DnsList> shared_domain_lists;   // those of both, where the two are one name
   std::uint64_t dnsbl_threshold = 0;
   bool dnsbl_at_connect = false;               // for the greeting, not for recipients
   unsigned greylist_seconds = 0;               // GREYLIST: before a triple may come again; 0: no greylist
