@@ -108,7 +108,7 @@ void Server::reload(pid_t asker) {
   for (const std::string& sentence : policies_->defects()) log("warning", sentence);
   for (const std::string& sentence : policies_->warnings()) log("warning", sentence);
   for (const std::string& sentence : idle_filter_settings(*policies_)) log("warning", sentence);
-  tell_silent_services();
+  has_tried_services_ = false;  // afterwards: a reload waits for none of them
   for (const std::string& sentence : policies_->class_problems()) log("warning", sentence);
   if (const std::string sentence = policies_->warning_of_greylist(); !sentence.empty()) log("warning", sentence);
   tell_shadow();
