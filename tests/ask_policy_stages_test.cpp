@@ -54,6 +54,21 @@ TEST_F(PolicyStages, of_earlier_stages_are_asked_first_and_again_only_about_some
   EXPECT_TRUE(inquiry_->remarks().empty());
 }
 
+TEST_F(PolicyStages, that_fail_give_their_header_fields_to_each_transaction_once) {
+  start_.policy_services = config::parse_policy_services("mail:unix:/a mail:unix:/b").value();
+  static_cast<void>(answer_next({"DUNNO", "!"}));
+  EXPECT_TRUE(inquiry_->header_fields().empty());
+  static_cast<void>(answer_next({"PREPEND X: 1", "!"}));
+  EXPECT_EQ(1, inquiry_->header_fields().size());
+  static_cast<void>(answer_next({"PREPEND X: 1", "!"}));
+  EXPECT_TRUE(inquiry_->header_fields().empty());
+  static_cast<void>(answer_next({"PREPEND X: 1", "DUNNO"}));
+  EXPECT_TRUE(inquiry_->header_fields().empty());
+  begin_another();
+  static_cast<void>(answer_next({"PREPEND X: 1", "DUNNO"}));
+  EXPECT_EQ(1, inquiry_->header_fields().size());
+}
+
 TEST_F(PolicyStages, say_for_the_log_why_they_have_failed) {
   static_cast<void>(answer_to({"!"}));
   EXPECT_EQ("why", inquiry_->why());

@@ -130,10 +130,12 @@ void PolicyInquiry::hear(PolicyAnswer answer) {
     follow(service.text, std::move(verdict));
   }
   if (!is_decided(stage_.end) && !ends_stage) return void(++place_);
-  give_fields(stage_);
   const auto number = static_cast<std::size_t>(service.stage);
+  PolicyStageFound* const kept = number < memory_->size() ? &(*memory_)[number] : nullptr;
+  if (kept != nullptr) stage_.transaction = kept->transaction;
+  give_fields(stage_);
   const bool has_failed = stage_.end == End::failed || stage_.end == End::waived;
-  if (number < memory_->size() && !has_failed) (*memory_)[number] = stage_;
+  if (kept != nullptr) *kept = has_failed ? PolicyStageFound{.transaction = stage_.transaction} : stage_;
   conclude(stage_);
   if (is_decided(all_.end)) {
     place_ = services().size();
@@ -178,7 +180,7 @@ void PolicyInquiry::follow(std::string_view service, PolicyVerdict verdict) {
 
 // Once to each transaction.
 void PolicyInquiry::give_fields(PolicyStageFound& stage) {
-  if (std::exchange(stage.transaction, transaction_) == transaction_) return;
+  if (stage.fields.empty() || std::exchange(stage.transaction, transaction_) == transaction_) return;
   fields_.insert(fields_.end(), stage.fields.begin(), stage.fields.end());
 }
 

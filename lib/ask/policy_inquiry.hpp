@@ -63,7 +63,7 @@ struct PolicyStageFound {
   SaidByService said{};                        // who refuses, defers or has failed; of `waived`: who has not judged
   SaidByService if_permitted{}, if_refused{};  // DEFER_IF_*, the first of each
   std::vector<std::string> fields{};           // PREPEND, each ended by LF
-  std::uint32_t transaction = 0;               // the last one that has them
+  std::uint32_t transaction = 0;               // the last one that has them; also of a stage that has failed
 };
 
 // Of the client, its HELO name and its sender: for as long as the request is the same.

@@ -1,5 +1,6 @@
 #include "server/client/client_policy.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -37,7 +38,7 @@ void ClientPolicy::ask(const engine::Want& want, const engine::Answer& found) {
   ticket_ = want.ticket;
   open_ = want.question;
   has_run_out_ = false;
-  end_ = client().context.loop.now() + std::chrono::seconds(spec::max_policy_seconds);
+  end_ = end_of_all();
   try {
     inquiry_.emplace(client().served->start, session(), found, facts(), memory_);
     connection_.talk_.keep_workspace();
@@ -48,6 +49,14 @@ void ClientPolicy::ask(const engine::Want& want, const engine::Answer& found) {
   if (!is_asking_) return tell();
   ++connection_.jobs_;
   connection_.awaited_ = ticket_;
+}
+
+// Before the question is given up: who has asked others before has less.
+base::Time ClientPolicy::end_of_all() const {
+  constexpr base::Interval most = std::chrono::seconds(spec::max_policy_seconds), before = std::chrono::seconds(1);
+  const base::Time now = client().context.loop.now();
+  const base::Interval left = loop_interval(connection_.talk_.conversation().deadline() - engine_time(now)) - before;
+  return now + std::clamp(left, base::Interval::zero(), most);
 }
 
 void ClientPolicy::submit_next() {

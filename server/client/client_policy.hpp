@@ -39,6 +39,7 @@ class ClientPolicy final : private loop::OutboundRequest<ask::PolicyConversation
   void failed(const base::StreamFailure& failure) override;
 
   [[nodiscard]] ask::PolicyClient facts() const;
+  [[nodiscard]] base::Time end_of_all() const;
   void submit_next();
   void hear(ask::PolicyAnswer answer);
   template <typename Hear>
