@@ -95,6 +95,16 @@ TEST_F(Talking, an_end_without_close_notify_is_an_end) {
   EXPECT_EQ(Progress::closed, read().progress);
 }
 
+TEST_F(Talking, what_came_before_an_end_without_close_notify_is_answered) {
+  encrypt();
+  tls::send(client_, "QUIT\r\n");
+  ::shutdown(ends_.theirs, SHUT_WR);
+  EXPECT_EQ("QUIT\r\n", text(read()));
+  EXPECT_EQ(Progress::closed, read().progress);
+  ASSERT_EQ(Progress::done, channel_.write("221\r\n").progress);
+  EXPECT_EQ("221\r\n", tls::read_once(client_));
+}
+
 TEST_F(Talking, what_emptied_the_socket_is_not_asked_for_more) {
   encrypt();
   EXPECT_FALSE(channel_.may_have_input());

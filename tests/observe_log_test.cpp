@@ -263,6 +263,32 @@ TEST(LogInJson, the_voice_writes_whole_lines) {
 }
 
 // What nobody has looked at is neither there nor missing.
+TEST(Journal, a_message_names_each_of_its_recipients) {
+  struct All final : LogOutput {
+    void write(std::string_view line) override { text += line; }
+    std::string text;
+  } all;
+  engine::LoneSession session({.settings_and_facts = {}, .host = "mx.example.org"});
+  std::array<char, 512> scratch{};
+  static_cast<void>(session.report(spec::Event::connect_ready));
+  static_cast<void>(session.step("MAIL FROM:<a@b.example>\r\n", scratch));
+  const auto told = [&](const char* recipient) {
+    const std::string line = "RCPT TO:<" + std::string(recipient) + ">\r\n";
+    static_cast<void>(session.step(line, scratch));
+    static_cast<void>(session.report({spec::Event::recipient_ours, recipient}));
+    all.text.clear();
+    Journal("192.0.2.7", {}, {.output = &all})
+        .message({1700000000, 7}, {deliver::Outcome::Result::accepted, "ok", {}}, session);
+    return std::string_view(all.text).substr(std::min(all.text.find('\n') + 1, all.text.size()));
+  };
+  EXPECT_EQ("", told("alice@ours.example"));
+  EXPECT_TRUE(all.text.contains(" recipients=1 from=a@b.example to=alice@ours.example "));
+  EXPECT_TRUE(told("bob@ours.example")
+                  .ends_with("recipient client=192.0.2.7 result=accepted id=1700000000-7 to=bob@ours.example\n"));
+  EXPECT_TRUE(told("carol@ours.example").contains("to=bob@ours.example\n"));
+  EXPECT_TRUE(all.text.ends_with("to=carol@ours.example\n"));
+}
+
 TEST(Journal, a_start_says_whether_starttls_has_a_certificate_where_it_could_have_one) {
   std::string said;
   class Last final : public LogOutput {

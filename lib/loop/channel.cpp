@@ -121,6 +121,8 @@ Progress Channel::handshake() {
   begin_input();
   const int result = SSL_accept(tls_.get());
   if (result != 1) return progress_of(result);
+  // An end without close_notify is an end: what came before it is answered. SMTP knows itself what is whole.
+  SSL_set_options(tls_.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   // Without tickets the client's Finished has no answer in TLS 1.3, and a client that leaves Nagle on sends its EHLO
   // only when the Finished has been acknowledged.
   const int on = 1;

@@ -181,6 +181,26 @@ void Journal::message(deliver::MessageId id, const deliver::Outcome& outcome, co
   name_listener(line);
   if (!outcome.cause.empty()) line.field("why", outcome.cause);
   line.write();
+  if (session.envelope().recipients() > 1) further_recipients(id, engine::name_of(outcome.result), session.envelope());
+}
+
+// Without them nobody could tell from the log whether a recipient's message came.
+void Journal::further_recipients(deliver::MessageId id, std::string_view result,
+                                 const engine::Envelope& envelope) const {
+  std::string_view rest = envelope.octets();  // F sender NUL, T recipient NUL, ..., NUL
+  const auto take = [&rest] {
+    const std::string_view one = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(one.size() + 1);
+    return one;
+  };
+  take();
+  take();
+  while (rest.size() > 1) {
+    LogLine line = this->line("recipient");
+    line.field("result", result);
+    if (id.number != 0) line.field("id", id.text());
+    line.client("to", take().substr(1)).write();
+  }
 }
 
 void Journal::gate(const Gate& gate) const {

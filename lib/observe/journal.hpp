@@ -60,6 +60,7 @@ class Journal {
   void sent(std::string_view replies) const;
   void credentials(const ask::CheckResult& result, std::string_view username) const;
   void gated(std::string_view username) const;  // whose password was not checked
+  // A line `recipient` follows for each recipient after the first.
   void message(deliver::MessageId id, const deliver::Outcome& outcome, const engine::Session& session) const;
   // A gate of the listener (deviation D22); the line before one that shuts names the user.
   struct Gate {
@@ -87,6 +88,7 @@ class Journal {
   void end(std::string_view how, const SessionEnd& end) const;
 
  private:
+  void further_recipients(deliver::MessageId id, std::string_view result, const engine::Envelope& envelope) const;
   [[nodiscard]] LogLine line(std::string_view event) const;
   void name_listener(LogLine& line) const;
 
