@@ -53,9 +53,9 @@ void ClientPolicy::ask(const engine::Want& want, const engine::Answer& found) {
 
 // Before the question is given up: who has asked others before has less.
 base::Time ClientPolicy::end_of_all() const {
-  constexpr base::Interval most = std::chrono::seconds(spec::max_policy_seconds), before = std::chrono::seconds(1);
+  constexpr base::Interval most = std::chrono::seconds(spec::max_policy_seconds), ahead = std::chrono::seconds(1);
   const base::Time now = client().context.loop.now();
-  const base::Interval left = loop_interval(connection_.talk_.conversation().deadline() - engine_time(now)) - before;
+  const base::Interval left = loop_interval(connection_.talk_.conversation().deadline() - engine_time(now)) - ahead;
   return now + std::clamp(left, base::Interval::zero(), most);
 }
 
