@@ -66,7 +66,7 @@ class Cast:
             with out_of_memory(process.process.pid) if self.special == "exhausted" else contextlib.nullcontext():
                 runs = [self._begin(context, *member) for member in self._members]
             if self.special == "shutting_down":
-                time.sleep(0.5)  # all has been read
+                time.sleep(1.5)  # all has been read
                 process.process.send_signal(signal.SIGTERM)
                 taken = rules_taken_until_the_end(process)
             differences = [self._end(*run) for run in runs]

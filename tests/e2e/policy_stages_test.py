@@ -186,6 +186,11 @@ class AtData(Case):
         for words in ("rule=message.policy_refused ", "rule=message.policy_deferred ", "rule=message.policy_failed ",
                       f" said_by=data:{service.address}", "action=HOLD"):
             self.assert_logged(self.server, words)
+        refusals = [line for line in self.server.log().splitlines() if " refuse " in line and " rule=message.policy_" in line]
+        self.assertGreater(len(refusals), 3)
+        for line in refusals:
+            self.assertRegex(line, r" id=\d+-\d+ ")
+            self.assertEqual(" why=" in line, " rule=message.policy_failed " in line, line)
 
     def test_silence_is_waived_where_the_operator_says_so(self):
         self.begin(self.staged(odd="REJCT"), "data", POSTERN_POLICY_FAILURE="accept")
