@@ -275,7 +275,7 @@ TEST(Journal, a_message_names_each_of_its_recipients) {
   const auto told = [&](const char* recipient) {
     const std::string line = "RCPT TO:<" + std::string(recipient) + ">\r\n";
     static_cast<void>(session.step(line, scratch));
-    static_cast<void>(session.report({spec::Event::recipient_ours, recipient}));
+    static_cast<void>(session.report(spec::Event::recipient_ours, recipient));
     all.text.clear();
     Journal("192.0.2.7", {}, {.output = &all})
         .message({1700000000, 7}, {deliver::Outcome::Result::accepted, "ok", {}}, session);
