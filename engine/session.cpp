@@ -166,10 +166,11 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text, st
   if (decides == nullptr) return stray(event);
   const spec::PolicyRow& row = *decides;
   guards_ = after(row, before);
-  const bool is_refused_unjudged = spec::reply_row(row.reply).code >= 400 && names_user(event);
+  const bool is_refused = spec::reply_row(row.reply).code >= 400;
+  const bool is_refused_unjudged = is_refused && names_user(event);
   const UserMark refused_user = is_refused_unjudged ? mark_of(workspace_->sasl.username()) : 0;
   // Before a transaction that ends is forgotten: the octets stay where they are until the next step.
-  const RefusedMail refused = spec::reply_row(row.reply).code >= 400 ? refused_mail(event, before) : RefusedMail{};
+  if (is_refused) workspace_->refused = refused_mail(event, before);
   perform(row, event, text);
   count(row.reply, event);
   const std::string_view verdict = event == Event::recipient_client_listed ? words : text;  // its text is an address
@@ -186,7 +187,7 @@ Step Session::apply(Event event, std::size_t consumed, std::string_view text, st
           .reply = workspace_->replies.write(row.reply, fills, guards_),
           .data = {},
           .refused_user = refused_user,
-          .refused = refused};
+          .refused = is_refused ? &workspace_->refused : nullptr};
 }
 
 RefusedMail Session::refused_mail(Event event, spec::Guards before) const {

@@ -76,12 +76,12 @@ struct Step {
   spec::Event event{};        // what was decided
   spec::Rule rule{};
   spec::Effect effect{};
-  spec::Reply words{};        // the reply by name
-  std::uint16_t code = 0;     // of the reply; 0 when there is none
-  std::string_view reply;     // with its CRLFs
-  std::string_view data;      // decoded mail data to be kept
-  UserMark refused_user = 0;  // of an AUTH that named a user and was refused unjudged
-  RefusedMail refused{};      // where the code is 400 or more
+  spec::Reply words{};                   // the reply by name
+  std::uint16_t code = 0;                // of the reply; 0 when there is none
+  std::string_view reply;                // with its CRLFs
+  std::string_view data;                 // decoded mail data to be kept
+  UserMark refused_user = 0;             // of an AUTH that named a user and was refused unjudged
+  const RefusedMail* refused = nullptr;  // where the code is 400 or more; until the next step or report
 };
 
 // What a session needs while it answers, or has a transaction or an AUTH exchange open.
@@ -89,6 +89,7 @@ struct Workspace {
   ReplyWriter replies;
   std::array<char, spec::max_address_octets + 1> mailbox;
   std::uint64_t declared_octets;  // SIZE= of the MAIL just stepped over
+  RefusedMail refused;            // by the last step that did
   Sasl sasl;
   Envelope envelope;
 };

@@ -123,7 +123,7 @@ void Journal::refusal(const engine::Step& step, const RefusedBy& by) const {
   }
   name_listener(line);
   if (by.id.number != 0) line.field("id", by.id.text());
-  add_mail(line, step.refused);
+  if (step.refused != nullptr) add_mail(line, *step.refused);
   if (const std::string_view reason = spec::reason_of(step.rule); !reason.empty()) line.note(reason);
   line.write();
 }
