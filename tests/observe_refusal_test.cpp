@@ -90,7 +90,8 @@ class EachRefusal : public ::testing::Test {
     const bool has_size =
         step.event == Event::mail_too_big || step.before.has(bit::waiting_mail_data | bit::waiting_hand_over);
     EXPECT_EQ(has_size, field(line, "octets").has_value()) << line;
-    const bool is_said = step.before.has(bit::waiting_recipient | bit::waiting_credentials | bit::waiting_hand_over);
+    const bool is_said = step.before.has(bit::waiting_recipient | bit::waiting_credentials | bit::waiting_message |
+                                         bit::waiting_hand_over);
     for (const auto& [key, value] :
          std::map<std::string, std::string>{{"said_by", "somebody"}, {"said", "no"}, {"why", "so"}})
       EXPECT_EQ(is_said ? std::optional(value) : std::nullopt, field(line, key)) << line;
