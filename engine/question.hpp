@@ -20,7 +20,8 @@ using spec::Question;
 enum class Ticket : std::uint32_t { none };
 
 // The address to keep is the text of recipient_*; the verdict is the text of hand_over_*, recipient_program_refused,
-// recipient_policy_refused and _deferred, message_policy_refused and _deferred, and the words of recipient_client_listed, which has an address, too.
+// recipient_policy_refused and _deferred, message_policy_refused and _deferred, and the words of recipient_client_listed, which has an
+// address, too.
 struct Answer {
   spec::Event event;
   std::string_view text{};

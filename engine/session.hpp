@@ -109,7 +109,8 @@ class Session {
   // `scratch` takes decoded mail data and holds at least unread.size() + 2.
   [[nodiscard]] Step step(std::string_view unread, std::span<char> scratch);
   // `text` is the address to keep for recipient_*, the verdict for hand_over_*, recipient_program_refused,
-  // recipient_policy_refused and _deferred, message_policy_refused and _deferred; `words` is the verdict for recipient_client_listed. No decision: the event may not happen now (spec/events.toml, `while`).
+  // recipient_policy_refused and _deferred, message_policy_refused and _deferred; `words` is the verdict for
+  // recipient_client_listed. No decision: the event may not happen now (spec/events.toml, `while`).
   [[nodiscard]] Step report(spec::Event event, std::string_view text = {}, std::string_view words = {});
 
   // A reply that contains no text of the world, again or alone.

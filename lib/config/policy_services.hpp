@@ -1,6 +1,6 @@
 // The policy services that are asked, as an operator writes them.
 // in      addresses of service_address.hpp, separated by blanks, each with the stage at which it is asked before it, or none for RCPT:
-//         `mail:unix:/run/spf/socket unix:/run/postgrey/socket data:tcp:127.0.0.1:10031`
+//         `mail:unix:/run/senders/socket unix:/run/postgrey/socket data:tcp:127.0.0.1:10031`
 // out     the services of each stage together, in the order of the stages; within one in the order in which they are written
 // errors  a sentence that says which one is wrong and what to write; more than spec::max_policy_services, or one twice at one stage
 // source  Postfix SMTPD_POLICY_README: check_policy_service; postconf(5): smtpd_client_restrictions, smtpd_helo_restrictions,
